@@ -1,0 +1,33 @@
+/** What an endpoint answers; the server adds LINE's common headers. */
+export type Answer = { status: number; headers: Readonly<Record<string, string>>; body: string }
+
+export const JSON_TYPE = 'application/json;charset=UTF-8'
+
+const jsonHeaders = { 'content-type': JSON_TYPE }
+const noHeaders = {}
+
+export function json(body: unknown, status = 200): Answer {
+  return { status, headers: jsonHeaders, body: JSON.stringify(body) }
+}
+
+/** The error body of token, verify and revoke. */
+export function oauthError(error: string, description?: string): Answer {
+  return json(description === undefined ? { error } : { error, error_description: description }, 400)
+}
+
+/** The error body of the resource endpoints and of deauthorize. */
+export function refusal(status: 400 | 401 | 403 | 404 | 405 | 413 | 500, message: string): Answer {
+  return json({ message }, status)
+}
+
+export function empty(status: 200 | 204): Answer {
+  return { status, headers: noHeaders, body: '' }
+}
+
+export function redirect(location: string): Answer {
+  return { status: 302, headers: { location }, body: '' }
+}
+
+export const missingParameters = oauthError('invalid_request', 'some parameters missed or invalid')
+export const wrongFormat = oauthError('invalid_request', 'some parameters in the wrong format')
+export const wrongSecret = oauthError('invalid_client', 'invalid client_secret')

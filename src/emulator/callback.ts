@@ -1,0 +1,32 @@
+import { type Answer, redirect } from './answer.ts'
+import type { Callback } from './authorization-request.ts'
+import { html } from './html.ts'
+import { ISSUER, signJwt } from './id-token.ts'
+import { page } from './page.ts'
+
+/** Sends the browser back to the app, in the response mode it asked for. `now` in epoch ms. */
+export function returnTo(callback: Callback, result: Readonly<Record<string, string>>, now: number): Answer {
+  const { responseMode, redirectUri, state } = callback
+  const parameters: Record<string, string> = state === undefined ? { ...result } : { ...result, state }
+  const sent = responseMode.endsWith('jwt') ? { response: wrapped(callback, parameters, now) } : parameters
+  return responseMode.startsWith('form_post') ? postForm(redirectUri, sent) : redirect(withQuery(redirectUri, sent))
+}
+
+function withQuery(redirectUri: string, parameters: Readonly<Record<string, string>>): string {
+  const { href } = new URL(redirectUri)
+  return `${href}${href.includes('?') ? '&' : '?'}${new URLSearchParams(parameters)}`
+}
+
+/** JARM: LINE documents the header of this JWT (HS256) and not its claims, so these are the standard's. */
+function wrapped({ channel }: Callback, parameters: Readonly<Record<string, string>>, now: number): string {
+  return signJwt({ iss: ISSUER, aud: channel.id, exp: Math.floor(now / 1000) + 600, ...parameters }, channel, undefined)
+}
+
+function postForm(redirectUri: string, parameters: Readonly<Record<string, string>>): Answer {
+  const fields = Object.entries(parameters).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  )
+  const form = html`<h1>Back to the app</h1>
+<form method="post" action="${redirectUri}">${fields}<button class="main">Continue</button></form>`
+  return page('Back to the app', form, { autoSubmit: true })
+}

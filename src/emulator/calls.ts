@@ -1,0 +1,92 @@
+export const endpoints = [
+  'authorize',
+  'token',
+  'verifyAccessToken',
+  'verifyIdToken',
+  'revoke',
+  'profile',
+  'userinfo',
+  'friendship',
+  'certs',
+  'discovery',
+  'deauthorize',
+  'channelToken',
+] as const
+
+export type Endpoint = (typeof endpoints)[number]
+
+/** One call as remembered, without credentials. `status` is null when no whole answer was sent; `at` is epoch ms. */
+export type Call = { endpoint: Endpoint; method: string; status: number | null; at: number }
+
+/** What was asked of the emulated LINE. A call counts when it arrives and is in flight until its answer is sent. */
+export type Calls = {
+  total(): number
+  of(endpoint: Endpoint): number
+  byEndpoint(): Record<Endpoint, number>
+  inFlight(): number
+  /** The most calls in flight at once since the last reset. */
+  maxInFlight(): number
+  /** The last 100 calls that ended, oldest first. */
+  recent(): readonly Call[]
+  reset(): void
+}
+
+/** Ends a call; only the first time counts. */
+export type EndCall = (status: number | null) => void
+
+export type CallBook = Calls & { begin(endpoint: Endpoint, method: string): EndCall }
+
+export function createCallBook(now: () => number): CallBook {
+  let counts = noCalls()
+  let recent: Call[] = []
+  let inFlight = 0
+  let maxInFlight = 0
+
+  return {
+    begin,
+    total: () => Object.values(counts).reduce((sum, count) => sum + count, 0),
+    of: (endpoint) => counts[endpoint],
+    byEndpoint: () => ({ ...counts }),
+    inFlight: () => inFlight,
+    maxInFlight: () => maxInFlight,
+    recent: () => [...recent],
+    reset,
+  }
+
+  function begin(endpoint: Endpoint, method: string): EndCall {
+    const at = now()
+    let ended = false
+    counts[endpoint]++
+    maxInFlight = Math.max(maxInFlight, ++inFlight)
+    return (status) => {
+      if (ended) return
+      ended = true
+      inFlight--
+      recent.push({ endpoint, method, status, at })
+      if (recent.length > 100) recent.shift()
+    }
+  }
+
+  function reset(): void {
+    counts = noCalls()
+    recent = []
+    maxInFlight = inFlight
+  }
+}
+
+function noCalls(): Record<Endpoint, number> {
+  return {
+    authorize: 0,
+    token: 0,
+    verifyAccessToken: 0,
+    verifyIdToken: 0,
+    revoke: 0,
+    profile: 0,
+    userinfo: 0,
+    friendship: 0,
+    certs: 0,
+    discovery: 0,
+    deauthorize: 0,
+    channelToken: 0,
+  }
+}

@@ -1,0 +1,37 @@
+import type { LoginFacts } from './id-token.ts'
+import type { Link } from './ledger.ts'
+import { randomText } from './random-text.ts'
+
+const CODE_TTL_MS = 600_000
+
+/** What an authorization code stands for until it is exchanged. */
+export type Authorization = LoginFacts & {
+  link: Link
+  /** Space separated, as granted. */
+  scope: string
+  redirectUri: string
+  /** base64url(SHA-256(verifier)), when PKCE was used. */
+  codeChallenge: string | undefined
+}
+
+export type Codes = ReturnType<typeof createCodes>
+
+/** Authorization codes: valid for 10 minutes and good for one exchange. */
+export function createCodes(now: () => number) {
+  const pending = new Map<string, Authorization & { expiresAt: number }>()
+
+  return { issue, find, consume: (code: string) => pending.delete(code) }
+
+  function issue(authorization: Authorization): string {
+    const code = randomText(15)
+    pending.set(code, { ...authorization, expiresAt: now() + CODE_TTL_MS })
+    return code
+  }
+
+  function find(code: string): Authorization | undefined {
+    const authorization = pending.get(code)
+    return authorization === undefined || authorization.expiresAt <= now() || authorization.link.withdrawn
+      ? undefined
+      : authorization
+  }
+}

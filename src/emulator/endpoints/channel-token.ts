@@ -1,0 +1,16 @@
+import { type Answer, json, missingParameters, wrongFormat, wrongSecret } from '../answer.ts'
+import { CHANNEL_TOKEN_LIFETIME_S } from '../channel-tokens.ts'
+import { formOf, type LineRequest } from '../line-request.ts'
+import type { Platform } from '../platform.ts'
+
+/** `POST /oauth2/v3/token`: a stateless channel token. Only `client_secret` is emulated, no JWT assertion. */
+export function channelToken(request: LineRequest, platform: Platform): Answer {
+  const form = formOf(request)
+  const clientId = form.get('client_id')
+  if (form.get('grant_type') !== 'client_credentials' || !clientId) return missingParameters
+  const channel = platform.channels.get(clientId)
+  if (channel === undefined) return wrongFormat
+  if (form.get('client_secret') !== channel.secret) return wrongSecret
+  const accessToken = platform.channelTokens.issue(channel)
+  return json({ token_type: 'Bearer', access_token: accessToken, expires_in: CHANNEL_TOKEN_LIFETIME_S })
+}

@@ -1,0 +1,26 @@
+import { type Answer, json } from '../answer.ts'
+import { ISSUER } from '../id-token.ts'
+import type { LineRequest } from '../line-request.ts'
+import type { Platform } from '../platform.ts'
+
+/** `GET /oauth2/v2.1/certs`: the public halves of the ES256 keys. */
+export function certs(_request: LineRequest, { keys, switches }: Platform): Answer {
+  return json(keys.jwks(switches.wideCoordinates))
+}
+
+/** `GET /.well-known/openid-configuration`, as recorded from LINE: about LINE's real hosts, and silent about HS256. */
+export function discovery(): Answer {
+  return json({
+    issuer: ISSUER,
+    authorization_endpoint: 'https://access.line.me/oauth2/v2.1/authorize',
+    token_endpoint: 'https://api.line.me/oauth2/v2.1/token',
+    revocation_endpoint: 'https://api.line.me/oauth2/v2.1/revoke',
+    userinfo_endpoint: 'https://api.line.me/oauth2/v2.1/userinfo',
+    scopes_supported: ['openid', 'profile', 'email'],
+    jwks_uri: 'https://api.line.me/oauth2/v2.1/certs',
+    response_types_supported: ['code'],
+    subject_types_supported: ['pairwise'],
+    id_token_signing_alg_values_supported: ['ES256'],
+    code_challenge_methods_supported: ['S256'],
+  })
+}

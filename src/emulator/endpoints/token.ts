@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { isAuthenticated } from '../accounts.ts'
+import { type Answer, json, missingParameters, oauthError, wrongFormat, wrongSecret } from '../answer.ts'
+import type { Authorization } from '../codes.ts'
+import { idTokenFor, type LoginFacts } from '../id-token.ts'
+import type { Grant, Issued } from '../ledger.ts'
+import { formOf, type LineRequest } from '../line-request.ts'
+import type { Platform } from '../platform.ts'
+import { hasScope, shownScope } from '../scope.ts'
+
+/** `POST /oauth2/v2.1/token`: exchanges an authorization code, or refreshes. */
+export function token(request: LineRequest, platform: Platform): Answer {
+  // LINE takes client credentials in the body only; a library that tries HTTP Basic first has to notice here.
+  if (request.headers.authorization !== undefined) return missingParameters
+  const form = formOf(request)
+  switch (form.get('grant_type')) {
+    case 'authorization_code':
+      return exchange(form, platform)
+    case 'refresh_token':
+      return refresh(form, platform)
+    default:
+      return missingParameters
+  }
+}
+
+/** The order of the checks is LINE's where it was seen: the code before the secret. */
+function exchange(form: URLSearchParams, platform: Platform): Answer {
+  const [code, clientId, redirectUri] = [form.get('code'), form.get('client_id'), form.get('redirect_uri')]
+  if (!code || !clientId || !redirectUri) return missingParameters
+  const channel = platform.channels.get(clientId)
+  if (channel === undefined) return wrongFormat
+  const authorization = platform.codes.find(code)
+  if (authorization?.link.channel !== channel) return oauthError('invalid_grant', 'invalid authorization code')
+  if (authorization.redirectUri !== redirectUri) return oauthError('invalid_grant', 'redirect_uri does not match')
+  if (!isAuthenticated(channel, form.get('client_secret'))) return wrongSecret
+  if (!isProven(authorization, form)) return oauthError('invalid_grant', 'invalid code_verifier')
+  platform.codes.consume(code)
+  const issued = platform.ledger.open(authorization.link, authorization.scope)
+  return json({ ...tokenBody(issued), ...idTokenBody(issued.grant, authorization, form, platform) })
+}
+
+function isProven({ codeChallenge }: Authorization, form: URLSearchParams): boolean {
+  if (codeChallenge === undefined) return true
+  const verifier = form.get('code_verifier') ?? ''
+  return (
+    /^[\w.~-]{43,128}$/.test(verifier) && createHash('sha256').update(verifier).digest('base64url') === codeChallenge
+  )
+}
+
+function tokenBody({ accessToken, refreshToken, expiresIn, grant }: Issued) {
+  return {
+    access_token: accessToken,
+    expires_in: expiresIn,
+    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
+    scope: shownScope(grant.scope),
+    token_type: 'Bearer',
+  }
+}
+
+function idTokenBody(grant: Grant, facts: LoginFacts, form: URLSearchParams, platform: Platform) {
+  if (!hasScope(grant.scope, 'openid')) return {}
+  const es256 = form.get('id_token_key_type') === 'JWK'
+  return { id_token: idTokenFor(grant, { ...facts, es256 }, platform.now(), platform.keys) }
+}
+
+function refresh(form: URLSearchParams, platform: Platform): Answer {
+  const [refreshToken, clientId] = [form.get('refresh_token'), form.get('client_id')]
+  if (!refreshToken || !clientId) return missingParameters
+  const channel = platform.channels.get(clientId)
+  if (channel === undefined) return wrongFormat
+  const grant = platform.ledger.findGrant(refreshToken)
+  if (grant?.link.channel !== channel) return oauthError('invalid_grant', 'invalid refresh token')
+  if (!isAuthenticated(channel, form.get('client_secret'))) return wrongSecret
+  return json(tokenBody(platform.ledger.refresh(grant)))
+}

@@ -1,0 +1,57 @@
+import type { Channel, User } from './accounts.ts'
+import type { Answer } from './answer.ts'
+import type { Stage } from './control.ts'
+import { type Html, html } from './html.ts'
+import type { LineRequest } from './line-request.ts'
+import { page } from './page.ts'
+
+/** `GET /`: what this is, for who opens it in a browser. Shows no secret. */
+export function homePage({ platform, calls }: Stage, { headers }: LineRequest): Answer {
+  const [channels, users] = [[...platform.channels.values()], [...platform.users.values()]]
+  const content = html`<h1>LINE emulator</h1>
+<p>Answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are made up; nothing leaves this machine.</p>
+${channels.slice(0, 1).map((channel) => html`<p><a href="${loginLink(channel, headers.host ?? '')}">Log in as a demo user</a></p>`)}
+<h2>Users</h2>${table(['Name', 'User ID'], users.slice(0, 50).map(userRow))}
+<h2>Channels</h2>${table(['Channel ID', 'Type'], channels.map(channelRow))}
+<h2>Calls</h2>${table(['Endpoint', 'Calls'], Object.entries(calls.byEndpoint()).map(callRow))}
+<h2>Control</h2>
+<ul>${controlLinks.map((path) => html`<li><a href="${path}"><code>${path}</code></a></li>`)}</ul>`
+  return page('Home', content)
+}
+
+const controlLinks = [
+  '/emulator/calls',
+  '/emulator/faults',
+  '/emulator/switches',
+  '/oauth2/v2.1/certs',
+  '/.well-known/openid-configuration',
+]
+
+/** A login that returns to this page, with its code in the address bar. */
+function loginLink({ id, callbackUrls }: Channel, host: string): string {
+  const redirectUri = callbackUrls?.[0] ?? `http://${host}/`
+  const query = {
+    response_type: 'code',
+    client_id: id,
+    redirect_uri: redirectUri,
+    state: 'demo',
+    scope: 'profile openid',
+  }
+  return `/oauth2/v2.1/authorize?${new URLSearchParams(query)}`
+}
+
+function table(heads: readonly string[], rows: readonly Html[]): Html {
+  return html`<table><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`
+}
+
+function userRow({ userId, displayName }: User): Html {
+  return html`<tr><td><bdi dir="auto">${displayName}</bdi></td><td><code>${userId}</code></td></tr>`
+}
+
+function channelRow({ id, type }: Channel): Html {
+  return html`<tr><td><code>${id}</code></td><td>${type}</td></tr>`
+}
+
+function callRow([endpoint, count]: [string, number]): Html {
+  return html`<tr><td>${endpoint}</td><td>${count}</td></tr>`
+}

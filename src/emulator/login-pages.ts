@@ -1,0 +1,56 @@
+import type { Channel, User } from './accounts.ts'
+import type { Answer } from './answer.ts'
+import type { AuthorizationRequest } from './authorization-request.ts'
+import { type Html, html } from './html.ts'
+import { offersFriendship } from './login-result.ts'
+import { page } from './page.ts'
+
+/** Where the forms of the login post to; the authorization request goes along as the query. */
+export const LOGIN_PATH = '/emulator/login'
+
+const MAX_USERS_SHOWN = 50
+
+export function loginPage({ channel }: AuthorizationRequest, query: string, users: readonly User[]): Answer {
+  const content = html`<h1>Log in with LINE</h1>
+<p>To continue with the app of ${nameOf(channel)}, choose one of the demo users.</p>
+<form method="post" action="${LOGIN_PATH}?${query}"><ul>${users.slice(0, MAX_USERS_SHOWN).map(userButton)}</ul></form>
+<p class="note">This is the LINE emulator: nobody's account, no password.</p>`
+  return page('Log in', content)
+}
+
+function userButton({ userId, displayName }: User): Html {
+  return html`<li><button name="user" value="${userId}">Log in as <bdi dir="auto">${displayName}</bdi></button></li>
+`
+}
+
+export function consentPage(request: AuthorizationRequest, query: string, user: User): Answer {
+  const mandatory = request.scopes.filter((scope) => scope !== 'email')
+  const content = html`<h1>Allow access?</h1>
+<p>The app of ${nameOf(request.channel)} asks <bdi dir="auto">${user.displayName}</bdi> for:</p>
+<form method="post" action="${LOGIN_PATH}?${query}">
+<input type="hidden" name="user" value="${user.userId}">
+<ul>${mandatory.map((scope) => html`<li>${meaningOf(scope)} <span class="note">(required)</span></li>`)}</ul>
+${request.scopes.includes('email') ? checkbox('email', 'Your e-mail address') : html``}
+${offersFriendship(request, user) ? checkbox('friend', 'Add the official account as a friend') : html``}
+<button class="main" name="decision" value="allow">Allow</button>
+<button name="decision" value="cancel">Cancel</button>
+</form>`
+  return page('Allow access?', content)
+}
+
+function checkbox(name: string, text: string): Html {
+  return html`<label><input type="checkbox" name="${name}" checked> ${text}</label>`
+}
+
+function nameOf({ id, type }: Channel): string {
+  return `${type} channel ${id}`
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  profile: 'Your name, picture and status message',
+  openid: 'Your user ID',
+}
+
+function meaningOf(scope: string): string {
+  return meanings[scope] ?? `Your ${scope.replace('_', ' ')}`
+}

@@ -1,0 +1,88 @@
+import type { ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
+import { type Answer, JSON_TYPE } from './answer.ts'
+import type { EndCall } from './calls.ts'
+import type { Fault } from './faults.ts'
+import { send, writeHead } from './response.ts'
+
+const MEGABYTE = 1024 * 1024
+
+/** Whether the call has its effect at LINE under this fault. */
+export function isCarriedOut(fault: Fault): boolean {
+  const standsIn = fault.hang || fault.reset || fault.close || fault.garbage || fault.empty
+  return !standsIn && fault.status === undefined && fault.body === undefined
+}
+
+/** Delivers an answer the way the fault wants it. `answer` is undefined when the fault stands in for LINE. */
+export async function misbehave(
+  fault: Fault,
+  answer: Answer | undefined,
+  response: ServerResponse,
+  end: EndCall,
+): Promise<void> {
+  if (fault.hang) return
+  if (fault.latencyMs !== undefined && !(await isStillThereAfter(fault.latencyMs, response))) return
+  if (fault.reset || fault.commitThenReset) return void response.socket?.resetAndDestroy()
+  if (fault.close) return void response.socket?.destroySoon()
+  const delivered = answer ?? standIn(fault)
+  const spoiled = { ...delivered, headers: { ...delivered.headers, ...fault.headers } }
+  if (fault.truncated) return truncate(spoiled, response)
+  if (fault.drip) return drip(spoiled, response, end)
+  if (fault.huge) return send(response, pad(spoiled, fault.huge === true ? 8 : fault.huge), end)
+  if (fault.gzip) return compress(spoiled, fault.gzip === 'bomb', response, end)
+  send(response, spoiled, end)
+}
+
+function standIn({ status, body, garbage }: Fault): Answer {
+  const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
+  return {
+    status: status ?? 200,
+    headers: { 'content-type': JSON_TYPE },
+    body: garbage ? '}{ this is not JSON' : text,
+  }
+}
+
+function truncate(answer: Answer, response: ServerResponse): void {
+  const body = Buffer.from(answer.body)
+  writeHead(response, answer, body.length + 64)
+  response.flushHeaders()
+  response.write(body.subarray(0, Math.ceil(body.length / 2)))
+  response.socket?.destroySoon()
+}
+
+async function drip(answer: Answer, response: ServerResponse, end: EndCall): Promise<void> {
+  const body = Buffer.from(answer.body)
+  writeHead(response, answer, body.length)
+  response.flushHeaders()
+  for (const byte of body) {
+    if (!(await isStillThereAfter(100, response))) return
+    response.write(Buffer.of(byte))
+  }
+  end(answer.status)
+  response.end()
+}
+
+/** The true members and a long one more, so that only the size is wrong. */
+function pad(answer: Answer, megabytes: number): Answer {
+  const padding = `"padding":"${'x'.repeat(megabytes * MEGABYTE)}"}`
+  const body = /^\{.+\}$/s.test(answer.body) ? `${answer.body.slice(0, -1)},${padding}` : `{${padding}`
+  return { ...answer, body }
+}
+
+function compress(answer: Answer, bomb: boolean, response: ServerResponse, end: EndCall): void {
+  const packed = gzipSync(bomb ? pad(answer, 32).body : answer.body)
+  writeHead(response, { ...answer, headers: { ...answer.headers, 'content-encoding': 'gzip' } }, packed.length)
+  end(answer.status)
+  response.end(packed)
+}
+
+/** Waits, and gives up at once when the connection ends. */
+async function isStillThereAfter(ms: number, response: ServerResponse): Promise<boolean> {
+  const gone = new AbortController()
+  const giveUp = () => gone.abort()
+  response.once('close', giveUp)
+  await sleep(ms, undefined, { signal: gone.signal }).catch(() => undefined)
+  response.off('close', giveUp)
+  return !gone.signal.aborted && !response.destroyed
+}

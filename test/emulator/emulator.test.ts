@@ -1,0 +1,80 @@
+import { request } from 'undici'
+import { describe, expect, test } from 'vitest'
+import { startEmulator } from '../../src/emulator/emulator.ts'
+import { useEmulator } from './visitor.ts'
+
+const { emulator, get, post, send, bearing } = useEmulator()
+
+describe('every answer', () => {
+  test.each([
+    ['a success', () => bearing(emulator().issueTokens().accessToken, '/v2/profile')],
+    ['a refusal', () => get('/oauth2/v2.1/verify?access_token=x')],
+    ['an empty answer', () => post('/oauth2/v2.1/revoke', {})],
+    ['an unknown path', () => get('/nowhere')],
+    ['a page', () => get('/')],
+  ])('%s carries a request ID of 16 hex and is not to be stored', async (_, ask) => {
+    const { headers } = await ask()
+    expect(headers['x-line-request-id']).toMatch(/^[0-9a-f]{16}$/)
+    expect(headers['cache-control']).toBe('max-age=0, no-cache, no-store')
+    expect(headers).toMatchObject({
+      pragma: 'no-cache',
+      'x-content-type-options': 'nosniff',
+      'x-xss-protection': '1; mode=block',
+      'x-frame-options': 'DENY',
+    })
+  })
+
+  test('request IDs differ', async () => {
+    const [one, two] = [await get('/nowhere'), await get('/nowhere')]
+    expect(one.headers['x-line-request-id']).not.toBe(two.headers['x-line-request-id'])
+  })
+
+  test('JSON says so', async () => {
+    const { headers } = await get('/oauth2/v2.1/certs')
+    expect(headers['content-type']).toBe('application/json;charset=UTF-8')
+  })
+})
+
+describe('what LINE does not have', () => {
+  test('an unknown path is 404', async () => {
+    expect((await get('/oauth2/v2.1/introspect')).status).toBe(404)
+    expect((await get('/.well-known/oauth-authorization-server')).status).toBe(404)
+  })
+
+  test('a wrong method is 405', async () => {
+    expect((await get('/oauth2/v2.1/token')).status).toBe(405)
+    expect((await send('/v2/profile', { method: 'POST' })).status).toBe(405)
+  })
+
+  test('a body of more than 2 MB is 413', async () => {
+    expect((await post('/oauth2/v2.1/token', { code: 'x'.repeat(2 * 1024 * 1024) })).status).toBe(413)
+  })
+})
+
+describe('starting and stopping', () => {
+  test('a taken port rejects', async () => {
+    const port = Number(new URL(emulator().url).port)
+    await expect(startEmulator({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  })
+
+  test('closes at once while requests hang', async () => {
+    const other = await startEmulator()
+    other.faults.set('profile', { hang: true })
+    const hanging = request(`${other.url}/v2/profile`).then(
+      () => 'answered',
+      () => 'cut off',
+    )
+    await expect.poll(() => other.calls.inFlight()).toBe(1)
+    await other.close()
+    expect(await hanging).toBe('cut off')
+  })
+
+  test('two emulators share nothing: a user renamed in one keeps the name in the other', async () => {
+    const other = await startEmulator()
+    for (const user of other.users) user.displayName = 'Renamed'
+    const mine = await bearing(emulator().issueTokens().accessToken, '/v2/profile')
+    expect(mine.body).toMatchObject({ displayName: 'Sakura Tanaka' })
+    expect((await get(`/oauth2/v2.1/verify?access_token=${other.issueTokens().accessToken}`)).status).toBe(400)
+    await other.close()
+  })
+})

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { useEmulator } from './visitor.ts'
+
+const { emulator, get, bearing } = useEmulator()
+
+test('shows users, channels and calls, and no secret', async () => {
+  await bearing('junk', '/v2/profile')
+  const { status, text } = await get('/')
+  expect(status).toBe(200)
+  for (const { displayName, userId } of emulator().users) {
+    expect(text).toContain(displayName)
+    expect(text).toContain(userId)
+  }
+  for (const { id, secret } of emulator().channels) {
+    expect(text).toContain(id)
+    expect(text).not.toContain(secret)
+  }
+  expect(text).toContain('<td>profile</td><td>1</td>')
+})
+
+test('its login link leads to a login page', async () => {
+  const { text } = await get('/')
+  const link = /href="(\/oauth2\/v2\.1\/authorize[^"]+)"/.exec(text)?.[1] ?? ''
+  expect(await get(link.replaceAll('&amp;', '&'))).toMatchObject({ status: 200 })
+})

@@ -1,0 +1,65 @@
+import { type Dispatcher, request } from 'undici'
+import { afterEach, beforeEach } from 'vitest'
+import { type Channel, type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
+
+export type Reply = { status: number; headers: Dispatcher.ResponseData['headers']; text: string; body: unknown }
+
+/** An emulator for each test, with a clock that stands still, and the ways to call it. */
+export type Visitor = ReturnType<typeof useEmulator>
+
+export const START_MS = Date.UTC(2026, 0, 1)
+
+export const [web, native, liff]: [Channel, Channel, Channel] = [
+  { id: '1000000001', secret: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', type: 'web' },
+  { id: '1000000002', secret: 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', type: 'native' },
+  { id: '1000000003', secret: 'cccccccccccccccccccccccccccccccc', type: 'liff' },
+]
+
+export const credentials = { client_id: web.id, client_secret: web.secret }
+
+export function useEmulator(options: EmulatorOptions = {}) {
+  let started: Emulator | undefined
+
+  beforeEach(async () => {
+    started = await startEmulator({ now: () => START_MS, channels: [web, native, liff], ...options })
+  })
+  afterEach(() => started?.close())
+
+  return { emulator, get, post, bearing, send }
+
+  function emulator(): Emulator {
+    if (started === undefined) throw new Error('Only while a test runs')
+    return started
+  }
+
+  function get(path: string, headers: Record<string, string> = {}): Promise<Reply> {
+    return send(path, { headers })
+  }
+
+  /** A form, as LINE's endpoints take it. */
+  function post(path: string, form: Record<string, string>, headers: Record<string, string> = {}): Promise<Reply> {
+    const type = { 'content-type': 'application/x-www-form-urlencoded' }
+    return send(path, { method: 'POST', headers: { ...type, ...headers }, body: new URLSearchParams(form).toString() })
+  }
+
+  function bearing(token: string, path: string): Promise<Reply> {
+    return get(path, { authorization: `Bearer ${token}` })
+  }
+
+  async function send(
+    path: string,
+    call: Omit<Dispatcher.RequestOptions, 'path' | 'method'> & { method?: Dispatcher.HttpMethod },
+  ): Promise<Reply> {
+    const { statusCode, headers, body } = await request(`${emulator().url}${path}`, call)
+    const text = await body.text()
+    return { status: statusCode, headers, text, body: parsed(text) }
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,552 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ConfigError, readConfig } from '../src/config.ts'
+
+type Env = Record<string, string>
+
+const channel: Env = { LINE_CHANNEL_ID: '1234567890', LINE_CHANNEL_SECRET: 'channel-secret' }
+const longSecret = 'x'.repeat(32)
+
+const configOf = (env: Env, files: Env = {}) => readConfig({ ...channel, ...env }, fileReader(files))
+
+function problemsOf(env: Env, files: Env = {}): readonly string[] {
+  try {
+    readConfig(env, fileReader(files))
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+const problemsWith = (env: Env, files: Env = {}) => problemsOf({ ...channel, ...env }, files)
+
+function fileReader(files: Env) {
+  return (path: string) => {
+    const content = files[path]
+    if (content === undefined) throw new Error(`ENOENT: no such file: ${path}`)
+    return content
+  }
+}
+
+function expectOneProblem(problems: readonly string[], start: string) {
+  expect(problems).toHaveLength(1)
+  expect(problems[0]).toMatch(/^[^ :]+: .{10,}/)
+  expect(problems[0]?.startsWith(start), `${problems[0]} starts with ${start}`).toBe(true)
+}
+
+describe('defaults', () => {
+  it('needs nothing but a channel', () => {
+    expect(readConfig(channel)).toEqual({
+      development: false,
+      channels: [{ id: '1234567890', secret: 'channel-secret', type: 'web' }],
+      redirectUris: [],
+      lineApiUrl: 'https://api.line.me',
+      lineAccessUrl: 'https://access.line.me',
+      lineTimeoutMs: 3000,
+      lineMaxConcurrency: 64,
+      trustedProxies: [],
+      failedTokens: { burst: 20, perSecond: 1 },
+      host: '0.0.0.0',
+      port: 4000,
+      redisUrl: undefined,
+      cacheSecret: undefined,
+      cacheMaxTokens: 100_000,
+      freshForMs: 300_000,
+      maxStaleMs: 3_600_000,
+      corsOrigins: [],
+      graphiql: false,
+      introspection: false,
+      metricsPort: undefined,
+      logLevel: 'info',
+      shutdownGraceMs: 20_000,
+      warnings: [],
+    })
+  })
+
+  it('opens the doors of development on this machine only', () => {
+    const opened = { development: true, host: '127.0.0.1', graphiql: true, introspection: true }
+    expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...opened })
+  })
+
+  it.each(['production', 'test', 'dev', 'Development', ''])('takes NODE_ENV=%j for production', (NODE_ENV) => {
+    expect(configOf({ NODE_ENV })).toEqual(configOf({}))
+  })
+
+  it('lets explicit settings win over those of development', () => {
+    const env = { NODE_ENV: 'development', HOST: '::', GRAPHIQL: 'false', INTROSPECTION: '0' }
+    expect(configOf(env)).toMatchObject({ host: '::', graphiql: false, introspection: false })
+  })
+
+  it('counts an empty value, white space and an empty file as unset', () => {
+    const names = [
+      'LINE_CHANNELS',
+      'LINE_CHANNEL_TYPE',
+      'LINE_REDIRECT_URIS',
+      'LINE_API_URL',
+      'LINE_TIMEOUT_MS',
+      'HOST',
+    ]
+    const more = ['PORT', 'REDIS_URL', 'CACHE_SECRET', 'GRAPHIQL', 'METRICS_PORT', 'LOG_LEVEL', 'TRUSTED_PROXIES']
+    for (const blank of ['', ' \t\n']) {
+      const env = Object.fromEntries(
+        [...names, ...more].flatMap((name) => [
+          [name, blank],
+          [`${name}_FILE`, blank],
+        ]),
+      )
+      expect(configOf(env)).toEqual(configOf({}))
+    }
+    expect(configOf({ REDIS_URL_FILE: '/empty' }, { '/empty': '\n' })).toEqual(configOf({}))
+    expectOneProblem(problemsWith({ LINE_CHANNEL_ID: ' ' }), 'LINE_CHANNEL_ID: is missing')
+  })
+
+  it('hands out a config nobody can change', () => {
+    const config = configOf({ REDIS_URL: 'redis://cache', CACHE_SECRET: longSecret, CORS_ORIGINS: 'https://a.example' })
+    const parts = [
+      config,
+      config.channels,
+      config.channels[0],
+      config.failedTokens,
+      config.corsOrigins,
+      config.warnings,
+    ]
+    for (const part of [...parts, config.redirectUris, config.trustedProxies]) expect(Object.isFrozen(part)).toBe(true)
+  })
+})
+
+describe('good values', () => {
+  it.each<[Env, object]>([
+    [
+      { LINE_REDIRECT_URIS: 'https://a.example/cb?x=1, myapp://login' },
+      { redirectUris: ['https://a.example/cb?x=1', 'myapp://login'] },
+    ],
+    [
+      { LINE_REDIRECT_URIS: 'http://localhost:3000/cb,com.example.app:/cb' },
+      { redirectUris: ['http://localhost:3000/cb', 'com.example.app:/cb'] },
+    ],
+    [{ LINE_REDIRECT_URIS: 'https://a.example/@me' }, { redirectUris: ['https://a.example/@me'] }],
+    [{ LINE_API_URL: 'https://Line.Example:443/' }, { lineApiUrl: 'https://line.example' }],
+    [{ LINE_API_URL: 'http://localhost:4400' }, { lineApiUrl: 'http://localhost:4400' }],
+    [{ LINE_API_URL: 'http://line.localhost:4400/' }, { lineApiUrl: 'http://line.localhost:4400' }],
+    [{ LINE_ACCESS_URL: 'http://127.8.9.1:4400' }, { lineAccessUrl: 'http://127.8.9.1:4400' }],
+    [{ LINE_ACCESS_URL: 'http://[::1]:4400' }, { lineAccessUrl: 'http://[::1]:4400' }],
+    [{ LINE_TIMEOUT_MS: '1' }, { lineTimeoutMs: 1 }],
+    [{ LINE_TIMEOUT_MS: '60000' }, { lineTimeoutMs: 60_000 }],
+    [{ LINE_MAX_CONCURRENCY: '1024' }, { lineMaxConcurrency: 1024 }],
+    [
+      { TRUSTED_PROXIES: '10.0.0.0/8, 192.168.1.1,::1,fd00::/8' },
+      { trustedProxies: ['10.0.0.0/8', '192.168.1.1', '::1', 'fd00::/8'] },
+    ],
+    [{ TRUSTED_PROXIES: '0.0.0.0/0,1.2.3.4/32,::1/128' }, { trustedProxies: ['0.0.0.0/0', '1.2.3.4/32', '::1/128'] }],
+    [
+      { FAILED_TOKENS_BURST: '1000000', FAILED_TOKENS_PER_SECOND: '0.25' },
+      { failedTokens: { burst: 1_000_000, perSecond: 0.25 } },
+    ],
+    [{ HOST: 'gateway.internal' }, { host: 'gateway.internal' }],
+    [
+      { PORT: '0', METRICS_PORT: '0' },
+      { port: 0, metricsPort: 0 },
+    ],
+    [
+      { PORT: ' 65535 ', METRICS_PORT: '9090' },
+      { port: 65_535, metricsPort: 9090 },
+    ],
+    [{ CACHE_MAX_TOKENS: '100000000' }, { cacheMaxTokens: 100_000_000 }],
+    [{ CACHE_SECRET: 'é'.repeat(16) }, { cacheSecret: 'é'.repeat(16), warnings: [] }],
+    [
+      { CORS_ORIGINS: 'https://a.example, http://localhost:5173' },
+      { corsOrigins: ['https://a.example', 'http://localhost:5173'] },
+    ],
+    [
+      { GRAPHIQL: 'true', INTROSPECTION: '1' },
+      { graphiql: true, introspection: true },
+    ],
+    [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
+    [{ SHUTDOWN_GRACE_SECONDS: '0' }, { shutdownGraceMs: 0 }],
+    [{ SHUTDOWN_GRACE_SECONDS: '3600' }, { shutdownGraceMs: 3_600_000 }],
+  ])('%j', (env, expected) => {
+    expect(configOf(env)).toMatchObject(expected)
+  })
+})
+
+describe('bad values', () => {
+  const notWhole = ['1e3', '0x10', '5s', '-1', '+1', '1.5', '1_000', '1 000', '٣', 'Infinity', 'NaN', '9'.repeat(400)]
+  const notAnOrigin = [
+    'line',
+    'http://api.line.me',
+    'http://localhost.evil.example',
+    'http://127.0.0.1.evil.example',
+    'ftp://localhost',
+  ]
+  const moreThanAnOrigin = [
+    'https://a.example/v2',
+    'https://a.example?x',
+    'https://a.example#',
+    'https://u:p@a.example',
+    'https:a.example',
+  ]
+  const notABlock = [
+    '10.0.0',
+    '10.0.0.0/33',
+    '::1/129',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '10.0.0.0/-1',
+    'proxy.internal',
+    'fe80::1%eth0',
+    '*',
+  ]
+
+  it.each<[string, string[]]>([
+    ['LINE_CHANNEL_ID', ['abc', '-1', '1'.repeat(21), '12 34', '１２']],
+    ['LINE_CHANNEL_TYPE', ['Web', 'spa', 'web,liff']],
+    ['LINE_API_URL', [...notAnOrigin, ...moreThanAnOrigin]],
+    ['LINE_ACCESS_URL', [...notAnOrigin, ...moreThanAnOrigin]],
+    ['LINE_TIMEOUT_MS', ['0', '60001', ...notWhole]],
+    ['LINE_MAX_CONCURRENCY', ['0', '1025', ...notWhole]],
+    ['FAILED_TOKENS_BURST', ['0', '1000001', ...notWhole]],
+    [
+      'FAILED_TOKENS_PER_SECOND',
+      ['0', '0.0', '1000001', '1000000.1', '.5', '5.', '1e3', '-1', '1/s', `0.${'0'.repeat(400)}1`],
+    ],
+    ['HOST', ['http://0.0.0.0', '0.0.0.0:4000', '[::1]', 'a b', 'localhost:4000']],
+    ['PORT', ['65536', ...notWhole]],
+    ['METRICS_PORT', ['65536', ...notWhole]],
+    ['CACHE_SECRET', ['short', 'x'.repeat(31)]],
+    ['CACHE_MAX_TOKENS', ['0', '100000001', ...notWhole]],
+    ['VERIFICATION_FRESH_SECONDS', ['2592001', ...notWhole]],
+    ['VERIFICATION_MAX_STALE_SECONDS', ['2592001', '0', ...notWhole]],
+    ['GRAPHIQL', ['yes', 'TRUE', 'on', '2']],
+    ['INTROSPECTION', ['no', 'False', 'off']],
+    ['LOG_LEVEL', ['verbose', 'INFO', '30']],
+    ['SHUTDOWN_GRACE_SECONDS', ['3601', ...notWhole]],
+  ])('%s', (name, values) => {
+    for (const value of values) expectOneProblem(problemsWith({ [name]: value }), `${name}: `)
+  })
+
+  it.each<[string, string[]]>([
+    [
+      'LINE_REDIRECT_URIS',
+      [
+        '/cb',
+        'http://a.example/cb',
+        'https://a.example/#x',
+        'https://a.example/#',
+        'https://u@a.example/',
+        'https://@a.example/',
+      ],
+    ],
+    [
+      'LINE_REDIRECT_URIS',
+      [
+        'javascript:alert(1)',
+        'JavaScript:x',
+        'data:text/html,x',
+        'file:///etc/passwd',
+        'https:a.example',
+        'https://',
+        'my app://x',
+      ],
+    ],
+    ['TRUSTED_PROXIES', notABlock],
+    [
+      'CORS_ORIGINS',
+      [
+        '*',
+        'https://*.example',
+        'https://a.example/',
+        'https://a.example/x',
+        'https://A.example',
+        'https://a.example:443',
+      ],
+    ],
+    ['CORS_ORIGINS', ['null', 'a.example', 'https://u@a.example', 'file://', 'https://a.example?x']],
+  ])('%s, naming the place in the list', (name, values) => {
+    for (const value of values) expect(problemsWith({ [name]: value })[0]).toMatch(new RegExp(`^${name}\\[0\\]: `))
+  })
+
+  it('takes a stray comma for a mistake, not for an empty list that allows any', () => {
+    expectOneProblem(problemsWith({ LINE_REDIRECT_URIS: 'https://a.example/,' }), 'LINE_REDIRECT_URIS[1]: ')
+    expect(problemsWith({ LINE_REDIRECT_URIS: ',' })).toHaveLength(2)
+  })
+
+  it.each(['http://cache', 'cache:6379', 'redis:cache', 'redis://', 'rediss:///0'])('REDIS_URL %s', (REDIS_URL) => {
+    expectOneProblem(problemsWith({ REDIS_URL, CACHE_SECRET: longSecret }), 'REDIS_URL: ')
+  })
+})
+
+describe('problems', () => {
+  it('names every problem at once', () => {
+    const env = {
+      PORT: 'x',
+      LOG_LEVEL: 'x',
+      LINE_CHANNEL_TYPE: 'x',
+      REDIS_URL: 'x',
+      GRAPHIQL_FILE: '/none',
+      CORS_ORIGINS: 'x,x',
+    }
+    expect(
+      problemsOf(env)
+        .map((problem) => problem.split(':')[0])
+        .sort(),
+    ).toEqual([
+      'CACHE_SECRET',
+      'CORS_ORIGINS[0]',
+      'CORS_ORIGINS[1]',
+      'GRAPHIQL_FILE',
+      'LINE_CHANNEL_ID',
+      'LINE_CHANNEL_TYPE',
+      'LOG_LEVEL',
+      'PORT',
+      'REDIS_URL',
+    ])
+  })
+
+  it('prints each problem on a line of the error', () => {
+    const error = new ConfigError(['A: is missing', 'B: is missing'])
+    expect(error).toBeInstanceOf(Error)
+    expect(error.name).toBe('ConfigError')
+    expect(error.message.split('\n').slice(1)).toEqual(['  A: is missing', '  B: is missing'])
+  })
+
+  const canary = 'c4n4ry'
+  const names = [
+    ...[
+      'LINE_CHANNEL_ID',
+      'LINE_CHANNEL_SECRET',
+      'LINE_CHANNEL_TYPE',
+      'LINE_REDIRECT_URIS',
+      'LINE_API_URL',
+      'LINE_ACCESS_URL',
+    ],
+    ...[
+      'LINE_TIMEOUT_MS',
+      'LINE_MAX_CONCURRENCY',
+      'TRUSTED_PROXIES',
+      'FAILED_TOKENS_BURST',
+      'FAILED_TOKENS_PER_SECOND',
+    ],
+    ...['HOST', 'PORT', 'REDIS_URL', 'CACHE_SECRET', 'CACHE_MAX_TOKENS', 'VERIFICATION_FRESH_SECONDS', 'CORS_ORIGINS'],
+    ...[
+      'VERIFICATION_MAX_STALE_SECONDS',
+      'GRAPHIQL',
+      'INTROSPECTION',
+      'METRICS_PORT',
+      'LOG_LEVEL',
+      'SHUTDOWN_GRACE_SECONDS',
+    ],
+  ]
+  const lists = [
+    ...[canary, `["${canary}"]`, `{"${canary}":1}`, `"${canary}"`, `[{"id":"${canary}","secret":"${canary}"}]`],
+    ...[
+      `[{"id":"1","type":"${canary}"}]`,
+      `[{"id":"1","type":"liff","${canary}":"${canary}"}]`,
+      `[{"id":{"${canary}":1}}]`,
+    ],
+    ...[
+      `[{"id":"1","secret":{"${canary}":["${canary}"]}}]`,
+      `[{"id":"1","secret":"${canary}"},{"id":"1","secret":"${canary}"}]`,
+    ],
+  ]
+
+  it.each<[string, Env, Env]>([
+    ['settings', Object.fromEntries(names.map((name) => [name, `${canary} ${name}:/@#`])), {}],
+    ['files', Object.fromEntries(names.map((name) => [`${name}_FILE`, '/f'])), { '/f': `${canary}:/@#` }],
+    ['paths', Object.fromEntries(names.map((name) => [`${name}_FILE`, `/${canary}`])), {}],
+    [
+      'both',
+      Object.fromEntries(
+        names.flatMap((name) => [
+          [name, canary],
+          [`${name}_FILE`, canary],
+        ]),
+      ),
+      { [canary]: canary },
+    ],
+    ...lists.map((LINE_CHANNELS): [string, Env, Env] => [LINE_CHANNELS, { LINE_CHANNELS }, {}]),
+  ])('quotes no value: %s', (_where, env, files) => {
+    try {
+      readConfig(env, fileReader(files))
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError)
+      const { problems, message, stack, cause } = error as ConfigError
+      expect(problems.length).toBeGreaterThan(0)
+      expect(JSON.stringify([problems, message, stack, cause, error])).not.toContain(canary)
+    }
+  })
+
+  it('quotes no value in a warning', () => {
+    const env = { REDIS_URL: `redis://:${canary}@cache`, CACHE_SECRET: canary.repeat(8), LINE_CHANNEL_ID: canary }
+    const { warnings } = configOf({ ...env, LINE_CHANNELS: `[{"id":"1","secret":"${canary}"}]` })
+    expect(warnings).toHaveLength(2)
+    expect(warnings.join()).not.toContain(canary)
+  })
+})
+
+describe('NAME_FILE', () => {
+  it('reads a mounted secret without its trailing newline', () => {
+    const env = { LINE_CHANNEL_ID: '1', LINE_CHANNEL_SECRET_FILE: '/run/secret', PORT_FILE: '/run/port' }
+    const config = readConfig(env, fileReader({ '/run/secret': 'from the file\r\n', '/run/port': '4001\n' }))
+    expect(config.channels[0].secret).toBe('from the file')
+    expect(config.port).toBe(4001)
+  })
+
+  it('reads real files when nothing else is handed in', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'config-'))
+    try {
+      writeFileSync(join(folder, 'secret'), 'from the disk\n')
+      const env = { LINE_CHANNEL_ID: '1', LINE_CHANNEL_SECRET_FILE: join(folder, 'secret') }
+      expect(readConfig(env).channels[0].secret).toBe('from the disk')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it('refuses a name that is set both ways', () => {
+    expectOneProblem(problemsWith({ PORT: '1', PORT_FILE: '/port' }, { '/port': '2' }), 'PORT: is set twice')
+  })
+
+  it('names NAME_FILE, and only that, when the file cannot be read', () => {
+    for (const name of [
+      'LINE_CHANNELS',
+      'LINE_CHANNEL_TYPE',
+      'LINE_REDIRECT_URIS',
+      'PORT',
+      'REDIS_URL',
+      'CACHE_SECRET',
+    ]) {
+      const env = {
+        ...channel,
+        REDIS_URL: 'redis://cache',
+        CACHE_SECRET: longSecret,
+        [name]: '',
+        [`${name}_FILE`]: '/none',
+      }
+      expectOneProblem(problemsOf(env), `${name}_FILE: can't be read`)
+    }
+    expectOneProblem(problemsOf({ LINE_CHANNELS_FILE: '/none' }), 'LINE_CHANNELS_FILE: ')
+    expectOneProblem(
+      problemsOf({ LINE_CHANNEL_ID: '1', LINE_CHANNEL_SECRET_FILE: '/none' }),
+      'LINE_CHANNEL_SECRET_FILE: ',
+    )
+  })
+})
+
+describe('channels', () => {
+  const listed = (...channels: unknown[]) => ({ LINE_CHANNELS: JSON.stringify(channels) })
+
+  it('names what is missing, and the other way to say it', () => {
+    const [id, secret, ...rest] = problemsOf({})
+    expect(id).toMatch(/^LINE_CHANNEL_ID: is missing: .*LINE_CHANNELS/)
+    expect(secret).toMatch(/^LINE_CHANNEL_SECRET: is missing: .*web/)
+    expect(rest).toEqual([])
+  })
+
+  it.each(['native', 'liff'] as const)('needs no secret for a %s channel', (type) => {
+    expect(readConfig({ LINE_CHANNEL_ID: '1', LINE_CHANNEL_TYPE: type }).channels).toEqual([
+      { id: '1', secret: undefined, type },
+    ])
+    expect(configOf({ LINE_CHANNEL_TYPE: type }).channels[0].secret).toBe('channel-secret')
+    expectOneProblem(problemsOf({ LINE_CHANNEL_TYPE: type }), 'LINE_CHANNEL_ID: is missing')
+  })
+
+  it('needs a secret for a web channel, said or not', () => {
+    expectOneProblem(problemsOf({ LINE_CHANNEL_ID: '1' }), 'LINE_CHANNEL_SECRET: is missing')
+    expectOneProblem(problemsOf({ LINE_CHANNEL_ID: '1', LINE_CHANNEL_TYPE: 'web' }), 'LINE_CHANNEL_SECRET: is missing')
+    expectOneProblem(problemsOf(listed({ id: '1' })), 'LINE_CHANNELS[0].secret: is missing')
+  })
+
+  it('reads several, the first one first', () => {
+    const env = listed({ id: '2', secret: 's' }, { id: '1', type: 'liff' })
+    const channels = [
+      { id: '2', secret: 's', type: 'web' },
+      { id: '1', secret: undefined, type: 'liff' },
+    ]
+    expect(readConfig(env)).toMatchObject({ channels, warnings: [] })
+  })
+
+  it.each(Object.entries({ ...channel, LINE_CHANNEL_TYPE: 'nonsense' }))(
+    'lets LINE_CHANNELS win over %s, and warns',
+    (name, value) => {
+      const config = readConfig({ ...listed({ id: '1', secret: 's' }), [name]: value })
+      expect(config.channels).toEqual([{ id: '1', secret: 's', type: 'web' }])
+      expect(config.warnings).toEqual([expect.stringMatching(/^LINE_CHANNELS: wins/)])
+    },
+  )
+
+  it('names the place of a mistake in the list', () => {
+    const good = { id: '1', secret: 's' }
+    expectOneProblem(
+      problemsOf(listed(good, { id: '2', secert: 's', type: 'liff' })),
+      'LINE_CHANNELS[1]: must be an object',
+    )
+    expectOneProblem(problemsOf(listed(good, null)), 'LINE_CHANNELS[1]: must be an object')
+    expectOneProblem(problemsOf(listed(good, [])), 'LINE_CHANNELS[1]: must be an object')
+    expectOneProblem(problemsOf(listed(good, { id: '2' })), 'LINE_CHANNELS[1].secret: is missing')
+    expectOneProblem(problemsOf(listed(good, { id: '2', secret: '' })), 'LINE_CHANNELS[1].secret: must be text')
+    expectOneProblem(problemsOf(listed(good, { id: '2', secret: null })), 'LINE_CHANNELS[1].secret: must be text')
+    expectOneProblem(problemsOf(listed(good, { secret: 's' })), 'LINE_CHANNELS[1].id: is missing')
+    expectOneProblem(problemsOf(listed(good, { id: 2, secret: 's' })), 'LINE_CHANNELS[1].id: must be 1 to 20 digits')
+    expectOneProblem(problemsOf(listed(good, { id: '2', type: 'spa' })), 'LINE_CHANNELS[1].type: must be')
+    expect(problemsOf(listed({ id: 'x' }, { type: 'x' }))).toHaveLength(4)
+  })
+
+  it.each(['{', '{}', '"1"', 'null', '1234567890'])('asks for a list: %s', (LINE_CHANNELS) => {
+    expectOneProblem(problemsOf({ LINE_CHANNELS }), 'LINE_CHANNELS: must be a JSON list')
+  })
+
+  it('asks for one channel or more, each once', () => {
+    expectOneProblem(problemsOf(listed()), 'LINE_CHANNELS: is an empty list')
+    const twice = listed({ id: '1', secret: 's' }, { id: '1', type: 'liff' })
+    expectOneProblem(problemsOf(twice), 'LINE_CHANNELS: has the same id twice')
+  })
+})
+
+describe('the ages at which a token is re-checked', () => {
+  const ages = (fresh?: string, maxStale?: string) => ({
+    ...(fresh !== undefined && { VERIFICATION_FRESH_SECONDS: fresh }),
+    ...(maxStale !== undefined && { VERIFICATION_MAX_STALE_SECONDS: maxStale }),
+  })
+
+  it.each<[string, string | undefined, string | undefined, number, number]>([
+    ['both 0: until the token expires', '0', '0', Infinity, Infinity],
+    ['fresh 0 alone: every use is re-checked in the background', '0', undefined, 0, 3600],
+    ['fresh 0 and an age', '0', '60', 0, 60],
+    ['fresh alone, below the other default', '60', undefined, 60, 3600],
+    ['fresh alone, above the other default, bends it', '7200', undefined, 7200, 7200],
+    ['max stale alone, above the other default', undefined, '600', 300, 600],
+    ['max stale alone, below the other default, bends it', undefined, '60', 60, 60],
+    ['both alike', '60', '60', 60, 60],
+    ['both at their longest', '2592000', '2592000', 2_592_000, 2_592_000],
+  ])('%s', (_what, fresh, maxStale, freshSeconds, maxStaleSeconds) => {
+    const expected = { freshForMs: freshSeconds * 1000, maxStaleMs: maxStaleSeconds * 1000 }
+    expect(configOf(ages(fresh, maxStale))).toMatchObject(expected)
+  })
+
+  it('refuses a fresh age above the max stale age', () => {
+    expectOneProblem(problemsWith(ages('61', '60')), 'VERIFICATION_FRESH_SECONDS: is too long')
+  })
+
+  it.each([undefined, '60'])('never slips into "until the token expires": max stale 0 beside fresh %s', (fresh) => {
+    const problems = problemsWith(ages(fresh, '0'))
+    expectOneProblem(problems, 'VERIFICATION_MAX_STALE_SECONDS: ')
+    expect(problems[0]).toContain('VERIFICATION_FRESH_SECONDS=0')
+  })
+})
+
+describe('the shared tier', () => {
+  it.each(['redis://cache:6379', 'rediss://user:pass@cache.example/0'])('accepts %s with one warning', (REDIS_URL) => {
+    const config = configOf({ REDIS_URL, CACHE_SECRET: longSecret })
+    expect(config).toMatchObject({ redisUrl: REDIS_URL, cacheSecret: longSecret })
+    expect(config.warnings).toEqual([expect.stringMatching(/^REDIS_URL: is ignored.*not built yet/)])
+  })
+
+  it('needs a secret of its own', () => {
+    expectOneProblem(problemsWith({ REDIS_URL: 'redis://cache' }), 'CACHE_SECRET: is missing')
+    expectOneProblem(problemsWith({ REDIS_URL: 'redis://cache', CACHE_SECRET: 'short' }), 'CACHE_SECRET: is too short')
+  })
+})

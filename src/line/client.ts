@@ -1,0 +1,127 @@
+import type { LineAnswer, Transport } from './transport.ts'
+
+/** A channel as the client needs it: LINE wants the secret of web channels only. */
+export type ChannelCredentials = {
+  readonly id: string
+  readonly secret: string | undefined
+  readonly type: 'web' | 'native' | 'liff'
+}
+
+export type LineClient = ReturnType<typeof createLineClient>
+
+/**
+ * The calls of LINE Login v2.1, each named as in LINE's API reference. Asking only: what the answers mean is judged in
+ * `responses.ts`. Credentials travel in form bodies and headers, except on verify, where LINE wants the token in the query.
+ * https://developers.line.biz/en/reference/line-login/
+ */
+export function createLineClient(transport: Transport) {
+  return {
+    room: transport.room,
+
+    /** Issue access token (RFC 6749 section 4.1.3, RFC 7636). A code is spent by asking: never asked twice. */
+    exchangeCode(
+      channel: ChannelCredentials,
+      grant: { readonly code: string; readonly redirectUri: string; readonly codeVerifier?: string | undefined },
+    ): Promise<LineAnswer> {
+      return postForm('token', '/oauth2/v2.1/token', {
+        grant_type: 'authorization_code',
+        code: grant.code,
+        redirect_uri: grant.redirectUri,
+        code_verifier: grant.codeVerifier,
+        ...clientOf(channel),
+        // As LINE's SDKs do for apps and LIFF: the ID token is then signed with ES256.
+        id_token_key_type: channel.type === 'web' ? undefined : 'JWK',
+      })
+    },
+
+    /** Refresh access token. */
+    refresh(channel: ChannelCredentials, refreshToken: string): Promise<LineAnswer> {
+      const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...clientOf(channel) }
+      return postForm('token', '/oauth2/v2.1/token', form)
+    },
+
+    /** Verify access token validity. */
+    verifyAccessToken(accessToken: string, since?: number): Promise<LineAnswer> {
+      const path = `/oauth2/v2.1/verify?access_token=${encodeURIComponent(accessToken)}`
+      return transport.send({ endpoint: 'verify', method: 'GET', path }, since)
+    },
+
+    /** Get user profile. */
+    profile(accessToken: string, since?: number): Promise<LineAnswer> {
+      return getAs('profile', '/v2/profile', accessToken, since)
+    },
+
+    /** Get user information (OpenID Connect UserInfo). */
+    userinfo(accessToken: string, since?: number): Promise<LineAnswer> {
+      return getAs('userinfo', '/oauth2/v2.1/userinfo', accessToken, since)
+    },
+
+    /** Get friendship status. */
+    friendship(accessToken: string, since?: number): Promise<LineAnswer> {
+      return getAs('friendship', '/friendship/v1/status', accessToken, since)
+    },
+
+    /** Revoke access token; with a refresh token, as LINE's SDKs log out, it and all access tokens made from it. */
+    revoke(
+      channel: ChannelCredentials,
+      token: { readonly accessToken: string } | { readonly refreshToken: string },
+    ): Promise<LineAnswer> {
+      const credential =
+        'accessToken' in token ? { access_token: token.accessToken } : { refresh_token: token.refreshToken }
+      return postForm('revoke', '/oauth2/v2.1/revoke', { ...credential, ...clientOf(channel) })
+    },
+
+    /** Deauthorize your app to which the user has granted permissions. */
+    deauthorize(channelToken: string, accessToken: string): Promise<LineAnswer> {
+      return transport.send({
+        endpoint: 'deauthorize',
+        method: 'POST',
+        path: '/user/v1/deauthorize',
+        headers: { authorization: `Bearer ${channelToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ userAccessToken: accessToken }),
+      })
+    },
+
+    /** Issue stateless channel access token. https://developers.line.biz/en/docs/basics/channel-access-token/ */
+    channelToken(channel: { readonly id: string; readonly secret: string }): Promise<LineAnswer> {
+      const client = { client_id: channel.id, client_secret: channel.secret }
+      return postForm('channelToken', '/oauth2/v3/token', { grant_type: 'client_credentials', ...client })
+    },
+
+    /** The public keys of ID tokens signed with ES256 (RFC 7517). */
+    certs(): Promise<LineAnswer> {
+      return transport.send({ endpoint: 'certs', method: 'GET', path: '/oauth2/v2.1/certs' })
+    },
+  }
+
+  function getAs(
+    endpoint: 'profile' | 'userinfo' | 'friendship',
+    path: string,
+    accessToken: string,
+    since: number | undefined,
+  ) {
+    const headers = { authorization: `Bearer ${accessToken}` }
+    return transport.send({ endpoint, method: 'GET', path, headers }, since)
+  }
+
+  function postForm(
+    endpoint: 'token' | 'revoke' | 'channelToken',
+    path: string,
+    form: Record<string, string | undefined>,
+  ) {
+    const given = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
+    const body = new URLSearchParams(given).toString()
+    return transport.send({
+      endpoint,
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body,
+    })
+  }
+}
+
+/** Client authentication as LINE wants it: in the body, never HTTP Basic, and the secret for web channels only. */
+function clientOf(channel: ChannelCredentials) {
+  return { client_id: channel.id, client_secret: channel.type === 'web' ? channel.secret : undefined }
+}

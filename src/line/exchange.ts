@@ -1,0 +1,97 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
+
+/** Bytes out, bytes in: one HTTP exchange with LINE, judged by nobody yet. */
+export type RawAnswer = {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}
+
+/** No whole answer came. `sent`: LINE may have seen the request. `answered`: the answer had begun. */
+export class ExchangeFailed extends Error {
+  readonly sent: boolean
+  readonly answered: boolean
+
+  constructor(
+    message: string,
+    facts: { readonly sent: boolean; readonly answered: boolean; readonly cause?: unknown },
+  ) {
+    super(message, { cause: facts.cause })
+    this.name = 'ExchangeFailed'
+    this.sent = facts.sent
+    this.answered = facts.answered
+  }
+}
+
+type Outgoing = {
+  readonly origin: string
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly headers?: Record<string, string>
+  readonly body?: string
+}
+
+/** LINE's answers are some hundred bytes; more than this is not LINE. */
+const largestAnswerBytes = 64 * 1024
+
+/**
+ * One request on undici's `dispatch`, the cheapest road it has: no streams, no redirects, no decompression.
+ * `remainingMs` bounds everything from connecting to the last byte.
+ */
+export function exchange(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs: number): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    let status = 0
+    let headers: IncomingHttpHeaders = {}
+    let controller: Dispatcher.DispatchController | undefined
+    let over = false
+
+    const timer = setTimeout(() => stop('LINE did not answer in time'), Math.max(remainingMs, 0))
+    const options = { ...outgoing, headersTimeout: 0, bodyTimeout: 0 }
+    dispatcher.dispatch(options, { onRequestStart, onResponseStart, onResponseData, onResponseEnd, onResponseError })
+
+    function onRequestStart(started: Dispatcher.DispatchController): void {
+      controller = started
+      if (over) started.abort(new Error('nobody waits for this any more'))
+    }
+
+    function onResponseStart(_: unknown, statusCode: number, received: IncomingHttpHeaders): void {
+      status = statusCode
+      headers = received
+    }
+
+    function onResponseData(_: unknown, chunk: Buffer): void {
+      size += chunk.length
+      if (size > largestAnswerBytes) stop('LINE answered too much')
+      else chunks.push(chunk)
+    }
+
+    function onResponseEnd(): void {
+      if (!finish()) return
+      resolve({ status, headers, text: Buffer.concat(chunks).toString('utf8') })
+    }
+
+    function onResponseError(_: unknown, cause: Error): void {
+      fail('The connection to LINE failed', cause)
+    }
+
+    function stop(message: string): void {
+      fail(message)
+      controller?.abort(new Error(message))
+    }
+
+    function fail(message: string, cause?: unknown): void {
+      if (!finish()) return
+      reject(new ExchangeFailed(message, { sent: controller !== undefined, answered: status !== 0, cause }))
+    }
+
+    function finish(): boolean {
+      if (over) return false
+      over = true
+      clearTimeout(timer)
+      return true
+    }
+  })
+}

@@ -1,0 +1,194 @@
+import type { Dispatcher } from 'undici'
+import type { LineCall, Telemetry } from '../telemetry.ts'
+import { type Breaker, createBreaker } from './breaker.ts'
+import { LineRateLimited, LineUnavailable } from './errors.ts'
+import { ExchangeFailed, exchange, type RawAnswer } from './exchange.ts'
+import { createSlots } from './slots.ts'
+
+/** The endpoints of the LINE Platform we call, named as in LINE's API reference. */
+export type Endpoint =
+  | 'token'
+  | 'verify'
+  | 'revoke'
+  | 'profile'
+  | 'userinfo'
+  | 'friendship'
+  | 'certs'
+  | 'deauthorize'
+  | 'channelToken'
+
+export type LineRequest = {
+  readonly endpoint: Endpoint
+  readonly method: 'GET' | 'POST'
+  /** Path and query. On the verify call it holds the access token, so it is never written anywhere. */
+  readonly path: string
+  readonly headers?: Record<string, string>
+  readonly body?: string
+}
+
+/** What LINE said, not yet judged. `body` is the parsed JSON, `undefined` where the answer was something else. */
+export type LineAnswer = {
+  readonly status: number
+  readonly body: unknown
+  readonly lineRequestId: string | undefined
+}
+
+export type Transport = {
+  /**
+   * Rejects with `LineUnavailable` or `LineRateLimited` and nothing else. The deadline counts from `since`
+   * (`performance.now()`), where the caller has waited for something before.
+   */
+  send(request: LineRequest, since?: number): Promise<LineAnswer>
+  /** How many more calls could start at once. */
+  room(): number
+}
+
+export type TransportOptions = {
+  readonly origin: string
+  readonly dispatcher: Dispatcher
+  /** One answer from LINE: waiting for a place, connecting and reading to the last byte. */
+  readonly timeoutMs: number
+  readonly maxConcurrency: number
+  readonly now: () => number
+  readonly telemetry: Telemetry
+}
+
+/** Calls that may wait for a place, for each place. */
+const waitingPerPlace = 32
+/** Told to callers where LINE says nothing better, in seconds. */
+const retrySoon = 1
+
+/** The one road to LINE: a place, the breaker, one deadline, and the statuses that mean the same on every endpoint. */
+export function createTransport(options: TransportOptions): Transport {
+  const { origin, dispatcher, timeoutMs, maxConcurrency, now, telemetry } = options
+  const slots = createSlots(maxConcurrency, maxConcurrency * waitingPerPlace)
+  const breakers = new Map<Endpoint, Breaker>()
+  telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE under way', () => maxConcurrency - slots.free())
+
+  return { send, room: slots.free }
+
+  async function send(request: LineRequest, startedAt = performance.now()): Promise<LineAnswer> {
+    const breaker = breakerOf(request.endpoint)
+    breaker.check()
+    await place(startedAt)
+    try {
+      breaker.enter()
+      return await ask(request, breaker, startedAt)
+    } finally {
+      slots.release()
+    }
+  }
+
+  /** Waiting for a place counts towards the deadline. */
+  async function place(startedAt: number): Promise<void> {
+    const { taken, giveUp } = slots.take()
+    const tooLate = () => giveUp(new LineUnavailable('LINE is too busy', { retryAfter: retrySoon, sent: false }))
+    const timer = setTimeout(tooLate, remaining(startedAt))
+    await taken.finally(() => clearTimeout(timer))
+  }
+
+  async function ask(request: LineRequest, breaker: Breaker, startedAt: number): Promise<LineAnswer> {
+    let raw: RawAnswer
+    try {
+      raw = await exchangeBytes(request, startedAt)
+    } catch (error) {
+      breaker.failed()
+      throw unanswered(request, startedAt, error)
+    }
+    assertAnswered(request, raw, breaker, startedAt)
+    breaker.succeeded()
+    report(request, startedAt, 'answered', raw)
+    return { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
+  }
+
+  /** A GET whose connection broke before any answer is asked once more: LINE may have closed an idle connection under it. */
+  async function exchangeBytes(request: LineRequest, startedAt: number): Promise<RawAnswer> {
+    const outgoing = { ...request, origin }
+    try {
+      return await exchange(dispatcher, outgoing, remaining(startedAt))
+    } catch (error) {
+      const again = request.method === 'GET' && error instanceof ExchangeFailed && !error.answered
+      if (!again || remaining(startedAt) <= 0) throw error
+      return await exchange(dispatcher, outgoing, remaining(startedAt))
+    }
+  }
+
+  /** 429 and 5xx say the same on every endpoint, and nothing about the credential that was sent. */
+  function assertAnswered(request: LineRequest, raw: RawAnswer, breaker: Breaker, startedAt: number): void {
+    const lineRequestId = requestIdOf(raw)
+    if (raw.status === 429) {
+      const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], now()))
+      report(request, startedAt, 'limited', raw)
+      throw new LineRateLimited({ retryAfter, lineRequestId })
+    }
+    if (raw.status >= 500) {
+      breaker.failed()
+      report(request, startedAt, 'failed', raw, 'server error')
+      throw new LineUnavailable('LINE has a problem of its own', { retryAfter: retrySoon, lineRequestId })
+    }
+  }
+
+  function unanswered(request: LineRequest, startedAt: number, error: unknown): LineUnavailable {
+    const failed = error instanceof ExchangeFailed ? error : undefined
+    report(request, startedAt, 'failed', undefined, failed?.message ?? 'not sent')
+    return new LineUnavailable('LINE did not answer', {
+      retryAfter: retrySoon,
+      sent: failed?.sent ?? false,
+      cause: error,
+    })
+  }
+
+  function report(
+    request: LineRequest,
+    startedAt: number,
+    outcome: LineCall['outcome'],
+    raw?: RawAnswer,
+    failure?: string,
+  ): void {
+    telemetry.lineCall({
+      endpoint: request.endpoint,
+      method: request.method,
+      status: raw?.status,
+      lineRequestId: raw && requestIdOf(raw),
+      outcome,
+      ...(failure !== undefined && { failure }),
+      ms: performance.now() - startedAt,
+    })
+  }
+
+  function remaining(startedAt: number): number {
+    return timeoutMs - (performance.now() - startedAt)
+  }
+
+  function breakerOf(endpoint: Endpoint): Breaker {
+    const known = breakers.get(endpoint)
+    if (known) return known
+    const breaker = createBreaker(now)
+    breakers.set(endpoint, breaker)
+    return breaker
+  }
+}
+
+/** JSON or nothing. We never ask for a content coding, so an answer that has one is not read. */
+function parseBody(raw: RawAnswer): unknown {
+  if (raw.headers['content-encoding'] !== undefined) return undefined
+  try {
+    return JSON.parse(raw.text.replace(/^\uFEFF/, ''))
+  } catch {
+    return undefined
+  }
+}
+
+/** LINE's sample is 16 hex characters; what does not look like an id is not passed on. */
+function requestIdOf(raw: RawAnswer): string | undefined {
+  const id = raw.headers['x-line-request-id']
+  return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined
+}
+
+/** Milliseconds to wait, from seconds or an HTTP date (RFC 9110 section 10.2.3). LINE documents no such header. */
+function parseRetryAfter(header: string | string[] | undefined, now: number): number | undefined {
+  if (typeof header !== 'string') return undefined
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000
+  const date = Date.parse(header)
+  return Number.isNaN(date) ? undefined : Math.max(date - now, 0)
+}

@@ -1,0 +1,55 @@
+import type { ChannelCredentials, LineClient } from '../line/client.ts'
+import { parseChannelToken } from '../line/responses.ts'
+
+export type ChannelTokens = {
+  /** A stateless channel access token, kept until shortly before it expires. Throws `NoChannelSecret` where there is no secret. */
+  tokenOf(channel: ChannelCredentials): Promise<string>
+  drop(channel: ChannelCredentials): void
+}
+
+/** Deauthorizing needs a channel access token, and that needs the channel's secret. */
+export class NoChannelSecret extends Error {
+  readonly code = 'NO_CHANNEL_SECRET'
+
+  constructor() {
+    super('This channel is configured without its secret, which LINE wants for this')
+    this.name = 'NoChannelSecret'
+  }
+}
+
+/** So that a token does not run out on its way to LINE. */
+const marginMs = 30_000
+
+type Kept = { readonly channelToken: Promise<string>; readonly usableUntil: () => number }
+
+export function createChannelTokens(line: Pick<LineClient, 'channelToken'>, now: () => number): ChannelTokens {
+  const kept = new Map<string, Kept>()
+
+  return { tokenOf, drop: (channel) => void kept.delete(channel.id) }
+
+  async function tokenOf({ id, secret }: ChannelCredentials): Promise<string> {
+    if (secret === undefined) throw new NoChannelSecret()
+    const known = kept.get(id)
+    if (known !== undefined && known.usableUntil() > now()) return known.channelToken
+    const fetched = fetchToken(id, secret)
+    kept.set(id, fetched)
+    return fetched.channelToken
+  }
+
+  /** While it is being fetched everybody waits for the same one; a failure is shared with those who waited and then gone. */
+  function fetchToken(id: string, secret: string): Kept {
+    let usableUntil = Number.POSITIVE_INFINITY
+    const channelToken = ask().catch((error) => {
+      kept.delete(id)
+      throw error
+    })
+    return { channelToken, usableUntil: () => usableUntil }
+
+    async function ask(): Promise<string> {
+      const askedAt = now()
+      const answer = parseChannelToken(await line.channelToken({ id, secret }))
+      usableUntil = askedAt + answer.expiresInMs - marginMs
+      return answer.channelToken
+    }
+  }
+}

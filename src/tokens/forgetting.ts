@@ -1,0 +1,167 @@
+import type { Channels } from '../line/channels.ts'
+import type { ChannelCredentials, LineClient } from '../line/client.ts'
+import { assertDeauthorized, assertRevoked, longestLifeMs } from '../line/responses.ts'
+import type { ChannelTokens } from './channel-tokens.ts'
+import type { MemoryTier } from './memory-tier.ts'
+import { type TokenRecord, userIdOf } from './record.ts'
+import type { Refresher } from './refresher.ts'
+import { type Invalid, SourceLimited } from './resolver.ts'
+import { guarded, type SourceGate } from './source-gate.ts'
+import type { AccessToken } from './token-key.ts'
+import { longestRefreshLifeMs, refreshKeyOf } from './token-set.ts'
+import type { Tombstones } from './tombstones.ts'
+
+/** What became of a token we were told to forget: dead now, or refused for a reason it had before. */
+export type Forgotten = { readonly verdict: 'forgotten' } | Invalid
+
+const forgotten: Forgotten = { verdict: 'forgotten' }
+
+export type Forgetting = {
+  /** Revokes an access token at LINE. Rejects with an outage when LINE cannot be told: the token is dead here all the same. */
+  revokeAccessToken(token: AccessToken, source: string, channel?: ChannelCredentials): Promise<Forgotten>
+  /** Revokes a refresh token at LINE; forgets the access tokens issued from it through us. */
+  revokeRefreshToken(refreshToken: string, channel: ChannelCredentials, source: string): Promise<void>
+  /**
+   * Revokes both of a session. A refresh token outlives its access token, so a dead access token (but not a foreign one)
+   * does not keep us from revoking it.
+   */
+  logout(token: AccessToken, refreshToken: string | undefined, source: string): Promise<Forgotten>
+  /** Takes the user's consent back at LINE; forgets all tokens of that user we know. */
+  deauthorize(token: AccessToken, source: string): Promise<Forgotten>
+}
+
+export type ForgettingOptions = {
+  readonly line: Pick<LineClient, 'revoke' | 'deauthorize'>
+  readonly channels: Channels
+  readonly channelTokens: ChannelTokens
+  readonly memory: MemoryTier
+  readonly refresher: Pick<Refresher, 'dropReplay' | 'dropReplaysOf' | 'familyOf'>
+  readonly gate: SourceGate
+  readonly tombstones: Tombstones
+  readonly now: () => number
+}
+
+/**
+ * Forgetting, in one order throughout: first the tombstone, so that no flight under way can bring the token back, then
+ * what we remember, then LINE. When LINE cannot be told, the caller hears of it and may try again.
+ */
+export function createForgetting(options: ForgettingOptions): Forgetting {
+  const { line, channels, channelTokens, memory, refresher, gate, tombstones, now } = options
+
+  return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
+
+  async function revokeAccessToken(token: AccessToken, source: string, hint?: ChannelCredentials): Promise<Forgotten> {
+    const known = await identify(token, source, hint)
+    if ('verdict' in known) return known
+    forget(token.key, known.channel.id, known.record?.expiresAt)
+    assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }))
+    tombstones.confirm(token.key)
+    return forgotten
+  }
+
+  async function revokeRefreshToken(refreshToken: string, channel: ChannelCredentials, source: string): Promise<void> {
+    const key = refreshKeyOf(channel.id, refreshToken)
+    if (tombstones.isConfirmed(key)) return
+    const dead = forgetFamily(refresher.familyOf(key), channel.id)
+    forgetRefreshKey(key, channel.id)
+    await guarded(gate, source, async () => assertRevoked(await line.revoke(channel, { refreshToken })))
+    for (const one of [key, ...dead]) tombstones.confirm(one)
+  }
+
+  async function logout(token: AccessToken, refreshToken: string | undefined, source: string): Promise<Forgotten> {
+    const known = await identify(token, source)
+    if ('verdict' in known) return logoutOfDead(known, refreshToken, source)
+    const revoked = [revokeAccessToken(token, source)]
+    if (refreshToken !== undefined)
+      revoked.push(revokeRefreshToken(refreshToken, known.channel, source).then(() => forgotten))
+    await Promise.all(revoked)
+    return forgotten
+  }
+
+  async function logoutOfDead(dead: Invalid, refreshToken: string | undefined, source: string): Promise<Forgotten> {
+    const channel = channels.only
+    if (refreshToken === undefined || channel === undefined || dead.reason === 'WRONG_CHANNEL') return dead
+    await revokeRefreshToken(refreshToken, channel, source)
+    return forgotten
+  }
+
+  async function deauthorize(token: AccessToken, source: string): Promise<Forgotten> {
+    const known = await identify(token, source)
+    if ('verdict' in known) return known
+    const { channel, record } = known
+    // A channel that cannot deauthorize says so before anything is forgotten.
+    const channelToken = await channelTokens.tokenOf(channel)
+    forget(token.key, channel.id, record?.expiresAt)
+    if (record !== undefined) forgetUser(record)
+    await deauthorizeAtLine(channel, channelToken, token)
+    tombstones.confirm(token.key)
+    return forgotten
+  }
+
+  /** LINE forgets channel tokens before their time too: one that is refused is replaced once. */
+  async function deauthorizeAtLine(
+    channel: ChannelCredentials,
+    channelToken: string,
+    token: AccessToken,
+  ): Promise<void> {
+    const answer = await line.deauthorize(channelToken, token.raw)
+    if (answer.status !== 401) return assertDeauthorized(answer)
+    channelTokens.drop(channel)
+    assertDeauthorized(await line.deauthorize(await channelTokens.tokenOf(channel), token.raw))
+  }
+
+  /** Whose token it is. One never seen is verified first, through the same gate as any other, so that junk costs no more here. */
+  async function identify(
+    token: AccessToken,
+    source: string,
+    hint?: ChannelCredentials,
+  ): Promise<Invalid | { readonly channel: ChannelCredentials; readonly record?: TokenRecord }> {
+    const dying = channels.find(tombstones.unconfirmedChannel(token.key) ?? '')
+    if (dying !== undefined) return { channel: dying }
+    const question = { token, source, subject: 'verification', since: performance.now() } as const
+    const answer = await memory.resolve(question)
+    if (answer.verdict === 'invalid') return answer
+    if (answer.verdict === 'valid') return { channel: channelOf(answer.record), record: answer.record }
+    const channel = hint ?? channels.only
+    if (channel !== undefined && !(answer.outage instanceof SourceLimited)) forget(token.key, channel.id, undefined)
+    throw answer.outage
+  }
+
+  function channelOf(record: TokenRecord): ChannelCredentials {
+    const channel = channels.find(record.channelId)
+    if (channel === undefined) throw new TypeError('a record of a channel that is none of ours')
+    return channel
+  }
+
+  function forget(key: string, channelId: string, expiresAt: number | undefined): void {
+    tombstones.raise(key, { until: expiresAt ?? now() + longestLifeMs, channelId })
+    memory.drop(key)
+    refresher.dropReplaysOf(key)
+  }
+
+  function forgetRefreshKey(key: string, channelId: string): void {
+    tombstones.raise(key, { until: now() + longestRefreshLifeMs, channelId })
+    refresher.dropReplay(key)
+  }
+
+  /** Answers the keys of all that is dead now. */
+  function forgetFamily(family: string, channelId: string): readonly string[] {
+    forgetRefreshKey(family, channelId)
+    return [family, ...forgetAll((record) => record.family === family).map(([key]) => key)]
+  }
+
+  /** The user's tokens of this channel and the refresh tokens they came from: LINE kills them all at once. */
+  function forgetUser(record: TokenRecord): void {
+    const userId = userIdOf(record)
+    const isTheirs = (other: TokenRecord) => other.channelId === record.channelId && userIdOf(other) === userId
+    const theirs = userId === undefined ? [] : forgetAll(isTheirs)
+    const families = new Set([record.family, ...theirs.map(([, { family }]) => family)])
+    for (const family of families) if (family !== undefined) forgetFamily(family, record.channelId)
+  }
+
+  function forgetAll(matches: (record: TokenRecord) => boolean): readonly (readonly [string, TokenRecord])[] {
+    const found = memory.find(matches)
+    for (const [key, record] of found) forget(key, record.channelId, record.expiresAt)
+    return found
+  }
+}

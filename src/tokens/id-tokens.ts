@@ -1,0 +1,53 @@
+import type { Channels } from '../line/channels.ts'
+import type { ChannelCredentials } from '../line/client.ts'
+import { InvalidIdToken } from '../line/errors.ts'
+import { claimedAudience, type IdTokenClaims, verifyIdToken } from '../line/id-token.ts'
+import type { KeySet } from '../line/key-set.ts'
+import type { Nonces } from './nonces.ts'
+
+export type IdTokens = {
+  /**
+   * The claims of an ID token that can be believed. `nonce` is the one the client kept from its login; without a channel
+   * the token's own audience chooses among ours. Throws `InvalidIdToken`, or an outage when LINE's keys cannot be had.
+   */
+  verify(
+    idToken: string,
+    expected: { readonly nonce?: string | undefined; readonly channel?: ChannelCredentials | undefined },
+  ): Promise<IdTokenClaims>
+}
+
+export type IdTokensOptions = {
+  readonly channels: Channels
+  readonly keySet: KeySet
+  readonly nonces: Nonces
+  readonly now: () => number
+}
+
+/** ID tokens, checked here and not at LINE: a signature needs no call. */
+export function createIdTokens({ channels, keySet, nonces, now }: IdTokensOptions): IdTokens {
+  return { verify }
+
+  async function verify(
+    idToken: string,
+    expected: { readonly nonce?: string | undefined; readonly channel?: ChannelCredentials | undefined },
+  ): Promise<IdTokenClaims> {
+    const claims = await verifyIdToken(idToken, expected.channel ?? channelOf(idToken), keySet, now())
+    assertNonce(claims.nonce, expected.nonce)
+    return claims
+  }
+
+  function channelOf(idToken: string): ChannelCredentials {
+    if (channels.only !== undefined) return channels.only
+    const audience = claimedAudience(idToken)
+    const channel = typeof audience === 'string' ? channels.find(audience) : undefined
+    if (channel === undefined) throw new InvalidIdToken('AUDIENCE')
+    return channel
+  }
+
+  /** A nonce of ours is good once; one that is not expected is tolerated only where the client's own login made it. */
+  function assertNonce(nonce: string | null, expected: string | undefined): void {
+    const asExpected = expected === undefined ? nonce === null || !nonces.isOurs(nonce) : nonce === expected
+    if (!asExpected) throw new InvalidIdToken('NONCE')
+    if (nonce !== null && nonces.isOurs(nonce) && !nonces.use(nonce)) throw new InvalidIdToken('NONCE')
+  }
+}

@@ -1,0 +1,122 @@
+import { LRUCache } from 'lru-cache'
+import type { ChannelCredentials, LineClient } from '../line/client.ts'
+import { InvalidGrant } from '../line/errors.ts'
+import { parseTokenAnswer } from '../line/responses.ts'
+import type { MemoryTier } from './memory-tier.ts'
+import { createRefusals } from './refusals.ts'
+import { seal, unseal } from './seal.ts'
+import { guarded, type SourceGate } from './source-gate.ts'
+import { digestOf } from './token-key.ts'
+import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
+import type { Tombstones } from './tombstones.ts'
+
+export type Refresher = {
+  /** Throws `InvalidGrant` when LINE refuses the refresh token or we were told to forget it; an outage is never that. */
+  refresh(refreshToken: string, channel: ChannelCredentials, source: string): Promise<TokenSet>
+  /** Forgets the replays that would hand out this access token again. */
+  dropReplaysOf(accessKey: string): void
+  /** Forgets the replay of this refresh token. */
+  dropReplay(refreshKey: string): void
+  /** The name shared by a refresh token and all that LINE rotated it into. */
+  familyOf(refreshKey: string): string
+}
+
+export type RefresherOptions = {
+  readonly line: Pick<LineClient, 'refresh'>
+  readonly memory: Pick<MemoryTier, 'learn'>
+  readonly gate: SourceGate
+  readonly tombstones: Tombstones
+  readonly now: () => number
+}
+
+type Replay = { readonly sealed: Buffer; readonly accessKey: string; readonly at: number }
+
+/** Double taps, parallel tabs and retries after a lost answer come within this time. */
+const replayForMs = 30_000
+const maxReplays = 20_000
+const maxFamilies = 100_000
+
+/**
+ * One refresh token presented many times within half a minute is one call to LINE and one answer for all. The answer is
+ * kept sealed under the refresh token itself, so our memory holds nothing that could be used without it.
+ */
+export function createRefresher({ line, memory, gate, tombstones, now }: RefresherOptions): Refresher {
+  const replays = new LRUCache<string, Replay>({ max: maxReplays })
+  const refusals = createRefusals<'INVALID_GRANT'>(now)
+  const families = new LRUCache<string, string>({ max: maxFamilies })
+  const flights = new Map<string, Promise<TokenSet>>()
+
+  return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }
+
+  async function refresh(refreshToken: string, channel: ChannelCredentials, source: string): Promise<TokenSet> {
+    const key = refreshKeyOf(channel.id, refreshToken)
+    if (isForgotten(key) || refusals.find(key) !== undefined) throw refused()
+    const replay = findReplay(key)
+    if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
+    const flight = flights.get(key) ?? launch(key, refreshToken, channel, source)
+    return flight
+  }
+
+  /** The work outlives the caller: whoever hangs up, the answer is there for the retry. */
+  function launch(key: string, refreshToken: string, channel: ChannelCredentials, source: string): Promise<TokenSet> {
+    const flight = fetchTokens(key, refreshToken, channel, source).finally(() => flights.delete(key))
+    flights.set(key, flight)
+    return flight
+  }
+
+  async function fetchTokens(key: string, refreshToken: string, channel: ChannelCredentials, source: string) {
+    const askedAt = now()
+    try {
+      const answer = await guarded(gate, source, async () =>
+        parseTokenAnswer(await line.refresh(channel, refreshToken)),
+      )
+      if (isForgotten(key)) throw refused()
+      // Where LINE returns no refresh token, the one sent is still the one to use.
+      const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
+      const family = bindFamily(key, refreshKeyOf(channel.id, kept.refreshToken))
+      const record = toRecord(kept, channel.id, askedAt, { family })
+      const accessKey = digestOf(kept.accessToken)
+      if (record !== undefined) memory.learn(accessKey, record)
+      return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
+    } catch (error) {
+      if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
+      throw error
+    }
+  }
+
+  function keepReplay(key: string, refreshToken: string, accessKey: string, tokens: TokenSet): TokenSet {
+    replays.set(key, { sealed: seal(JSON.stringify(tokens), refreshToken, 'refresh'), accessKey, at: now() })
+    return tokens
+  }
+
+  function findReplay(key: string): Replay | undefined {
+    const replay = replays.get(key)
+    if (replay === undefined || Math.abs(now() - replay.at) < replayForMs) return replay
+    replays.delete(key)
+    return undefined
+  }
+
+  function dropReplaysOf(accessKey: string): void {
+    for (const [key, replay] of replays.entries()) if (replay.accessKey === accessKey) replays.delete(key)
+  }
+
+  /** A rotated refresh token stays in the family of the first. */
+  function bindFamily(oldKey: string, newKey: string): string {
+    const family = familyOf(oldKey)
+    if (newKey !== oldKey) families.set(newKey, family)
+    return family
+  }
+
+  function familyOf(refreshKey: string): string {
+    return families.get(refreshKey) ?? refreshKey
+  }
+
+  /** Forgetting any of a family forgets all of it. */
+  function isForgotten(key: string): boolean {
+    return tombstones.has(key) || tombstones.has(familyOf(key))
+  }
+}
+
+function refused(): InvalidGrant {
+  return new InvalidGrant('The refresh token is no longer valid: log in again')
+}

@@ -1,0 +1,23 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+
+/**
+ * AES-256-GCM under a key derived from the credential that asked for the value: what is kept can be read by whoever
+ * presents that credential again and by nobody else. The label says what the value is, so that one is not taken for another.
+ */
+export function seal(value: string, credential: string, label: string): Buffer {
+  const iv = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', sealingKey(credential, label), iv)
+  const sealed = Buffer.concat([cipher.update(value, 'utf8'), cipher.final()])
+  return Buffer.concat([iv, cipher.getAuthTag(), sealed])
+}
+
+/** Throws when the value was not sealed under this credential and label. */
+export function unseal(sealed: Buffer, credential: string, label: string): string {
+  const decipher = createDecipheriv('aes-256-gcm', sealingKey(credential, label), sealed.subarray(0, 12))
+  decipher.setAuthTag(sealed.subarray(12, 28))
+  return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8')
+}
+
+function sealingKey(credential: string, label: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', credential, '', `line-graphql-gateway ${label}`, 32))
+}

@@ -1,0 +1,163 @@
+import { LRUCache } from 'lru-cache'
+import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
+import {
+  type Answer,
+  type BatchResolver,
+  type Outage,
+  type Question,
+  type Resolver,
+  SourceLimited,
+} from './resolver.ts'
+
+/** How what a source was let through for has ended: only LINE's own refusals are held against it. */
+export type Outcome = 'good' | 'refused' | 'open'
+
+export type Admission = {
+  /** Calls to LINE it may make at once: two only where two were asked for. */
+  readonly calls: 1 | 2
+  settle(outcome: Outcome): void
+}
+
+export type SourceGate = {
+  /**
+   * Lets a source spend calls on a credential nobody knows. Rejects with `SourceLimited` when LINE has refused too much
+   * of what came from there, with `LineUnavailable` when its turn does not come in time.
+   */
+  admit(address: string, wish: { readonly since: number; readonly calls: 1 | 2 }): Promise<Admission>
+}
+
+export type SourceGateOptions = {
+  /** Refusals one source may cause at once, and how many a second come back. */
+  readonly burst: number
+  readonly perSecond: number
+  readonly timeoutMs: number
+  /** How many more calls to LINE could start at once. */
+  readonly room: () => number
+}
+
+type Source = { calls: number; pairs: number; trust: number; readonly waiting: (() => void)[] }
+
+/** Calls that a source's successes may earn it beyond its burst: what it costs when a trusted source turns to junk. */
+const mostTrust = 30
+const mostSources = 10_000
+const longestWindowSeconds = 24 * 60 * 60
+
+/**
+ * The junk shield's budget. Not knowing yet which of a source's tokens are junk, we let it have no more calls under way
+ * than it has refusals left, so that a thousand bad tokens at once cost no more than a thousand in a row. Every success
+ * earns it one call more, so an honest crowd behind one address soon goes at full speed; a refusal takes all that back.
+ */
+export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGateOptions): SourceGate {
+  const duration = Math.min(burst / perSecond, longestWindowSeconds)
+  const refusals = new RateLimiterMemory({ points: burst, duration })
+  const sources = new LRUCache<string, Source>({ max: mostSources })
+
+  return { admit }
+
+  async function admit(address: string, wish: { readonly since: number; readonly calls: 1 | 2 }): Promise<Admission> {
+    const source = sourceOf(address)
+    for (;;) {
+      const left = await refusalsLeft(address)
+      const window = left + source.trust
+      if (source.calls < window) return letThrough(address, source, mayPair(source, window, left) ? wish.calls : 1)
+      await turn(source, wish.since)
+    }
+  }
+
+  async function refusalsLeft(address: string): Promise<number> {
+    const spent = await refusals.get(address)
+    if (spent === null || spent.msBeforeNext <= 0) return burst
+    if (spent.consumedPoints >= burst) throw new SourceLimited(Math.ceil(spent.msBeforeNext / 1_000))
+    return burst - spent.consumedPoints
+  }
+
+  /** A second call for a token that may be junk is spent only on sources with a clean slate, and sparingly on new ones. */
+  function mayPair(source: Source, window: number, left: number): boolean {
+    return left === burst && source.pairs <= source.trust && source.calls + 2 <= window && room() >= 2
+  }
+
+  function letThrough(address: string, source: Source, calls: 1 | 2): Admission {
+    source.calls += calls
+    source.pairs += calls - 1
+    return { calls, settle }
+
+    function settle(outcome: Outcome): void {
+      source.calls -= calls
+      source.pairs -= calls - 1
+      if (outcome === 'refused') {
+        source.trust = 0
+        refusals.consume(address).catch(() => {}) // rejects when the budget is spent, which the next to ask will see
+      }
+      if (outcome === 'good') source.trust = Math.min(source.trust + 1, mostTrust)
+      for (const wake of source.waiting.splice(0)) wake()
+    }
+  }
+
+  async function turn(source: Source, since: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const tooLate = () => reject(new LineUnavailable('LINE is too busy', { retryAfter: 1, sent: false }))
+    const timer = setTimeout(tooLate, since + timeoutMs - performance.now())
+    source.waiting.push(resolve)
+    await promise.finally(() => clearTimeout(timer))
+  }
+
+  function sourceOf(address: string): Source {
+    const known = sources.get(address)
+    if (known !== undefined) return known
+    const source: Source = { calls: 0, pairs: 0, trust: 0, waiting: [] }
+    sources.set(address, source)
+    return source
+  }
+}
+
+/** The tier that holds cold tokens against the address they come from. Warm tokens pass: they are never limited. */
+export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver {
+  return (questions) => questions.map(pass)
+
+  async function pass(question: Question): Promise<Answer> {
+    if (question.known !== undefined) return behind(question)
+    const calls = question.alongside === undefined ? 1 : 2
+    try {
+      const admission = await gate.admit(question.source, { since: question.since, calls })
+      return await settled(
+        admission,
+        behind(admission.calls === calls ? question : { ...question, alongside: undefined }),
+      )
+    } catch (error) {
+      if (isOutage(error)) return { verdict: 'unknown', outage: error }
+      throw error
+    }
+  }
+}
+
+/** The same gate for presenting a code or refresh token. Rejects as the call does, or as the gate. */
+export async function guarded<Result>(gate: SourceGate, source: string, call: () => Promise<Result>): Promise<Result> {
+  const admission = await gate.admit(source, { since: performance.now(), calls: 1 })
+  let outcome: Outcome = 'open'
+  try {
+    const result = await call()
+    outcome = 'good'
+    return result
+  } catch (error) {
+    if (error instanceof InvalidGrant) outcome = 'refused'
+    throw error
+  } finally {
+    admission.settle(outcome)
+  }
+}
+
+async function settled(admission: Admission, asked: Answer | Promise<Answer>): Promise<Answer> {
+  let outcome: Outcome = 'open'
+  try {
+    const answer = await asked
+    if (answer.verdict !== 'unknown') outcome = answer.verdict === 'valid' ? 'good' : 'refused'
+    return answer
+  } finally {
+    admission.settle(outcome)
+  }
+}
+
+function isOutage(error: unknown): error is Outage {
+  return error instanceof SourceLimited || error instanceof LineUnavailable
+}

@@ -1,0 +1,41 @@
+import type { Channels } from '../line/channels.ts'
+import type { Forgetting } from '../tokens/forgetting.ts'
+import type { IdTokens } from '../tokens/id-tokens.ts'
+import type { Logins } from '../tokens/logins.ts'
+import type { Nonces } from '../tokens/nonces.ts'
+import type { Refresher } from '../tokens/refresher.ts'
+import type { Resolver } from '../tokens/resolver.ts'
+import type { AccessToken } from '../tokens/token-key.ts'
+
+/** What the fields of the schema are answered with. Types only: the schema can be printed where none of this exists. */
+export type Services = {
+  readonly resolve: Resolver
+  readonly toAccessToken: (raw: string) => AccessToken | undefined
+  readonly logins: Logins
+  readonly refresher: Refresher
+  readonly forgetting: Forgetting
+  readonly idTokens: IdTokens
+  readonly nonces: Nonces
+  readonly channels: Channels
+  /** The only redirect URIs to log in with; any where empty. */
+  readonly redirectUris: readonly string[]
+  /** LINE's host for browsers, an origin. */
+  readonly accessUrl: string
+  /** Epoch ms. */
+  readonly now: () => number
+}
+
+/** The caller's access token as it came in `Authorization`. */
+export type Bearer = AccessToken | 'MISSING' | 'MALFORMED'
+
+/** One operation: who asks, and from where. */
+export type Context = {
+  readonly services: Services
+  readonly bearer: Bearer
+  /** The address that asks. */
+  readonly source: string
+  /** Access tokens this operation has asked to verify so far. */
+  tokensAsked: number
+  /** Says what went wrong beside an answer that stands: it joins the errors of the response. */
+  report(error: unknown, path: readonly (string | number)[]): void
+}

@@ -1,0 +1,31 @@
+import {
+  GraphQLIncludeDirective,
+  type GraphQLResolveInfo,
+  GraphQLSkipDirective,
+  getDirectiveValues,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql'
+
+/** The names of the fields selected below a field, so that LINE is asked only for what they need. */
+export function selectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const node of info.fieldNodes) collect(node.selectionSet, info, names)
+  return names
+}
+
+function collect(selectionSet: SelectionSetNode | undefined, info: GraphQLResolveInfo, names: Set<string>): void {
+  for (const selection of selectionSet?.selections ?? []) {
+    if (!isIncluded(selection, info)) continue
+    if (selection.kind === 'Field') names.add(selection.name.value)
+    else if (selection.kind === 'InlineFragment') collect(selection.selectionSet, info, names)
+    else collect(info.fragments[selection.name.value]?.selectionSet, info, names)
+  }
+}
+
+function isIncluded(selection: SelectionNode, info: GraphQLResolveInfo): boolean {
+  if (selection.directives === undefined || selection.directives.length === 0) return true
+  const skip = getDirectiveValues(GraphQLSkipDirective, selection, info.variableValues)
+  const include = getDirectiveValues(GraphQLIncludeDirective, selection, info.variableValues)
+  return skip?.['if'] !== true && include?.['if'] !== false
+}

@@ -1,6 +1,5 @@
 import { type Emulator, startEmulator } from './emulator.ts'
-
-const DEFAULT_PORT = 4001
+import { readPort } from './port.ts'
 
 await main()
 
@@ -14,14 +13,6 @@ async function main(): Promise<void> {
     process.stderr.write(`${explain(error)}\n`)
     process.exitCode = 1
   }
-}
-
-function readPort(text: string | undefined): number {
-  if (text === undefined || text === '') return DEFAULT_PORT
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
-    throw new TypeError('EMULATOR_PORT is a port number from 0 to 65535 (0: any free port)')
-  }
-  return Number(text)
 }
 
 function introductionOf(emulator: Emulator): string {

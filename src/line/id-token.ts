@@ -105,12 +105,12 @@ function parseClaims(payload: JWTPayload): IdTokenClaims {
     aud,
     exp,
     iat,
-    authTime: isNumericDate(payload['auth_time']) ? payload['auth_time'] : null,
-    nonce: text(payload['nonce']),
-    amr: isTextList(payload['amr']) ? payload['amr'] : null,
-    name: text(payload['name']),
-    picture: text(payload['picture']),
-    email: text(payload['email']),
+    authTime: isNumericDate(payload.auth_time) ? payload.auth_time : null,
+    nonce: text(payload.nonce),
+    amr: isTextList(payload.amr) ? payload.amr : null,
+    name: text(payload.name),
+    picture: text(payload.picture),
+    email: text(payload.email),
   }
 }
 

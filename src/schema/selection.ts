@@ -27,5 +27,5 @@ function isIncluded(selection: SelectionNode, info: GraphQLResolveInfo): boolean
   if (selection.directives === undefined || selection.directives.length === 0) return true
   const skip = getDirectiveValues(GraphQLSkipDirective, selection, info.variableValues)
   const include = getDirectiveValues(GraphQLIncludeDirective, selection, info.variableValues)
-  return skip?.['if'] !== true && include?.['if'] !== false
+  return skip?.if !== true && include?.if !== false
 }

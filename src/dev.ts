@@ -1,0 +1,103 @@
+import { ConfigError, readConfig } from './config.ts'
+import { callbackPage, callbackPath } from './dev-callback.ts'
+import { type Emulator, startEmulator } from './emulator/emulator.ts'
+import { readPort } from './emulator/port.ts'
+import { createGateway } from './gateway.ts'
+import { sampleTabs } from './server/graphiql.ts'
+import { createTelemetry } from './telemetry.ts'
+
+/** `npm run dev`: a LINE Platform of our own and the gateway in front of it, both for this machine alone. */
+try {
+  const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT) })
+  const { accessToken, refreshToken = '' } = emulator.issueTokens()
+  const config = readConfig(settingsFor(emulator))
+  const telemetry = createTelemetry({ logLevel: config.logLevel })
+  const gateway = await createGateway(config, {
+    telemetry,
+    dev: (origin) => {
+      const redirectUri = `${named(origin)}${callbackPath}`
+      const tabs = sampleTabs({ accessToken, refreshToken, redirectUri })
+      return { tabs, pages: new Map([[callbackPath, callbackPage]]) }
+    },
+  })
+  process.stdout.write(
+    introduction(named(gateway.url), { accessToken, refreshToken, loginUrl: loginUrl(emulator, gateway.url) }),
+  )
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(
+      signal,
+      () =>
+        void gateway
+          .close()
+          .then(() => emulator.close())
+          .then(() => process.exit(0)),
+    )
+  }
+} catch (error) {
+  process.stderr.write(`${whyNot(error)}\n`)
+  process.exit(1)
+}
+
+/** The settings of this shell, but LINE is the emulator and the channel is its demo channel. */
+function settingsFor(emulator: Emulator): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^LINE_(CHANNEL|API_URL|ACCESS_URL)/.test(name))
+  const [channel] = emulator.channels
+  return {
+    LOG_LEVEL: 'warn',
+    ...Object.fromEntries(own),
+    NODE_ENV: 'development',
+    LINE_CHANNEL_ID: channel?.id,
+    LINE_CHANNEL_SECRET: channel?.secret,
+    LINE_API_URL: emulator.url,
+    LINE_ACCESS_URL: emulator.url,
+  }
+}
+
+/** A login as any web page would begin it, without PKCE so that the code alone can be exchanged by hand. */
+function loginUrl(emulator: Emulator, gatewayUrl: string): string {
+  const parameters = {
+    response_type: 'code',
+    client_id: emulator.channels[0]?.id ?? '',
+    redirect_uri: `${named(gatewayUrl)}${callbackPath}`,
+    state: 'demo',
+    scope: 'profile openid',
+  }
+  const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+  return `${emulator.url}/oauth2/v2.1/authorize?${query.join('&')}`
+}
+
+function introduction(
+  origin: string,
+  demo: { readonly accessToken: string; readonly refreshToken: string; readonly loginUrl: string },
+): string {
+  return `
+  LINE GraphQL Gateway, with a LINE Platform to play with
+
+  GraphiQL        ${origin}/graphql
+  Access token    ${demo.accessToken}
+  Refresh token   ${demo.refreshToken}
+  Login page      ${demo.loginUrl}
+
+  Ask who the access token belongs to:
+
+  curl -s ${origin}/graphql -H 'content-type: application/json' \\
+    -H 'authorization: Bearer ${demo.accessToken}' \\
+    -d '{"query":"{ viewer { displayName } }"}'
+
+`
+}
+
+/** Both listen on 127.0.0.1 here; people and browsers say localhost. */
+function named(origin: string): string {
+  return origin.replace('//127.0.0.1:', '//localhost:')
+}
+
+function whyNot(error: unknown): string {
+  if (error instanceof ConfigError) return error.message
+  if (!(error instanceof Error)) return 'npm run dev could not start'
+  const port = 'port' in error ? String(error.port) : ''
+  if ('code' in error && error.code === 'EADDRINUSE') {
+    return `Port ${port} is in use by another program: set PORT or EMULATOR_PORT to another one (0: any free port)`
+  }
+  return error.message
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { type Dispatcher, Pool } from 'undici'
+import type { Config } from './config.ts'
+import { createChannels } from './line/channels.ts'
+import { createLineClient } from './line/client.ts'
+import { createKeySet } from './line/key-set.ts'
+import { createTransport } from './line/transport.ts'
+import type { Services } from './schema/context.ts'
+import { type DevPages, startServer } from './server/server.ts'
+import { createTelemetry, type Telemetry } from './telemetry.ts'
+import { inBatches } from './tokens/batches.ts'
+import { createChannelTokens } from './tokens/channel-tokens.ts'
+import { createForgetting } from './tokens/forgetting.ts'
+import { createIdTokens } from './tokens/id-tokens.ts'
+import { askLine } from './tokens/line-tier.ts'
+import { createLogins } from './tokens/logins.ts'
+import { rememberInMemory } from './tokens/memory-tier.ts'
+import { createNonces } from './tokens/nonces.ts'
+import { createRefresher } from './tokens/refresher.ts'
+import { createSourceGate, limitSources } from './tokens/source-gate.ts'
+import { toAccessToken } from './tokens/token-key.ts'
+import { createTombstones } from './tokens/tombstones.ts'
+
+/** The world a gateway lives in. Tests hand in their own; production makes each of them right here. */
+export type Surroundings = {
+  readonly dispatcher?: Dispatcher
+  /** Epoch ms. */
+  readonly now?: () => number
+  readonly telemetry?: Telemetry
+  /** What `npm run dev` shows beside the API; nothing in production. */
+  readonly dev?: (origin: string) => DevPages
+}
+
+export type Gateway = {
+  /** `http://HOST:PORT`, as it listens. */
+  readonly url: string
+  /** Where the metrics are; `undefined` without METRICS_PORT. */
+  readonly metricsUrl: string | undefined
+  /** Answers what was accepted, refuses what comes now, then undoes everything in reverse order. */
+  close(): Promise<void>
+}
+
+/** The app as a value: everything wired, listening once it resolves. */
+export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
+  const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
+  const now = surroundings.now ?? steadyNow
+  const dispatcher = surroundings.dispatcher ?? new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
+  const services = createServices(config, { dispatcher, now, telemetry })
+  const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
+
+  return { url: server.url, metricsUrl: server.metricsUrl, close }
+
+  async function close(): Promise<void> {
+    await server.close()
+    if (surroundings.dispatcher === undefined) await dispatcher.destroy()
+  }
+}
+
+/** The rooms below the server, from LINE upwards. */
+export function createServices(config: Config, world: Required<Omit<Surroundings, 'dev'>>): Services {
+  const { now, telemetry } = world
+  const channels = createChannels(config.channels)
+  const transport = createTransport({
+    origin: config.lineApiUrl,
+    timeoutMs: config.lineTimeoutMs,
+    maxConcurrency: config.lineMaxConcurrency,
+    ...world,
+  })
+  const line = createLineClient(transport)
+  const tombstones = createTombstones(config.cacheMaxTokens, now)
+  const gate = createSourceGate({ ...config.failedTokens, timeoutMs: config.lineTimeoutMs, room: transport.room })
+  const memory = rememberInMemory(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), {
+    freshForMs: config.freshForMs,
+    maxStaleMs: config.maxStaleMs,
+    maxTokens: config.cacheMaxTokens,
+    tombstones,
+    now,
+    telemetry,
+  })
+  telemetry.gauge('gateway_tokens_in_memory', 'Records of access tokens held', memory.size)
+  const refresher = createRefresher({ line, memory, gate, tombstones, now })
+  const channelTokens = createChannelTokens(line, now)
+  const nonces = createNonces(nonceSecret(config), now)
+  return {
+    resolve: memory.resolve,
+    toAccessToken,
+    logins: createLogins({ line, memory, gate, now }),
+    refresher,
+    forgetting: createForgetting({ line, channels, channelTokens, memory, refresher, gate, tombstones, now }),
+    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
+    nonces,
+    channels,
+    redirectUris: config.redirectUris,
+    accessUrl: config.lineAccessUrl,
+    now,
+  }
+}
+
+/** What proves a nonce ours on every replica: a secret they share, or one of this process where they share none. */
+function nonceSecret(config: Config): string {
+  const shared = [config.cacheSecret, ...config.channels.map(({ secret }) => secret)].find(
+    (secret) => secret !== undefined,
+  )
+  return shared ?? randomBytes(32).toString('hex')
+}
+
+/** Epoch ms on a clock that nobody sets: correcting the machine's time neither revives nor kills a token. */
+function steadyNow(): number {
+  return performance.timeOrigin + performance.now()
+}

@@ -1,0 +1,26 @@
+/** The two media types of GraphQL over HTTP. The older one answers 200 to whatever is well-formed. */
+export type MediaType = 'application/graphql-response+json' | 'application/json'
+
+/**
+ * What a client accepts (RFC 9110 section 12.5.1), the newer media type only where it is named. `undefined`: nothing we
+ * have.
+ */
+export function acceptedMediaType(accept: string | undefined): MediaType | undefined {
+  if (accept === undefined || accept === '' || accept === '*/*') return 'application/json'
+  const ranges = accept
+    .toLowerCase()
+    .replace(/\s/g, '')
+    .split(',')
+    .filter(isUsable)
+    .map((range) => range.split(';')[0])
+  for (const range of ranges) {
+    if (range === 'application/graphql-response+json') return 'application/graphql-response+json'
+    if (range === 'application/json' || range === 'application/*' || range === '*/*') return 'application/json'
+  }
+  return undefined
+}
+
+/** We write UTF-8 only, and a range of weight zero is one the client does not want. */
+function isUsable(range: string): boolean {
+  return !/;charset=(?!"?utf-8"?(;|$))/.test(range) && !/;q=0(\.0*)?(;|$)/.test(range)
+}

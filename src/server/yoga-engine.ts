@@ -1,0 +1,74 @@
+import type { ExecutionResult } from 'graphql'
+import { createYoga, type Plugin } from 'graphql-yoga'
+import type { Context } from '../schema/context.ts'
+import { schema } from '../schema/schema.ts'
+import type { Admission } from './admission.ts'
+import type { Params } from './edge.ts'
+import { publish } from './errors.ts'
+import type { Engine, Exchange, HttpAnswer } from './exchange.ts'
+
+type YogaContext = Context & { readonly exchange: Exchange }
+
+/** Operations answered by yoga. It parses and validates through our admission; the executing and the HTTP are its own. */
+export function createYogaEngine(admission: Admission, unexpected: (error: unknown) => void): Engine {
+  const yoga = createYoga<YogaContext>({
+    schema,
+    plugins: [useAdmission(admission), usePublishedErrors(unexpected)],
+    maskedErrors: { maskError: (error) => publish(error, unexpected) },
+    logging: false,
+    graphiql: false,
+    landingPage: false,
+    multipart: false,
+    cors: false,
+    parserAndValidationCache: false,
+    maxRequestBodySize: false,
+  })
+
+  return { answer }
+
+  async function answer(exchange: Exchange): Promise<HttpAnswer> {
+    const response = await yoga.handleRequest(toRequest(exchange), { ...exchange.context, exchange })
+    const headers = Object.fromEntries(response.headers.entries())
+    return { status: response.status, headers, body: await response.text() }
+  }
+
+  function toRequest({ method, params, mediaType }: Exchange): Request {
+    const headers = { accept: mediaType, 'content-type': 'application/json' }
+    const url = 'http://gateway/graphql'
+    if (method === 'GET') return new yoga.fetchAPI.Request(`${url}?${queryOf(params)}`, { headers })
+    return new yoga.fetchAPI.Request(url, { method, headers, body: JSON.stringify(params) })
+  }
+}
+
+/** Parsing, limits, validation and variables in one step, done once a document. */
+function useAdmission(admission: Admission): Plugin<YogaContext, YogaContext> {
+  return {
+    onParse({ context: { exchange }, setParsedDocument }) {
+      const { document, gist } = admission.admit(exchange.params, exchange.method)
+      exchange.gist = gist
+      setParsedDocument(document)
+    },
+    onValidate({ setResult }) {
+      setResult([])
+    },
+  }
+}
+
+/** Every error leaves in the form the contract gives it, those reported beside an answer among them. */
+function usePublishedErrors(unexpected: (error: unknown) => void): Plugin<YogaContext, YogaContext> {
+  return {
+    onExecutionResult({ result, setResult, context: { exchange } }) {
+      const { errors = [], ...rest } = result as ExecutionResult
+      exchange.errors = [...errors.map((error) => publish(error, unexpected)), ...exchange.errors]
+      setResult(exchange.errors.length === 0 ? rest : { errors: exchange.errors, ...rest })
+    },
+  }
+}
+
+function queryOf({ query, operationName, variables, extensions }: Params): string {
+  const search = new URLSearchParams({ query })
+  if (operationName != null) search.set('operationName', operationName)
+  if (variables != null) search.set('variables', JSON.stringify(variables))
+  if (extensions != null) search.set('extensions', JSON.stringify(extensions))
+  return search.toString()
+}

@@ -1,30 +1,23 @@
-import {
-  type DocumentNode,
-  type GraphQLSchema,
-  getOperationAST,
-  isInputType,
-  type OperationDefinitionNode,
-  typeFromAST,
-} from 'graphql'
+import { type GraphQLSchema, getVariableValues, isInputType, type OperationDefinitionNode, typeFromAST } from 'graphql'
 import type { Params } from './edge.ts'
 import { say } from './errors.ts'
 import { findInputFault } from './input-faults.ts'
-import { createOperations, type Gist, gistOf } from './operations.ts'
+import { createOperations, type PreparedOperation } from './operations.ts'
+import type { VariableValues } from './plan.ts'
 
-/** An operation that may be executed. */
-export type Admitted = {
-  readonly document: DocumentNode
-  readonly operation: OperationDefinitionNode
-  readonly gist: Gist
-}
+/** An operation that may be run, with what it is to be run with. */
+export type Admitted = { readonly prepared: PreparedOperation; readonly variables: VariableValues }
 
 export type Admission = {
-  /** Throws an `AggregateError` of published GraphQL errors when the operation may not be executed. */
+  /** Throws an `AggregateError` of errors ready for the outside when the operation may not be run. */
   admit(params: Params, method: 'GET' | 'POST'): Admitted
 }
 
+type Variables = Readonly<Record<string, unknown>>
+
 /** Fields that take a credential as an argument: a URL is written down in too many places for those. */
 const credentialFields = new Set(['verifyAccessToken', 'verifyAccessTokens', 'verifyIdToken'])
+const noVariables = Object.freeze({ sources: Object.freeze({}), coerced: Object.freeze({}) }) as VariableValues
 
 /** All that stands between a request and its execution, whichever engine executes it. */
 export function createAdmission(schema: GraphQLSchema, options: { readonly introspection: boolean }): Admission {
@@ -33,40 +26,45 @@ export function createAdmission(schema: GraphQLSchema, options: { readonly intro
   return { admit }
 
   function admit(params: Params, method: 'GET' | 'POST'): Admitted {
-    const { document, errors } = operations.prepare(params.query)
-    if (errors !== undefined) throw new AggregateError(errors)
-    const operation = getOperationAST(document, params.operationName)
-    const gist = gistOf(document, operation)
-    if (operation == null || gist === undefined) throw refused('operationName names no operation of the document', 400)
-    if (method === 'GET') assertGettable(gist)
-    assertVariables(operation, params.variables ?? {})
-    return { document, operation, gist }
+    const prepared = operations.prepare(params.query, params.operationName)
+    if (method === 'GET') assertGettable(prepared)
+    return { prepared, variables: coerceVariables(prepared.operation, params.variables ?? {}) }
+  }
+
+  function coerceVariables(operation: OperationDefinitionNode, given: Variables): VariableValues {
+    const definitions = operation.variableDefinitions ?? []
+    if (definitions.length === 0) return noVariables
+    const { variableValues } = getVariableValues(schema, definitions, given, { maxErrors: 1, hideSuggestions: true })
+    if (variableValues === undefined) throw badVariable(operation, given)
+    return variableValues
   }
 
   /** graphql-js would quote what it does not like. */
-  function assertVariables(operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>): void {
+  function badVariable(operation: OperationDefinitionNode, given: Variables): AggregateError {
     for (const { variable, type: node, defaultValue } of operation.variableDefinitions ?? []) {
       const name = variable.name.value
       const type = typeFromAST(schema, node)
-      const given = Object.hasOwn(variables, name) ? variables[name] : undefined
-      if (!isInputType(type) || (given === undefined && defaultValue !== undefined)) continue
-      const fault = findInputFault(given, type, { path: name, argument: name })
-      if (fault !== undefined) throw badVariable(`$${fault.path} ${fault.problem}`, fault.argument)
+      const value = Object.hasOwn(given, name) ? given[name] : undefined
+      if (!isInputType(type) || (value === undefined && defaultValue !== undefined)) continue
+      const fault = findInputFault(value, type, { path: name, argument: name })
+      if (fault !== undefined) return badInput(`$${fault.path} ${fault.problem}`, fault.argument)
     }
+    return badInput('A variable is not valid', 'variables')
   }
 }
 
-function assertGettable({ kind, fields }: Gist): void {
-  if (kind === 'mutation') throw refused('Mutations are sent by POST', 405)
+function assertGettable({ kind, fields }: PreparedOperation): void {
+  if (kind === 'mutation') throw postOnly('Mutations are sent by POST')
   if (fields.some((field) => credentialFields.has(field)))
-    throw refused('Credentials are sent by POST, never in a URL', 405)
+    throw postOnly('Credentials are sent by POST, never in a URL')
 }
 
-function refused(message: string, status: 400 | 405): AggregateError {
-  const http = status === 405 ? { status, headers: { allow: 'POST' } } : { status }
+function postOnly(message: string): AggregateError {
+  const http = { status: 405, headers: { allow: 'POST' } }
   return new AggregateError([say(message, { code: 'BAD_REQUEST', http })])
 }
 
-function badVariable(message: string, argument: string): AggregateError {
-  return new AggregateError([say(message, { code: 'BAD_USER_INPUT', argument, http: { status: 400, spec: true } })])
+function badInput(message: string, argument: string): AggregateError {
+  const http = { status: 400, spec: true }
+  return new AggregateError([say(message, { code: 'BAD_USER_INPUT', argument, http })])
 }

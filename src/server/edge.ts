@@ -5,9 +5,9 @@ import { say } from './errors.ts'
 /** What a request asks for, as GraphQL over HTTP names it. */
 export type Params = {
   readonly query: string
-  readonly variables?: Readonly<Record<string, unknown>> | null
-  readonly operationName?: string | null
-  readonly extensions?: Readonly<Record<string, unknown>> | null
+  readonly variables?: Readonly<Record<string, unknown>> | null | undefined
+  readonly operationName?: string | null | undefined
+  readonly extensions?: Readonly<Record<string, unknown>> | null | undefined
 }
 
 /** A request that never becomes an operation: its HTTP status, what is said of it, and what the client should know. */
@@ -92,6 +92,7 @@ function parseJsonParam(given: URLSearchParams, name: string): unknown {
   }
 }
 
+/** Members beyond the four are somebody's business, but not ours. */
 function assertParams(body: unknown): Params {
   if (!isObject(body)) throw new Refusal(400, 'The body must be a JSON object')
   const { query, variables, operationName, extensions } = body
@@ -100,7 +101,7 @@ function assertParams(body: unknown): Params {
   if (operationName != null && typeof operationName !== 'string')
     throw new Refusal(400, 'operationName must be a string')
   if (extensions != null && !isObject(extensions)) throw new Refusal(400, 'extensions must be an object')
-  return body as Params
+  return { query, variables, operationName, extensions }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -5,7 +5,7 @@ import { NoChannelSecret } from '../tokens/channel-tokens.ts'
 import { SourceLimited } from '../tokens/resolver.ts'
 
 /** How the GraphQL answer travels over HTTP, in the form yoga reads it; removed before anybody else does. */
-type Http = { readonly status?: number; readonly spec?: boolean; readonly headers?: Record<string, string> }
+export type Http = { readonly status?: number; readonly spec?: boolean; readonly headers?: Record<string, string> }
 
 /** One table from what went wrong inside to what is said of it outside. What is not in it is unexpected. */
 const outside: readonly [new (...args: never[]) => Error, (error: never) => GraphQLErrorExtensions][] = [

@@ -3,7 +3,7 @@ import type { Bearer, Context, Services } from '../schema/context.ts'
 import type { Params } from './edge.ts'
 import { publish, say } from './errors.ts'
 import type { MediaType } from './media-type.ts'
-import type { Gist } from './operations.ts'
+import type { PreparedOperation } from './operations.ts'
 
 /** One operation on its way through: what it asks, who asks it, and what became of it. */
 export type Exchange = {
@@ -11,8 +11,8 @@ export type Exchange = {
   readonly params: Params
   readonly mediaType: MediaType
   readonly context: Context
-  /** Set once the operation may be executed. */
-  gist: Gist | undefined
+  /** Set once the operation may be run. */
+  operation: PreparedOperation | undefined
   /** All errors of the answer, as the outside hears of them. */
   errors: readonly GraphQLError[]
 }
@@ -36,7 +36,7 @@ export function createExchange(
   unexpected: (error: unknown) => void,
 ): Exchange {
   const context: Context = { services, bearer, source, tokensAsked: 0, report }
-  const exchange: Exchange = { ...request, context, gist: undefined, errors: [] }
+  const exchange: Exchange = { ...request, context, operation: undefined, errors: [] }
   return exchange
 
   function report(error: unknown, path: readonly (string | number)[]): void {

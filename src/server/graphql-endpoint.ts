@@ -72,11 +72,11 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): Handler 
     telemetry.operation({ kind: 'none', fields: '', code, status: refusal.status, ms: 0 })
   }
 
-  function report({ gist, errors }: Exchange, status: number, startedAt: number): void {
+  function report({ operation, errors }: Exchange, status: number, startedAt: number): void {
     const { code, lineRequestId } = errors[0]?.extensions ?? {}
     telemetry.operation({
-      kind: gist?.kind ?? 'none',
-      fields: gist?.fields.join(' ') ?? '',
+      kind: operation?.kind ?? 'none',
+      fields: operation?.fields.join(' ') ?? '',
       code: errors.length === 0 ? 'OK' : String(code),
       status,
       ms: performance.now() - startedAt,

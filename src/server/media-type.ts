@@ -12,6 +12,7 @@ export function acceptedMediaType(accept: string | undefined): MediaType | undef
     .replace(/\s/g, '')
     .split(',')
     .filter(isUsable)
+    .sort((one, other) => weightOf(other) - weightOf(one))
     .map((range) => range.split(';')[0])
   for (const range of ranges) {
     if (range === 'application/graphql-response+json') return 'application/graphql-response+json'
@@ -23,4 +24,8 @@ export function acceptedMediaType(accept: string | undefined): MediaType | undef
 /** We write UTF-8 only, and a range of weight zero is one the client does not want. */
 function isUsable(range: string): boolean {
   return !/;charset=(?!"?utf-8"?(;|$))/.test(range) && !/;q=0(\.0*)?(;|$)/.test(range)
+}
+
+function weightOf(range: string): number {
+  return Number(/;q=(\d(\.\d+)?)(;|$)/.exec(range)?.[1] ?? 1)
 }

@@ -3,6 +3,7 @@ import {
   type FragmentDefinitionNode,
   type GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
   Kind,
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
@@ -16,22 +17,33 @@ import { LRUCache } from 'lru-cache'
 import { say } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
 import { NamedValuesRule } from './named-values-rule.ts'
+import { type Plan, planOf } from './plan.ts'
 
-/** A document that may be run, or what is wrong with it. */
-export type Prepared =
-  | { readonly document: DocumentNode; readonly errors?: undefined }
-  | { readonly document?: undefined; readonly errors: readonly GraphQLError[] }
+/** An operation of a valid document, ready to be run. */
+export type PreparedOperation = {
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly kind: 'query' | 'mutation'
+  /** The names of the selected root fields: the schema's own words, and no alias of the caller's. */
+  readonly fields: readonly string[]
+  /** Absent where only the general executor can run it. */
+  readonly plan: Plan | undefined
+}
 
 export type Operations = {
-  prepare(text: string): Prepared
+  /** Throws an `AggregateError` of errors ready for the outside. */
+  prepare(text: string, operationName: string | null | undefined): PreparedOperation
 }
+
+/** A valid document with those of its operations that were asked for. */
+type Prepared = { readonly document: DocumentNode; readonly operations: Map<string, PreparedOperation> }
 
 /** Together these bound the memory: a document's tree is some hundred times its text. */
 const mostDocuments = 1_000
 const mostCharacters = 500_000
 const mostErrors = 5
 
-/** Documents limited, parsed and validated once and run often. Only good ones are kept: bad ones would push them out. */
+/** Operations limited, parsed, validated and planned once and run often. Only good ones are kept: bad ones would push them out. */
 export function createOperations(schema: GraphQLSchema, options: { readonly introspection: boolean }): Operations {
   const rules = [
     ...specifiedRules.filter((rule) => rule !== ValuesOfCorrectTypeRule),
@@ -46,39 +58,45 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
 
   return { prepare }
 
-  function prepare(text: string): Prepared {
-    const known = kept.get(text)
+  function prepare(text: string, operationName: string | null | undefined): PreparedOperation {
+    const { document, operations } = kept.get(text) ?? prepareDocument(text)
+    const known = operations.get(operationName ?? '')
     if (known !== undefined) return known
-    const prepared = prepareAnew(text)
-    if (prepared.document !== undefined) kept.set(text, prepared)
+    const operation = prepareOperation(document, operationName)
+    operations.set(operationName ?? '', operation)
+    return operation
+  }
+
+  function prepareDocument(text: string): Prepared {
+    const document = parseLimited(text)
+    const errors = validate(schema, document, rules, { maxErrors: mostErrors, hideSuggestions: true })
+    if (errors.length > 0) throw new AggregateError(errors.slice(0, mostErrors).map(invalid))
+    const prepared = { document, operations: new Map() }
+    kept.set(text, prepared)
     return prepared
   }
 
-  function prepareAnew(text: string): Prepared {
-    const tooLong = limitOfText(text)
-    if (tooLong !== undefined) return { errors: [tooComplex(tooLong)] }
-    let document: DocumentNode
-    try {
-      document = parse(text)
-    } catch (error) {
-      return { errors: [syntaxError(error as GraphQLError)] }
-    }
-    const tooMuch = limitOfDocument(document)
-    if (tooMuch !== undefined) return { errors: [tooComplex(tooMuch)] }
-    const errors = validate(schema, document, rules, { maxErrors: mostErrors, hideSuggestions: true })
-    return errors.length === 0 ? { document } : { errors: errors.slice(0, mostErrors).map(invalid) }
+  function prepareOperation(document: DocumentNode, operationName: string | null | undefined): PreparedOperation {
+    const operation = getOperationAST(document, operationName)
+    if (operation == null || operation.operation === 'subscription') throw new AggregateError([unnamed()])
+    const fields = [...rootFields(document, operation)].sort()
+    return { document, operation, kind: operation.operation, fields, plan: planOf(schema, document, operation) }
   }
 }
 
-/** What an operation is about: what it does, and the root fields it selects, in the schema's own words. */
-export type Gist = { readonly kind: 'query' | 'mutation'; readonly fields: readonly string[] }
-
-export function gistOf(
-  document: DocumentNode,
-  operation: OperationDefinitionNode | null | undefined,
-): Gist | undefined {
-  if (operation == null || operation.operation === 'subscription') return undefined
-  return { kind: operation.operation, fields: [...rootFields(document, operation)].sort() }
+/** The limits come before whatever an attacker would like us to spend our time on. */
+function parseLimited(text: string): DocumentNode {
+  const tooLong = limitOfText(text)
+  if (tooLong !== undefined) throw new AggregateError([tooComplex(tooLong)])
+  let document: DocumentNode
+  try {
+    document = parse(text)
+  } catch (error) {
+    throw new AggregateError([syntaxError(error as GraphQLError)])
+  }
+  const tooMuch = limitOfDocument(document)
+  if (tooMuch !== undefined) throw new AggregateError([tooComplex(tooMuch)])
+  return document
 }
 
 function rootFields(document: DocumentNode, operation: OperationDefinitionNode): Set<string> {
@@ -112,4 +130,8 @@ function syntaxError({ locations }: GraphQLError): GraphQLError {
 
 function invalid(error: GraphQLError): GraphQLError {
   return say(error.message, { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, spec: true } }, error)
+}
+
+function unnamed(): GraphQLError {
+  return say('operationName names no operation of the document', { code: 'BAD_REQUEST', http: { status: 400 } })
 }

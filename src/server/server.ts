@@ -5,10 +5,12 @@ import type { Config } from '../config.ts'
 import type { Services } from '../schema/context.ts'
 import { schema } from '../schema/schema.ts'
 import type { Telemetry } from '../telemetry.ts'
-import { createAdmission } from './admission.ts'
+import { type Admission, createAdmission } from './admission.ts'
 import { createCors } from './cors.ts'
+import type { Engine } from './exchange.ts'
 import { createGraphiqlPage, sampleTabs, type Tab } from './graphiql.ts'
 import { createGraphqlEndpoint } from './graphql-endpoint.ts'
+import { createPlannedEngine } from './planned-engine.ts'
 import { type Reply, send } from './send.ts'
 import { createSources } from './source.ts'
 import { createYogaEngine } from './yoga-engine.ts'
@@ -31,6 +33,8 @@ export type ServerSurroundings = {
   readonly services: Services
   readonly telemetry: Telemetry
   readonly dev?: ((origin: string) => DevPages) | undefined
+  /** Who answers operations; the planned engine with yoga behind it. */
+  readonly createEngine?: typeof createShippedEngine
 }
 
 const limits = {
@@ -45,15 +49,17 @@ const limits = {
 /** How questions arrive: the HTTP server with its few exact paths. */
 export async function startServer(
   config: Config,
-  { services, telemetry, dev }: ServerSurroundings,
+  { services, telemetry, dev, createEngine = createShippedEngine }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let draining = false
   let accepted = 0
   let devPages: DevPages | undefined
+  const admission = createAdmission(schema, config)
+  const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
   const graphql = createGraphqlEndpoint({
     services,
     telemetry,
-    engine: createYogaEngine(createAdmission(schema, config), (error) => telemetry.unexpected(error, 'operation')),
+    engine: createEngine(admission, unexpected),
     sources: createSources(config.trustedProxies, () => {
       telemetry.log.warn('X-Forwarded-For from an address that is not in TRUSTED_PROXIES is ignored')
     }),
@@ -98,6 +104,10 @@ export async function startServer(
     while (accepted > 0 && performance.now() < deadline) await sleep(20)
     await Promise.all([closeServer(server, deadline), metrics && closeServer(metrics, 0)])
   }
+}
+
+function createShippedEngine(admission: Admission, unexpected: (error: unknown) => void): Engine {
+  return createPlannedEngine(admission, createYogaEngine(admission, unexpected), unexpected)
 }
 
 const text = { 'content-type': 'text/plain; charset=utf-8' }

@@ -44,9 +44,9 @@ export function createYogaEngine(admission: Admission, unexpected: (error: unkno
 function useAdmission(admission: Admission): Plugin<YogaContext, YogaContext> {
   return {
     onParse({ context: { exchange }, setParsedDocument }) {
-      const { document, gist } = admission.admit(exchange.params, exchange.method)
-      exchange.gist = gist
-      setParsedDocument(document)
+      const { prepared } = admission.admit(exchange.params, exchange.method)
+      exchange.operation = prepared
+      setParsedDocument(prepared.document)
     },
     onValidate({ setResult }) {
       setResult([])

@@ -1,0 +1,22 @@
+import type { CodegenConfig } from '@graphql-codegen/cli'
+
+/** Reads the printed schema and never the code: codegen would load a second copy of graphql with it. */
+const config: CodegenConfig = {
+  schema: './schema.graphql',
+  documents: ['test/client/operations.ts'],
+  generates: {
+    'test/client/generated/': {
+      preset: 'client',
+      presetConfig: { fragmentMasking: false },
+      config: {
+        documentMode: 'string',
+        importExtension: '.ts',
+        useTypeImports: true,
+        enumsAsConst: true,
+        scalars: { DateTime: 'string', ID: 'string' },
+      },
+    },
+  },
+}
+
+export default config

@@ -1,0 +1,91 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A refresh token and the channel it belongs to. */
+export type RefreshTokenInput = {
+  /** Which of our LINE Login channels is meant. Needed only where several are configured. */
+  channelId?: string | null | undefined;
+  /** The refresh token LINE gave last. */
+  refreshToken: string;
+};
+
+/** Why an access token is refused. */
+export type TokenRefusal =
+  /** Its time is over: refresh it. */
+  | 'EXPIRED'
+  /** LINE refuses it, and no more is known. */
+  | 'INVALID'
+  /** It is not an access token at all. */
+  | 'MALFORMED'
+  /** It was revoked, by the user, by you or through this gateway. */
+  | 'REVOKED'
+  /** It was issued for a channel that is not ours. Never log anyone in with it. */
+  | 'WRONG_CHANNEL';
+
+export type WhoAmIQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type WhoAmIQuery = { viewer: { id: string, displayName: string, pictureUrl: string | null } | null };
+
+export type RefreshMutationVariables = Exact<{
+  input: RefreshTokenInput;
+}>;
+
+
+export type RefreshMutation = { refreshToken: { accessToken: string, refreshToken: string | null, expiresAt: string } };
+
+export type VerifyQueryVariables = Exact<{
+  accessTokens: Array<string> | string;
+}>;
+
+
+export type VerifyQuery = { verifyAccessTokens: Array<{ active: boolean, reason: TokenRefusal | null } | null> };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+
+export const WhoAmIDocument = new TypedDocumentString(`
+    query WhoAmI {
+  viewer {
+    id
+    displayName
+    pictureUrl(size: LARGE)
+  }
+}
+    `) as unknown as TypedDocumentString<WhoAmIQuery, WhoAmIQueryVariables>;
+export const RefreshDocument = new TypedDocumentString(`
+    mutation Refresh($input: RefreshTokenInput!) {
+  refreshToken(input: $input) {
+    accessToken
+    refreshToken
+    expiresAt
+  }
+}
+    `) as unknown as TypedDocumentString<RefreshMutation, RefreshMutationVariables>;
+export const VerifyDocument = new TypedDocumentString(`
+    query Verify($accessTokens: [String!]!) {
+  verifyAccessTokens(accessTokens: $accessTokens) {
+    active
+    reason
+  }
+}
+    `) as unknown as TypedDocumentString<VerifyQuery, VerifyQueryVariables>;

@@ -1,4 +1,5 @@
 import {
+  type FieldNode,
   GraphQLIncludeDirective,
   type GraphQLResolveInfo,
   GraphQLSkipDirective,
@@ -7,10 +8,16 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 
+/** Selections that are the same whatever the variables are, by the nodes they were collected from. */
+const constant = new WeakMap<readonly FieldNode[], ReadonlySet<string>>()
+
 /** The names of the fields selected below a field, so that LINE is asked only for what they need. */
 export function selectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
+  const known = constant.get(info.fieldNodes)
+  if (known !== undefined) return known
   const names = new Set<string>()
   for (const node of info.fieldNodes) collect(node.selectionSet, info, names)
+  if ((info.operation.variableDefinitions ?? []).length === 0) constant.set(info.fieldNodes, names)
   return names
 }
 

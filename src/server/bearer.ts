@@ -6,6 +6,6 @@ import { toAccessToken } from '../tokens/token-key.ts'
 export function readBearer(request: IncomingMessage): Bearer {
   const header = request.headers.authorization
   if (header === undefined || header === '') return 'MISSING'
-  const raw = /^bearer +(\S+) *$/i.exec(header)?.[1]
+  const raw = header.startsWith('Bearer ') ? header.slice(7).trim() : /^bearer +(\S+) *$/i.exec(header)?.[1]
   return (raw === undefined ? undefined : toAccessToken(raw)) ?? 'MALFORMED'
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 export type Cors = {
   /** The headers of any answer to this request. */
-  headersFor(request: IncomingMessage): Record<string, string>
+  headersFor(request: IncomingMessage): Record<string, string> | undefined
   isPreflight(request: IncomingMessage): boolean
   /** The headers of the answer to a preflight request. */
   preflightHeadersFor(request: IncomingMessage): Record<string, string>
@@ -13,8 +13,8 @@ export function createCors(origins: readonly string[]): Cors {
   const allowed = new Set(origins)
   return { headersFor, isPreflight, preflightHeadersFor }
 
-  function headersFor({ headers: { origin } }: IncomingMessage): Record<string, string> {
-    if (allowed.size === 0) return {}
+  function headersFor({ headers: { origin } }: IncomingMessage): Record<string, string> | undefined {
+    if (allowed.size === 0) return undefined
     if (origin === undefined || !allowed.has(origin)) return { vary: 'origin' }
     return { vary: 'origin', 'access-control-allow-origin': origin, 'access-control-expose-headers': 'retry-after' }
   }
@@ -24,7 +24,7 @@ export function createCors(origins: readonly string[]): Cors {
   }
 
   function preflightHeadersFor(request: IncomingMessage): Record<string, string> {
-    const headers = headersFor(request)
+    const headers = headersFor(request) ?? {}
     if (headers['access-control-allow-origin'] === undefined) return headers
     return {
       ...headers,

@@ -110,11 +110,17 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** RFC 8259 knows JSON in UTF-8 only. */
 function isJson(contentType: string): boolean {
+  if (contentType === 'application/json') return true
   return /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?;?\s*$/i.test(contentType)
 }
 
 function headersNamed({ rawHeaders }: IncomingMessage, name: string): number {
-  return rawHeaders.filter((header, index) => index % 2 === 0 && header.toLowerCase() === name).length
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const header = rawHeaders[index]
+    if (header?.length === name.length && header.toLowerCase() === name) count += 1
+  }
+  return count
 }
 
 function tooLarge(): Refusal {

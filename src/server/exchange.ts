@@ -5,11 +5,18 @@ import { publish, say } from './errors.ts'
 import type { MediaType } from './media-type.ts'
 import type { PreparedOperation } from './operations.ts'
 
-/** One operation on its way through: what it asks, who asks it, and what became of it. */
-export type Exchange = {
+/** What a request asks, how it wants the answer, and who sent it. */
+export type Asked = {
   readonly method: 'GET' | 'POST'
   readonly params: Params
   readonly mediaType: MediaType
+  readonly bearer: Bearer
+  readonly source: string
+}
+
+/** One operation on its way through. */
+export type Exchange = {
+  readonly asked: Asked
   readonly context: Context
   /** Set once the operation may be run. */
   operation: PreparedOperation | undefined
@@ -27,16 +34,10 @@ export type HttpAnswer = {
 /** Whatever answers GraphQL operations. */
 export type Engine = { answer(exchange: Exchange): HttpAnswer | Promise<HttpAnswer> }
 
-export type Caller = { readonly bearer: Bearer; readonly source: string }
-
-export function createExchange(
-  request: Pick<Exchange, 'method' | 'params' | 'mediaType'>,
-  { bearer, source }: Caller,
-  services: Services,
-  unexpected: (error: unknown) => void,
-): Exchange {
+export function createExchange(asked: Asked, services: Services, unexpected: (error: unknown) => void): Exchange {
+  const { bearer, source } = asked
   const context: Context = { services, bearer, source, tokensAsked: 0, report }
-  const exchange: Exchange = { ...request, context, operation: undefined, errors: [] }
+  const exchange: Exchange = { asked, context, operation: undefined, errors: [] }
   return exchange
 
   function report(error: unknown, path: readonly (string | number)[]): void {

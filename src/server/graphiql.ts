@@ -34,14 +34,24 @@ export function createGraphiqlPage(tabs: () => readonly Tab[]): GraphiqlPage {
 
 async function render(tabs: readonly Tab[]): Promise<Buffer> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
-  const html = renderGraphiQL({
+  const options = {
     title: 'LINE GraphQL Gateway',
     endpoint: '/graphql',
+    logo,
+    favicon: `data:image/svg+xml,${encodeURIComponent(logo)}`,
     defaultTabs: tabs.map((tab) => ({ ...tab })),
-    ...(tabs[0] && { defaultQuery: tabs[0].query }),
-  })
-  return promisify(gzip)(html)
+    // Those of the tab that is shown first, and of every new one.
+    ...(tabs[0]?.headers !== undefined && { headers: tabs[0].headers }),
+    ...keepsNothing,
+  }
+  return promisify(gzip)(renderGraphiQL(options))
 }
+
+/** Tokens belong neither into the browser's storage nor into its address bar, and those of the last start are of no use. */
+const keepsNothing = { storage: null, onEditQuery: null }
+
+const logo =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#067a3a"/><g fill="#fff" stroke="#fff" stroke-width="2"><path d="M16 8.5 9 22.5h14Z" fill="none"/><circle cx="16" cy="8.5" r="2.5"/><circle cx="9" cy="22.5" r="2.5"/><circle cx="23" cy="22.5" r="2.5"/></g></svg>'
 
 /** What to begin with: the one sentence everybody writes, and a few that follow from it. */
 export function sampleTabs(demo?: {
@@ -55,7 +65,7 @@ export function sampleTabs(demo?: {
     [verifySample, { accessToken: demo?.accessToken ?? '' }],
     [refreshSample, { input: { refreshToken: demo?.refreshToken ?? '' } }],
     [startSample, { input: { redirectUri: demo?.redirectUri ?? '' } }],
-    [exchangeSample, { input: { code: '', redirectUri: demo?.redirectUri ?? '' } }],
+    [exchangeSample, { input: { code: '', redirectUri: demo?.redirectUri ?? '', codeVerifier: '', nonce: '' } }],
   ]
   return samples.map(([query, variables]) => ({
     query,
@@ -64,7 +74,7 @@ export function sampleTabs(demo?: {
   }))
 }
 
-const viewerSample = `# Who is the user of the access token in the headers below?
+const viewerSample = `# Whose access token is in the headers below?
 query WhoAmI {
   viewer {
     displayName
@@ -79,7 +89,7 @@ query WhoAmI {
 `
 
 const verifySample = `# Is a token that a client sent us good?
-query IsItGood($accessToken: String!) {
+query Verify($accessToken: String!) {
   verifyAccessToken(accessToken: $accessToken) {
     active
     reason
@@ -101,8 +111,9 @@ mutation Refresh($input: RefreshTokenInput!) {
 }
 `
 
-const startSample = `# Where to send a user to log in, and what to keep until they come back
-mutation Start($input: StartLoginInput!) {
+const startSample = `# Send a user to this URL, and keep the rest
+# until they come back
+mutation StartLogin($input: StartLoginInput!) {
   startLogin(input: $input) {
     authorizationUrl
     state
@@ -112,7 +123,7 @@ mutation Start($input: StartLoginInput!) {
 }
 `
 
-const exchangeSample = `# The code a user came back with, for tokens
+const exchangeSample = `# Tokens for the code a user came back with
 mutation Exchange($input: ExchangeLoginInput!) {
   exchangeLogin(input: $input) {
     tokens {
@@ -125,7 +136,7 @@ mutation Exchange($input: ExchangeLoginInput!) {
     }
     idTokenClaims {
       sub
-      email
+      name
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Telemetry } from '../telemetry.ts'
 import { readBearer } from './bearer.ts'
 import type { Cors } from './cors.ts'
 import { assertHead, parseBody, parseQuery, Refusal, readBody } from './edge.ts'
-import { createExchange, type Engine, type Exchange } from './exchange.ts'
+import { type Asked, createExchange, type Engine, type Exchange } from './exchange.ts'
 import { contentSecurityPolicy, type GraphiqlPage } from './graphiql.ts'
 import { acceptedMediaType } from './media-type.ts'
 import { send } from './send.ts'
@@ -21,43 +21,50 @@ export type GraphqlEndpointOptions = {
   readonly isDraining: () => boolean
 }
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+export type GraphqlEndpoint = {
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** Requests that were accepted and are not answered yet. */
+  underWay(): number
+}
 
 /** `/graphql`: one road from a request to its answer, each way out a plain return or a refusal. */
-export function createGraphqlEndpoint(options: GraphqlEndpointOptions): Handler {
+export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
   const { services, telemetry, engine, sources, cors, graphiql, isDraining } = options
   const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
+  let underWay = 0
 
-  return async function handle(request, response) {
-    if (cors.isPreflight(request))
+  return { handle, underWay: () => underWay }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (cors.isPreflight(request)) {
       return send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
+    }
+    underWay += 1
     try {
-      if (isDraining())
-        throw new Refusal(503, 'The gateway is shutting down', { connection: 'close', 'retry-after': '1' })
+      if (isDraining()) throw shuttingDown()
       assertHead(request)
       if (graphiql !== undefined && isBrowsing(request)) return await showPage(response, graphiql)
-      await answer(request, response)
+      const body = request.method === 'GET' ? undefined : await readBody(request)
+      const startedAt = performance.now()
+      const exchange = createExchange(parseAsked(request, body), services, unexpected)
+      // What is answered from memory is answered at once: waiting for a value that is there costs a turn of the loop.
+      const answering = engine.answer(exchange)
+      const answer = answering instanceof Promise ? await answering : answering
+      send(response, answer, cors.headersFor(request), isDraining() ? lastWord : undefined)
+      report(exchange, answer.status, startedAt)
     } catch (error) {
       refuse(request, response, error)
+    } finally {
+      underWay -= 1
     }
   }
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const exchange = await readExchange(request)
-    const startedAt = performance.now()
-    const { status, headers, body } = await engine.answer(exchange)
-    send(response, { status, headers: { ...headers, ...cors.headersFor(request), ...lastWord() }, body })
-    report(exchange, status, startedAt)
-  }
-
-  async function readExchange(request: IncomingMessage): Promise<Exchange> {
+  function parseAsked(request: IncomingMessage, body: string | undefined): Asked {
     const mediaType = acceptedMediaType(request.headers.accept)
-    if (mediaType === undefined)
-      throw new Refusal(406, 'The answer is application/json or application/graphql-response+json')
-    const method = request.method === 'GET' ? 'GET' : 'POST'
-    const params = method === 'GET' ? parseQuery(request.url?.split('?')[1] ?? '') : parseBody(await readBody(request))
-    const caller = { bearer: readBearer(request), source: sources.sourceOf(request) }
-    return createExchange({ method, params, mediaType }, caller, services, unexpected)
+    if (mediaType === undefined) throw unacceptable()
+    const params = body === undefined ? parseQuery(request.url?.split('?')[1] ?? '') : parseBody(body)
+    const method = body === undefined ? 'GET' : 'POST'
+    return { method, params, mediaType, bearer: readBearer(request), source: sources.sourceOf(request) }
   }
 
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
@@ -83,11 +90,17 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): Handler 
       ...(typeof lineRequestId === 'string' && { lineRequestId }),
     })
   }
+}
 
-  /** A connection that stays open would only bring requests we no longer take. */
-  function lastWord(): Record<string, string> {
-    return isDraining() ? { connection: 'close' } : {}
-  }
+/** A connection that stays open would only bring requests we no longer take. */
+const lastWord = { connection: 'close' }
+
+function shuttingDown(): Refusal {
+  return new Refusal(503, 'The gateway is shutting down', { ...lastWord, 'retry-after': '1' })
+}
+
+function unacceptable(): Refusal {
+  return new Refusal(406, 'The answer is application/json or application/graphql-response+json')
 }
 
 function isBrowsing({ method, headers, url }: IncomingMessage): boolean {

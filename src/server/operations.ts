@@ -128,8 +128,13 @@ function syntaxError({ locations }: GraphQLError): GraphQLError {
   return say(`Syntax error${where}`, { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } })
 }
 
+/** Names are quoted, for the typos in them; what is longer than any word of the schema may be a token in the wrong place. */
 function invalid(error: GraphQLError): GraphQLError {
-  return say(error.message, { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, spec: true } }, error)
+  return say(
+    error.message.replace(/\w{24,}/g, '…'),
+    { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, spec: true } },
+    error,
+  )
 }
 
 function unnamed(): GraphQLError {

@@ -16,10 +16,10 @@ export function createPlannedEngine(
   return { answer }
 
   function answer(exchange: Exchange): HttpAnswer | Promise<HttpAnswer> {
-    if (exchange.method === 'GET') return general.answer(exchange)
+    if (exchange.asked.method === 'GET') return general.answer(exchange)
     let admitted: Admitted
     try {
-      admitted = admission.admit(exchange.params, exchange.method)
+      admitted = admission.admit(exchange.asked.params, exchange.asked.method)
     } catch (error) {
       return refused(exchange, error)
     }
@@ -60,7 +60,7 @@ function withErrors(
   for (const { extensions } of errors) {
     const http = extensions.http as Http | undefined
     Object.assign(headers, http?.headers)
-    const isWellFormed = http?.spec === true && exchange.mediaType === 'application/json'
+    const isWellFormed = http?.spec === true && exchange.asked.mediaType === 'application/json'
     if (http?.status !== undefined && !isWellFormed) status = Math.max(status, http.status)
   }
   return { status, headers, body: JSON.stringify({ errors: errors.map(withoutHttp), ...rest }) }
@@ -71,7 +71,7 @@ function withoutHttp(error: GraphQLError): object {
   return { ...told, extensions }
 }
 
-function headersOf({ mediaType }: Exchange): Record<string, string> {
+function headersOf({ asked: { mediaType } }: Exchange): Record<string, string> {
   return contentTypes[mediaType]
 }
 

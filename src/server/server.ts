@@ -52,7 +52,6 @@ export async function startServer(
   { services, telemetry, dev, createEngine = createShippedEngine }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let draining = false
-  let accepted = 0
   let devPages: DevPages | undefined
   const admission = createAdmission(schema, config)
   const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
@@ -71,11 +70,7 @@ export async function startServer(
   const server = createServer(limits, (request, response) => {
     const path = request.url?.split('?')[0] ?? ''
     if (path !== '/graphql') return send(response, plainReply(path, request.method))
-    accepted += 1
-    response.once('close', () => {
-      accepted -= 1
-    })
-    void graphql(request, response)
+    void graphql.handle(request, response)
   })
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
@@ -101,7 +96,7 @@ export async function startServer(
   async function close(): Promise<void> {
     draining = true
     const deadline = performance.now() + config.shutdownGraceMs
-    while (accepted > 0 && performance.now() < deadline) await sleep(20)
+    while (graphql.underWay() > 0 && performance.now() < deadline) await sleep(20)
     await Promise.all([closeServer(server, deadline), metrics && closeServer(metrics, 0)])
   }
 }

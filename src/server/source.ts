@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv4, isIPv6, type Socket } from 'node:net'
 
 export type Sources = {
   /** The address a request is held against. */
@@ -12,14 +12,15 @@ export type Sources = {
  */
 export function createSources(trustedProxies: readonly string[], warnUnlisted: () => void): Sources {
   const trusted = toBlockList(trustedProxies)
+  const networks = new WeakMap<Socket, string>()
   let warned = false
 
   return { sourceOf }
 
   function sourceOf(request: IncomingMessage): string {
-    const peer = plain(request.socket.remoteAddress ?? '')
     const forwarded = request.headers['x-forwarded-for']
-    if (forwarded === undefined) return networkOf(peer)
+    if (forwarded === undefined) return networkOfPeer(request.socket)
+    const peer = plain(request.socket.remoteAddress ?? '')
     if (!isTrusted(peer)) {
       if (!warned) warnUnlisted()
       warned = true
@@ -29,6 +30,15 @@ export function createSources(trustedProxies: readonly string[], warnUnlisted: (
       .split(',')
       .map((hop) => plain(hop.trim()))
     return networkOf(hops.findLast((hop) => !isTrusted(hop)) ?? hops[0] ?? peer)
+  }
+
+  /** Worked out once a connection. */
+  function networkOfPeer(socket: Socket): string {
+    const known = networks.get(socket)
+    if (known !== undefined) return known
+    const network = networkOf(plain(socket.remoteAddress ?? ''))
+    networks.set(socket, network)
+    return network
   }
 
   function isTrusted(address: string): boolean {

@@ -1,9 +1,8 @@
 import type { ExecutionResult } from 'graphql'
-import { createYoga, type Plugin } from 'graphql-yoga'
+import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/schema.ts'
 import type { Admission } from './admission.ts'
-import type { Params } from './edge.ts'
 import { publish } from './errors.ts'
 import type { Engine, Exchange, HttpAnswer } from './exchange.ts'
 
@@ -13,7 +12,7 @@ type YogaContext = Context & { readonly exchange: Exchange }
 export function createYogaEngine(admission: Admission, unexpected: (error: unknown) => void): Engine {
   const yoga = createYoga<YogaContext>({
     schema,
-    plugins: [useAdmission(admission), usePublishedErrors(unexpected)],
+    plugins: [useReadParams(), useAdmission(admission), usePublishedErrors(unexpected)],
     maskedErrors: { maskError: (error) => publish(error, unexpected) },
     logging: false,
     graphiql: false,
@@ -32,11 +31,19 @@ export function createYogaEngine(admission: Admission, unexpected: (error: unkno
     return { status: response.status, headers, body: await response.text() }
   }
 
-  function toRequest({ method, params, mediaType }: Exchange): Request {
+  function toRequest({ asked: { method, mediaType } }: Exchange): Request {
     const headers = { accept: mediaType, 'content-type': 'application/json' }
-    const url = 'http://gateway/graphql'
-    if (method === 'GET') return new yoga.fetchAPI.Request(`${url}?${queryOf(params)}`, { headers })
-    return new yoga.fetchAPI.Request(url, { method, headers, body: JSON.stringify(params) })
+    return new yoga.fetchAPI.Request('http://gateway/graphql', { method, headers })
+  }
+}
+
+/** The edge has read the parameters: writing them down for yoga to read again would cost, and what is nested deep enough cannot be. */
+function useReadParams(): Plugin<YogaContext, YogaContext> {
+  return {
+    onRequestParse({ serverContext, setRequestParser }) {
+      const { query, variables, operationName, extensions } = serverContext.exchange.asked.params
+      setRequestParser(() => ({ query, variables, operationName, extensions }) as GraphQLParams)
+    },
   }
 }
 
@@ -44,7 +51,7 @@ export function createYogaEngine(admission: Admission, unexpected: (error: unkno
 function useAdmission(admission: Admission): Plugin<YogaContext, YogaContext> {
   return {
     onParse({ context: { exchange }, setParsedDocument }) {
-      const { prepared } = admission.admit(exchange.params, exchange.method)
+      const { prepared } = admission.admit(exchange.asked.params, exchange.asked.method)
       exchange.operation = prepared
       setParsedDocument(prepared.document)
     },
@@ -63,12 +70,4 @@ function usePublishedErrors(unexpected: (error: unknown) => void): Plugin<YogaCo
       setResult(exchange.errors.length === 0 ? rest : { errors: exchange.errors, ...rest })
     },
   }
-}
-
-function queryOf({ query, operationName, variables, extensions }: Params): string {
-  const search = new URLSearchParams({ query })
-  if (operationName != null) search.set('operationName', operationName)
-  if (variables != null) search.set('variables', JSON.stringify(variables))
-  if (extensions != null) search.set('extensions', JSON.stringify(extensions))
-  return search.toString()
 }

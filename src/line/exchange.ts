@@ -8,19 +8,28 @@ export type RawAnswer = {
   readonly text: string
 }
 
-/** No whole answer came. `sent`: LINE may have seen the request. `answered`: the answer had begun. */
+type FailureFacts = {
+  /** LINE may have seen the request. */
+  readonly sent: boolean
+  /** The answer had begun. */
+  readonly answered: boolean
+  /** It was the connection that failed, and not we who gave up. */
+  readonly broken: boolean
+  readonly cause?: unknown
+}
+
+/** No whole answer came. */
 export class ExchangeFailed extends Error {
   readonly sent: boolean
   readonly answered: boolean
+  readonly broken: boolean
 
-  constructor(
-    message: string,
-    facts: { readonly sent: boolean; readonly answered: boolean; readonly cause?: unknown },
-  ) {
+  constructor(message: string, facts: FailureFacts) {
     super(message, { cause: facts.cause })
     this.name = 'ExchangeFailed'
     this.sent = facts.sent
     this.answered = facts.answered
+    this.broken = facts.broken
   }
 }
 
@@ -74,17 +83,17 @@ export function exchange(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
     }
 
     function onResponseError(_: unknown, cause: Error): void {
-      fail('The connection to LINE failed', cause)
+      fail('The connection to LINE failed', { broken: true, cause })
     }
 
     function stop(message: string): void {
-      fail(message)
+      fail(message, { broken: false })
       controller?.abort(new Error(message))
     }
 
-    function fail(message: string, cause?: unknown): void {
+    function fail(message: string, facts: Pick<FailureFacts, 'broken' | 'cause'>): void {
       if (!finish()) return
-      reject(new ExchangeFailed(message, { sent: controller !== undefined, answered: status !== 0, cause }))
+      reject(new ExchangeFailed(message, { sent: controller !== undefined, answered: status !== 0, ...facts }))
     }
 
     function finish(): boolean {

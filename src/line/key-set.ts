@@ -1,4 +1,5 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose'
+import { LineUnavailable } from './errors.ts'
 import { parseKeySet } from './responses.ts'
 import type { LineAnswer } from './transport.ts'
 
@@ -22,7 +23,7 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   return { keyOf }
 
   async function keyOf(kid: string): Promise<CryptoKey | undefined> {
-    if (!isFresh()) await refetch().catch(keepOrThrow)
+    if (!isFresh()) await refetch().catch((error) => keepOrThrow(kid, error))
     else if (!keys.has(kid) && !isCoolingDown()) await search()
     return keys.get(kid)
   }
@@ -41,13 +42,16 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   }
 
   async function fetchKeys(): Promise<void> {
-    keys = await importKeys(parseKeySet(await fetchCerts()))
+    const answer = await fetchCerts()
+    const published = await importKeys(parseKeySet(answer))
+    if (published.size === 0) throw noKeys(answer)
+    keys = published
     fetchedAt = now()
   }
 
-  /** While LINE is down, keys that were good an hour ago are better than none. */
-  function keepOrThrow(error: unknown): void {
-    if (keys.size === 0) throw error
+  /** While LINE is down, a key that was good an hour ago is better than none; about another it says nothing. */
+  function keepOrThrow(kid: string, error: unknown): void {
+    if (!keys.has(kid)) throw error
   }
 
   function isFresh(): boolean {
@@ -57,6 +61,11 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   function isCoolingDown(): boolean {
     return Math.abs(now() - searchedAt) < cooldownMs
   }
+}
+
+/** LINE always has a key: a list without one is an answer gone wrong and no reason to refuse anybody's token. */
+function noKeys({ lineRequestId }: LineAnswer): LineUnavailable {
+  return new LineUnavailable('LINE published no key', { lineRequestId, retryAfter: 1 })
 }
 
 /** The P-256 keys among those LINE sent; others (LINE had RSA keys once) are passed over. */

@@ -56,7 +56,7 @@ export function judgeVerification(
   const expiresIn = member(answer.body, 'expires_in')
   const scope = member(answer.body, 'scope')
   if (typeof channelId === 'string' && !isOurs(channelId)) return { verdict: 'invalid', reason: 'WRONG_CHANNEL' }
-  if (typeof expiresIn === 'number' && expiresIn <= 0) return { verdict: 'invalid', reason: 'EXPIRED' }
+  if (isOver(expiresIn)) return { verdict: 'invalid', reason: 'EXPIRED' }
   const expiresInMs = parseLifetime(expiresIn)
   if (typeof channelId !== 'string' || typeof scope !== 'string' || expiresInMs === undefined) return nonsense(answer)
   return { verdict: 'valid', facts: { channelId, scopes: parseScopes(scope), expiresInMs } }
@@ -147,6 +147,11 @@ export function parseScopes(scope: string): readonly string[] {
 function assertGranted(answer: LineAnswer): void {
   if (answer.status !== 400 || member(answer.body, 'error') !== 'invalid_grant') return
   throw new InvalidGrant('LINE refused the code or refresh token: log in again', answer)
+}
+
+/** JSON can say `-1e400`, which is no time at which anything expired. */
+function isOver(expiresIn: unknown): boolean {
+  return typeof expiresIn === 'number' && expiresIn <= 0 && Number.isFinite(expiresIn)
 }
 
 /** 401 on a resource endpoint: the bearer token is dead, whatever the body says. */

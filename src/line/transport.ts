@@ -72,6 +72,7 @@ export function createTransport(options: TransportOptions): Transport {
     breaker.check()
     await place(startedAt)
     try {
+      if (remaining(startedAt) <= 0) throw tooBusy()
       breaker.enter()
       return await ask(request, breaker, startedAt)
     } finally {
@@ -82,8 +83,7 @@ export function createTransport(options: TransportOptions): Transport {
   /** Waiting for a place counts towards the deadline. */
   async function place(startedAt: number): Promise<void> {
     const { taken, giveUp } = slots.take()
-    const tooLate = () => giveUp(new LineUnavailable('LINE is too busy', { retryAfter: retrySoon, sent: false }))
-    const timer = setTimeout(tooLate, remaining(startedAt))
+    const timer = setTimeout(() => giveUp(tooBusy()), Math.max(remaining(startedAt), 0))
     await taken.finally(() => clearTimeout(timer))
   }
 
@@ -107,8 +107,8 @@ export function createTransport(options: TransportOptions): Transport {
     try {
       return await exchange(dispatcher, outgoing, remaining(startedAt))
     } catch (error) {
-      const again = request.method === 'GET' && error instanceof ExchangeFailed && !error.answered
-      if (!again || remaining(startedAt) <= 0) throw error
+      const broken = error instanceof ExchangeFailed && error.broken && !error.answered
+      if (request.method !== 'GET' || !broken || remaining(startedAt) <= 0) throw error
       return await exchange(dispatcher, outgoing, remaining(startedAt))
     }
   }
@@ -167,6 +167,10 @@ export function createTransport(options: TransportOptions): Transport {
     breakers.set(endpoint, breaker)
     return breaker
   }
+}
+
+function tooBusy(): LineUnavailable {
+  return new LineUnavailable('LINE is too busy', { retryAfter: retrySoon, sent: false })
 }
 
 /** JSON or nothing. We never ask for a content coding, so an answer that has one is not read. */

@@ -1,0 +1,424 @@
+import { createHmac } from 'node:crypto'
+import { inspect } from 'node:util'
+import fc from 'fast-check'
+import { CompactEncrypt, exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { ChannelCredentials } from '../../src/line/client.ts'
+import { InvalidIdToken, LineUnavailable } from '../../src/line/errors.ts'
+import { claimedAudience, verifyIdToken } from '../../src/line/id-token.ts'
+import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
+import { rejectionOf, startMs, useRoads } from './road.ts'
+
+const { toEmulator } = useRoads()
+
+const web = { id: '2000000001', secret: '5d7c1f0e9b2a48361f4e7a90c3b85d21', type: 'web' } as const
+const native = { id: '2000000002', secret: 'a9034be7715cd2f86e0b41d79c5f3a68', type: 'native' } as const
+const liff = { id: '2000000003', secret: undefined, type: 'liff' } as const
+
+const now = startMs
+const iat = now / 1_000
+const kid = '3829b108279b26bcfcc8971e348d116727d3a24de8c2b26d2d9b8a1c1a4ab3b5'
+const line = await generateKeyPair('ES256', { extractable: true })
+const other = await generateKeyPair('ES256', { extractable: true })
+
+let fetches = 0
+let keySet: KeySet
+
+beforeEach(() => {
+  fetches = 0
+  keySet = createKeySet(
+    async () => {
+      fetches += 1
+      return { status: 200, body: { keys: [{ ...(await exportJWK(line.publicKey)), kid }] }, lineRequestId: undefined }
+    },
+    () => now,
+  )
+})
+
+describe('a good ID token', () => {
+  it('of a web channel is signed with its secret, and LINE is not asked', async () => {
+    const claims = claimsFor(web, {
+      auth_time: iat - 9,
+      nonce: 'n-1',
+      amr: ['pwd', 'mfa'],
+      name: '佐藤 🦊',
+      picture: 'https://x/p',
+      email: 'a@example.com',
+    })
+    expect(await verifyIdToken(await hs256(claims), web, keySet, now)).toEqual({
+      iss: 'https://access.line.me',
+      sub: 'U1',
+      aud: web.id,
+      exp: iat + 3_600,
+      iat,
+      authTime: iat - 9,
+      nonce: 'n-1',
+      amr: ['pwd', 'mfa'],
+      name: '佐藤 🦊',
+      picture: 'https://x/p',
+      email: 'a@example.com',
+    })
+    expect(fetches).toBe(0)
+  })
+
+  it.each([native, liff])('of a $type channel is signed with the key LINE published', async (channel) => {
+    const claims = await verifyIdToken(await es256(claimsFor(channel)), channel, keySet, now)
+    expect(claims).toMatchObject({ sub: 'U1', aud: channel.id, nonce: null, amr: null, name: null, authTime: null })
+    expect(fetches).toBe(1)
+  })
+
+  it('may carry claims nobody knows, and known ones that make no sense: they are left out', async () => {
+    const odd = { gender: 'x', auth_time: '7', nonce: 7, amr: ['pwd', 7], name: '', picture: null, email: [] }
+    expect(await verifyIdToken(await hs256(claimsFor(web, odd)), web, keySet, now)).toEqual({
+      ...{ iss: 'https://access.line.me', sub: 'U1', aud: web.id, exp: iat + 3_600, iat },
+      ...{ authTime: null, nonce: null, amr: null, name: null, picture: null, email: null },
+    })
+  })
+
+  it.each([false, true])('comes from the emulated LINE as well; wide coordinates: %s', async (wideCoordinates) => {
+    const road = await toEmulator()
+    road.emulator.switches.wideCoordinates = wideCoordinates
+    const keys = createKeySet(road.line.certs, () => now)
+    for (const channel of [web, native, liff]) {
+      const { idToken = '' } = road.emulator.issueTokens({ channelId: channel.id, nonce: 'n' })
+      expect(await verifyIdToken(idToken, channel, keys, Date.now())).toMatchObject({ aud: channel.id, nonce: 'n' })
+    }
+    road.emulator.rotateSigningKey()
+    const { idToken = '' } = road.emulator.issueTokens({ channelId: native.id })
+    expect(await verifyIdToken(idToken, native, keys, Date.now())).toMatchObject({ aud: native.id })
+    expect(road.emulator.calls.of('certs')).toBe(2)
+  })
+})
+
+describe('the algorithm follows from the channel and never from the token', () => {
+  it('none is no signature', async () => {
+    for (const channel of [web, native, liff]) {
+      expect(await reasonOf(new UnsecuredJWT(claimsFor(channel)).encode(), channel)).toBe('ALGORITHM')
+    }
+  })
+
+  it.each([
+    'none',
+    'None',
+    'NONE',
+    'nOnE',
+    '',
+    'hs256',
+    'HS384',
+    'HS512',
+    'RS256',
+    'ES384',
+    'EdDSA',
+    'dir',
+    'HS256 ',
+    7,
+    null,
+    ['HS256'],
+  ])('a header saying %j with a signature of ours is refused', async (alg) => {
+    const [, payload, signature] = (await hs256(claimsFor(web))).split('.')
+    for (const channel of [web, native]) {
+      expect(await reasonOf([encode({ alg, typ: 'JWT' }), payload, signature].join('.'), channel)).toMatch(
+        /ALGORITHM|MALFORMED/,
+      )
+    }
+  })
+
+  it('RS256 is refused, be the key what it may', async () => {
+    const rsa = await generateKeyPair('RS256')
+    const token = (channel: ChannelCredentials) =>
+      new SignJWT(claimsFor(channel)).setProtectedHeader({ alg: 'RS256', kid }).sign(rsa.privateKey)
+    expect(await reasonOf(await token(web), web)).toBe('ALGORITHM')
+    expect(await reasonOf(await token(native), native)).toBe('ALGORITHM')
+  })
+
+  it('ES256 is refused for a web channel, though LINE signed it', async () => {
+    expect(await reasonOf(await es256(claimsFor(web)), web)).toBe('ALGORITHM')
+  })
+
+  it('HS256 is refused for apps and LIFF, though the channel has a secret', async () => {
+    expect(await reasonOf(await hs256(claimsFor(native), native.secret), native)).toBe('ALGORITHM')
+    expect(await reasonOf(await hs256(claimsFor(liff), web.secret), liff)).toBe('ALGORITHM')
+  })
+
+  it('HS256 keyed with the public key that everybody knows is refused everywhere', async () => {
+    const { x = '', y = '' } = await exportJWK(line.publicKey)
+    const spki = await exportSPKI(line.publicKey)
+    for (const key of [spki, spki.trim(), JSON.stringify({ kty: 'EC', crv: 'P-256', x, y }), x, x + y]) {
+      expect(await reasonOf(await hs256(claimsFor(native), key), native)).toBe('ALGORITHM')
+      expect(await reasonOf(await hs256(claimsFor(web), key), web)).toBe('SIGNATURE')
+    }
+  })
+
+  it('a web channel without a secret believes nobody, an empty key least of all', async () => {
+    const bare = { ...web, secret: undefined }
+    const header = encode({ alg: 'HS256' })
+    for (const key of ['', 'undefined', 'null', web.secret]) {
+      const token = hmac(header, encode(claimsFor(web)), key)
+      expect(await rejectionOf(verifyIdToken(token, bare, keySet, now))).toBeInstanceOf(InvalidIdToken)
+    }
+    expect(await reasonOf(hmac(header, encode(claimsFor(web)), web.secret), web)).toBeUndefined()
+  })
+})
+
+describe('the signature', () => {
+  it('of somebody else is refused', async () => {
+    expect(await reasonOf(await hs256(claimsFor(web), native.secret), web)).toBe('SIGNATURE')
+    expect(await reasonOf(await es256(claimsFor(native), other.privateKey), native)).toBe('SIGNATURE')
+  })
+
+  it('by a key LINE does not know is refused, and so is one by no named key', async () => {
+    expect(await reasonOf(await es256(claimsFor(native), line.privateKey, 'unknown'), native)).toBe('SIGNATURE')
+    expect(await reasonOf(await es256(claimsFor(native), line.privateKey, null), native)).toBe('SIGNATURE')
+  })
+
+  it('is looked up under the kid and nowhere the header points to', async () => {
+    const jwk = await exportJWK(other.publicKey)
+    const header = { alg: 'ES256', kid, jwk, jku: 'https://evil.example/certs', x5u: 'https://evil.example/x5u' }
+    const token = await new SignJWT(claimsFor(native)).setProtectedHeader(header).sign(other.privateKey)
+    expect(await reasonOf(token, native)).toBe('SIGNATURE')
+  })
+
+  it.each([[7], [null], [['x']], [{}]])('with a kid of the wrong type is refused without asking: %j', async (odd) => {
+    const [, payload, signature] = (await es256(claimsFor(native))).split('.')
+    expect(await reasonOf([encode({ alg: 'ES256', kid: odd }), payload, signature].join('.'), native)).toBe('SIGNATURE')
+    expect(fetches).toBe(0)
+  })
+
+  it('covers every character: no token survives a change', async () => {
+    const tokens = [
+      { channel: web, token: await hs256(claimsFor(web)) },
+      { channel: native, token: await es256(claimsFor(native)) },
+    ]
+    await fc.assert(
+      // The last character carries bits that base64url throws away.
+      fc.asyncProperty(
+        fc.constantFrom(...tokens),
+        fc.nat(),
+        fc.constantFrom(...'aZ0-_.'),
+        async ({ channel, token }, at, char) => {
+          const index = at % (token.length - 1)
+          if (token[index] === char) return
+          const changed = token.slice(0, index) + char + token.slice(index + 1)
+          expect(await rejectionOf(verifyIdToken(changed, channel, keySet, now))).toBeInstanceOf(InvalidIdToken)
+        },
+      ),
+      { numRuns: 400 },
+    )
+  })
+
+  it('storm of unknown keys costs LINE one more question', async () => {
+    await verifyIdToken(await es256(claimsFor(native)), native, keySet, now)
+    const forged = await Promise.all(
+      Array.from({ length: 50 }, (_, nth) => es256(claimsFor(native), other.privateKey, `k${nth}`)),
+    )
+    for (const reason of await Promise.all(forged.map((token) => reasonOf(token, native))))
+      expect(reason).toBe('SIGNATURE')
+    expect(await reasonOf(forged[0] ?? '', native)).toBe('SIGNATURE')
+    expect(fetches).toBe(2)
+  })
+})
+
+describe('the claims', () => {
+  const issuers = [
+    'https://access.line.me/',
+    'http://access.line.me',
+    'https://api.line.me',
+    'HTTPS://ACCESS.LINE.ME',
+    '',
+    null,
+    7,
+  ]
+
+  it.each([...issuers, undefined, ['https://access.line.me']])('are not LINE’s where iss is %j', async (iss) => {
+    expect(await reasonWith({ iss })).toBe('ISSUER')
+  })
+
+  it.each([native.id, `${web.id} `, '', 2_000_000_001, null, undefined, [web.id], [web.id, native.id], { 0: web.id }])(
+    'are for another channel where aud is %j',
+    async (aud) => {
+      expect(await reasonWith({ aud })).toBe('AUDIENCE')
+    },
+  )
+
+  it.each([
+    ['sub', [undefined, null, '', 7, ['U1'], {}]],
+    ['exp', [undefined, null, '', '9999999999', [iat + 60], {}, 1e300, -1e300]],
+    ['iat', [undefined, null, '', '1', [iat], {}, 1e300]],
+  ])('are malformed where %s is missing or of the wrong type', async (name, values) => {
+    for (const value of values) expect(await reasonWith({ [name]: value })).toBe('MALFORMED')
+  })
+
+  it.each([
+    [61, 'EXPIRED'],
+    [60, 'EXPIRED'],
+    [59, undefined],
+    [1, undefined],
+    [0, undefined],
+    [-3_600, undefined],
+    [86_400 * 365, 'EXPIRED'],
+  ])('expired %i s ago: a minute is allowed for clocks that differ', async (ago, reason) => {
+    expect(await reasonWith({ exp: iat - ago })).toBe(reason)
+    const token = await es256({ ...claimsFor(native), exp: iat - ago })
+    expect(await reasonOf(token, native)).toBe(reason)
+  })
+
+  it('are judged in one order: signature, issuer, audience, the rest, expiry', async () => {
+    const all = { iss: 'x', aud: 'x', sub: '', exp: 1 }
+    expect(await reasonOf(await hs256({ ...claimsFor(web), ...all }, 'wrong'.repeat(8)), web)).toBe('SIGNATURE')
+    expect(await reasonWith(all)).toBe('ISSUER')
+    expect(await reasonWith({ ...all, iss: 'https://access.line.me' })).toBe('AUDIENCE')
+    expect(await reasonWith({ sub: '', exp: 1 })).toBe('MALFORMED')
+    expect(await reasonWith({ exp: 1 })).toBe('EXPIRED')
+  })
+
+  it('are judged on the given clock and no other', async () => {
+    const token = await hs256(claimsFor(web))
+    await verifyIdToken(token, web, keySet, now - 86_400_000)
+    expect(await rejectionOf(verifyIdToken(token, web, keySet, now + 3_660_000))).toMatchObject({ reason: 'EXPIRED' })
+  })
+
+  function reasonWith(changed: Record<string, unknown>): Promise<string | undefined> {
+    return hs256({ ...claimsFor(web), ...changed }).then((token) => reasonOf(token, web))
+  }
+})
+
+describe('garbage', () => {
+  const alg = encode({ alg: 'HS256' })
+
+  it.each([
+    '',
+    '.',
+    '..',
+    '...',
+    'x',
+    'a.b.c',
+    'null.null.null',
+    `${alg}.e30`,
+    `${alg}.e30.e30.e30`,
+    `${alg}..x`,
+    `${alg}.${encode([])}.x`,
+    `${alg}.${encode(null)}.x`,
+    `${alg}.${encode('text')}.x`,
+    `${alg}.!!!!.x`,
+    `${encode([])}.${encode({})}.x`,
+    `${encode(null)}.${encode({})}.x`,
+    `.${encode({})}.x`,
+    'Bearer a.b.c',
+    '\u0000',
+    '🦊.🦊.🦊',
+    'x'.repeat(8_000),
+  ])('%j is malformed', async (garbage) => {
+    expect(await reasonOf(garbage, web)).toBe('MALFORMED')
+    expect(await reasonOf(garbage, native)).toBe('MALFORMED')
+    expect(fetches).toBe(0)
+  })
+
+  it('of every kind is refused and never anything else', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.string(), fc.string({ unit: 'binary' })),
+        fc.constantFrom(web, native),
+        async (text, channel) => {
+          expect(await rejectionOf(verifyIdToken(text, channel, keySet, now))).toBeInstanceOf(InvalidIdToken)
+        },
+      ),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.jsonValue(),
+        fc.jsonValue(),
+        fc.constantFrom(web, native),
+        async (header, payload, channel) => {
+          const token = `${encode({ alg: channel === web ? 'HS256' : 'ES256', kid, extra: header })}.${encode(payload)}.c2ln`
+          expect(await rejectionOf(verifyIdToken(token, channel, keySet, now))).toBeInstanceOf(InvalidIdToken)
+        },
+      ),
+    )
+  })
+
+  it('an encrypted token, critical headers and unencoded payloads are not understood', async () => {
+    const encrypted = await new CompactEncrypt(new TextEncoder().encode(JSON.stringify(claimsFor(web))))
+      .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
+      .encrypt(new TextEncoder().encode(web.secret))
+    expect(await reasonOf(encrypted, web)).toBe('MALFORMED')
+    for (const header of [
+      { alg: 'HS256', crit: ['x'], x: 1 },
+      { alg: 'HS256', crit: ['b64'], b64: false },
+    ]) {
+      expect(await reasonOf(hmac(encode(header), encode(claimsFor(web)), web.secret), web)).toBe('MALFORMED')
+    }
+  })
+})
+
+describe('while LINE is down', () => {
+  const down = createKeySet(
+    () => Promise.reject(new LineUnavailable('LINE did not answer')),
+    () => now,
+  )
+
+  it('an app’s ID token is an open question, a web channel’s is not', async () => {
+    const open = await rejectionOf(verifyIdToken(await es256(claimsFor(native)), native, down, now))
+    expect(open).toBeInstanceOf(LineUnavailable)
+    expect(await verifyIdToken(await hs256(claimsFor(web)), web, down, now)).toMatchObject({ sub: 'U1' })
+  })
+
+  it('what needs no key to be refused is refused', async () => {
+    expect(await reasonOf(await hs256(claimsFor(native), web.secret), native, down)).toBe('ALGORITHM')
+    expect(await reasonOf('garbage', native, down)).toBe('MALFORMED')
+  })
+})
+
+describe('the audience a token claims', () => {
+  it('is read without believing it', async () => {
+    expect(claimedAudience(await hs256(claimsFor(web), 'wrong'.repeat(8)))).toBe(web.id)
+    expect(claimedAudience(new UnsecuredJWT({ aud: ['a', 'b'] }).encode())).toEqual(['a', 'b'])
+    expect(claimedAudience(new UnsecuredJWT({}).encode())).toBeUndefined()
+  })
+
+  it.each(['', 'x', 'a.b', 'a.b.c', `x.${encode([])}.x`])('is none in %j', (garbage) => {
+    expect(() => claimedAudience(garbage)).toThrow(InvalidIdToken)
+  })
+})
+
+it('a refusal says its reason and nothing of the token', async () => {
+  const token = await hs256(claimsFor(web, { name: 'CANARY' }), 'wrong'.repeat(8))
+  const error = await rejectionOf(verifyIdToken(token, web, keySet, now))
+  expect(error).toMatchObject({ code: 'INVALID_ID_TOKEN', reason: 'SIGNATURE' })
+  const said = inspect(error, { depth: 9 })
+  for (const part of token.split('.')) expect(said).not.toContain(part)
+  expect(said).not.toContain('CANARY')
+})
+
+function claimsFor(channel: ChannelCredentials, more: Record<string, unknown> = {}): JWTPayload {
+  return { iss: 'https://access.line.me', sub: 'U1', aud: channel.id, exp: iat + 3_600, iat, ...more }
+}
+
+/** Claims as they are, of whatever type: jose would check some. */
+function hs256(claims: Record<string, unknown>, secret: string = web.secret): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(new TextEncoder().encode(secret))
+}
+
+function es256(claims: Record<string, unknown>, key = line.privateKey, name: string | null = kid): Promise<string> {
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'ES256', typ: 'JWT', ...(name !== null && { kid: name }) })
+    .sign(key)
+}
+
+async function reasonOf(token: string, channel: ChannelCredentials, keys = keySet): Promise<string | undefined> {
+  try {
+    await verifyIdToken(token, channel, keys, now)
+    return undefined
+  } catch (error) {
+    if (error instanceof InvalidIdToken) return error.reason
+    throw error
+  }
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+/** Signed by hand, because no library would. */
+function hmac(header: string, payload: string, key: string): string {
+  return `${header}.${payload}.${createHmac('sha256', key).update(`${header}.${payload}`).digest('base64url')}`
+}

@@ -1,0 +1,547 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
+import {
+  assertDeauthorized,
+  assertRevoked,
+  judgeFriendship,
+  judgeProfile,
+  judgeUserinfo,
+  judgeVerification,
+  longestLifeMs,
+  parseChannelToken,
+  parseKeySet,
+  parseLifetime,
+  parseScopes,
+  parseTokenAnswer,
+  type Verdict,
+} from '../../src/line/responses.ts'
+import type { LineAnswer } from '../../src/line/transport.ts'
+
+const ours = '2000000001'
+const isOurs = (channelId: string) => channelId === ours
+const lineRequestId = '8d48c8577e739b9c'
+
+const missing = Symbol('missing')
+type Body = Record<string, unknown>
+
+const answer = (status: number, body?: unknown): LineAnswer => ({ status, body, lineRequestId })
+const answered = (body: unknown) => answer(200, body)
+const withMember = (body: Body, name: string, value: unknown) =>
+  value === missing
+    ? Object.fromEntries(Object.entries(body).filter(([key]) => key !== name))
+    : { ...body, [name]: value }
+
+/** What no member of an answer may be, each of the wrong kind for a string and a number alike. */
+const neverRight: readonly unknown[] = [
+  missing,
+  null,
+  true,
+  false,
+  [],
+  ['2000000001'],
+  [3600],
+  {},
+  { toString: '2000000001' },
+]
+const noStrings = [...neverRight, 0, 7, 2_000_000_001, Number.NaN]
+const noNumbers = [
+  ...neverRight,
+  '',
+  '0',
+  '-1',
+  '3600',
+  '1e3',
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+]
+const otherBodies = [undefined, null, '', 'text', 0, true, [], [{}], {}, { error: null }, { message: 7 }]
+const unknownStatuses = [201, 202, 204, 206, 301, 302, 307, 402, 403, 404, 405, 408, 409, 410, 413, 418, 451]
+
+const unknown = { verdict: 'unknown', outage: expect.any(LineUnavailable) }
+const invalid = (reason: string) => ({ verdict: 'invalid', reason })
+
+describe('verification', () => {
+  const good = { scope: 'profile openid', client_id: ours, expires_in: 3600 }
+  const judge = (given: LineAnswer) => judgeVerification(given, isOurs)
+
+  it('is valid for a living token of ours', () => {
+    expect(judge(answered(good))).toEqual({
+      verdict: 'valid',
+      facts: { channelId: ours, scopes: ['profile', 'openid'], expiresInMs: 3_600_000 },
+    })
+  })
+
+  it('ignores what it does not know, and what order it comes in', () => {
+    const more = {
+      expires_in: 3600,
+      nested: { client_id: 'x' },
+      error: 'invalid_request',
+      client_id: ours,
+      scope: 'profile',
+    }
+    expect(judge(answered(more))).toMatchObject({ verdict: 'valid' })
+  })
+
+  it.each(noStrings.map((value) => [value]))('is open where client_id is %s', (value) => {
+    expect(judge(answered(withMember(good, 'client_id', value)))).toEqual(unknown)
+  })
+
+  it.each([
+    '',
+    '2000000002',
+    '200000000',
+    '20000000011',
+    ' 2000000001',
+    '2000000001 ',
+    '２０００００００01',
+    'constructor',
+  ])('is a refusal where client_id is %j, which is none of ours', (value) => {
+    expect(judge(answered(withMember(good, 'client_id', value)))).toEqual(invalid('WRONG_CHANNEL'))
+  })
+
+  it.each(noNumbers.map((value) => [value]))('is open where expires_in is %s', (value) => {
+    expect(judge(answered(withMember(good, 'expires_in', value)))).toEqual(unknown)
+  })
+
+  it.each([0, -0, -1, -0.5, -2_147_483_649, -1e308])('is a refusal where expires_in is %d', (value) => {
+    expect(judge(answered(withMember(good, 'expires_in', value)))).toEqual(invalid('EXPIRED'))
+  })
+
+  it.each(['1e400', '-1e400'])('is open where JSON carries a number beyond numbers: %s', (text) => {
+    const body: unknown = JSON.parse(`{"scope":"profile","client_id":"${ours}","expires_in":${text}}`)
+    expect(judge(answered(body))).toEqual(unknown)
+  })
+
+  it.each(noStrings.map((value) => [value]))('is open where scope is %s', (value) => {
+    expect(judge(answered(withMember(good, 'scope', value)))).toEqual(unknown)
+  })
+
+  it('may have no scope at all', () => {
+    expect(judge(answered(withMember(good, 'scope', '')))).toMatchObject({ facts: { scopes: [] } })
+  })
+
+  it('is a refusal by one plain sign, whatever else the answer lacks', () => {
+    expect(judge(answered({ client_id: '2000000002' }))).toEqual(invalid('WRONG_CHANNEL'))
+    expect(judge(answered({ expires_in: 0 }))).toEqual(invalid('EXPIRED'))
+  })
+
+  it.each([
+    ['The access token expired', 'EXPIRED'],
+    ['access token expired', 'EXPIRED'],
+    ['The access token revoked', 'REVOKED'],
+    ['The access token not JWS', 'MALFORMED'],
+    ['The access token malformed', 'MALFORMED'],
+    ['some parameters in the wrong format', 'MALFORMED'],
+    ['Something LINE never said before', 'INVALID'],
+    ['valid', 'INVALID'],
+    ['', 'INVALID'],
+    [missing, 'INVALID'],
+    [null, 'INVALID'],
+    [['expired'], 'INVALID'],
+    [{ includes: 'expired' }, 'INVALID'],
+  ])('lets the text of a 400 choose only the reason: %s', (text, reason) => {
+    expect(judge(answer(400, withMember({ error: 'invalid_request' }, 'error_description', text)))).toEqual(
+      invalid(reason),
+    )
+  })
+
+  it.each([
+    ...otherBodies,
+    { error: 'INVALID_REQUEST' },
+    { error: 'invalid_client' },
+    { error: ['invalid_request'] },
+    { error_description: 'The access token expired' },
+    { message: 'The access token expired' },
+    [{ error: 'invalid_request' }],
+    'invalid_request',
+    '<html>invalid_request</html>',
+    good,
+  ])('is open at any other 400: %j', (body) => {
+    expect(judge(answer(400, body))).toEqual(unknown)
+  })
+
+  it.each([401, ...unknownStatuses])('is open at status %i, be the body good or bad', (status) => {
+    expect(judge(answer(status, good))).toEqual(unknown)
+    expect(judge(answer(status, { error: 'invalid_request' }))).toEqual(unknown)
+    expect(judge(answer(status, { ...good, expires_in: 0 }))).toEqual(unknown)
+  })
+
+  it.each(otherBodies)('is open at a 200 with %j', (body) => {
+    expect(judge(answered(body))).toEqual(unknown)
+  })
+
+  it('takes nothing from a prototype, JSON or not', () => {
+    const nested: unknown = JSON.parse(`{"__proto__":${JSON.stringify(good)}}`)
+    expect(judge(answered(nested))).toEqual(unknown)
+    expect(judge(answered(Object.create(good)))).toEqual(unknown)
+    const own: unknown = JSON.parse(`{"__proto__":{"client_id":"x"},"constructor":1,${JSON.stringify(good).slice(1)}`)
+    expect(judge(answered(own))).toMatchObject({ verdict: 'valid', facts: { channelId: ours } })
+    expect(judge(answer(400, JSON.parse('{"__proto__":{"error":"invalid_request"}}')))).toEqual(unknown)
+  })
+
+  it('is never wrong about anything JSON can say', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(200, 400, 401, 403, 404, 204), bodyOf(good), (status, body) => {
+        const verdict = judge(answer(status, body))
+        expect(verdict.verdict).toBe(expectedVerdict(status, body))
+        if (verdict.verdict !== 'valid') return
+        expect(Number.isInteger(verdict.facts.expiresInMs)).toBe(true)
+        expect(verdict.facts.expiresInMs).toBeGreaterThanOrEqual(0)
+        expect(verdict.facts.expiresInMs).toBeLessThanOrEqual(longestLifeMs)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  /** The contract's sentence, written a second time. */
+  function expectedVerdict(
+    status: number,
+    { error, client_id, expires_in, scope }: Body,
+  ): Verdict<never>['verdict'] | 'valid' {
+    if (status === 400) return error === 'invalid_request' ? 'invalid' : 'unknown'
+    if (status !== 200) return 'unknown'
+    if (typeof client_id === 'string' && client_id !== ours) return 'invalid'
+    if (typeof expires_in === 'number' && Number.isFinite(expires_in) && expires_in <= 0) return 'invalid'
+    const plain = client_id === ours && typeof scope === 'string' && Number.isFinite(expires_in)
+    return plain && Number(expires_in) <= Number.MAX_SAFE_INTEGER ? 'valid' : 'unknown'
+  }
+})
+
+describe('a lifetime', () => {
+  it.each([
+    [1, 1_000],
+    [2_592_000, longestLifeMs],
+    [2_591_999, longestLifeMs - 1_000],
+    [2_592_001, longestLifeMs],
+    [2 ** 31, longestLifeMs],
+    [2 ** 40, longestLifeMs],
+    [Number.MAX_SAFE_INTEGER, longestLifeMs],
+    [1.5, 1_500],
+    [0.0015, 1],
+  ])('of %d s is %d ms, and never more than 30 days', (seconds, ms) => {
+    expect(parseLifetime(seconds)).toBe(ms)
+  })
+
+  it.each([...noNumbers, 0, -0, -1, -0.001, 1e308, Number.MAX_VALUE, 2 ** 53].map((value) => [value]))(
+    'is none where LINE says %s',
+    (value) => {
+      expect(parseLifetime(value)).toBeUndefined()
+    },
+  )
+})
+
+describe('scopes', () => {
+  it.each([
+    ['', []],
+    [' ', []],
+    ['profile', ['profile']],
+    ['openid  profile ', ['openid', 'profile']],
+    ['profile%20openid', ['profile%20openid']],
+    ['openchat.term.agreement.status real_name', ['openchat.term.agreement.status', 'real_name']],
+  ])('%j', (text, scopes) => {
+    expect(parseScopes(text)).toEqual(scopes)
+  })
+})
+
+describe('profile', () => {
+  const good = { userId: 'U1', displayName: '佐藤 健太', pictureUrl: 'https://x/p', statusMessage: 'Out' }
+
+  it('has what LINE sent, and null for what it left out or left empty', () => {
+    expect(judgeProfile(answered({ ...good, more: 1 }))).toEqual({ verdict: 'valid', facts: good })
+    const bare = { userId: 'U1', displayName: '', pictureUrl: null, statusMessage: null }
+    expect(judgeProfile(answered({ userId: 'U1', displayName: '' }))).toEqual({ verdict: 'valid', facts: bare })
+    expect(judgeProfile(answered({ ...bare, pictureUrl: '', statusMessage: '' }))).toEqual({
+      verdict: 'valid',
+      facts: bare,
+    })
+  })
+
+  it.each(noStrings.map((value) => [value]))(
+    'is open where a needed member is %s, and does without the others',
+    (value) => {
+      expect(judgeProfile(answered(withMember(good, 'userId', value)))).toEqual(unknown)
+      expect(judgeProfile(answered(withMember(good, 'displayName', value)))).toEqual(unknown)
+      expect(judgeProfile(answered(withMember(good, 'pictureUrl', value)))).toMatchObject({
+        facts: { pictureUrl: null },
+      })
+      expect(judgeProfile(answered(withMember(good, 'statusMessage', value)))).toMatchObject({
+        facts: { statusMessage: null },
+      })
+    },
+  )
+
+  it('is open where nobody is named', () => {
+    expect(judgeProfile(answered({ ...good, userId: '' }))).toEqual(unknown)
+  })
+
+  resourceVerdicts(judgeProfile, good)
+})
+
+describe('userinfo', () => {
+  const good = { sub: 'U1', name: 'Tom' }
+
+  it('says who it is', () => {
+    expect(judgeUserinfo(answered(good))).toEqual({ verdict: 'valid', facts: { userId: 'U1' } })
+  })
+
+  it.each([...noStrings, ''].map((value) => [value]))('is open where sub is %s', (value) => {
+    expect(judgeUserinfo(answered(withMember(good, 'sub', value)))).toEqual(unknown)
+  })
+
+  resourceVerdicts(judgeUserinfo, good)
+})
+
+describe('friendship', () => {
+  const good = { friendFlag: true }
+
+  it.each([
+    [true, true],
+    ['true', true],
+    [false, false],
+    ['false', false],
+  ])('is what %j says', (friendFlag, isFriend) => {
+    expect(judgeFriendship(answered({ friendFlag }))).toEqual({ verdict: 'valid', facts: { isFriend } })
+  })
+
+  it.each([missing, null, 0, 1, '', 'TRUE', 'yes', [], [true], {}, { valueOf: true }].map((value) => [value]))(
+    'is open where it is %s',
+    (value) => {
+      expect(judgeFriendship(answered(withMember(good, 'friendFlag', value)))).toEqual(unknown)
+    },
+  )
+
+  it('is nobody’s where no official account is linked', () => {
+    const said = answer(400, { message: 'There is no login bot linked to this channel.' })
+    expect(judgeFriendship(said)).toEqual({ verdict: 'valid', facts: { isFriend: null } })
+  })
+
+  it.each([undefined, null, '', '<html>', {}, { message: '' }, { message: 7 }, { error: 'invalid_request' }, good])(
+    'is open at any other 400: %j',
+    (body) => {
+      expect(judgeFriendship(answer(400, body))).toEqual(unknown)
+    },
+  )
+
+  resourceVerdicts(judgeFriendship, good, { without400: true })
+})
+
+describe('the token answer', () => {
+  const good = {
+    access_token: 'access',
+    expires_in: 2_592_000,
+    id_token: 'a.b.c',
+    refresh_token: 'refresh',
+    scope: 'profile openid',
+    token_type: 'Bearer',
+  }
+
+  it('is everything LINE gave', () => {
+    expect(parseTokenAnswer(answered({ ...good, more: {} }))).toEqual({
+      accessToken: 'access',
+      tokenType: 'Bearer',
+      expiresInMs: longestLifeMs,
+      refreshToken: 'refresh',
+      scopes: ['profile', 'openid'],
+      idToken: 'a.b.c',
+    })
+  })
+
+  it.each([...noStrings, ''].map((value) => [value]))('is useless where access_token is %s', (value) => {
+    expect(() => parseTokenAnswer(answered(withMember(good, 'access_token', value)))).toThrow(LineUnavailable)
+  })
+
+  it.each([...noStrings, ''].map((value) => [value]))(
+    'never loses the tokens because something else is %s',
+    (value) => {
+      const parsed = (name: string) => parseTokenAnswer(answered(withMember(good, name, value)))
+      expect(parsed('refresh_token')).toMatchObject({ accessToken: 'access', refreshToken: undefined })
+      expect(parsed('id_token')).toMatchObject({ accessToken: 'access', idToken: undefined })
+      expect(parsed('scope')).toMatchObject({ accessToken: 'access', scopes: [] })
+      expect(parsed('token_type')).toMatchObject({ accessToken: 'access', tokenType: 'Bearer' })
+    },
+  )
+
+  it.each([...noNumbers, 0, -1, 1e308].map((value) => [value]))('believes nothing of a life of %s', (value) => {
+    const parsed = parseTokenAnswer(answered(withMember(good, 'expires_in', value)))
+    expect(parsed).toMatchObject({ accessToken: 'access', refreshToken: 'refresh', expiresInMs: undefined })
+  })
+
+  it('says log in again where LINE says invalid_grant, whatever its text', () => {
+    for (const error_description of ['invalid refresh token', 'redirect_uri does not match', '', undefined, 7]) {
+      const error = thrownBy(() => parseTokenAnswer(answer(400, { error: 'invalid_grant', error_description })))
+      expect(error).toBeInstanceOf(InvalidGrant)
+      expect(error).toMatchObject({ code: 'INVALID_GRANT', lineRequestId })
+    }
+  })
+
+  it.each([
+    [400, { error: 'invalid_request' }],
+    [400, { error: 'invalid_client' }],
+    [400, { error: ['invalid_grant'] }],
+    [400, { message: 'invalid_grant' }],
+    [400, '<html>invalid_grant</html>'],
+    [400, undefined],
+    [401, { error: 'invalid_grant' }],
+    [403, { error: 'invalid_grant' }],
+    [200, { error: 'invalid_grant' }],
+    [201, good],
+    [302, good],
+    [400, good],
+    ...otherBodies.map((body): [number, unknown] => [200, body]),
+  ])('says nothing final at %i with %j', (status, body) => {
+    const error = thrownBy(() => parseTokenAnswer(answer(status, body)))
+    expect(error).toBeInstanceOf(LineUnavailable)
+    expect(error).toMatchObject({ lineRequestId, sent: true })
+  })
+})
+
+describe('revoke', () => {
+  it.each<[number, unknown]>([
+    [200, undefined],
+    [200, {}],
+    [400, { error: 'invalid_request' }],
+    [400, { error: 'invalid_request', error_description: 'anything' }],
+  ])('is done at %i with %j: the token is dead', (status, body) => {
+    expect(() => assertRevoked(answer(status, body))).not.toThrow()
+  })
+
+  it.each<[number, unknown]>([
+    [400, undefined],
+    [400, '<html>'],
+    [400, { error: 'invalid_client' }],
+    [400, { message: 'invalid_request' }],
+    [401, { error: 'invalid_request' }],
+    ...unknownStatuses.map((status): [number, unknown] => [status, { error: 'invalid_request' }]),
+  ])('is open at %i with %j', (status, body) => {
+    expect(() => assertRevoked(answer(status, body))).toThrow(LineUnavailable)
+  })
+})
+
+describe('deauthorize', () => {
+  it.each<[number, unknown]>([
+    [204, undefined],
+    [200, undefined],
+    [400, { message: 'invalid token' }],
+  ])('is done at %i with %j', (status, body) => {
+    expect(() => assertDeauthorized(answer(status, body))).not.toThrow()
+  })
+
+  it.each<[number, unknown]>([
+    [400, undefined],
+    [400, { message: '' }],
+    [400, { message: ['invalid token'] }],
+    [400, { error: 'invalid_request' }],
+    ...[401, 201, 302, 403, 404].map((status): [number, unknown] => [status, { message: 'invalid token' }]),
+  ])('is open at %i with %j', (status, body) => {
+    expect(() => assertDeauthorized(answer(status, body))).toThrow(LineUnavailable)
+  })
+})
+
+describe('the channel token', () => {
+  const good = { token_type: 'Bearer', access_token: 'stateless', expires_in: 899 }
+
+  it('is what deauthorize is asked with', () => {
+    expect(parseChannelToken(answered(good))).toEqual({ channelToken: 'stateless', expiresInMs: 899_000 })
+  })
+
+  it.each([...noStrings, ''].map((value) => [value]))('is none where access_token is %s', (value) => {
+    expect(() => parseChannelToken(answered(withMember(good, 'access_token', value)))).toThrow(LineUnavailable)
+  })
+
+  it.each([...noNumbers, 0, -1].map((value) => [value]))('is none where expires_in is %s', (value) => {
+    expect(() => parseChannelToken(answered(withMember(good, 'expires_in', value)))).toThrow(LineUnavailable)
+  })
+
+  it.each([201, 400, 401, 403])('is none at %i', (status) => {
+    expect(() => parseChannelToken(answer(status, good))).toThrow(LineUnavailable)
+  })
+})
+
+describe('the key set', () => {
+  it('is the list LINE sent, unread', () => {
+    expect(parseKeySet(answered({ keys: [{ kty: 'EC' }, null, 7] }))).toEqual([{ kty: 'EC' }, null, 7])
+  })
+
+  it.each([...otherBodies, { keys: null }, { keys: {} }, { keys: 'EC' }, { keys: { length: 1 } }])(
+    'is none in %j',
+    (body) => {
+      expect(() => parseKeySet(answered(body))).toThrow(LineUnavailable)
+    },
+  )
+
+  it.each([201, 400, 401, 403, 404])('is none at %i', (status) => {
+    expect(() => parseKeySet(answer(status, { keys: [] }))).toThrow(LineUnavailable)
+  })
+})
+
+it('an answer nobody knows is an outage that may pass, with LINE’s request id and none of its words', () => {
+  const verdict = judgeProfile(answer(418, { message: 'secret-looking-text' }))
+  expect(verdict).toMatchObject({ outage: { code: 'LINE_UNAVAILABLE', lineRequestId, retryAfter: 1, sent: true } })
+  expect('outage' in verdict && verdict.outage.message).not.toContain('secret-looking-text')
+})
+
+/** What is the same at profile, userinfo and friendship. */
+function resourceVerdicts(
+  judge: (given: LineAnswer) => Verdict<unknown>,
+  good: Body,
+  { without400 = false }: { readonly without400?: boolean } = {},
+): void {
+  it.each([
+    [{ message: 'The access token expired' }, 'EXPIRED'],
+    [{ message: 'The access token revoked' }, 'REVOKED'],
+    [{ message: 'invalid token' }, 'INVALID'],
+    [{ message: 'JWS format error' }, 'MALFORMED'],
+    [{ message: ['expired'] }, 'INVALID'],
+    [{ error: 'invalid_request', error_description: 'expired' }, 'INVALID'],
+    ['<html>expired</html>', 'INVALID'],
+    [undefined, 'INVALID'],
+    [null, 'INVALID'],
+    [good, 'INVALID'],
+  ])('is a refusal at 401, whatever comes with it: %j', (body, reason) => {
+    expect(judge(answer(401, body))).toEqual(invalid(reason))
+  })
+
+  it.each([...unknownStatuses, ...(without400 ? [] : [400])])('is open at %i', (status) => {
+    expect(judge(answer(status, good))).toEqual(unknown)
+    expect(judge(answer(status, { message: 'The access token expired' }))).toEqual(unknown)
+    expect(judge(answer(status, undefined))).toEqual(unknown)
+  })
+
+  it.each(otherBodies)('is open at a 200 with %j', (body) => {
+    expect(judge(answered(body))).toEqual(unknown)
+  })
+
+  it('takes nothing from a prototype', () => {
+    expect(judge(answered(JSON.parse(`{"__proto__":${JSON.stringify(good)}}`)))).toEqual(unknown)
+    expect(judge(answered(Object.create(good)))).toEqual(unknown)
+  })
+}
+
+/** Bodies near a good one: every member right, near a border, or anything. */
+function bodyOf(good: Body): fc.Arbitrary<Body> {
+  const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(0, -0, 1e308, -1e308, 2 ** 31, 2 ** 53))
+  const text = fc.oneof(fc.constantFrom(ours, '', 'invalid_request', 'profile'), fc.string())
+  const value = fc.oneof(number, text, fc.jsonValue())
+  const members = fc.record(
+    { ...mapValues(good, (right) => fc.oneof(fc.constant(right), value)), error: value },
+    { requiredKeys: [] },
+  )
+  return fc
+    .tuple(members, fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 2 }))
+    .map(([known, more]) => ({ ...more, ...known }))
+}
+
+function mapValues<Value>(body: Body, map: (value: unknown) => Value): Record<string, Value> {
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, map(value)]))
+}
+
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act()
+  } catch (error) {
+    return error
+  }
+  throw new Error('expected something to be thrown')
+}

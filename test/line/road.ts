@@ -1,0 +1,135 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { type AddressInfo, createServer as createSocketServer, type Server, type Socket } from 'node:net'
+import { Pool } from 'undici'
+import { afterEach } from 'vitest'
+import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { createLineClient } from '../../src/line/client.ts'
+import { createTransport, type TransportOptions } from '../../src/line/transport.ts'
+import { createSilentTelemetry, type LineCall } from '../../src/telemetry.ts'
+
+/** The way to LINE as a test travels it: real sockets, the breaker's clock moved by hand, every report kept. */
+export type Road = Awaited<ReturnType<ReturnType<typeof useRoads>['toEmulator']>>
+
+/** Whole seconds, so that an HTTP date can say it. */
+export const startMs = Date.UTC(2026, 0, 1)
+
+export const verify = { endpoint: 'verify', method: 'GET', path: '/oauth2/v2.1/verify?access_token=x' } as const
+export const profile = { endpoint: 'profile', method: 'GET', path: '/v2/profile' } as const
+export const certs = { endpoint: 'certs', method: 'GET', path: '/oauth2/v2.1/certs' } as const
+export const token = {
+  endpoint: 'token',
+  method: 'POST',
+  path: '/oauth2/v2.1/token',
+  headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  body: 'grant_type=refresh_token',
+} as const
+
+export type Request = {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+/** Opens roads and closes them when the test is over. */
+export function useRoads() {
+  const closings: (() => Promise<unknown>)[] = []
+
+  afterEach(async () => {
+    for (const close of closings.splice(0).reverse()) await close()
+  })
+
+  return { toEmulator, to, sockets, recorder, closeLater }
+
+  /** A road to an emulator of its own. */
+  async function toEmulator(overrides: Partial<TransportOptions> = {}) {
+    const emulator: Emulator = await startEmulator()
+    closings.push(() => emulator.close())
+    return { emulator, ...to(emulator.url, overrides) }
+  }
+
+  function to(origin: string, overrides: Partial<TransportOptions> = {}) {
+    const clock = { time: startMs }
+    const reports: LineCall[] = []
+    const telemetry = { ...createSilentTelemetry(), lineCall: (call: LineCall) => void reports.push(call) }
+    const dispatcher = overrides.dispatcher ?? new Pool(origin, { connections: 64 })
+    if (overrides.dispatcher === undefined) closings.push(() => dispatcher.destroy())
+    const options = { origin, dispatcher, timeoutMs: 3_000, maxConcurrency: 64, now: () => clock.time, telemetry }
+    const transport = createTransport({ ...options, ...overrides })
+    return { clock, reports, dispatcher, transport, line: createLineClient(transport) }
+  }
+
+  /** A LINE that speaks in raw bytes: `answer` is called once for each request, with how many there have been. */
+  async function sockets(answer: (socket: Socket, nth: number) => void) {
+    const seen = { requests: 0, connections: 0, text: '' }
+    const open = new Set<Socket>()
+    const server = createSocketServer((socket) => {
+      seen.connections += 1
+      open.add(socket)
+      socket.on('close', () => open.delete(socket))
+      socket.on('error', () => {})
+      socket.on('data', (bytes) => {
+        const text = bytes.toString('latin1')
+        seen.text += text
+        if (/^(GET|POST) /.test(text)) answer(socket, ++seen.requests)
+      })
+    })
+    const url = await listen(server)
+    closings.push(async () => {
+      for (const socket of open) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    })
+    return { url, seen }
+  }
+
+  /** A LINE that writes down what it is asked and answers `{}`. */
+  async function recorder() {
+    const requests: Request[] = []
+    const server = createServer(async (message, response) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of message) chunks.push(chunk)
+      const { method = '', url = '', headers } = message
+      requests.push({ method, url, headers, body: Buffer.concat(chunks).toString() })
+      response.end('{}')
+    })
+    const url = await listen(server)
+    closings.push(async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    })
+    return { url, requests }
+  }
+
+  function closeLater(close: () => Promise<unknown>): void {
+    closings.push(close)
+  }
+}
+
+/** A port nobody listens on. */
+export async function closedPort(): Promise<string> {
+  const server = createSocketServer()
+  const url = await listen(server)
+  await new Promise((resolve) => server.close(resolve))
+  return url
+}
+
+/** A whole HTTP answer in bytes. */
+export function answerText(body: string, headers = ''): string {
+  return `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`
+}
+
+/** What a promise was rejected with; a promise that was kept fails the test. */
+export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  const [settled] = await Promise.allSettled([promise])
+  if (settled.status === 'fulfilled') throw new Error(`expected a rejection, got ${JSON.stringify(settled.value)}`)
+  return settled.reason
+}
+
+function listen(server: Server): Promise<string> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      resolve(`http://127.0.0.1:${port}`)
+    })
+  })
+}

@@ -69,8 +69,6 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const meters = createMeters(registry)
-  const countOperation = once((_, { kind, code }: Operation) => meters.operations.labels(kind, code))
-  const countLookUp = once((outcome) => meters.lookUps.labels(outcome))
 
   return { log, lineCall, operation, lookUp, unexpected, metrics, gauge }
 
@@ -83,7 +81,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   }
 
   function operation(done: Operation): void {
-    countOperation(`${done.kind} ${done.code}`, done).inc()
+    meters.operations.add(`${done.kind} ${done.code}`)
     meters.operationSeconds.observe(done.ms / 1_000)
     const slow = done.ms > slowMs
     if (done.code === 'OK' && !slow && !log.isLevelEnabled('debug')) return
@@ -94,7 +92,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   }
 
   function lookUp(outcome: LookUp): void {
-    countLookUp(outcome).inc()
+    meters.lookUps.add(outcome)
   }
 
   function unexpected(error: unknown, where: string): void {
@@ -117,23 +115,32 @@ export function createSilentTelemetry(): Telemetry {
 
 function createMeters(registry: Registry) {
   const registers = [registry]
-  return {
-    operations: new Counter({
-      name: 'gateway_operations_total',
-      help: 'GraphQL operations by kind and the code of their first error',
-      labelNames: ['kind', 'code'],
-      registers,
+  const operations = createTally()
+  new Counter({
+    name: 'gateway_operations_total',
+    help: 'GraphQL operations by kind and the code of their first error',
+    labelNames: ['kind', 'code'],
+    registers,
+    collect: collectFrom(operations, (key) => {
+      const [kind = '', code = ''] = key.split(' ')
+      return { kind, code }
     }),
+  })
+  const lookUps = createTally()
+  new Counter({
+    name: 'gateway_token_lookups_total',
+    help: 'Look-ups of access tokens by how they ended',
+    labelNames: ['outcome'],
+    registers,
+    collect: collectFrom(lookUps, (outcome) => ({ outcome })),
+  })
+  return {
+    operations,
+    lookUps,
     operationSeconds: new Histogram({
       name: 'gateway_operation_duration_seconds',
       help: 'From the last byte of the request to the first of the answer',
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3],
-      registers,
-    }),
-    lookUps: new Counter({
-      name: 'gateway_token_lookups_total',
-      help: 'Look-ups of access tokens by how they ended',
-      labelNames: ['outcome'],
       registers,
     }),
     lineCalls: new Counter({
@@ -152,17 +159,24 @@ function createMeters(registry: Registry) {
   }
 }
 
-/** Looking a counter up by its labels costs more than counting: each is looked up once. Keys come from small fixed sets. */
-function once<Rest extends unknown[], Found>(
-  find: (key: string, ...rest: Rest) => Found,
-): (key: string, ...rest: Rest) => Found {
-  const found = new Map<string, Found>()
-  return (key, ...rest) => {
-    const known = found.get(key)
-    if (known !== undefined) return known
-    const value = find(key, ...rest)
-    found.set(key, value)
-    return value
+type Tally = { add(key: string): void; readonly counts: ReadonlyMap<string, { count: number }> }
+
+/** Counts by key. On the hot path that is all there is to do: prom-client hears of it when somebody asks. */
+function createTally(): Tally {
+  const counts = new Map<string, { count: number }>()
+  return { add, counts }
+
+  function add(key: string): void {
+    const known = counts.get(key)
+    if (known !== undefined) known.count += 1
+    else counts.set(key, { count: 1 })
+  }
+}
+
+function collectFrom({ counts }: Tally, labelsOf: (key: string) => Record<string, string>) {
+  return function collect(this: Counter): void {
+    this.reset()
+    for (const [key, { count }] of counts) this.inc(labelsOf(key), count)
   }
 }
 

@@ -40,12 +40,15 @@ async function render(tabs: readonly Tab[]): Promise<Buffer> {
     logo,
     favicon: `data:image/svg+xml,${encodeURIComponent(logo)}`,
     defaultTabs: tabs.map((tab) => ({ ...tab })),
-    // Those of the tab that is shown first, and of every new one.
+    // GraphiQL shows these in its first tab, whatever the tab says, and in every new one.
     ...(tabs[0]?.headers !== undefined && { headers: tabs[0].headers }),
     ...keepsNothing,
   }
-  return promisify(gzip)(renderGraphiQL(options))
+  return promisify(gzip)(renderGraphiQL(options).replace('</head>', `${steadyTabs}</head>`))
 }
+
+/** GraphiQL takes its first tabs for dragged to the far right: pressed, one jumps there and the click is lost. */
+const steadyTabs = '<style>.graphiql-tab { transform: none !important }</style>'
 
 /** Tokens belong neither into the browser's storage nor into its address bar, and those of the last start are of no use. */
 const keepsNothing = { storage: null, onEditQuery: null }

@@ -97,13 +97,17 @@ export async function startServer(
     draining = true
     const deadline = performance.now() + config.shutdownGraceMs
     while (graphql.underWay() > 0 && performance.now() < deadline) await sleep(20)
-    await Promise.all([closeServer(server, deadline), metrics && closeServer(metrics, 0)])
+    const lastMoment = Math.min(deadline, performance.now() + lastMomentMs)
+    await Promise.all([closeServer(server, lastMoment), metrics && closeServer(metrics, 0)])
   }
 }
 
 function createShippedEngine(admission: Admission, unexpected: (error: unknown) => void): Engine {
   return createPlannedEngine(admission, createYogaEngine(admission, unexpected), unexpected)
 }
+
+/** What is left when everything accepted is answered: connections on which nobody has asked anything yet, and may never. */
+const lastMomentMs = 500
 
 const text = { 'content-type': 'text/plain; charset=utf-8' }
 const html = {

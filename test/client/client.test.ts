@@ -1,0 +1,49 @@
+import { request } from 'undici'
+import { describe, expect, it } from 'vitest'
+import { useRunningGateway } from '../running-gateway.ts'
+import type { TypedDocumentString } from './generated/graphql.ts'
+import { Refresh, Verify, WhoAmI } from './operations.ts'
+
+/** What a typed client amounts to: the document knows its variables and its answer. */
+describe('a front end with types generated from schema.graphql', () => {
+  const gateway = useRunningGateway()
+
+  async function ask<Answer, Variables>(
+    document: TypedDocumentString<Answer, Variables>,
+    variables: Variables,
+    token?: string,
+  ): Promise<Answer> {
+    const answer = await request(`${gateway().url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+      body: JSON.stringify({ query: document.toString(), variables }),
+    })
+    const { data } = (await answer.body.json()) as { data: Answer }
+    return data
+  }
+
+  it('learns who the user is', async () => {
+    const [user] = gateway().emulator.users
+    const { viewer } = await ask(WhoAmI, {}, gateway().issue().accessToken)
+    expect(viewer).toEqual({
+      id: user?.userId,
+      displayName: user?.displayName,
+      pictureUrl: `${user?.pictureUrl}/large`,
+    })
+  })
+
+  it('refreshes, and uses what it gets', async () => {
+    const refreshToken = gateway().issue().refreshToken ?? ''
+    const { refreshToken: tokens } = await ask(Refresh, { input: { refreshToken } })
+    const { viewer } = await ask(WhoAmI, {}, tokens.accessToken)
+    expect(viewer?.displayName).toBe(gateway().emulator.users[0]?.displayName)
+  })
+
+  it('verifies tokens it was handed', async () => {
+    const { verifyAccessTokens } = await ask(Verify, { accessTokens: [gateway().issue().accessToken, 'é'] })
+    expect(verifyAccessTokens).toEqual([
+      { active: true, reason: null },
+      { active: false, reason: 'MALFORMED' },
+    ])
+  })
+})

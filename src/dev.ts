@@ -8,6 +8,12 @@ import { createTelemetry } from './telemetry.ts'
 
 /** `npm run dev`: a LINE Platform of our own and the gateway in front of it, both for this machine alone. */
 try {
+  process.loadEnvFile()
+} catch {
+  // There need not be a .env.
+}
+
+try {
   const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT) })
   const { accessToken, refreshToken = '' } = emulator.issueTokens()
   const config = readConfig(settingsFor(emulator))

@@ -6,10 +6,11 @@ import type { LineRequest } from './line-request.ts'
 import { page } from './page.ts'
 
 /** `GET /`: what this is, for who opens it in a browser. Shows no secret. */
-export function homePage({ platform, calls }: Stage, { headers }: LineRequest): Answer {
+export function homePage({ platform, calls }: Stage, { headers, query }: LineRequest): Answer {
   const [channels, users] = [[...platform.channels.values()], [...platform.users.values()]]
   const content = html`<h1>LINE emulator</h1>
 <p>Answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are made up; nothing leaves this machine.</p>
+${returnedWith(query)}
 ${channels.slice(0, 1).map((channel) => html`<p><a href="${loginLink(channel, headers.host ?? '')}">Log in as a demo user</a></p>`)}
 <h2>Users</h2>${table(['Name', 'User ID'], users.slice(0, 50).map(userRow))}
 <h2>Channels</h2>${table(['Channel ID', 'Type'], channels.map(channelRow))}
@@ -27,7 +28,15 @@ const controlLinks = [
   '/.well-known/openid-configuration',
 ]
 
-/** A login that returns to this page, with its code in the address bar. */
+/** What a login that began here came back with: a code that can be exchanged, or why there is none. */
+function returnedWith(query: string): readonly Html[] {
+  const came = [...new URLSearchParams(query)]
+  if (came.length === 0) return []
+  const rows = came.map(([name, value]) => html`<tr><td>${name}</td><td><code>${value}</code></td></tr>`)
+  return [html`<h2>Back from the login</h2>${table(['Parameter', 'Value'], rows)}`]
+}
+
+/** A login that returns to this page. */
 function loginLink({ id, callbackUrls }: Channel, host: string): string {
   const redirectUri = callbackUrls?.[0] ?? `http://${host}/`
   const query = {

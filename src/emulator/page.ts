@@ -8,6 +8,7 @@ const style = `
 * { box-sizing: border-box }
 body { margin: 0; padding: 2rem 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground) }
 main { max-width: 38rem; margin: 0 auto; padding: 1.5rem; background: var(--paper); border: 1px solid var(--rule); border-radius: .75rem }
+main > :last-child { margin-bottom: 0 }
 h1 { margin: 0 0 .5rem; font-size: 1.4rem; line-height: 1.25 }
 h2 { margin: 1.75rem 0 .5rem; font-size: 1.05rem }
 ul { list-style: none; margin: 0; padding: 0 }

@@ -12,8 +12,15 @@ export type TokenRefusal = 'MALFORMED' | 'EXPIRED' | 'REVOKED' | 'WRONG_CHANNEL'
 /** Three verdicts, never two: what LINE left open is neither a good token nor a bad one. */
 export type Verdict<Facts> =
   | { readonly verdict: 'valid'; readonly facts: Facts }
-  | { readonly verdict: 'invalid'; readonly reason: TokenRefusal }
+  | Refused
   | { readonly verdict: 'unknown'; readonly outage: LineOutage }
+
+/** LINE's refusal of a token, with the `x-line-request-id` of the answer it came in. */
+export type Refused = {
+  readonly verdict: 'invalid'
+  readonly reason: TokenRefusal
+  readonly lineRequestId?: string | undefined
+}
 
 export type VerificationFacts = {
   readonly channelId: string
@@ -49,14 +56,14 @@ export function judgeVerification(
   isOurs: (channelId: string) => boolean,
 ): Verdict<VerificationFacts> {
   if (answer.status === 400 && member(answer.body, 'error') === 'invalid_request') {
-    return { verdict: 'invalid', reason: reasonIn(member(answer.body, 'error_description')) }
+    return refused(answer, reasonIn(member(answer.body, 'error_description')))
   }
   if (answer.status !== 200) return nonsense(answer)
   const channelId = member(answer.body, 'client_id')
   const expiresIn = member(answer.body, 'expires_in')
   const scope = member(answer.body, 'scope')
-  if (typeof channelId === 'string' && !isOurs(channelId)) return { verdict: 'invalid', reason: 'WRONG_CHANNEL' }
-  if (isOver(expiresIn)) return { verdict: 'invalid', reason: 'EXPIRED' }
+  if (typeof channelId === 'string' && !isOurs(channelId)) return refused(answer, 'WRONG_CHANNEL')
+  if (isOver(expiresIn)) return refused(answer, 'EXPIRED')
   const expiresInMs = parseLifetime(expiresIn)
   if (typeof channelId !== 'string' || typeof scope !== 'string' || expiresInMs === undefined) return nonsense(answer)
   return { verdict: 'valid', facts: { channelId, scopes: parseScopes(scope), expiresInMs } }
@@ -156,7 +163,11 @@ function isOver(expiresIn: unknown): boolean {
 
 /** 401 on a resource endpoint: the bearer token is dead, whatever the body says. */
 function refusedBearer(answer: LineAnswer): Verdict<never> {
-  return { verdict: 'invalid', reason: reasonIn(member(answer.body, 'message')) }
+  return refused(answer, reasonIn(member(answer.body, 'message')))
+}
+
+function refused({ lineRequestId }: LineAnswer, reason: TokenRefusal): Refused {
+  return { verdict: 'invalid', reason, lineRequestId }
 }
 
 function reasonIn(description: unknown): TokenRefusal {

@@ -108,6 +108,6 @@ builder.mutationField('deauthorize', (t) =>
 )
 
 function assertForgotten(outcome: Forgotten): true {
-  if (outcome.verdict === 'invalid') throw new Unauthenticated(outcome.reason)
+  if (outcome.verdict === 'invalid') throw new Unauthenticated(outcome.reason, outcome.lineRequestId)
   return true
 }

@@ -4,11 +4,13 @@ import type { TokenRefusal } from '../line/responses.ts'
 export class Unauthenticated extends Error {
   readonly code = 'UNAUTHENTICATED'
   readonly reason: TokenRefusal | 'MISSING'
+  readonly lineRequestId: string | undefined
 
-  constructor(reason: TokenRefusal | 'MISSING') {
+  constructor(reason: TokenRefusal | 'MISSING', lineRequestId?: string) {
     super(messages[reason])
     this.name = 'Unauthenticated'
     this.reason = reason
+    this.lineRequestId = lineRequestId
   }
 }
 

@@ -12,7 +12,7 @@ export function bearerOf({ bearer }: Context): AccessToken {
 
 /** What is known of a good token. Throws `Unauthenticated` for a bad one, the outage where LINE left it open. */
 export function recordIn(answer: Answer): TokenRecord {
-  if (answer.verdict === 'invalid') throw new Unauthenticated(answer.reason)
+  if (answer.verdict === 'invalid') throw new Unauthenticated(answer.reason, answer.lineRequestId)
   if (answer.verdict === 'unknown') throw answer.outage
   return answer.record
 }

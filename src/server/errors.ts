@@ -9,7 +9,7 @@ export type Http = { readonly status?: number; readonly spec?: boolean; readonly
 
 /** One table from what went wrong inside to what is said of it outside. What is not in it is unexpected. */
 const outside: readonly [new (...args: never[]) => Error, (error: never) => GraphQLErrorExtensions][] = [
-  [Unauthenticated, ({ code, reason }: Unauthenticated) => ({ code, reason })],
+  [Unauthenticated, ({ code, reason, lineRequestId }: Unauthenticated) => ({ code, reason, lineRequestId })],
   [Forbidden, ({ code, requiredScope }: Forbidden) => ({ code, requiredScope })],
   [InvalidGrant, ({ code, lineRequestId }: InvalidGrant) => ({ code, lineRequestId })],
   [InvalidIdToken, ({ code, reason }: InvalidIdToken) => ({ code, reason })],

@@ -77,7 +77,7 @@ export function sampleTabs(demo?: {
   }))
 }
 
-const viewerSample = `# Whose access token is in the headers below?
+const viewerSample = `# Whose access token is in the headers?
 query WhoAmI {
   viewer {
     displayName

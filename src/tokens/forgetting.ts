@@ -1,9 +1,10 @@
 import type { Channels } from '../line/channels.ts'
 import type { ChannelCredentials, LineClient } from '../line/client.ts'
 import { assertDeauthorized, assertRevoked, longestLifeMs } from '../line/responses.ts'
-import type { ChannelTokens } from './channel-tokens.ts'
+import type { LineAnswer } from '../line/transport.ts'
+import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
 import type { MemoryTier } from './memory-tier.ts'
-import { type TokenRecord, userIdOf } from './record.ts'
+import { scopeMissing, type TokenRecord, userIdOf } from './record.ts'
 import type { Refresher } from './refresher.ts'
 import { type Invalid, SourceLimited } from './resolver.ts'
 import { guarded, type SourceGate } from './source-gate.ts'
@@ -62,10 +63,22 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
   async function revokeRefreshToken(refreshToken: string, channel: ChannelCredentials, source: string): Promise<void> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (tombstones.isConfirmed(key)) return
-    const dead = forgetFamily(refresher.familyOf(key), channel.id)
-    forgetRefreshKey(key, channel.id)
-    await guarded(gate, source, async () => assertRevoked(await line.revoke(channel, { refreshToken })))
-    for (const one of [key, ...dead]) tombstones.confirm(one)
+    let dead: readonly string[] = []
+    try {
+      await guarded(gate, source, revokeAtLine, ({ status }) => status === 400)
+    } catch (error) {
+      if (!(error instanceof SourceLimited) && dead.length === 0) forgetRefreshToken(key, channel.id)
+      throw error
+    }
+    for (const one of dead) tombstones.confirm(one)
+
+    /** Behind the gate, so that junk can neither push out tombstones nor make us walk. */
+    async function revokeAtLine(): Promise<LineAnswer> {
+      dead = forgetRefreshToken(key, channel.id)
+      const answer = await line.revoke(channel, { refreshToken })
+      assertRevoked(answer)
+      return answer
+    }
   }
 
   async function logout(token: AccessToken, refreshToken: string | undefined, source: string): Promise<Forgotten> {
@@ -88,12 +101,13 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
   async function deauthorize(token: AccessToken, source: string): Promise<Forgotten> {
     const known = await identify(token, source)
     if ('verdict' in known) return known
-    const { channel, record } = known
+    const { channel } = known
     // A channel that cannot deauthorize says so before anything is forgotten.
-    const channelToken = await channelTokens.tokenOf(channel)
+    if (channel.secret === undefined) throw new NoChannelSecret()
+    const record = known.record && (await withUser(token, known.record, source))
     forget(token.key, channel.id, record?.expiresAt)
     if (record !== undefined) forgetUser(record)
-    await deauthorizeAtLine(channel, channelToken, token)
+    await deauthorizeAtLine(channel, await channelTokens.tokenOf(channel), token)
     tombstones.confirm(token.key)
     return forgotten
   }
@@ -127,6 +141,14 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
     throw answer.outage
   }
 
+  /** Whose other tokens die is known only once somebody has asked LINE who it is. */
+  async function withUser(token: AccessToken, record: TokenRecord, source: string): Promise<TokenRecord> {
+    if (userIdOf(record) !== undefined) return record
+    const subject = scopeMissing(record, 'profile') === undefined ? 'profile' : 'userinfo'
+    const answer = await memory.resolve({ token, source, subject, since: performance.now() })
+    return answer.verdict === 'valid' ? answer.record : record
+  }
+
   function channelOf(record: TokenRecord): ChannelCredentials {
     const channel = channels.find(record.channelId)
     if (channel === undefined) throw new TypeError('a record of a channel that is none of ours')
@@ -139,12 +161,17 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
     refresher.dropReplaysOf(key)
   }
 
+  /** Answers the keys of all that is dead now, as the next one does. */
+  function forgetRefreshToken(key: string, channelId: string): readonly string[] {
+    forgetRefreshKey(key, channelId)
+    return [key, ...forgetFamily(refresher.familyOf(key), channelId)]
+  }
+
   function forgetRefreshKey(key: string, channelId: string): void {
     tombstones.raise(key, { until: now() + longestRefreshLifeMs, channelId })
     refresher.dropReplay(key)
   }
 
-  /** Answers the keys of all that is dead now. */
   function forgetFamily(family: string, channelId: string): readonly string[] {
     forgetRefreshKey(family, channelId)
     return [family, ...forgetAll((record) => record.family === family).map(([key]) => key)]

@@ -43,7 +43,8 @@ export function askLine(
       return { verdict: 'valid', record }
     const read = await reading
     if (read.verdict === 'invalid') return read
-    if (read.verdict === 'unknown') return { verdict: 'valid', record, outage: read.outage }
+    if (read.verdict === 'unknown')
+      return { verdict: 'valid', record, unread: { subject: alongside, outage: read.outage } }
     return { verdict: 'valid', record: Object.freeze({ ...record, ...read.facts }) }
   }
 

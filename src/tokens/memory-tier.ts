@@ -3,7 +3,15 @@ import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry.ts'
 import { type Ages, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from './record.ts'
 import { createRefusals } from './refusals.ts'
-import { type Answer, invalid, type Question, type Resolver, SourceLimited } from './resolver.ts'
+import {
+  type Answer,
+  type Invalid,
+  invalid,
+  type Question,
+  type Resolver,
+  SourceLimited,
+  type Valid,
+} from './resolver.ts'
 import type { Tombstones } from './tombstones.ts'
 
 export type MemoryTier = {
@@ -50,7 +58,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (record === undefined) return resolveCold(question)
     const time = now()
     if (record.expiresAt <= time) return expire(key)
-    if (scopeMissing(record, question.subject)) return { verdict: 'valid', record }
+    // There is nothing to read then, but the token may have died all the same.
+    if (scopeMissing(record, question.subject)) return resolve({ ...question, subject: 'verification' })
     switch (ageOf(record, question.subject, time, options)) {
       case 'fresh':
         telemetry.lookUp('fresh')
@@ -85,9 +94,9 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const alongside = subject === 'verification' ? undefined : subject
     const verified = await fly({ ...question, subject: 'verification', alongside })
     if (verified.verdict !== 'valid' || alongside === undefined) return verified
-    const { record, outage } = verified
+    const { record, unread } = verified
     if (scopeMissing(record, subject) || ageOf(record, subject, now(), options) !== undefined) return verified
-    if (outage !== undefined) return { verdict: 'unknown', outage, record }
+    if (unread?.subject === subject) return { verdict: 'unknown', outage: unread.outage, record }
     return fly({ ...question, known: record })
   }
 
@@ -138,33 +147,38 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   async function launch(question: Question): Promise<Answer> {
-    const askedAt = now()
+    const refusedBefore = refusals.count()
     const answer = await behind(question)
-    return land(question, answer, askedAt)
+    return land(question, answer, refusedBefore)
   }
 
   /** What an answer means for what is kept. Of a token we were told to forget meanwhile nothing is kept. */
-  function land(question: Question, answer: Answer, askedAt: number): Answer {
+  function land(question: Question, answer: Answer, refusedBefore: number): Answer {
     const { key } = question.token
     if (tombstones.has(key)) return invalid('REVOKED')
     switch (answer.verdict) {
       case 'invalid':
-        return refuse(key, answer.reason)
+        return refuse(key, answer)
       case 'unknown':
         telemetry.lookUp(answer.outage instanceof SourceLimited ? 'limited' : 'unanswered')
         if (question.known !== undefined) postponed.set(flightId(question), now())
         return answer
       case 'valid':
-        if (refusals.isRefusedSince(key, askedAt)) return invalid(refusals.find(key) ?? 'INVALID')
-        return { ...answer, record: keep(key, answer.record, question.subject) }
+        if (refusals.isRefusedSince(key, refusedBefore)) return invalid(refusals.find(key) ?? 'INVALID')
+        return serve(answer, keep(key, answer.record, question.subject), key)
     }
   }
 
-  function refuse(key: string, reason: TokenRefusal): Answer {
+  /** A token may have come to its end while LINE was answering. */
+  function serve(answer: Valid, record: TokenRecord, key: string): Answer {
+    return record.expiresAt <= now() ? expire(key) : { ...answer, record }
+  }
+
+  function refuse(key: string, refusal: Invalid): Answer {
     telemetry.lookUp('refused_by_line')
     records.delete(key)
-    refusals.add(key, reason)
-    return invalid(reason)
+    refusals.add(key, refusal.reason)
+    return refusal
   }
 
   /** LINE need not be asked whether a token is dead that it told us the end of. */
@@ -175,7 +189,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function keep(key: string, record: TokenRecord, subject: Subject): TokenRecord {
-    const kept = merge(record, records.peek(key), subject)
+    const kept = merge(record, records.peek(key), subject, now())
     records.set(key, kept)
     return kept
   }

@@ -76,7 +76,12 @@ export function userIdOf(record: TokenRecord): string | undefined {
  * What is known after an answer, where another answer about the same token may have come home meanwhile: each reading is
  * the newer of the two, the verification that of the answer if it is one.
  */
-export function merge(answer: TokenRecord, current: TokenRecord | undefined, subject: Subject): TokenRecord {
+export function merge(
+  answer: TokenRecord,
+  current: TokenRecord | undefined,
+  subject: Subject,
+  now: number,
+): TokenRecord {
   if (current === undefined) return answer
   const verification = subject === 'verification' ? answer : current
   return Object.freeze({
@@ -84,17 +89,19 @@ export function merge(answer: TokenRecord, current: TokenRecord | undefined, sub
     scopes: verification.scopes,
     verifiedAt: answer.verifiedAt,
     expiresAt: verification.expiresAt,
-    profile: newer(answer.profile, current.profile),
-    friendship: newer(answer.friendship, current.friendship),
+    profile: newer(answer.profile, current.profile, now),
+    friendship: newer(answer.friendship, current.friendship, now),
     userId: answer.userId ?? current.userId,
     family: answer.family ?? current.family,
   })
 }
 
+/** A reading from the future is one of before the clock was set back. */
 function newer<Reading extends { readonly readAt: number }>(
   answer: Reading | undefined,
   current: Reading | undefined,
+  now: number,
 ): Reading | undefined {
   if (answer === undefined || current === undefined) return answer ?? current
-  return answer.readAt >= current.readAt ? answer : current
+  return answer.readAt >= current.readAt || current.readAt > now ? answer : current
 }

@@ -4,6 +4,7 @@ import { InvalidGrant } from '../line/errors.ts'
 import { parseTokenAnswer } from '../line/responses.ts'
 import type { MemoryTier } from './memory-tier.ts'
 import { createRefusals } from './refusals.ts'
+import { SourceLimited } from './resolver.ts'
 import { seal, unseal } from './seal.ts'
 import { guarded, type SourceGate } from './source-gate.ts'
 import { digestOf } from './token-key.ts'
@@ -29,6 +30,8 @@ export type RefresherOptions = {
   readonly now: () => number
 }
 
+type Flight = { readonly source: string; readonly tokens: Promise<TokenSet> }
+
 type Replay = { readonly sealed: Buffer; readonly accessKey: string; readonly at: number }
 
 /** Double taps, parallel tabs and retries after a lost answer come within this time. */
@@ -44,7 +47,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
   const replays = new LRUCache<string, Replay>({ max: maxReplays })
   const refusals = createRefusals<'INVALID_GRANT'>(now)
   const families = new LRUCache<string, string>({ max: maxFamilies })
-  const flights = new Map<string, Promise<TokenSet>>()
+  const flights = new Map<string, Flight>()
 
   return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }
 
@@ -53,15 +56,20 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
     if (isForgotten(key) || refusals.find(key) !== undefined) throw refused()
     const replay = findReplay(key)
     if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
-    const flight = flights.get(key) ?? launch(key, refreshToken, channel, source)
-    return flight
+    const flight = flights.get(key)
+    if (flight === undefined) return launch(key, refreshToken, channel, source)
+    return flight.tokens.catch((error) => {
+      // A flight refused because of who launched it says nothing to those who joined it from elsewhere.
+      if (error instanceof SourceLimited && flight.source !== source) return refresh(refreshToken, channel, source)
+      throw error
+    })
   }
 
   /** The work outlives the caller: whoever hangs up, the answer is there for the retry. */
   function launch(key: string, refreshToken: string, channel: ChannelCredentials, source: string): Promise<TokenSet> {
-    const flight = fetchTokens(key, refreshToken, channel, source).finally(() => flights.delete(key))
-    flights.set(key, flight)
-    return flight
+    const tokens = fetchTokens(key, refreshToken, channel, source).finally(() => flights.delete(key))
+    flights.set(key, { source, tokens })
+    return tokens
   }
 
   async function fetchTokens(key: string, refreshToken: string, channel: ChannelCredentials, source: string) {

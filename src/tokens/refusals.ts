@@ -4,8 +4,10 @@ import { LRUCache } from 'lru-cache'
 export type Refusals<Reason> = {
   add(key: string, reason: Reason): void
   find(key: string): Reason | undefined
-  /** Whether it was refused at or after `time` (epoch ms): an answer asked for before then comes too late to be believed. */
-  isRefusedSince(key: string, time: number): boolean
+  /** How many there were so far: a point in time that no clock can move. */
+  count(): number
+  /** Whether it was refused since that point: an answer asked for before then comes too late to be believed. */
+  isRefusedSince(key: string, count: number): boolean
 }
 
 const rememberedForMs = 30_000
@@ -13,11 +15,15 @@ const rememberedForMs = 30_000
 const max = 20_000
 
 export function createRefusals<Reason extends string>(now: () => number): Refusals<Reason> {
-  const refusals = new LRUCache<string, { readonly reason: Reason; readonly at: number }>({ max })
+  const refusals = new LRUCache<string, { readonly reason: Reason; readonly at: number; readonly number: number }>({
+    max,
+  })
+  let count = 0
 
   return {
     add(key, reason) {
-      refusals.set(key, { reason, at: now() })
+      count += 1
+      refusals.set(key, { reason, at: now(), number: count })
     },
     find(key) {
       const refusal = refusals.get(key)
@@ -26,9 +32,10 @@ export function createRefusals<Reason extends string>(now: () => number): Refusa
       refusals.delete(key)
       return undefined
     },
-    isRefusedSince(key, time) {
+    count: () => count,
+    isRefusedSince(key, since) {
       const refusal = refusals.peek(key)
-      return refusal !== undefined && refusal.at >= time
+      return refusal !== undefined && refusal.number > since
     },
   }
 }

@@ -31,12 +31,17 @@ export type Answer = Valid | Invalid | Unknown
 export type Valid = {
   readonly verdict: 'valid'
   readonly record: TokenRecord
-  /** Why what was asked `alongside` is not in the record. */
-  readonly outage?: Outage | undefined
+  /** What was asked `alongside`, where LINE left that open. */
+  readonly unread?: { readonly subject: Subject; readonly outage: Outage } | undefined
 }
 
 /** The token is bad, and LINE or the caller has told us so. */
-export type Invalid = { readonly verdict: 'invalid'; readonly reason: TokenRefusal }
+export type Invalid = {
+  readonly verdict: 'invalid'
+  readonly reason: TokenRefusal
+  /** Of LINE's answer, for those who waited for it. */
+  readonly lineRequestId?: string | undefined
+}
 
 /** Nobody could say. Never a reason to log anyone out; `record` is what is known nonetheless. */
 export type Unknown = {

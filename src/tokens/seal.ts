@@ -13,7 +13,9 @@ export function seal(value: string, credential: string, label: string): Buffer {
 
 /** Throws when the value was not sealed under this credential and label. */
 export function unseal(sealed: Buffer, credential: string, label: string): string {
-  const decipher = createDecipheriv('aes-256-gcm', sealingKey(credential, label), sealed.subarray(0, 12))
+  const decipher = createDecipheriv('aes-256-gcm', sealingKey(credential, label), sealed.subarray(0, 12), {
+    authTagLength: 16,
+  })
   decipher.setAuthTag(sealed.subarray(12, 28))
   return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8')
 }

@@ -32,11 +32,11 @@ export type SourceGateOptions = {
   readonly burst: number
   readonly perSecond: number
   readonly timeoutMs: number
-  /** How many more calls to LINE could start at once. */
+  /** How many more calls to LINE could start at once; asked first while there are none. */
   readonly room: () => number
 }
 
-type Source = { calls: number; pairs: number; trust: number; readonly waiting: (() => void)[] }
+type Source = { calls: number; pairs: number; trust: number; readonly waiting: Set<() => void> }
 
 /** Calls that a source's successes may earn it beyond its burst: what it costs when a trusted source turns to junk. */
 const mostTrust = 30
@@ -47,11 +47,15 @@ const longestWindowSeconds = 24 * 60 * 60
  * The junk shield's budget. Not knowing yet which of a source's tokens are junk, we let it have no more calls under way
  * than it has refusals left, so that a thousand bad tokens at once cost no more than a thousand in a row. Every success
  * earns it one call more, so an honest crowd behind one address soon goes at full speed; a refusal takes all that back.
+ * While LINE has no place left, a source gets one call and what its successes earned it: however many sources send junk,
+ * the line stays short enough for the rest.
  */
 export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGateOptions): SourceGate {
   const duration = Math.min(burst / perSecond, longestWindowSeconds)
   const refusals = new RateLimiterMemory({ points: burst, duration })
   const sources = new LRUCache<string, Source>({ max: mostSources })
+  const places = room()
+  let underway = 0
 
   return { admit }
 
@@ -59,10 +63,14 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     const source = sourceOf(address)
     for (;;) {
       const left = await refusalsLeft(address)
-      const window = left + source.trust
+      const window = (isBusy() ? 1 : left) + source.trust
       if (source.calls < window) return letThrough(address, source, mayPair(source, window, left) ? wish.calls : 1)
       await turn(source, wish.since)
     }
+  }
+
+  function isBusy(): boolean {
+    return underway >= places || room() === 0
   }
 
   async function refusalsLeft(address: string): Promise<number> {
@@ -78,34 +86,56 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
   }
 
   function letThrough(address: string, source: Source, calls: 1 | 2): Admission {
+    underway += calls
     source.calls += calls
     source.pairs += calls - 1
     return { calls, settle }
 
     function settle(outcome: Outcome): void {
+      underway -= calls
       source.calls -= calls
       source.pairs -= calls - 1
-      if (outcome === 'refused') {
-        source.trust = 0
-        refusals.consume(address).catch(() => {}) // rejects when the budget is spent, which the next to ask will see
-      }
       if (outcome === 'good') source.trust = Math.min(source.trust + 1, mostTrust)
-      for (const wake of source.waiting.splice(0)) wake()
+      if (outcome === 'refused') charge(address, source)
+      else wake(source, calls + 1)
+    }
+  }
+
+  /** That nothing is left is for everybody to hear. */
+  function charge(address: string, source: Source): void {
+    source.trust = 0
+    refusals.consume(address).then(
+      ({ remainingPoints }) => wake(source, remainingPoints > 0 ? 2 : source.waiting.size),
+      () => wake(source, source.waiting.size),
+    )
+  }
+
+  /** Not all at once: most would only find the places taken again. */
+  function wake(source: Source, count: number): void {
+    let toWake = count
+    for (const next of source.waiting) {
+      if (toWake === 0) return
+      toWake -= 1
+      source.waiting.delete(next)
+      next()
     }
   }
 
   async function turn(source: Source, since: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const tooLate = () => reject(new LineUnavailable('LINE is too busy', { retryAfter: 1, sent: false }))
-    const timer = setTimeout(tooLate, since + timeoutMs - performance.now())
-    source.waiting.push(resolve)
-    await promise.finally(() => clearTimeout(timer))
+    const timer = setTimeout(tooLate, Math.max(since + timeoutMs - performance.now(), 0))
+    source.waiting.add(resolve)
+    await promise.finally(() => {
+      source.waiting.delete(resolve)
+      clearTimeout(timer)
+    })
   }
 
   function sourceOf(address: string): Source {
     const known = sources.get(address)
     if (known !== undefined) return known
-    const source: Source = { calls: 0, pairs: 0, trust: 0, waiting: [] }
+    const source: Source = { calls: 0, pairs: 0, trust: 0, waiting: new Set() }
     sources.set(address, source)
     return source
   }
@@ -131,13 +161,21 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
   }
 }
 
-/** The same gate for presenting a code or refresh token. Rejects as the call does, or as the gate. */
-export async function guarded<Result>(gate: SourceGate, source: string, call: () => Promise<Result>): Promise<Result> {
+/**
+ * The same gate for presenting a code or refresh token. Rejects as the call does, or as the gate. An answer that is no
+ * refusal to the caller can still be one to the gate.
+ */
+export async function guarded<Result>(
+  gate: SourceGate,
+  source: string,
+  call: () => Promise<Result>,
+  isRefusal: (result: Result) => boolean = () => false,
+): Promise<Result> {
   const admission = await gate.admit(source, { since: performance.now(), calls: 1 })
   let outcome: Outcome = 'open'
   try {
     const result = await call()
-    outcome = 'good'
+    outcome = isRefusal(result) ? 'refused' : 'good'
     return result
   } catch (error) {
     if (error instanceof InvalidGrant) outcome = 'refused'

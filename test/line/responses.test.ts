@@ -60,7 +60,7 @@ const otherBodies = [undefined, null, '', 'text', 0, true, [], [{}], {}, { error
 const unknownStatuses = [201, 202, 204, 206, 301, 302, 307, 402, 403, 404, 405, 408, 409, 410, 413, 418, 451]
 
 const unknown = { verdict: 'unknown', outage: expect.any(LineUnavailable) }
-const invalid = (reason: string) => ({ verdict: 'invalid', reason })
+const invalid = (reason: string) => ({ verdict: 'invalid', reason, lineRequestId })
 
 describe('verification', () => {
   const good = { scope: 'profile openid', client_id: ours, expires_in: 3600 }

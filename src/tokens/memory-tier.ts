@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry.ts'
 import { type Ages, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from './record.ts'
+import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
 import {
   type Answer,
@@ -45,12 +46,12 @@ const postponedForMs = 5_000
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
   const { tombstones, now, telemetry } = options
-  const records = new LRUCache<string, TokenRecord>({ max: options.maxTokens })
+  const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
   const postponed = new LRUCache<string, number>({ max: 20_000 })
   const flights = new Map<string, Flight>()
 
-  return { resolve, learn, peek, drop, find, size: () => records.size }
+  return { resolve, learn, peek, drop, find, size: records.size }
 
   function resolve(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
@@ -189,9 +190,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function keep(key: string, record: TokenRecord, subject: Subject): TokenRecord {
-    const kept = merge(record, records.peek(key), subject, now())
-    records.set(key, kept)
-    return kept
+    return records.set(key, merge(record, records.peek(key), subject, now()))
   }
 
   function learn(key: string, record: TokenRecord): void {
@@ -207,7 +206,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     records.delete(key)
   }
 
-  function find(matches: (record: TokenRecord) => boolean): [string, TokenRecord][] {
+  function find(matches: (record: TokenRecord) => boolean): (readonly [string, TokenRecord])[] {
     return [...records.entries()].filter(([, record]) => matches(record))
   }
 

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import type { TokenRecord } from '../../src/tokens/record.ts'
+import { createRecordStore } from '../../src/tokens/record-store.ts'
+
+const at = Date.UTC(2026, 10, 22, 9, 30)
+
+const bare: TokenRecord = {
+  channelId: '2000000001',
+  scopes: ['profile', 'openid'],
+  verifiedAt: at,
+  expiresAt: at + 2_592_000_000,
+  profile: undefined,
+  friendship: undefined,
+  userId: undefined,
+  family: undefined,
+}
+const profile = { userId: 'U1', displayName: '', pictureUrl: null, statusMessage: 'hello', readAt: at + 500 }
+
+describe('the store', () => {
+  it.each<[string, Partial<TokenRecord>]>([
+    ['a verification alone', {}],
+    ['a profile, even with an empty name', { profile, userId: 'U1' }],
+    ['who it is without a profile', { userId: 'U1' }],
+    ['a friendship', { friendship: { isFriend: null, readAt: at } }],
+    ['a family', { family: 'key' }],
+    ['everything', { profile, userId: 'U1', friendship: { isFriend: true, readAt: at }, family: 'key' }],
+  ])('gives back what it was given: %s', (_, facts) => {
+    const store = createRecordStore(10)
+    const record = { ...bare, ...facts }
+    expect(store.set('key', record)).toEqual(record)
+    expect(store.get('key')).toEqual(record)
+    expect(store.peek('key')).toEqual(record)
+    expect([...store.entries()]).toEqual([['key', record]])
+  })
+
+  it('never makes a token younger or longer lived than it is', () => {
+    const record = createRecordStore(10).set('key', { ...bare, verifiedAt: at + 199.9, expiresAt: at + 1_099.9 })
+    expect(record).toMatchObject({ verifiedAt: at + 100, expiresAt: at + 1_000 })
+  })
+
+  it('keeps times right beyond what fits a small integer', () => {
+    const later = Date.UTC(2050, 0, 1)
+    const store = createRecordStore(10)
+    expect(store.set('key', { ...bare, verifiedAt: later, expiresAt: later + 1_000 })).toMatchObject({
+      verifiedAt: later,
+      expiresAt: later + 1_000,
+    })
+  })
+
+  it('hands out facts whose change nobody else sees', () => {
+    const store = createRecordStore(10)
+    store.set('key', { ...bare, profile })
+    Object.assign(store.get('key') ?? {}, { channelId: 'other', expiresAt: 0 })
+    Object.assign(store.get('key')?.profile ?? {}, { userId: 'other' })
+    expect(store.get('key')).toEqual({ ...bare, profile, userId: 'U1' })
+    expect(Object.isFrozen(store.get('key')?.scopes)).toBe(true)
+  })
+
+  it('shares what is the same for many and tells apart what is not', () => {
+    const store = createRecordStore(10)
+    store.set('a', bare)
+    store.set('b', { ...bare, scopes: ['profile', 'openid'] })
+    store.set('c', { ...bare, channelId: '2000000002' })
+    expect(store.get('a')?.scopes).toBe(store.get('b')?.scopes)
+    expect(store.get('c')).toMatchObject({ channelId: '2000000002', scopes: bare.scopes })
+  })
+
+  it('lets the longest unused go when there are too many', () => {
+    const store = createRecordStore(2)
+    store.set('a', bare)
+    store.set('b', bare)
+    store.get('a')
+    store.peek('b')
+    store.set('c', bare)
+    expect([store.get('a'), store.get('b'), store.size()]).toEqual([bare, undefined, 2])
+  })
+
+  it('forgets what it is told to', () => {
+    const store = createRecordStore(2)
+    store.set('a', bare)
+    store.delete('a')
+    expect([store.get('a'), store.peek('a'), store.size()]).toEqual([undefined, undefined, 0])
+  })
+})

@@ -189,7 +189,11 @@ function collectInto(read: () => number) {
 /** An error as log fields: its type, its causes and where it was thrown, with whatever could be a secret taken out. */
 function describe(error: unknown, depth = 0): object {
   if (!(error instanceof Error)) return { error: typeof error }
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line))
+  // A message may have lines that look like frames.
+  const frames = error.stack
+    ?.replace(error.message, '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
   return {
     error: error.constructor.name,
     message: withoutSecrets(error.message),

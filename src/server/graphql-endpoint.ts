@@ -103,8 +103,9 @@ function unacceptable(): Refusal {
   return new Refusal(406, 'The answer is application/json or application/graphql-response+json')
 }
 
-function isBrowsing({ method, headers, url }: IncomingMessage): boolean {
-  return method === 'GET' && headers.accept?.includes('text/html') === true && !url?.includes('query=')
+/** Tools that want data do not ask for a page. */
+function isBrowsing({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.accept?.includes('text/html') === true
 }
 
 async function showPage(response: ServerResponse, page: GraphiqlPage): Promise<void> {

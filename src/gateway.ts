@@ -67,7 +67,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     ...world,
   })
   const line = createLineClient(transport)
-  const tombstones = createTombstones(config.cacheMaxTokens, now)
+  const tombstones = createTombstones(now)
   const gate = createSourceGate({ ...config.failedTokens, timeoutMs: config.lineTimeoutMs, room: transport.room })
   const memory = rememberInMemory(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), {
     freshForMs: config.freshForMs,

@@ -84,16 +84,18 @@ function pack(record: TokenRecord, grant: Grant): Packed {
     verifiedAt: toTenths(record.verifiedAt),
     expiresAt: toTenths(record.expiresAt),
     readAt: profile === undefined ? 0 : toTenths(profile.readAt),
-    userId: profile?.userId ?? record.userId,
+    userId: packUserId(profile?.userId ?? record.userId),
     displayName: profile?.displayName,
-    pictureUrl: profile?.pictureUrl ?? null,
+    pictureUrl: packPicture(profile?.pictureUrl ?? null),
     statusMessage: profile?.statusMessage ?? null,
     rest: friendship === undefined && family === undefined ? undefined : { friendship, family },
   }
 }
 
 function unpack(packed: Packed): TokenRecord {
-  const { grant, userId, displayName, pictureUrl, statusMessage, rest } = packed
+  const { grant, displayName, statusMessage, rest } = packed
+  const userId = unpackUserId(packed.userId)
+  const pictureUrl = unpackPicture(packed.pictureUrl)
   const hasProfile = userId !== undefined && displayName !== undefined
   return {
     channelId: grant.channelId,
@@ -105,6 +107,33 @@ function unpack(packed: Packed): TokenRecord {
     userId,
     family: rest?.family,
   }
+}
+
+/** A user ID is `U` and 16 bytes in hexadecimal: half as long as 16 characters of a byte each. */
+function packUserId(userId: string | undefined): string | undefined {
+  if (userId === undefined) return undefined
+  return /^U[0-9a-f]{32}$/.test(userId) ? Buffer.from(userId.slice(1), 'hex').toString('latin1') : otherId + userId
+}
+
+function unpackUserId(packed: string | undefined): string | undefined {
+  if (packed === undefined || packed.length > 16) return packed?.slice(otherId.length)
+  return `U${Buffer.from(packed, 'latin1').toString('hex')}`
+}
+
+/** Before any other ID: longer by itself than those of 16 characters. */
+const otherId = 'not hexadecimal: '
+
+/** Where LINE keeps the pictures of its users. Addresses are absolute, so a path alone says: there. */
+const pictureHost = 'https://profile.line-scdn.net'
+
+function packPicture(pictureUrl: string | null): string | null {
+  if (!pictureUrl?.startsWith(`${pictureHost}/`)) return pictureUrl
+  // A slice would keep the whole address alive; going through bytes makes it a string of its own.
+  return Buffer.from(pictureUrl.slice(pictureHost.length)).toString()
+}
+
+function unpackPicture(packed: string | null): string | null {
+  return packed?.startsWith('/') ? pictureHost + packed : packed
 }
 
 function toTenths(epochMs: number): number {

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 /** An access token as it travels through the tiers: what LINE is shown, and what everything else calls it. */
 export type AccessToken = {
   readonly raw: string
-  /** SHA-256 of the whole token in base64url. The only name a token has in our memory. */
+  /** SHA-256 of the whole token, a character a byte: the shortest string it fits. The only name a token has in our memory. */
   readonly key: string
 }
 
@@ -23,5 +23,5 @@ export function isWellFormed(raw: string): boolean {
 
 /** Tokens carry enough randomness of their own that a plain digest tells nothing of them. */
 export function digestOf(...parts: readonly string[]): string {
-  return hash('sha256', parts.length === 1 ? String(parts[0]) : JSON.stringify(parts), 'base64url')
+  return hash('sha256', parts.length === 1 ? String(parts[0]) : JSON.stringify(parts), 'binary')
 }

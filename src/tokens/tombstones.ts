@@ -12,10 +12,13 @@ export type Tombstones = {
   unconfirmedChannel(key: string): string | undefined
 }
 
+/** What falls out at the end is dead at LINE as well. */
+const mostTombstones = 100_000
+
 type Tombstone = { readonly until: number; readonly channelId: string; readonly confirmed: boolean }
 
 /** Raised by revoking, logging out and deauthorizing only: what LINE refuses needs none. */
-export function createTombstones(max: number, now: () => number): Tombstones {
+export function createTombstones(now: () => number, max = mostTombstones): Tombstones {
   const stones = new LRUCache<string, Tombstone>({ max })
 
   return { raise, has: (key) => find(key) !== undefined, confirm, isConfirmed, unconfirmedChannel }

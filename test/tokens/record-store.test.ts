@@ -23,6 +23,10 @@ describe('the store', () => {
     ['who it is without a profile', { userId: 'U1' }],
     ['a friendship', { friendship: { isFriend: null, readAt: at } }],
     ['a family', { family: 'key' }],
+    ['who it is, as LINE writes it', { userId: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f' }],
+    ['who it is in 16 characters', { userId: 'U123456789abcdef' }],
+    ['a picture of LINE', { profile: { ...profile, pictureUrl: 'https://profile.line-scdn.net/0hX4n' }, userId: 'U1' }],
+    ['a picture of somebody else', { profile: { ...profile, pictureUrl: 'http://example.com/a' }, userId: 'U1' }],
     ['everything', { profile, userId: 'U1', friendship: { isFriend: true, readAt: at }, family: 'key' }],
   ])('gives back what it was given: %s', (_, facts) => {
     const store = createRecordStore(10)

@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher, request } from 'undici'
-import { afterEach, beforeEach } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { readConfig } from '../src/config.ts'
 import {
   type Channel,
@@ -147,6 +147,29 @@ export function useRunningGateway(settings?: NodeJS.ProcessEnv, options?: Beginn
     if (started === undefined) throw new Error('Only while a test runs')
     return started
   }
+}
+
+/** One gateway for all tests of a file or group that leave nothing behind but what is cleared here: calls and faults. */
+export function useSharedGateway(settings?: NodeJS.ProcessEnv, options?: Beginning): () => RunningGateway {
+  let started: RunningGateway | undefined
+  beforeAll(async () => {
+    started = await startRunningGateway(settings, options)
+  })
+  afterEach(() => {
+    started?.emulator.faults.clear()
+    started?.emulator.calls.reset()
+  })
+  afterAll(() => started?.close())
+
+  return () => {
+    if (started === undefined) throw new Error('Only while a test runs')
+    return started
+  }
+}
+
+/** What LINE was asked so far, without what it was not. */
+export function callsTo({ calls }: Emulator): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(calls.byEndpoint()).filter(([, count]) => count > 0))
 }
 
 /** The codes of an answer's errors, in order. */

@@ -1,6 +1,6 @@
 import { type GraphQLSchema, getVariableValues, isInputType, type OperationDefinitionNode, typeFromAST } from 'graphql'
 import type { Params } from './edge.ts'
-import { say } from './errors.ts'
+import { quotable, say } from './errors.ts'
 import { findInputFault } from './input-faults.ts'
 import { createOperations, type PreparedOperation } from './operations.ts'
 import type { VariableValues } from './plan.ts'
@@ -46,7 +46,8 @@ export function createAdmission(schema: GraphQLSchema, options: { readonly intro
       const type = typeFromAST(schema, node)
       const value = Object.hasOwn(given, name) ? given[name] : undefined
       if (!isInputType(type) || (value === undefined && defaultValue !== undefined)) continue
-      const fault = findInputFault(value, type, { path: name, argument: name })
+      const said = quotable(name)
+      const fault = findInputFault(value, type, { path: said, argument: said })
       if (fault !== undefined) return badInput(`$${fault.path} ${fault.problem}`, fault.argument)
     }
     return badInput('A variable is not valid', 'variables')

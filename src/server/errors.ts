@@ -54,6 +54,11 @@ export function say(
   return error
 }
 
+/** Names a caller chose are said again, for the typos in them; one longer than any word of the schema may be a token in the wrong place. */
+export function quotable(text: string): string {
+  return text.replace(/\w{24,}/g, '…')
+}
+
 /** Errors that yoga raises about the request, by codes of its own. */
 function publishKnown(error: GraphQLError): GraphQLError {
   const { code, http } = error.extensions

@@ -14,7 +14,7 @@ import {
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { say } from './errors.ts'
+import { quotable, say } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
 import { NamedValuesRule } from './named-values-rule.ts'
 import { type Plan, planOf } from './plan.ts'
@@ -128,13 +128,9 @@ function syntaxError({ locations }: GraphQLError): GraphQLError {
   return say(`Syntax error${where}`, { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } })
 }
 
-/** Names are quoted, for the typos in them; what is longer than any word of the schema may be a token in the wrong place. */
 function invalid(error: GraphQLError): GraphQLError {
-  return say(
-    error.message.replace(/\w{24,}/g, '…'),
-    { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, spec: true } },
-    error,
-  )
+  const http = { status: 400, spec: true }
+  return say(quotable(error.message), { code: 'GRAPHQL_VALIDATION_FAILED', http }, error)
 }
 
 function unnamed(): GraphQLError {

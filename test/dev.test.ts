@@ -1,0 +1,130 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { expect, it } from 'vitest'
+import { type Program, usePrograms } from './process.ts'
+
+const programs = usePrograms()
+const start = (settings: NodeJS.ProcessEnv = {}) =>
+  programs.start('npm', ['run', 'dev'], { PORT: '0', EMULATOR_PORT: '0', ...settings })
+
+/** What a newcomer reads on the screen. */
+async function readScreen(program: Program) {
+  return {
+    graphiql: await program.printed(/GraphiQL +(http:\S+)/),
+    accessToken: await program.printed(/Access token +(\S+)/),
+    refreshToken: await program.printed(/Refresh token +(\S+)/),
+    loginPage: await program.printed(/Login page +(http:\S+)/),
+    curl: await program.printed(/(curl [\s\S]+?\n)\n/),
+  }
+}
+
+async function post(url: string, body: object | string, headers: Record<string, string> = {}) {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: text,
+  })
+  return response.json()
+}
+
+/** As in the shell of somebody who works with real LINE in production. */
+const real = {
+  LINE_CHANNEL_ID: '1',
+  LINE_CHANNEL_SECRET: 'x',
+  LINE_API_URL: 'https://api.line.me',
+  NODE_ENV: 'production',
+}
+
+it('is all a newcomer needs: a question, a refresh, a login, GraphiQL, and an end', async () => {
+  const program = start(real)
+  const { graphiql, accessToken, refreshToken, loginPage, curl } = await readScreen(program)
+
+  const [, address = '', headers = '', data = ''] =
+    /curl -s (\S+)((?:[\s\S]*?-H '[^']+')+)[\s\S]*-d '([^']+)'/.exec(curl) ?? []
+  const given = Object.fromEntries(
+    [...headers.matchAll(/-H '([^:]+): ([^']+)'/g)].map(([, name, value]) => [name, value]),
+  )
+  expect(given.authorization).toBe(`Bearer ${accessToken}`)
+  expect(await post(address, data, given)).toEqual({ data: { viewer: { displayName: 'Sakura Tanaka' } } })
+
+  const refresh = 'mutation ($input: RefreshTokenInput!) { refreshToken(input: $input) { accessToken } }'
+  const refreshed = await post(graphiql, { query: refresh, variables: { input: { refreshToken } } })
+  expect(refreshed).toEqual({ data: { refreshToken: { accessToken: expect.stringMatching(/^eyJ/) } } })
+
+  const callback = await logInByHand(loginPage)
+  expect(callback.searchParams.get('state')).toBe('demo')
+  const landing = await fetch(callback)
+  expect([landing.status, landing.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+  const exchange =
+    'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { tokens { accessToken } viewer { displayName } idTokenClaims { name } } }'
+  const input = { code: callback.searchParams.get('code'), redirectUri: callback.origin + callback.pathname }
+  expect(await post(graphiql, { query: exchange, variables: { input } })).toMatchObject({
+    data: {
+      exchangeLogin: {
+        tokens: { accessToken: expect.any(String) },
+        viewer: { displayName: 'Tom' },
+        idTokenClaims: { name: 'Tom' },
+      },
+    },
+  })
+
+  const page = await fetch(graphiql, { headers: { accept: 'text/html' } })
+  expect(page.status).toBe(200)
+  const html = await page.text()
+  for (const sample of [accessToken, refreshToken, 'viewer']) expect(html).toContain(sample)
+
+  await openToThisMachineAlone([graphiql, loginPage])
+
+  program.kill('SIGTERM')
+  expect(await program.ended).toBe(0)
+  expect(program.err()).toBe('')
+  await expect(fetch(graphiql)).rejects.toThrow()
+  await expect(fetch(loginPage)).rejects.toThrow()
+}, 40_000)
+
+it.each(['PORT', 'EMULATOR_PORT'])(
+  'names a %s that is taken',
+  async (name) => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const port = String(Object(other.address()).port)
+    const program = programs.start(process.execPath, ['src/dev.ts'], { PORT: '0', EMULATOR_PORT: '0', [name]: port })
+    expect(await program.ended).toBe(1)
+    expect(program.err()).toBe(
+      `Port ${port} is in use by another program: set PORT or EMULATOR_PORT to another one (0: any free port)\n`,
+    )
+    other.close()
+  },
+  20_000,
+)
+
+/** A machine without a network has no other address to try. */
+async function openToThisMachineAlone(urls: readonly string[]): Promise<void> {
+  const addresses = Object.values(networkInterfaces()).flatMap((some = []) => some)
+  const outside = addresses.filter(({ internal, family }) => !internal && family === 'IPv4')
+  for (const { port } of urls.map((url) => new URL(url))) {
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBeLessThan(500)
+    for (const { address } of outside) await expect(fetch(`http://${address}:${port}/`)).rejects.toThrow()
+  }
+}
+
+/** As a browser does: the page, the user's button, the consent, and back. */
+async function logInByHand(loginPage: string): Promise<URL> {
+  const users = await form(await fetch(loginPage))
+  const tom = /value="(U0000[^"]+)"/.exec(users.html)?.[1] ?? ''
+  const consent = await form(await submit(users.action, { user: tom }))
+  const back = await submit(consent.action, { user: tom, decision: 'allow' })
+  return new URL(back.headers.get('location') ?? '')
+}
+
+async function form(page: Response): Promise<{ readonly html: string; readonly action: string }> {
+  const html = await page.text()
+  const action = /<form method="post" action="([^"]+)"/.exec(html)?.[1] ?? ''
+  return { html, action: new URL(action.replaceAll('&amp;', '&'), page.url).href }
+}
+
+function submit(action: string, fields: Record<string, string>): Promise<Response> {
+  return fetch(action, { method: 'POST', redirect: 'manual', body: new URLSearchParams(fields) })
+}

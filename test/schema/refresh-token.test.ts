@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../running-gateway.ts'
+
+const gateway = useRunningGateway(noSourceLimit)
+const query = `mutation ($input: RefreshTokenInput!) {
+  refreshToken(input: $input) { accessToken tokenType expiresIn expiresAt refreshToken scopes }
+}`
+const refresh = (refreshToken: string | undefined, more: object = {}, running = gateway()) =>
+  running.ask(query, { variables: { input: { refreshToken, ...more } } })
+const tokensIn = async (reply: ReturnType<typeof refresh>) => Object((await reply).data?.refreshToken)
+
+describe('a refresh', () => {
+  it('gives a new access token, which works at once and costs LINE nothing more', async () => {
+    const { accessToken, refreshToken } = gateway().issue()
+    gateway().advance(86_400_000)
+    const { data, errors } = await refresh(refreshToken)
+    expect(errors).toEqual([])
+    expect(data?.refreshToken).toEqual({
+      accessToken: expect.any(String),
+      tokenType: 'Bearer',
+      expiresIn: 2_592_000,
+      expiresAt: '2026-02-01T00:00:00.000Z',
+      refreshToken,
+      scopes: ['profile', 'openid'],
+    })
+    const { accessToken: fresh } = Object(data?.refreshToken)
+    expect(fresh).not.toBe(accessToken)
+    expect(await gateway().ask('{ viewer { accessToken { channelId } } }', { token: fresh })).toMatchObject({
+      data: { viewer: { accessToken: { channelId: web.id } } },
+    })
+    expect(callsTo(gateway().emulator)).toEqual({ token: 1 })
+  })
+
+  it.each([
+    ['same', true],
+    ['omit', true],
+    ['rotate', false],
+  ] as const)('always names the refresh token to keep, where LINE answers with %s', async (answer, isSame) => {
+    gateway().emulator.switches.refreshToken = answer
+    const { refreshToken } = gateway().issue()
+    const first = await tokensIn(refresh(refreshToken))
+    expect(first.refreshToken === refreshToken).toBe(isSame)
+    gateway().advance(31_000)
+    expect(codesOf(await refresh(first.refreshToken))).toEqual([])
+  })
+
+  it('is one call and one answer for all who ask at once, and for who asks again soon', async () => {
+    gateway().emulator.switches.refreshToken = 'rotate'
+    const { refreshToken } = gateway().issue()
+    const all = await Promise.all(Array.from({ length: 50 }, () => tokensIn(refresh(refreshToken))))
+    gateway().advance(29_000)
+    all.push(await tokensIn(refresh(refreshToken)))
+    expect(new Set(all.map((tokens) => JSON.stringify(tokens))).size).toBe(1)
+    expect(callsTo(gateway().emulator)).toEqual({ token: 1 })
+  })
+
+  it('is done though nobody waits for it: the answer is there for the retry', async () => {
+    gateway().emulator.switches.refreshToken = 'rotate'
+    gateway().emulator.faults.set('token', { latencyMs: 300 })
+    const { refreshToken } = gateway().issue()
+    const body = JSON.stringify({ query, variables: { input: { refreshToken } } })
+    const hangUp = new AbortController()
+    const asked = fetch(`${gateway().url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+      signal: hangUp.signal,
+    })
+    await expect.poll(() => callsTo(gateway().emulator).token).toBe(1)
+    hangUp.abort()
+    await expect(asked).rejects.toThrow()
+    expect(codesOf(await refresh(refreshToken))).toEqual([])
+    expect(callsTo(gateway().emulator)).toEqual({ token: 1 })
+  })
+})
+
+describe('a refresh that fails', () => {
+  it('for good is INVALID_GRANT: log in again', async () => {
+    const { refreshToken } = gateway().issue()
+    gateway().emulator.unlink('U4af4980629c1d3b5e7f90a2b4c6d8e0f')
+    for (const token of [refreshToken, 'nobody-issued-this']) {
+      expect(await refresh(token)).toMatchObject({
+        status: 200,
+        data: null,
+        errors: [{ path: ['refreshToken'], extensions: { code: 'INVALID_GRANT' } }],
+      })
+    }
+  })
+
+  it.each([
+    [{ status: 500 }, 'LINE_UNAVAILABLE'],
+    [{ reset: true }, 'LINE_UNAVAILABLE'],
+    [{ status: 401, body: { error: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
+    [{ status: 400, body: { error: 'invalid_client', error_description: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
+    [{ status: 400, body: 'invalid_grant' }, 'LINE_UNAVAILABLE'],
+    [{ body: { access_token: 7 } }, 'LINE_UNAVAILABLE'],
+    [{ status: 429 }, 'LINE_RATE_LIMITED'],
+  ] as const)('for now (%j) never says so: try again', async (fault, code) => {
+    const { refreshToken } = gateway().issue()
+    gateway().emulator.faults.set('token', { ...fault, times: 1 })
+    const { errors } = await refresh(refreshToken)
+    expect(errors).toMatchObject([{ extensions: { code, retryAfter: expect.any(Number) } }])
+    gateway().advance(60_000)
+    expect(codesOf(await refresh(refreshToken))).toEqual([])
+  })
+
+  it.each([
+    ['refreshToken', { refreshToken: '' }],
+    ['refreshToken', { refreshToken: 'x'.repeat(4_097) }],
+    ['channelId', { channelId: native.id }],
+  ])('for a %s that cannot be right costs nothing', async (argument, wrong) => {
+    expect(await refresh('x', wrong)).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }] })
+    expect(callsTo(gateway().emulator)).toEqual({})
+  })
+})
+
+describe('with several channels', () => {
+  const several = useRunningGateway({ LINE_CHANNELS: JSON.stringify([web, native, liff]) })
+
+  it('a refresh token belongs to one', async () => {
+    const { refreshToken } = several().issue({ channelId: native.id })
+    expect(await refresh(refreshToken, {}, several())).toMatchObject({
+      errors: [{ extensions: { argument: 'channelId' } }],
+    })
+    expect(codesOf(await refresh(refreshToken, { channelId: web.id }, several()))).toEqual(['INVALID_GRANT'])
+    expect(codesOf(await refresh(refreshToken, { channelId: native.id }, several()))).toEqual([])
+  })
+})

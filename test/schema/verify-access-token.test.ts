@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest'
+import { callsTo, codesOf, foreign, noSourceLimit, useSharedGateway, web } from '../running-gateway.ts'
+
+const gateway = useSharedGateway(noSourceLimit)
+
+const all = 'active reason channelId scopes expiresAt expiresIn verifiedAt viewer { displayName }'
+const one = `query ($token: String!) { verifyAccessToken(accessToken: $token) { ${all} } }`
+const many = 'query ($tokens: [String!]!) { verifyAccessTokens(accessTokens: $tokens) { active reason channelId } }'
+
+const verify = async (token: string, query = one) => {
+  const { data, errors } = await gateway().ask(query, { variables: { token } })
+  return { verification: data?.verifyAccessToken, errors }
+}
+const verifyMany = (tokens: readonly string[]) => gateway().ask(many, { variables: { tokens } })
+const issueMany = (count: number) => Array.from({ length: count }, () => gateway().issue().accessToken)
+const good = { active: true, reason: null, channelId: web.id }
+
+describe('a good token', () => {
+  it('is active, with its facts', async () => {
+    expect(await verify(gateway().issue({ expiresIn: 100 }).accessToken)).toEqual({
+      errors: [],
+      verification: {
+        ...good,
+        scopes: ['profile', 'openid'],
+        expiresAt: '2026-01-01T00:01:40.000Z',
+        expiresIn: 100,
+        verifiedAt: '2026-01-01T00:00:00.000Z',
+        viewer: { displayName: 'Sakura Tanaka' },
+      },
+    })
+  })
+
+  it('costs no profile where nobody asks whose it is', async () => {
+    const { accessToken } = gateway().issue()
+    await verify(accessToken, 'query ($token: String!) { verifyAccessToken(accessToken: $token) { active expiresIn } }')
+    expect(callsTo(gateway().emulator)).toEqual({ verifyAccessToken: 1 })
+  })
+
+  it('stays active though its profile cannot be had', async () => {
+    gateway().emulator.faults.set('profile', { status: 500 })
+    const { verification, errors } = await verify(gateway().issue().accessToken)
+    expect(verification).toMatchObject({ active: true, viewer: null })
+    expect(errors).toMatchObject([{ path: ['verifyAccessToken', 'viewer'], extensions: { code: 'LINE_UNAVAILABLE' } }])
+  })
+})
+
+describe('a bad token is an answer and not an error', () => {
+  const refused = (reason: string) => ({
+    errors: [],
+    verification: {
+      active: false,
+      reason,
+      channelId: null,
+      scopes: null,
+      expiresAt: null,
+      expiresIn: null,
+      verifiedAt: null,
+      viewer: null,
+    },
+  })
+
+  it('EXPIRED, REVOKED, WRONG_CHANNEL', async () => {
+    const { emulator, issue } = gateway()
+    const [expired, revoked] = [issue().accessToken, issue().accessToken]
+    emulator.expireAccessToken(expired)
+    emulator.revokeAccessToken(revoked)
+    expect(await verify(expired)).toEqual(refused('EXPIRED'))
+    expect(await verify(revoked)).toEqual(refused('REVOKED'))
+    expect(await verify(issue({ channelId: foreign.id }).accessToken)).toEqual(refused('WRONG_CHANNEL'))
+  })
+
+  it('INVALID where LINE says no more', async () => {
+    gateway().emulator.faults.set('verifyAccessToken', { status: 400, body: { error: 'invalid_request' } })
+    expect(await verify('good.looking.token')).toEqual(refused('INVALID'))
+  })
+
+  it.each(['', ' ', 'a b', 'トークン', 'a&b=c', 'x'.repeat(4097), '='])(
+    'MALFORMED without asking LINE: %s',
+    async (token) => {
+      expect(await verify(token)).toEqual(refused('MALFORMED'))
+      expect(callsTo(gateway().emulator)).toEqual({})
+    },
+  )
+})
+
+it('an outage says nothing about a token: null and an error, never inactive', async () => {
+  gateway().emulator.faults.set('*', { status: 500 })
+  const { verification, errors } = await verify(gateway().issue().accessToken)
+  expect(verification).toBeNull()
+  expect(errors).toMatchObject([
+    { path: ['verifyAccessToken'], extensions: { code: 'LINE_UNAVAILABLE', retryAfter: expect.any(Number) } },
+  ])
+})
+
+describe('many at once', () => {
+  it('are answered in the order given, the same one asked about once', async () => {
+    const [first = '', second = ''] = issueMany(2)
+    const revoked = gateway().issue().accessToken
+    gateway().emulator.revokeAccessToken(revoked)
+    const { data, errors } = await verifyMany([revoked, first, 'a b', second, first, revoked])
+    const bad = (reason: string) => ({ active: false, reason, channelId: null })
+    expect(errors).toEqual([])
+    expect(data?.verifyAccessTokens).toEqual([bad('REVOKED'), good, bad('MALFORMED'), good, good, bad('REVOKED')])
+    expect(callsTo(gateway().emulator)).toEqual({ verifyAccessToken: 3 })
+  })
+
+  it('are a hundred at most', async () => {
+    const { data, errors } = await verifyMany(issueMany(100))
+    expect(errors).toEqual([])
+    expect(data?.verifyAccessTokens).toEqual(Array(100).fill(good))
+    gateway().emulator.calls.reset()
+    const tooMany = await verifyMany(issueMany(101))
+    expect(tooMany).toMatchObject({
+      data: null,
+      errors: [{ extensions: { code: 'BAD_USER_INPUT', argument: 'accessTokens' } }],
+    })
+    expect(callsTo(gateway().emulator)).toEqual({})
+  })
+
+  it('are a hundred at most over all fields and aliases of an operation', async () => {
+    const [tokens, more] = [issueMany(60), issueMany(40)]
+    const query = `query ($tokens: [String!]!, $more: [String!]!, $one: String!) {
+      verifyAccessTokens(accessTokens: $tokens) { active }
+      others: verifyAccessTokens(accessTokens: $more) { active }
+      last: verifyAccessToken(accessToken: $one) { active }
+    }`
+    const { data, errors } = await gateway().ask(query, { variables: { tokens, more, one: 'x.y.z' } })
+    expect(data?.others).toHaveLength(40)
+    expect(data?.last).toBeNull()
+    expect(errors).toMatchObject([{ path: ['last'], extensions: { code: 'BAD_USER_INPUT', argument: 'accessToken' } }])
+    const once = await gateway().ask(query, { variables: { tokens, more: more.slice(1), one: tokens[0] ?? '' } })
+    expect(once).toMatchObject({ errors: [], data: { last: { active: true } } })
+  })
+
+  it('are none at all where none are given', async () => {
+    expect(await verifyMany([])).toMatchObject({ data: { verifyAccessTokens: [] }, errors: [] })
+  })
+
+  it('each has an error of its own where LINE could not answer, and the others stand', async () => {
+    const [known = '', cold = '', also = ''] = issueMany(3)
+    await verifyMany([known, also])
+    gateway().emulator.faults.set('*', { reset: true })
+    const reply = await verifyMany([known, cold, 'a b', also])
+    expect(reply.status).toBe(200)
+    expect(reply.data?.verifyAccessTokens).toEqual([
+      good,
+      null,
+      { active: false, reason: 'MALFORMED', channelId: null },
+      good,
+    ])
+    expect(codesOf(reply)).toEqual(['LINE_UNAVAILABLE'])
+    expect(reply.errors[0]?.path).toEqual(['verifyAccessTokens', 1])
+  })
+
+  it('tell whose they are, each asked about once', async () => {
+    const tokens = gateway().emulator.users.map(({ userId }) => gateway().issue({ userId }).accessToken)
+    const query = 'query ($tokens: [String!]!) { verifyAccessTokens(accessTokens: $tokens) { viewer { displayName } } }'
+    const { data } = await gateway().ask(query, { variables: { tokens: [...tokens, ...tokens] } })
+    const whose = gateway().emulator.users.map(({ displayName }) => ({ viewer: { displayName } }))
+    expect(data?.verifyAccessTokens).toEqual([...whose, ...whose])
+    expect(callsTo(gateway().emulator)).toEqual({ verifyAccessToken: tokens.length, profile: tokens.length })
+  })
+})
+
+it('the token of the caller plays no part', async () => {
+  const { accessToken } = gateway().issue()
+  const query = `query ($token: String!) { verifyAccessToken(accessToken: $token) { active } viewer { displayName } }`
+  const { data } = await gateway().ask(query, { token: accessToken, variables: { token: 'a b' } })
+  expect(data).toEqual({ verifyAccessToken: { active: false }, viewer: { displayName: 'Sakura Tanaka' } })
+})

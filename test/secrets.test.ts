@@ -1,0 +1,291 @@
+import { request } from 'undici'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway, web } from './running-gateway.ts'
+import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './schema/logging-in.ts'
+
+let gateway: RunningGateway
+beforeAll(async () => {
+  gateway = await startRunningGateway({ METRICS_PORT: '0', ...noSourceLimit })
+})
+afterAll(() => gateway.close())
+
+/** Every secret that was anywhere in this file. What is left behind is looked through for all of them at the end. */
+const secrets = new Set<string>([web.secret])
+let planted = 0
+
+/** A secret that looks like LINE's, and that a search finds. */
+function canary(): string {
+  planted += 1
+  return secret(`eyJhbGciOiJIUzI1NiJ9.CaNaRy${planted}x${'0123456789abcdef'.repeat(3)}.end-of_it`)
+}
+
+/** The same as a name in GraphQL may be. */
+const canaryName = () => secret(canary().replace(/[.-]/g, '_'))
+
+function secret(value: string): string {
+  secrets.add(value)
+  return value
+}
+
+function expectQuiet({ text, headers }: Pick<Reply, 'text' | 'headers'>, ...carried: readonly string[]): void {
+  const said = carried.reduce((all, one) => all.replaceAll(one, ''), text + JSON.stringify(headers))
+  expect([...secrets].filter((one) => said.includes(one))).toEqual([])
+  expect(said).not.toMatch(/CaNaRy/i)
+}
+
+const json = { 'content-type': 'application/json' }
+const post = (body: unknown, headers: Record<string, string> = {}) =>
+  gateway.send('/graphql', {
+    method: 'POST',
+    headers: { ...json, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+
+describe('no answer says again what came', () => {
+  const whoIs = '{ viewer { displayName } }'
+
+  it.each<[string, (secret: string) => Record<string, string>]>([
+    ['as a token', (it) => ({ authorization: `Bearer ${it}` })],
+    ['as a malformed token', (it) => ({ authorization: `Bearer ${it} ${it}` })],
+    ['in another scheme', (it) => ({ authorization: `Basic ${it}` })],
+    ['in a cookie', (it) => ({ cookie: `token=${it}` })],
+    [
+      'in a header of its own',
+      (it) => ({ 'x-access-token': it, 'x-request-id': it, traceparent: it, 'user-agent': it, referer: it }),
+    ],
+    ['as the type of the body', (it) => ({ 'content-type': `application/json; ${it}` })],
+    ['as the encoding of the body', (it) => ({ 'content-encoding': it })],
+    ['as the type of the answer', (it) => ({ accept: it })],
+    ['as the origin', (it) => ({ origin: `https://${it}` })],
+    ['as an address', (it) => ({ 'x-forwarded-for': it })],
+  ])('%s', async (_, headers) => {
+    expectQuiet(await post({ query: whoIs }, headers(canary())))
+  })
+
+  it.each<[string, (secret: string) => string]>([
+    ['a variable nobody asked for', (it) => `/graphql?query={__typename}&variables={"a":"${it}"}`],
+    ['the variables, which are no JSON', (it) => `/graphql?query={__typename}&variables=${it}`],
+    ['a parameter', (it) => `/graphql?query={viewer{id}}&access_token=${it}`],
+    ['the name of the operation', (it) => `/graphql?query={__typename}&operationName=${it}`],
+    [
+      'an argument',
+      (it) => `/graphql?query=${encodeURIComponent(`{ verifyAccessToken(accessToken: "${it}") { active } }`)}`,
+    ],
+    [
+      'a mutation',
+      (it) =>
+        `/graphql?query=${encodeURIComponent(`mutation { refreshToken(input: { refreshToken: "${it}" }) { tokenType } }`)}`,
+    ],
+    ['the path', (it) => `/${it}`],
+  ])('in an address, as %s', async (_, path) => {
+    expectQuiet(await gateway.send(path(canary())))
+  })
+
+  const verify = 'query ($t: String!) { verifyAccessToken(accessToken: $t) { active reason } }'
+  const verifyMany = 'query ($t: [String!]!) { verifyAccessTokens(accessTokens: $t) { active } }'
+  const refresh = 'mutation ($input: RefreshTokenInput!) { refreshToken(input: $input) { tokenType } }'
+  const revoke = 'mutation ($input: RevokeTokenInput!) { revokeToken(input: $input) { revoked } }'
+  const verifyId = 'query ($input: VerifyIdTokenInput!) { verifyIdToken(input: $input) { sub } }'
+
+  it.each<[string, (secret: string) => object]>([
+    [verify, (it) => ({ t: it })],
+    [verify, (it) => ({ t: `${it} ${it}` })],
+    [verify, (it) => ({ t: [it, it] })],
+    [verify, (it) => ({ t: { [it]: it } })],
+    [verify, (it) => ({ [it]: it })],
+    [verifyMany, (it) => ({ t: [it, { it }] })],
+    [verifyMany, (it) => ({ t: [it, null] })],
+    [refresh, (it) => ({ input: { refreshToken: it } })],
+    [refresh, (it) => ({ input: { refreshToken: it.repeat(60) } })],
+    [refresh, (it) => ({ input: { refreshToken: [it] } })],
+    [refresh, (it) => ({ input: { refreshtoken: it } })],
+    [refresh, (it) => ({ input: { refreshToken: it, [it]: it } })],
+    [refresh, (it) => ({ input: { refreshToken: it, channelId: it } })],
+    [refresh, (it) => ({ input: it })],
+    [revoke, (it) => ({ input: { accessToken: it } })],
+    [revoke, (it) => ({ input: { refreshToken: it } })],
+    [revoke, (it) => ({ input: { accessToken: it, refreshToken: it } })],
+    [verifyId, (it) => ({ input: { idToken: it } })],
+    [verifyId, (it) => ({ input: { idToken: it, nonce: it } })],
+    [verifyId, (it) => ({ input: { idToken: it, nonce: it.repeat(30) } })],
+    [exchangeLogin, (it) => ({ input: { code: it, redirectUri, codeVerifier: it.replaceAll('.', '~'), nonce: it } })],
+    [exchangeLogin, (it) => ({ input: { code: it, redirectUri: it } })],
+    [exchangeLogin, (it) => ({ input: { code: it, redirectUri, codeVerifier: `${it}+` } })],
+    [exchangeLogin, (it) => ({ input: { code: it, redirectUri: `https://a.example/#${it}` } })],
+    [startLogin, (it) => ({ input: { redirectUri: it, scopes: [it], uiLocales: [it], prompt: it } })],
+    [startLogin, (it) => ({ input: { redirectUri, initialAmrDisplay: it } })],
+  ])('in variables: %#', async (query, variables) => {
+    expectQuiet(await post({ query, variables: variables(canary()) }))
+  })
+
+  it.each<(secret: string) => string>([
+    (it) => `{ verifyAccessToken(accessToken: "${it}") { active } }`,
+    (it) => `{ verifyAccessToken(token: "${it}") { active } }`,
+    (it) => `{ verifyAccessToken(accessToken: ["${it}"]) { active } }`,
+    (it) => `{ verifyAccessToken(accessToken: { token: "${it}" }) { active } }`,
+    (it) => `{ verifyAccessTokens(accessTokens: "${it}" "${it}") { active } }`,
+    (it) => `{ viewer(accessToken: "${it}") { id } }`,
+    (it) => `{ viewer @include(if: "${it}") { id } }`,
+    (it) => `mutation { refreshToken(input: { refreshToken: "${it}" }) { tokenType } }`,
+    (it) => `mutation { refreshToken(input: { refreshToken: """${it}""" }) { tokenType } }`,
+    (it) => `mutation { refreshToken(input: { refresh_token: "${it}" }) { tokenType } }`,
+    (it) => `mutation { refreshToken(input: "${it}") { tokenType } }`,
+    (it) => `mutation { refreshToken(refreshToken: "${it}") { tokenType } }`,
+    (it) => `mutation { startLogin(input: { redirectUri: "x", prompt: "${it}" }) { state } }`,
+    (it) => `query ($t: String = ["${it}"]) { verifyAccessToken(accessToken: $t) { active } }`,
+    (it) => `{ verifyAccessToken(accessToken: ${it}) { active } }`,
+    (it) => `{ verifyAccessToken(accessToken: "${it}) { active } }`,
+    (it) => `{ verifyAccessToken(accessToken: '${it}') { active } }`,
+    (it) => `Bearer ${it}`,
+    (it) => `# ${it}\n{`,
+    (it) => `{ viewer { id } } ${it}`,
+  ])('in a document: %s', async (document) => {
+    expectQuiet(await post({ query: document(canary()) }))
+  })
+
+  it.each<(secret: string) => string>([
+    (it) => `{ ${it} }`,
+    (it) => `{ viewer { ${it} } }`,
+    (it) => `{ viewer { ...${it} } }`,
+    (it) => `{ viewer { ... on ${it} { id } } }`,
+    (it) => `{ viewer { id @${it} } }`,
+    (it) => `{ viewer { pictureUrl(${it}: LARGE) } }`,
+    (it) => `{ viewer { pictureUrl(size: ${it}) } }`,
+    (it) => `{ viewer { pictureUrl(size: $${it}) } }`,
+    (it) => `query ($${it}: String!) { viewer { id } }`,
+    (it) => `query ($${it}: String!) { verifyAccessToken(accessToken: $${it}) { active } }`,
+    (it) => `query ($t: ${it}!) { viewer { id } }`,
+    (it) => `mutation { refreshToken(input: { ${it}: "x" }) { tokenType } }`,
+    (it) => `mutation { refreshToken(input: { refreshToken: ${it} }) { tokenType } }`,
+    (it) => `query ${it} { viewer { id } } query ${it} { viewer { id } }`,
+    (it) => `subscription ${it} { ${it} }`,
+  ])('as a name: %s', async (document) => {
+    const name = canaryName()
+    expectQuiet(await post({ query: document(name), operationName: name }))
+    expectQuiet(await post({ query: document(canaryName()) }))
+  })
+
+  it.each<(secret: string) => string>([
+    (it) => it,
+    (it) => `{"query": ${it}}`,
+    (it) => `{"query": "{ __typename }", "variables": "${it}"}`,
+    (it) => `{"query": "{ __typename }", "${it}": 1, "extensions": "${it}"}`,
+    (it) => `{"query": "{ __typename }", "operationName": "${it}"}`,
+    (it) => `["${it}"]`,
+    (it) => `query=${it}`,
+  ])('in a body that is none: %s', async (body) => {
+    expectQuiet(await post(body(canary())))
+  })
+})
+
+describe('nothing that LINE says goes further than it has to', () => {
+  const whoIs = '{ viewer { id isFriend } }'
+
+  it.each<[string, (secret: string) => Parameters<RunningGateway['emulator']['faults']['set']>[1]]>([
+    ['a refusal', (it) => ({ status: 400, body: { error: 'invalid_request', error_description: it } })],
+    ['another refusal', (it) => ({ status: 400, body: { error: it, error_description: it } })],
+    ['a 401', (it) => ({ status: 401, body: { message: it } })],
+    ['an outage', (it) => ({ status: 500, body: it })],
+    ['a redirect', (it) => ({ status: 302, headers: { location: `https://${it}.example/${it}` } })],
+    ['a header', (it) => ({ status: 500, headers: { 'www-authenticate': it, 'set-cookie': it, 'retry-after': it } })],
+    ['garbage', (it) => ({ body: `{"${it}": ${it}` })],
+    [
+      'a 200 of wrong types',
+      (it) => ({ body: { client_id: [it], scope: { it }, expires_in: it, access_token: { it }, userId: 7 } }),
+    ],
+  ])('%s', async (_, fault) => {
+    for (const query of [
+      whoIs,
+      'mutation { refreshToken(input: { refreshToken: "x" }) { tokenType } }',
+      'mutation { logout { revoked } }',
+      'mutation { deauthorize { deauthorized } }',
+    ]) {
+      const { accessToken } = issue()
+      gateway.emulator.faults.set('*', fault(canary()))
+      expectQuiet(await gateway.ask(query, { token: accessToken }))
+      gateway.emulator.faults.clear()
+      gateway.advance(60_000)
+    }
+  })
+})
+
+describe('what has to be answered is answered to whom it belongs, and to nobody else', () => {
+  it('a login, a refresh and an end', async () => {
+    const { input, state, nonce, codeVerifier } = await logIn(gateway)
+    for (const one of [input.code, state, nonce, codeVerifier]) secret(one)
+    const login = await exchange(gateway, input)
+    const { tokens, idToken, viewer } = Object(login.data?.exchangeLogin)
+    for (const one of [tokens.accessToken, tokens.refreshToken, idToken]) secret(one)
+    expectQuiet(login, tokens.accessToken, tokens.refreshToken, idToken, nonce)
+
+    const refreshed = await gateway.ask(
+      'mutation ($r: String!) { refreshToken(input: { refreshToken: $r }) { accessToken refreshToken } }',
+      { variables: { r: tokens.refreshToken } },
+    )
+    const { accessToken } = Object(refreshed.data?.refreshToken)
+    secret(accessToken)
+    expectQuiet(refreshed, accessToken, tokens.refreshToken)
+
+    expectQuiet(
+      await gateway.ask('{ viewer { id displayName pictureUrl accessToken { scopes channelId } } }', {
+        token: accessToken,
+      }),
+    )
+    expectQuiet(
+      await gateway.ask('query ($t: String!) { verifyAccessToken(accessToken: $t) { active viewer { id } } }', {
+        variables: { t: accessToken },
+      }),
+    )
+    expectQuiet(await exchange(gateway, input))
+    expectQuiet(await gateway.ask('mutation { deauthorize { deauthorized } }', { token: accessToken }))
+    expectQuiet(
+      await gateway.ask('mutation ($r: String) { logout(input: { refreshToken: $r }) { revoked } }', {
+        token: tokens.accessToken,
+        variables: { r: tokens.refreshToken },
+      }),
+    )
+    for (const one of [viewer.id, viewer.displayName]) secret(one)
+  })
+})
+
+describe('what is left behind', () => {
+  const spellings = (one: string) => [
+    one,
+    encodeURIComponent(one),
+    JSON.stringify(one).slice(1, -1),
+    Buffer.from(one).toString('base64').slice(4, -8),
+  ]
+  const foundIn = (text: string) =>
+    [...secrets].filter((one) => spellings(one).some((spelling) => text.includes(spelling)))
+
+  it('is something at all', () => {
+    expect(secrets.size).toBeGreaterThan(150)
+    expect(foundIn(`x ${encodeURIComponent([...secrets].at(-1) ?? '')} y`)).not.toEqual([])
+    expect(gateway.log().split('\n').length).toBeGreaterThan(150)
+  })
+
+  it('in the log, at its most talkative, is no secret and nobody', () => {
+    expect(gateway.log()).toContain('"asked LINE"')
+    expect(gateway.log()).toContain('"operation failed"')
+    expect(foundIn(gateway.log())).toEqual([])
+    expect(gateway.log()).not.toMatch(/CaNaRy/i)
+    expect(gateway.log()).not.toMatch(/access_token=|[?&]code=|authorization/i)
+  })
+
+  it('in the metrics is no secret and nobody, and no more lines for more callers', async () => {
+    const { body } = await request(`${gateway.metricsUrl}/metrics`)
+    const text = await body.text()
+    expect(text).toContain('gateway_operations_total{kind="mutation",code="INVALID_GRANT"}')
+    expect(foundIn(text)).toEqual([])
+    expect(text).not.toMatch(/CaNaRy/i)
+    const codes = [...text.matchAll(/gateway_operations_total\{kind="(\w+)",code="(\w+)"\}/g)].map(([, , code]) => code)
+    expect(new Set(codes).size).toBeLessThan(15)
+  })
+})
+
+function issue() {
+  const issued = gateway.issue()
+  secret(issued.accessToken)
+  if (issued.refreshToken !== undefined) secret(issued.refreshToken)
+  return issued
+}

@@ -1,0 +1,103 @@
+import type { GraphQLError } from 'graphql'
+import { describe, expect, it } from 'vitest'
+import { schema } from '../../src/schema/schema.ts'
+import { createAdmission } from '../../src/server/admission.ts'
+import type { Params } from '../../src/server/edge.ts'
+
+const admission = createAdmission(schema, { introspection: true })
+
+function errorsOf(params: Params, method: 'GET' | 'POST' = 'POST'): readonly GraphQLError[] {
+  try {
+    admission.admit(params, method)
+  } catch (error) {
+    if (error instanceof AggregateError) return error.errors
+    throw error
+  }
+  return []
+}
+
+const refresh = 'mutation ($input: RefreshTokenInput!) { refreshToken(input: $input) { tokenType } }'
+const verifyMany = 'query ($tokens: [String!]!) { verifyAccessTokens(accessTokens: $tokens) { active } }'
+const picture =
+  'query ($size: PictureSize = LARGE, $with: Boolean = true) { viewer { pictureUrl(size: $size) @include(if: $with) } }'
+const secret = 'eyJhbGciOiJIUzI1NiJ9'
+
+describe('by GET', () => {
+  it.each(['{ viewer { id } }', 'query A { __schema { queryType { name } } }'])('%s is admitted', (query) => {
+    expect(errorsOf({ query }, 'GET')).toEqual([])
+  })
+
+  it.each([
+    'mutation { logout { revoked } }',
+    'mutation { startLogin(input: { redirectUri: "https://a.example" }) { state } }',
+    '{ verifyAccessToken(accessToken: "x") { active } }',
+    '{ harmless: verifyAccessTokens(accessTokens: ["x"]) { active } }',
+    '{ verifyIdToken(input: { idToken: "x" }) { sub } }',
+    '{ ...F } fragment F on Query { ... { verifyAccessToken(accessToken: "x") { active } } }',
+  ])('%s is not: it changes something or carries a credential', (query) => {
+    const [error] = errorsOf({ query }, 'GET')
+    expect(error?.extensions).toMatchObject({ code: 'BAD_REQUEST', http: { status: 405, headers: { allow: 'POST' } } })
+    expect(errorsOf({ query }, 'POST')).toEqual([])
+  })
+
+  it('the operation that is named decides', () => {
+    const query = 'query A { viewer { id } } mutation B { logout { revoked } }'
+    expect(errorsOf({ query, operationName: 'A' }, 'GET')).toEqual([])
+    expect(errorsOf({ query, operationName: 'B' }, 'GET')).toHaveLength(1)
+  })
+})
+
+describe('variables', () => {
+  it.each<[string, Record<string, unknown> | undefined]>([
+    [refresh, { input: { refreshToken: 'x' } }],
+    [refresh, { input: { refreshToken: 'x', channelId: null }, unused: secret }],
+    [refresh, { input: { refreshToken: 'x', channelId: 7 } }],
+    [verifyMany, { tokens: ['x'] }],
+    [verifyMany, { tokens: 'x' }],
+    [verifyMany, { tokens: [] }],
+    [picture, undefined],
+    [picture, { size: null }],
+  ])('are admitted: %s %j', (query, variables) => {
+    expect(errorsOf({ query, variables: variables ?? null })).toEqual([])
+  })
+
+  it.each<[string, Record<string, unknown>, string, string]>([
+    [refresh, {}, '$input is required', 'input'],
+    [refresh, { input: null }, '$input is required', 'input'],
+    [refresh, { input: secret }, '$input must be RefreshTokenInput', 'input'],
+    [refresh, { input: {} }, '$input.refreshToken is required', 'refreshToken'],
+    [refresh, { input: { refreshToken: [secret] } }, '$input.refreshToken must be a String', 'refreshToken'],
+    [refresh, { input: { refreshToken: { secret } } }, '$input.refreshToken must be a String', 'refreshToken'],
+    [
+      refresh,
+      { input: { refreshToken: 'x', [secret]: 1 } },
+      '$input has a field that RefreshTokenInput does not know',
+      'input',
+    ],
+    [
+      refresh,
+      { input: { refreshToken: 'x', channelId: secret.split('') } },
+      '$input.channelId must be an ID',
+      'channelId',
+    ],
+    [verifyMany, { tokens: [secret, 7] }, '$tokens[1] must be a String', 'tokens'],
+    [verifyMany, { tokens: [secret, null] }, '$tokens[1] is required', 'tokens'],
+    [picture, { size: secret }, '$size must be a PictureSize', 'size'],
+    [picture, { with: null }, '', ''],
+  ])('are refused by name and never quoted: %s %j', (query, variables, message, argument) => {
+    const errors = errorsOf({ query, variables })
+    if (message === '') return expect(JSON.stringify(errors)).not.toContain(secret)
+    expect(errors).toHaveLength(1)
+    expect(errors[0]?.message).toBe(message)
+    expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', argument, http: { status: 400 } })
+    expect(JSON.stringify(errors)).not.toContain(secret)
+  })
+
+  it('come from the request and not from what every object has', () => {
+    const query =
+      'query ($constructor: Boolean!, $toString: String) { viewer { id @include(if: $constructor) } a: verifyAccessToken(accessToken: "x") { active } }'
+    expect(errorsOf({ query: query.replace(', $toString: String', ''), variables: {} })[0]?.message).toBe(
+      '$constructor is required',
+    )
+  })
+})

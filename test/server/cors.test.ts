@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Reply, type RunningGateway, startRunningGateway, useRunningGateway } from '../running-gateway.ts'
+
+const ours = 'https://app.example'
+const also = 'http://localhost:3000'
+const json = { 'content-type': 'application/json' }
+const body = '{"query":"{ __typename }"}'
+
+const corsHeadersOf = ({ headers }: Reply) => Object.keys(headers).filter((name) => name.startsWith('access-control-'))
+
+describe('with CORS_ORIGINS', () => {
+  let gateway: RunningGateway
+  beforeAll(async () => {
+    gateway = await startRunningGateway({ CORS_ORIGINS: `${ours}, ${also}` })
+  })
+  afterAll(() => gateway.close())
+
+  const post = (origin: string, headers: Record<string, string> = json) =>
+    gateway.send('/graphql', { method: 'POST', headers: { ...headers, origin }, body })
+  const preflight = (origin: string) =>
+    gateway.send('/graphql', {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
+    })
+
+  it.each([ours, also])('%s may read the answers, and when to come back', async (origin) => {
+    const { headers, status } = await post(origin)
+    expect(status).toBe(200)
+    expect(headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'origin' })
+    expect(headers['access-control-expose-headers']).toBe('retry-after')
+  })
+
+  it('may read refusals as well, else nobody would know why', async () => {
+    const { headers, status } = await post(ours, { 'content-type': 'text/plain' })
+    expect(status).toBe(415)
+    expect(headers['access-control-allow-origin']).toBe(ours)
+  })
+
+  it('may send a token after asking first', async () => {
+    const { headers, status, text } = await preflight(ours)
+    expect([status, text]).toEqual([204, ''])
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': ours,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'authorization, content-type',
+      vary: 'origin',
+    })
+  })
+
+  it.each([
+    'https://evil.example',
+    'null',
+    `${ours}.evil.example`,
+    `${ours}:443`,
+    'http://app.example',
+    'https://APP.example',
+    'https://sub.app.example',
+    `${ours}/`,
+    `${ours}, https://evil.example`,
+    '*',
+  ])('%s is told nothing but that it varies', async (origin) => {
+    for (const reply of [await post(origin), await preflight(origin)]) {
+      expect(corsHeadersOf(reply)).toEqual([])
+      expect(reply.headers.vary).toBe('origin')
+    }
+  })
+
+  it('nobody is ever invited to bring credentials, and never everybody', async () => {
+    for (const reply of [await post(ours), await preflight(ours), await post('https://evil.example')]) {
+      expect(corsHeadersOf(reply)).not.toContain('access-control-allow-credentials')
+      expect(reply.headers['access-control-allow-origin']).not.toBe('*')
+      expect(reply.headers['set-cookie']).toBeUndefined()
+    }
+  })
+
+  it('an OPTIONS that is no preflight is one of the methods we do not have', async () => {
+    expect(await gateway.send('/graphql', { method: 'OPTIONS', headers: { origin: ours } })).toMatchObject({
+      status: 405,
+    })
+  })
+})
+
+describe('without CORS_ORIGINS', () => {
+  const gateway = useRunningGateway()
+
+  it('there is no CORS', async () => {
+    const preflight = { origin: ours, 'access-control-request-method': 'POST' }
+    const replies = [
+      await gateway().send('/graphql', { method: 'POST', headers: { ...json, origin: ours }, body }),
+      await gateway().send('/graphql', { method: 'OPTIONS', headers: preflight }),
+    ]
+    expect(replies.map(({ status }) => status)).toEqual([200, 405])
+    expect(replies.flatMap(corsHeadersOf)).toEqual([])
+  })
+})

@@ -1,0 +1,111 @@
+import { GraphQLError, locatedError, parse } from 'graphql'
+import { describe, expect, it } from 'vitest'
+import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
+import { BadUserInput, Forbidden, Unauthenticated } from '../../src/schema/errors.ts'
+import { publish, say } from '../../src/server/errors.ts'
+import { NoChannelSecret } from '../../src/tokens/channel-tokens.ts'
+import { SourceLimited } from '../../src/tokens/resolver.ts'
+
+const publishExpected = (error: unknown) => publish(error, () => expect.unreachable())
+const lineRequestId = 'b2a8-request-id'
+
+describe('what is expected to go wrong', () => {
+  it.each([
+    [new Unauthenticated('EXPIRED'), { code: 'UNAUTHENTICATED', reason: 'EXPIRED' }],
+    [new Unauthenticated('MISSING'), { code: 'UNAUTHENTICATED', reason: 'MISSING' }],
+    [new Forbidden('profile'), { code: 'FORBIDDEN', requiredScope: 'profile' }],
+    [new InvalidGrant('no', { lineRequestId }), { code: 'INVALID_GRANT', lineRequestId }],
+    [new InvalidGrant('no'), { code: 'INVALID_GRANT' }],
+    [new InvalidIdToken('NONCE'), { code: 'INVALID_ID_TOKEN', reason: 'NONCE' }],
+    [new BadUserInput('code', 'is empty'), { code: 'BAD_USER_INPUT', argument: 'code' }],
+    [
+      new LineRateLimited({ retryAfter: 7, lineRequestId }),
+      { code: 'LINE_RATE_LIMITED', retryAfter: 7, lineRequestId },
+    ],
+    [new LineUnavailable('no', { retryAfter: 1 }), { code: 'LINE_UNAVAILABLE', retryAfter: 1 }],
+    [new LineUnavailable('spent'), { code: 'LINE_UNAVAILABLE' }],
+    [new NoChannelSecret(), { code: 'BAD_REQUEST' }],
+  ])('%s says what the contract says, and nothing more', (error, extensions) => {
+    const published = publishExpected(error)
+    expect(published.extensions).toEqual(extensions)
+    expect(published.message).toBe(error.message)
+  })
+
+  it('tells HTTP when a source may come back', () => {
+    const { extensions } = publishExpected(new SourceLimited(13))
+    expect(extensions).toEqual({ code: 'RATE_LIMITED', retryAfter: 13, http: { headers: { 'retry-after': '13' } } })
+  })
+
+  it('is recognised through whatever wraps it, and keeps its place', () => {
+    const { definitions } = parse('{ viewer { id } }')
+    const inner = locatedError(new Forbidden('openid'), definitions, ['viewer', 'id'])
+    const outer = new GraphQLError('wrapped again', {
+      originalError: inner,
+      path: ['viewer', 'id'],
+      nodes: definitions,
+    })
+    const published = publishExpected(outer)
+    expect(published.extensions).toEqual({ code: 'FORBIDDEN', requiredScope: 'openid' })
+    expect(published.path).toEqual(['viewer', 'id'])
+    expect(published.locations).toEqual([{ line: 1, column: 1 }])
+  })
+
+  it('published twice is published once', () => {
+    const once = publishExpected(new SourceLimited(1))
+    expect(publishExpected(once)).toBe(once)
+  })
+
+  it('carries neither the cause nor the stack it has inside', () => {
+    const cause = new Error('https://api.line.me/oauth2/v2.1/verify?access_token=secret')
+    const published = publishExpected(new LineUnavailable('LINE timed out', { cause }))
+    expect(published.originalError).toBeUndefined()
+    expect(JSON.stringify(published)).not.toContain('secret')
+  })
+})
+
+describe('what nobody expected', () => {
+  const lookalike = Object.assign(new Error('token abc'), { name: 'Unauthenticated', code: 'UNAUTHENTICATED' })
+
+  it.each([
+    new TypeError('Cannot read properties of undefined, token abc'),
+    'a string, token abc',
+    undefined,
+    null,
+    lookalike,
+    new GraphQLError('no code, token abc'),
+  ])('is masked, and told to whoever logs: %s', (error) => {
+    const heard: unknown[] = []
+    const published = publish(error, (told) => heard.push(told))
+    expect(published.extensions.code).toBe('INTERNAL_SERVER_ERROR')
+    expect(published.message).toBe('Something went wrong on our side')
+    expect(JSON.stringify(published)).not.toContain('abc')
+    expect(heard).toEqual([error])
+  })
+
+  it('in one field leaves the others alone, in the whole request it is a 500', () => {
+    const inField = publish(locatedError(new Error('x'), [], ['viewer']), () => {})
+    expect(inField.extensions.http).toBeUndefined()
+    expect(inField.path).toEqual(['viewer'])
+    expect(publish(new Error('x'), () => {}).extensions.http).toEqual({ status: 500 })
+  })
+
+  it('unwraps to what was thrown before it is logged', () => {
+    const thrown = new RangeError('deep')
+    const heard: unknown[] = []
+    publish(locatedError(thrown, [], ['viewer']), (told) => heard.push(told))
+    expect(heard).toEqual([thrown])
+  })
+})
+
+describe('errors about the request as a whole', () => {
+  it('keep their code where the contract has it, and are BAD_REQUEST where it has not', () => {
+    const codeOf = (code: string) => publishExpected(new GraphQLError('m', { extensions: { code } })).extensions.code
+    expect(codeOf('GRAPHQL_VALIDATION_FAILED')).toBe('GRAPHQL_VALIDATION_FAILED')
+    expect(codeOf('OPERATION_TOO_COMPLEX')).toBe('OPERATION_TOO_COMPLEX')
+    expect(codeOf('OPERATION_RESOLUTION_FAILURE')).toBe('BAD_REQUEST')
+  })
+
+  it('say nothing of what is not there', () => {
+    expect(say('m', { code: 'X', lineRequestId: undefined }).extensions).toEqual({ code: 'X' })
+  })
+})

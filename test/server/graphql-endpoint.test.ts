@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest'
+import { codesOf, noSourceLimit, useRunningGateway } from '../running-gateway.ts'
+
+const gateway = useRunningGateway({ LOG_LEVEL: 'debug', ...noSourceLimit })
+
+const [older, newer] = ['application/json', 'application/graphql-response+json']
+const get = (query: string, accept: string) =>
+  gateway().send(`/graphql?${new URLSearchParams({ query })}`, { headers: { accept } })
+const withVariables = {
+  query: 'query ($t: String!) { verifyAccessToken(accessToken: $t) { active } }',
+  variables: { t: 7 },
+}
+
+describe('the status of an answer', () => {
+  it.each([
+    ['an answer', { query: '{ __typename }' }, 200, 200],
+    ['an answer with an error in a field', { query: '{ viewer { id } __typename }' }, 200, 200],
+    ['an answer that is null', { query: 'mutation { logout { revoked } }' }, 200, 200],
+    ['a syntax error', { query: '{' }, 200, 400],
+    ['a validation error', { query: '{ nobody }' }, 200, 400],
+    ['a variable that cannot be', withVariables, 200, 400],
+    ['too much', { query: `{ ${'viewer { id } '.repeat(20)} }` }, 400, 400],
+    ['a name nobody has', { query: '{ __typename }', operationName: 'A' }, 400, 400],
+    ['no query', {}, 400, 400],
+  ])(
+    '%s',
+    async (_, {
+      variables,
+      ...params
+    }: { query?: string; operationName?: string; variables?: object }, before, now) => {
+      const body = JSON.stringify({ ...params, variables })
+      for (const [accept, status] of [
+        [older, before],
+        [newer, now],
+        ['*/*', before],
+      ] as const) {
+        const reply = await gateway().send('/graphql', {
+          method: 'POST',
+          headers: { 'content-type': older, accept },
+          body,
+        })
+        expect(reply.status).toBe(status)
+        expect(reply.headers['content-type']).toBe(`${accept === newer ? newer : older}; charset=utf-8`)
+        expect(Number(reply.headers['content-length'])).toBe(Buffer.byteLength(reply.text))
+        expect(reply.text).not.toContain('"http"')
+      }
+    },
+  )
+
+  it.each([older, newer])('by GET is that of a POST, in %s', async (accept) => {
+    expect((await get('{ __typename }', accept)).status).toBe(200)
+    expect((await get('{', accept)).status).toBe(accept === newer ? 400 : 200)
+    expect((await get('{ viewer { id } }', accept)).status).toBe(200)
+  })
+
+  it.each(['mutation { logout { revoked } }', '{ verifyAccessToken(accessToken: "a.b.c") { active } }'])(
+    'by GET is 405 for %s',
+    async (query) => {
+      for (const accept of [older, newer]) {
+        const reply = await get(query, accept)
+        expect(reply).toMatchObject({
+          status: 405,
+          headers: { allow: 'POST' },
+          errors: [{ extensions: { code: 'BAD_REQUEST' } }],
+        })
+        expect(reply.data).toBeUndefined()
+      }
+      expect(gateway().emulator.calls.total()).toBe(0)
+    },
+  )
+})
+
+describe('an error', () => {
+  it('is where it belongs', async () => {
+    const { errors } = await gateway().ask('{\n  me: viewer { id }\n}')
+    expect(errors).toEqual([
+      {
+        message: expect.stringContaining('Authorization: Bearer'),
+        path: ['me'],
+        locations: [{ line: 2, column: 3 }],
+        extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' },
+      },
+    ])
+  })
+
+  it('of one request is not that of the next on the same connection', async () => {
+    const token = gateway().issue().accessToken
+    const replies = []
+    for (let n = 0; n < 6; n++)
+      replies.push(await gateway().ask('{ viewer { id } }', { token: n % 2 === 0 ? token : undefined }))
+    expect(replies.map((reply) => codesOf(reply).join())).toEqual([
+      '',
+      'UNAUTHENTICATED',
+      '',
+      'UNAUTHENTICATED',
+      '',
+      'UNAUTHENTICATED',
+    ])
+  })
+})
+
+describe('what is reported', () => {
+  const lines = () =>
+    gateway()
+      .log()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .filter(({ msg }) => msg.startsWith('operation'))
+
+  it('is the kind, the fields in the words of the schema, the code and the status', async () => {
+    const { accessToken } = gateway().issue()
+    await gateway().ask('query SecretName { x: viewer { id } __typename }', { token: accessToken })
+    await gateway().ask('mutation { out: logout { revoked } }')
+    await get('{ viewer { id } }', older)
+    await gateway().ask('{ nobody }')
+    await gateway().send('/graphql', { method: 'POST', body: '{' })
+    expect(lines()).toMatchObject([
+      { kind: 'query', fields: '__typename viewer', code: 'OK', status: 200, msg: 'operation' },
+      { kind: 'mutation', fields: 'logout', code: 'UNAUTHENTICATED', status: 200, msg: 'operation failed' },
+      { kind: 'query', fields: 'viewer', code: 'UNAUTHENTICATED', status: 200, msg: 'operation failed' },
+      { kind: 'none', fields: '', code: 'GRAPHQL_VALIDATION_FAILED', status: 200, msg: 'operation failed' },
+      { kind: 'none', fields: '', code: 'BAD_REQUEST', status: 415, msg: 'operation failed' },
+    ])
+    for (const line of lines()) {
+      expect(Object.keys(line).sort()).toEqual(['code', 'fields', 'kind', 'level', 'ms', 'msg', 'status', 'time'])
+    }
+  })
+})

@@ -1,0 +1,157 @@
+import type { GraphQLError } from 'graphql'
+import { describe, expect, it } from 'vitest'
+import { schema } from '../../src/schema/schema.ts'
+import { createOperations, type Operations } from '../../src/server/operations.ts'
+
+const create = () => createOperations(schema, { introspection: false })
+const codeOf = (text: string) => errorsIn(text)[0]?.extensions.code
+const documentOf = (operations: Operations, text: string) => operations.prepare(text, undefined).document
+
+function errorsIn(text: string, operations = create(), operationName?: string): readonly GraphQLError[] {
+  try {
+    operations.prepare(text, operationName)
+  } catch (error) {
+    if (error instanceof AggregateError) return error.errors
+    throw error
+  }
+  return []
+}
+
+describe('a document', () => {
+  it('is parsed and validated once, whichever of its operations is asked for', () => {
+    const operations = create()
+    const text = 'query A { viewer { id } } query B { viewer { displayName } }'
+    const first = operations.prepare(text, 'A')
+    expect(operations.prepare(text, 'A')).toBe(first)
+    expect(operations.prepare(text, 'B').document).toBe(first.document)
+    expect(operations.prepare(text, 'B').operation).not.toBe(first.operation)
+    expect(operations.prepare(`${text} `, 'A').document).not.toBe(first.document)
+  })
+
+  it('that is bad is not kept: junk must not push out what is in use', () => {
+    const operations = create()
+    const first = documentOf(operations, '{ viewer { id } }')
+    for (let n = 0; n < 1_100; n++) errorsIn(`{ nonsense${n} }`, operations)
+    expect(documentOf(operations, '{ viewer { id } }')).toBe(first)
+  })
+
+  it('is forgotten when many others came, and by their size rather than their number', () => {
+    const operations = create()
+    const first = documentOf(operations, '{ viewer { id } }')
+    for (let n = 0; n < 49; n++) documentOf(operations, `{ viewer { a${n}: id } }${' '.repeat(9_900)}`)
+    expect(documentOf(operations, '{ viewer { id } }')).toBe(first)
+    for (let n = 0; n < 60; n++) documentOf(operations, `{ viewer { b${n}: id } }${' '.repeat(9_900)}`)
+    expect(documentOf(operations, '{ viewer { id } }')).not.toBe(first)
+  })
+})
+
+describe('what is wrong with a document', () => {
+  it.each([
+    ['', 'GRAPHQL_PARSE_FAILED'],
+    ['{', 'GRAPHQL_PARSE_FAILED'],
+    ['{ viewer { id } } }', 'GRAPHQL_PARSE_FAILED'],
+    ['{ viewer }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['{ nobody }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['subscription { viewer { id } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['type Query { a: Int }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['query A { __typename } query A { __typename }', 'GRAPHQL_VALIDATION_FAILED'],
+    [`{ ${'a '.repeat(20)} }`, 'OPERATION_TOO_COMPLEX'],
+  ])('%j is %s', (text, code) => {
+    expect(codeOf(text)).toBe(code)
+  })
+
+  it('says where a syntax error is and never what stands there', () => {
+    const [error] = errorsIn('{\n  viewer(token: eyJhbGciOiJIUzI1NiJ9.secret { id }')
+    expect(error?.message).toBe('Syntax error at line 2, column 37')
+    expect(JSON.stringify(error)).not.toContain('secret')
+  })
+
+  it('quotes the names it does not know, for typos, but nothing as long as a credential', () => {
+    const [error] = errorsIn('{ viewer { displyName } }')
+    expect(error?.message).toContain('"displyName"')
+    const long = 'eyJhbGciOiJIUzI1NiJ9eyJzdWIi'
+    const everywhere = [
+      `{ viewer { ${long} } }`,
+      `{ viewer { pictureUrl(${long}: LARGE) } }`,
+      `{ viewer { ...${long} } }`,
+      `{ viewer { id @${long} } }`,
+      `{ viewer { id @skip(if: $${long}) } }`,
+      `query ($${long}: String) { viewer { id } }`,
+      `query ($a: ${long}) { viewer { id } }`,
+      `query ${long} { viewer { id } } query ${long} { viewer { id } }`,
+      `{ viewer { ${long}: id ${long}: displayName } }`,
+    ]
+    for (const text of everywhere) {
+      expect(errorsIn(text).length).toBeGreaterThan(0)
+      expect(JSON.stringify(errorsIn(text))).not.toContain(long)
+    }
+  })
+
+  it('stops at five errors', () => {
+    const errors = errorsIn(`{ viewer { ${Array.from({ length: 200 }, (_, n) => `no${n}`).join(' ')} } }`)
+    expect(errors).toHaveLength(5)
+  })
+
+  it('suggests nothing: whoever guesses names learns no others', () => {
+    const text = JSON.stringify([
+      ...errorsIn('{ viewr { id } }'),
+      ...errorsIn('{ viewer { displayNam } }'),
+      ...errorsIn('{ viewer { pictureUrl(siz: LARGE) } }'),
+      ...errorsIn('{ viewer { pictureUrl(size: LARG) } }'),
+      ...errorsIn('query ($a: RefreshTokenInpu!) { viewer { id } }'),
+      ...errorsIn('mutation { refreshToken(input: { refreshToke: "x", refreshToken: "y" }) { tokenType } }'),
+    ])
+    expect(text).not.toMatch(/did you mean/i)
+    expect(text).not.toContain('"viewer"')
+  })
+})
+
+describe('introspection', () => {
+  const questions = ['{ __schema { queryType { name } } }', '{ __type(name: "Viewer") { name } }']
+
+  it.each(questions)('is refused where it is off: %s', (text) => {
+    expect(codeOf(text)).toBe('GRAPHQL_VALIDATION_FAILED')
+  })
+
+  it.each(questions)('is answered where it is on: %s', (text) => {
+    expect(errorsIn(text, createOperations(schema, { introspection: true }))).toEqual([])
+  })
+
+  it('is not what __typename is: clients ask for that everywhere', () => {
+    expect(errorsIn('{ __typename viewer { __typename } }')).toEqual([])
+  })
+})
+
+describe('an operation', () => {
+  const gist = (text: string, name?: string) => {
+    const { kind, fields } = create().prepare(text, name)
+    return { kind, fields }
+  }
+
+  it('is its kind and the fields it selects, whatever they are called in the answer', () => {
+    expect(gist('{ b: viewer { id } a: verifyAccessToken(accessToken: "x") { active } c: viewer { id } }')).toEqual({
+      kind: 'query',
+      fields: ['verifyAccessToken', 'viewer'],
+    })
+    expect(gist('mutation { x: logout { revoked } }')).toEqual({ kind: 'mutation', fields: ['logout'] })
+  })
+
+  it('is seen through fragments', () => {
+    const text =
+      '{ ...F ... { __typename } } fragment F on Query { ... on Query { ...G } } fragment G on Query { viewer { id } }'
+    expect(gist(text)).toEqual({ kind: 'query', fields: ['__typename', 'viewer'] })
+  })
+
+  it('is the one that is named', () => {
+    expect(gist('query A { __typename } mutation B { logout { revoked } }', 'B')).toMatchObject({ kind: 'mutation' })
+  })
+
+  it.each([
+    ['query A { __typename } query B { __typename }', undefined],
+    ['query A { __typename } query B { __typename }', 'C'],
+    ['{ __typename }', 'A'],
+    ['{ viewer { ...F } } fragment F on Viewer { id }', 'F'],
+  ])('of %s called %s is none', (text, name) => {
+    expect(errorsIn(text, create(), name).map(({ extensions }) => extensions.code)).toEqual(['BAD_REQUEST'])
+  })
+})

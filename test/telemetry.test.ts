@@ -1,0 +1,168 @@
+import { describe, expect, it } from 'vitest'
+import { createSilentTelemetry, createTelemetry, type LineCall, type Operation } from '../src/telemetry.ts'
+
+function listen(logLevel = 'trace') {
+  const lines: string[] = []
+  const telemetry = createTelemetry({ logLevel, destination: { write: (line) => lines.push(line) } })
+  return { ...telemetry, lines: () => lines.map((line) => JSON.parse(line)), text: () => lines.join('') }
+}
+
+const [debug, info, warn, error] = [20, 30, 40, 50]
+const call: LineCall = {
+  endpoint: 'verify',
+  method: 'GET',
+  status: 200,
+  lineRequestId: 'b1c2',
+  outcome: 'answered',
+  ms: 12.7,
+}
+const done: Operation = { kind: 'query', fields: 'viewer', code: 'OK', status: 200, ms: 3.2 }
+
+describe('log lines', () => {
+  it('are JSON, with the time in words and nothing of the machine', () => {
+    const { log, lines } = listen()
+    log.info({ url: 'http://x' }, 'listening')
+    expect(lines()).toEqual([
+      { level: info, time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/), url: 'http://x', msg: 'listening' },
+    ])
+  })
+
+  it('are as many as LOG_LEVEL wants', () => {
+    const { lineCall, operation, lines } = listen('warn')
+    lineCall(call)
+    operation({ ...done, code: 'FORBIDDEN' })
+    lineCall({ ...call, status: undefined, outcome: 'failed', failure: 'LINE did not answer' })
+    expect(lines().map(({ msg }) => msg)).toEqual(['LINE did not answer'])
+  })
+
+  it('keep of a call to LINE the facts that LINE asks for', () => {
+    const { lineCall, lines } = listen()
+    lineCall(call)
+    lineCall({ ...call, status: 429, outcome: 'limited' })
+    lineCall({ ...call, status: undefined, lineRequestId: undefined, outcome: 'failed', failure: 'timed out' })
+    expect(lines()).toMatchObject([
+      {
+        level: debug,
+        endpoint: 'verify',
+        method: 'GET',
+        status: 200,
+        lineRequestId: 'b1c2',
+        ms: 13,
+        msg: 'asked LINE',
+      },
+      { level: warn, status: 429, outcome: 'limited' },
+      { level: warn, outcome: 'failed', failure: 'timed out' },
+    ])
+  })
+
+  it('speak of operations that failed or were slow; of the others only where somebody listens closely', () => {
+    const closely = listen('debug')
+    const normal = listen('info')
+    for (const { operation } of [closely, normal]) {
+      operation(done)
+      operation({ ...done, ms: 1_000.4 })
+      operation({ ...done, code: 'LINE_UNAVAILABLE', lineRequestId: 'b1c2' })
+    }
+    expect(closely.lines().map(({ msg }) => msg)).toEqual(['operation', 'operation was slow', 'operation failed'])
+    expect(normal.lines()).toMatchObject([
+      { level: info, msg: 'operation was slow', ms: 1_000 },
+      { level: info, msg: 'operation failed', code: 'LINE_UNAVAILABLE', fields: 'viewer', lineRequestId: 'b1c2' },
+    ])
+  })
+
+  it('are none where the telemetry is a silent one', () => {
+    expect(createSilentTelemetry().log.isLevelEnabled('fatal')).toBe(false)
+  })
+})
+
+describe('an unexpected error', () => {
+  it('is logged whole: what, where, and why', () => {
+    const { unexpected, lines } = listen()
+    unexpected(new TypeError('no clock', { cause: new RangeError('no wall') }), 'operation')
+    expect(lines()).toMatchObject([
+      {
+        level: error,
+        msg: 'unexpected error',
+        where: 'operation',
+        error: 'TypeError',
+        message: 'no clock',
+        stack: expect.stringMatching(/telemetry\.test\.ts:\d+:\d+/),
+        cause: { error: 'RangeError', message: 'no wall' },
+      },
+    ])
+  })
+
+  it.each([
+    'Invalid URL https://api.line.me/oauth2/v2.1/verify?access_token=eyJhbGciOiJIUzI1NiJ9.SECRETSECRET.x',
+    'Unexpected token S in JSON: "SECRETSECRETSECRET"',
+    'bad header Bearer SECRETSECRETSECRET',
+    'line one\n    at SECRETSECRETSECRET (here)',
+    'a\n    at SECRETSECRETSECRET:1:1\n    at b',
+    'code=SECRETSECRETSECRET&state=x',
+    'form client_secret%3DSECRETSECRETSECRET',
+  ])('keeps its secrets: %j', (message) => {
+    const { unexpected, text } = listen()
+    unexpected(new Error(message, { cause: new Error(message) }), 'operation')
+    expect(text()).not.toContain('SECRET')
+    expect(text()).toContain('[redacted]')
+  })
+
+  it('may be anything at all, and then is named by its kind alone', () => {
+    const { unexpected, lines } = listen()
+    for (const thrown of ['SECRETSECRETSECRET', 7, null, undefined, { token: 'SECRETSECRETSECRET' }])
+      unexpected(thrown, 'metrics')
+    expect(lines().map((line) => line.error)).toEqual(['string', 'number', 'object', 'undefined', 'object'])
+    expect(JSON.stringify(lines())).not.toContain('SECRET')
+  })
+
+  it('says nothing of what else is on it', () => {
+    const { unexpected, text } = listen()
+    unexpected(
+      Object.assign(new Error('x'), { request: { headers: { authorization: 'SECRET' } }, token: 'SECRET' }),
+      'operation',
+    )
+    expect(text()).not.toContain('SECRET')
+  })
+
+  it('comes to an end though its causes go in circles', () => {
+    const { unexpected, lines } = listen()
+    const circle = new Error('a')
+    circle.cause = new Error('b', { cause: circle })
+    unexpected(circle, 'operation')
+    expect(lines()).toHaveLength(1)
+  })
+})
+
+describe('metrics', () => {
+  it('count what happened, by words of our own', async () => {
+    const { operation, lineCall, lookUp, gauge, metrics } = listen('silent')
+    operation(done)
+    operation({ ...done, code: 'FORBIDDEN' })
+    operation({ ...done, code: 'FORBIDDEN' })
+    lineCall(call)
+    lookUp('fresh')
+    let held = 3
+    gauge('gateway_things', 'Things held', () => held)
+    held = 4
+    const { text, contentType } = await metrics()
+    expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/)
+    for (const line of [
+      'gateway_operations_total{kind="query",code="OK"} 1',
+      'gateway_operations_total{kind="query",code="FORBIDDEN"} 2',
+      'gateway_operation_duration_seconds_count 3',
+      'gateway_line_calls_total{endpoint="verify",outcome="answered"} 1',
+      'gateway_line_call_duration_seconds_bucket{le="0.025",endpoint="verify"} 1',
+      'gateway_token_lookups_total{outcome="fresh"} 1',
+      'gateway_things 4',
+    ]) {
+      expect(text.split('\n')).toContain(line)
+    }
+    expect(text).toContain('process_resident_memory_bytes')
+  })
+
+  it('of one gateway are not those of another', async () => {
+    const [one, other] = [listen('silent'), listen('silent')]
+    one.lookUp('missed')
+    expect((await other.metrics()).text).not.toContain('outcome="missed"')
+  })
+})

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { inBatches } from '../../src/tokens/batches.ts'
+import type { Answer, Question } from '../../src/tokens/resolver.ts'
+import { junk, noSourceLimit, oneChannel, times, useLayer, wordFor } from './layer.ts'
+
+const refused: Answer = { verdict: 'invalid', reason: 'INVALID' }
+
+it('all questions of one tick go down as one batch, in their order', async () => {
+  const batches: string[][] = []
+  const resolve = inBatches((questions) => {
+    batches.push(questions.map(({ source }) => source))
+    return questions.map(async () => refused)
+  })
+  await Promise.all(times(100, async (n) => resolve(question(n))))
+  await resolve(question(100))
+  expect(batches).toEqual([times(100, String), ['100']])
+})
+
+it('questions that a promise of the same tick leads to travel along', async () => {
+  const sizes: number[] = []
+  const resolve = inBatches((questions) => {
+    sizes.push(questions.length)
+    return questions.map(async () => refused)
+  })
+  const later = Promise.resolve().then(() => resolve(question(2)))
+  await Promise.all([resolve(question(1)), later])
+  expect(sizes).toEqual([2])
+})
+
+it('nothing is remembered: the same question is asked again', async () => {
+  let asked = 0
+  const resolve = inBatches((questions) => {
+    asked += questions.length
+    return questions.map(async () => refused)
+  })
+  const same = question(1)
+  await Promise.all([resolve(same), resolve(same)])
+  await resolve(same)
+  expect(asked).toBe(3)
+})
+
+it('an answer comes home on its own, whatever its neighbours wait for', async () => {
+  const never = new Promise<Answer>(() => {})
+  const resolve = inBatches((questions) =>
+    questions.map(({ source }) => (source === '0' ? never : Promise.resolve(refused))),
+  )
+  void resolve(question(0))
+  expect(await resolve(question(1))).toBe(refused)
+})
+
+it('a question that fails takes no neighbour with it', async () => {
+  const resolve = inBatches((questions) =>
+    questions.map(async ({ source }) => {
+      if (source === '0') throw new TypeError('a bug')
+      return refused
+    }),
+  )
+  const [failed, answered] = await Promise.allSettled([resolve(question(0)), resolve(question(1))])
+  expect(failed).toMatchObject({ status: 'rejected', reason: new TypeError('a bug') })
+  expect(answered).toEqual({ status: 'fulfilled', value: refused })
+})
+
+describe('a hundred tokens at once', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit, LINE_MAX_CONCURRENCY: '7' })
+
+  it('are a bounded number of calls in flight', async () => {
+    const { ask, issue, emulator } = layer()
+    emulator.faults.set('*', { latencyMs: 5 })
+    const answers = await Promise.all(times(100, (n) => ask(n % 2 ? issue() : junk(n))))
+    expect(answers.map(wordFor)).toEqual(times(100, (n) => (n % 2 ? 'valid' : 'MALFORMED')))
+    expect(emulator.calls.of('verifyAccessToken')).toBe(100)
+    expect(emulator.calls.maxInFlight()).toBe(7)
+  })
+
+  it('answer though LINE leaves one of them open', async () => {
+    const { ask, issue, emulator } = layer()
+    emulator.faults.set('verifyAccessToken', { status: 500, times: 1 })
+    const answers = await Promise.all(times(100, () => ask(issue())))
+    expect(answers.filter(({ verdict }) => verdict === 'valid')).toHaveLength(99)
+    expect(answers.filter(({ verdict }) => verdict === 'unknown')).toHaveLength(1)
+  })
+})
+
+function question(n: number): Question {
+  return { token: junk(n), subject: 'verification', source: String(n), since: performance.now() }
+}

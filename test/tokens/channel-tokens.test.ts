@@ -1,0 +1,85 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { LineAnswer } from '../../src/line/transport.ts'
+import { type ChannelTokens, createChannelTokens } from '../../src/tokens/channel-tokens.ts'
+import { native, times, web } from './layer.ts'
+
+let time = 0
+let asked = 0
+let answer: () => Promise<LineAnswer>
+let channelTokens: ChannelTokens
+
+beforeEach(() => {
+  time = 0
+  asked = 0
+  answer = async () => granted(`token-${asked}`)
+  channelTokens = createChannelTokens({ channelToken }, () => time)
+})
+
+function channelToken(): Promise<LineAnswer> {
+  asked += 1
+  return answer()
+}
+
+describe('a channel token', () => {
+  it('is kept until half a minute before it expires', async () => {
+    expect(await channelTokens.tokenOf(web)).toBe('token-1')
+    time = 869_999
+    expect(await channelTokens.tokenOf(web)).toBe('token-1')
+    time = 870_000
+    expect(await channelTokens.tokenOf(web)).toBe('token-2')
+  })
+
+  it('counts from the moment of asking', async () => {
+    const home = Promise.withResolvers<LineAnswer>()
+    answer = () => home.promise
+    const first = channelTokens.tokenOf(web)
+    time = 800_000
+    home.resolve(granted('slow'))
+    expect(await first).toBe('slow')
+    time = 870_000
+    answer = async () => granted('next')
+    expect(await channelTokens.tokenOf(web)).toBe('next')
+  })
+
+  it('is fetched once however many ask at once, and each channel has its own', async () => {
+    const tokens = await Promise.all(times(10, (n) => channelTokens.tokenOf(n % 2 ? web : native)))
+    expect(asked).toBe(2)
+    expect(new Set(tokens).size).toBe(2)
+  })
+
+  it('that could not be had is shared with those who waited, and asked for again', async () => {
+    answer = async () => ({ status: 500, body: undefined, lineRequestId: undefined })
+    const all = await Promise.allSettled(times(5, () => channelTokens.tokenOf(web)))
+    expect(all.every(({ status }) => status === 'rejected')).toBe(true)
+    expect(asked).toBe(1)
+    answer = async () => granted('good')
+    expect(await channelTokens.tokenOf(web)).toBe('good')
+  })
+
+  it.each([
+    ['no token', { expires_in: 900 }],
+    ['no lifetime', { access_token: 'x' }],
+    ['a lifetime of 0', { access_token: 'x', expires_in: 0 }],
+    ['nothing', undefined],
+  ])('with %s is an outage', async (_, body) => {
+    answer = async () => ({ status: 200, body, lineRequestId: undefined })
+    await expect(channelTokens.tokenOf(web)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+  })
+
+  it('that is dropped is fetched again', async () => {
+    await channelTokens.tokenOf(web)
+    channelTokens.drop(web)
+    expect(await channelTokens.tokenOf(web)).toBe('token-2')
+  })
+
+  it('needs the secret of its channel', async () => {
+    const secretless = { ...native, secret: undefined }
+    await expect(channelTokens.tokenOf(secretless)).rejects.toMatchObject({ code: 'NO_CHANNEL_SECRET' })
+    expect(asked).toBe(0)
+  })
+})
+
+function granted(channelToken: string): LineAnswer {
+  const body = { access_token: channelToken, expires_in: 900, token_type: 'Bearer' }
+  return { status: 200, body, lineRequestId: undefined }
+}

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest'
+import { InvalidIdToken } from '../../src/line/errors.ts'
+import { allChannels, foreign, type Layer, liff, native, oneChannel, START_MS, times, useLayer, web } from './layer.ts'
+
+const S = START_MS / 1_000
+
+describe('an ID token', () => {
+  const layer = useLayer({ ...allChannels })
+
+  it.each([web, native, liff])('of each channel type is believed, with its claims: $type', async ({ id }) => {
+    const { emulator, idTokens } = layer()
+    const { idToken = '' } = emulator.issueTokens({ channelId: id, amr: ['lineqr'], nonce: 'theirs' })
+    expect(await idTokens.verify(idToken, {})).toMatchObject({
+      iss: 'https://access.line.me',
+      aud: id,
+      sub: emulator.users[0]?.userId,
+      name: 'Sakura Tanaka',
+      amr: ['lineqr'],
+      nonce: 'theirs',
+      authTime: null,
+      email: null,
+      iat: S,
+      exp: S + 3_600,
+    })
+  })
+
+  it('chooses its channel by its audience, and is held to the one that is named', async () => {
+    const { emulator, idTokens } = layer()
+    const idToken = idTokenOf(layer(), { channelId: native.id })
+    expect(await idTokens.verify(idToken, { channel: native })).toMatchObject({ aud: native.id })
+    await expect(idTokens.verify(idToken, { channel: liff })).rejects.toMatchObject({ reason: 'AUDIENCE' })
+    await expect(idTokens.verify(idToken, { channel: web })).rejects.toMatchObject({ reason: 'ALGORITHM' })
+    expect(emulator.calls.of('verifyIdToken')).toBe(0)
+  })
+
+  it.each(['', 'x', 'a.b.c', 'a.b', '..'])('%j is malformed', async (idToken) => {
+    await expect(layer().idTokens.verify(idToken, {})).rejects.toMatchObject({ reason: 'MALFORMED' })
+  })
+
+  it('for a channel that is none of ours, or for none, is refused', async () => {
+    const { emulator, idTokens } = layer()
+    await expect(idTokens.verify(idTokenOf(layer(), { channelId: foreign.id }), {})).rejects.toMatchObject({
+      reason: 'AUDIENCE',
+    })
+    for (const aud of [undefined, 7, [web.id], '']) {
+      const idToken = emulator.signIdToken({ iss: 'https://access.line.me', sub: 'U1', aud, exp: S, iat: S }, 'HS256')
+      await expect(idTokens.verify(idToken, {})).rejects.toThrow(InvalidIdToken)
+    }
+  })
+
+  it('is believed until it expires, with a minute for clocks that differ', async () => {
+    const { idTokens, clock } = layer()
+    const idToken = idTokenOf(layer())
+    clock.advance(3_659_999)
+    expect(await idTokens.verify(idToken, {})).toMatchObject({ aud: web.id })
+    clock.advance(1)
+    await expect(idTokens.verify(idToken, {})).rejects.toMatchObject({ reason: 'EXPIRED' })
+  })
+
+  it("signed by LINE with the apps' key costs one call for the keys, however many come", async () => {
+    const { emulator, idTokens } = layer()
+    const tokens = times(10, () => idTokenOf(layer(), { channelId: native.id }))
+    await Promise.all(tokens.map((idToken) => idTokens.verify(idToken, {})))
+    await idTokens.verify(tokens[0] ?? '', {})
+    expect(emulator.calls.of('certs')).toBe(1)
+  })
+
+  it("is an outage where LINE's keys cannot be had, and no verdict", async () => {
+    const { emulator, idTokens } = layer()
+    const idToken = idTokenOf(layer(), { channelId: native.id })
+    emulator.faults.set('certs', { status: 500, times: 1 })
+    await expect(idTokens.verify(idToken, {})).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    expect(await idTokens.verify(idToken, {})).toMatchObject({ aud: native.id })
+  })
+})
+
+describe('the nonce', () => {
+  const layer = useLayer(oneChannel)
+
+  it('expected and found is good, and any other is not', async () => {
+    const { idTokens } = layer()
+    const idToken = idTokenOf(layer(), { nonce: 'theirs' })
+    expect(await idTokens.verify(idToken, { nonce: 'theirs' })).toMatchObject({ nonce: 'theirs' })
+    for (const nonce of ['other', 'their', 'theirss', '']) {
+      await expect(idTokens.verify(idToken, { nonce })).rejects.toMatchObject({ reason: 'NONCE' })
+    }
+  })
+
+  it('expected and not there is refused', async () => {
+    const { idTokens, nonces } = layer()
+    const idToken = idTokenOf(layer())
+    for (const nonce of ['theirs', nonces.issue()]) {
+      await expect(idTokens.verify(idToken, { nonce })).rejects.toMatchObject({ reason: 'NONCE' })
+    }
+  })
+
+  it('of ours is good once, and again no sooner than the token has expired', async () => {
+    const { idTokens, nonces, clock } = layer()
+    const nonce = nonces.issue()
+    const idToken = idTokenOf(layer(), { nonce })
+    expect(await idTokens.verify(idToken, { nonce })).toMatchObject({ nonce })
+    await expect(idTokens.verify(idToken, { nonce })).rejects.toMatchObject({ reason: 'NONCE' })
+    clock.advance(3_599_999)
+    await expect(idTokens.verify(idToken, { nonce })).rejects.toMatchObject({ reason: 'NONCE' })
+  })
+
+  it('of ours presented 20 times at once is good once', async () => {
+    const { idTokens, nonces } = layer()
+    const nonce = nonces.issue()
+    const idToken = idTokenOf(layer(), { nonce })
+    const all = await Promise.allSettled(times(20, () => idTokens.verify(idToken, { nonce })))
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+
+  it('of ours is not used up by a token that is refused', async () => {
+    const { idTokens, nonces, emulator } = layer()
+    const nonce = nonces.issue()
+    const [good, other] = [idTokenOf(layer(), { nonce }), idTokenOf(layer(), { nonce, channelId: foreign.id })]
+    const body = { iss: 'https://evil.example', sub: 'U1', aud: web.id, exp: S + 60, iat: S, nonce }
+    for (const idToken of [other, emulator.signIdToken(body, 'HS256'), `${good.slice(0, -2)}xx`]) {
+      await expect(idTokens.verify(idToken, { nonce })).rejects.toThrow(InvalidIdToken)
+    }
+    await expect(idTokens.verify(good, { nonce: 'another' })).rejects.toMatchObject({ reason: 'NONCE' })
+    expect(await idTokens.verify(good, { nonce })).toMatchObject({ nonce })
+  })
+
+  it("not expected is tolerated where it is the client's own, and refused where it is ours", async () => {
+    const { idTokens, nonces } = layer()
+    expect(await idTokens.verify(idTokenOf(layer()), {})).toMatchObject({ nonce: null })
+    const theirs = idTokenOf(layer(), { nonce: 'theirs' })
+    for (let n = 0; n < 3; n += 1) expect(await idTokens.verify(theirs, {})).toMatchObject({ nonce: 'theirs' })
+    const ours = idTokenOf(layer(), { nonce: nonces.issue() })
+    await expect(idTokens.verify(ours, {})).rejects.toMatchObject({ reason: 'NONCE' })
+  })
+})
+
+function idTokenOf({ emulator }: Layer, request: Parameters<Layer['emulator']['issueTokens']>[0] = {}): string {
+  return emulator.issueTokens(request).idToken ?? ''
+}

@@ -1,0 +1,201 @@
+import { type Dispatcher, Pool } from 'undici'
+import { afterEach, beforeEach } from 'vitest'
+import { readConfig } from '../../src/config.ts'
+import {
+  type Channel,
+  type Emulator,
+  type EmulatorOptions,
+  startEmulator,
+  type TokenRequest,
+} from '../../src/emulator/emulator.ts'
+import { createServices } from '../../src/gateway.ts'
+import type { Services } from '../../src/schema/context.ts'
+import { createTelemetry } from '../../src/telemetry.ts'
+import type { Subject } from '../../src/tokens/record.ts'
+import type { Answer } from '../../src/tokens/resolver.ts'
+import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
+
+export const START_MS = Date.UTC(2026, 0, 1)
+
+export const [web, native, liff, foreign]: [Channel, Channel, Channel, Channel] = [
+  { id: '1000000001', secret: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', type: 'web' },
+  { id: '1000000002', secret: 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', type: 'native' },
+  { id: '1000000003', secret: 'cccccccccccccccccccccccccccccccc', type: 'liff' },
+  { id: '1000000009', secret: 'dddddddddddddddddddddddddddddddd', type: 'web' },
+]
+
+/** The settings of a gateway with the web channel alone. */
+export const oneChannel = { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret, CACHE_MAX_TOKENS: '1000' }
+/** The settings of a gateway with all channels but the foreign one. */
+export const allChannels = { LINE_CHANNELS: JSON.stringify([web, native, liff]), CACHE_MAX_TOKENS: '1000' }
+/** For tests in which LINE refuses a lot and the junk shield is not what is looked at. */
+export const noSourceLimit = { FAILED_TOKENS_BURST: '1000000', FAILED_TOKENS_PER_SECOND: '1000000' }
+
+export const here = '192.0.2.1'
+export const elsewhere = '192.0.2.2'
+
+export type Token = AccessToken & { readonly refreshToken: string }
+
+/** The token layer as the gateway wires it, in front of an emulated LINE, on a clock that only tests move. */
+export type Layer = Services & {
+  readonly emulator: Emulator
+  readonly answers: Answers
+  readonly clock: Clock
+  /** A token LINE has just issued, known to nobody else. */
+  issue(request?: TokenRequest): Token
+  ask(token: AccessToken, subject?: Subject, source?: string): Promise<Answer>
+  /** What the counters of the gateway say. */
+  metric(name: string): Promise<number>
+  close(): Promise<void>
+}
+
+export type Clock = {
+  /** Moves on for LINE and for us. */
+  advance(ms: number): void
+  /** Sets our clock alone, forwards or backwards. */
+  set(byMs: number): void
+}
+
+/** LINE's answers on their way to us, which can be kept waiting. */
+export type Answers = {
+  /** From now on answers wait at our door. LINE has decided by then. */
+  hold(): void
+  /** Lets in the answers that wait, or the one at this place among them; without a place, those to come too. */
+  release(place?: number): Promise<void>
+  waiting(): number
+  /** Everything that was asked of LINE has been answered, or waits at our door. */
+  settled(): Promise<void>
+}
+
+export async function startLayer(
+  settings: NodeJS.ProcessEnv = oneChannel,
+  options: EmulatorOptions = {},
+): Promise<Layer> {
+  let time = START_MS
+  let setBy = 0
+  const emulator = await startEmulator({ channels: [web, native, liff, foreign], now: () => time, ...options })
+  const config = readConfig({ LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url, ...settings })
+  const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
+  const { dispatcher, answers } = createDoor(pool)
+  const telemetry = createTelemetry({ logLevel: 'silent' })
+  const services = createServices(config, { dispatcher, now: () => time + setBy, telemetry })
+
+  return { ...services, emulator, answers, clock: { advance, set }, issue, ask, metric, close }
+
+  function advance(ms: number): void {
+    time += ms
+  }
+
+  function set(byMs: number): void {
+    setBy += byMs
+  }
+
+  function issue(request: TokenRequest = {}): Token {
+    const { accessToken, refreshToken = '' } = emulator.issueTokens(request)
+    return { ...tokenOf(accessToken), refreshToken }
+  }
+
+  async function ask(token: AccessToken, subject: Subject = 'verification', source = here): Promise<Answer> {
+    return services.resolve({ token, subject, source, since: performance.now() })
+  }
+
+  async function metric(name: string): Promise<number> {
+    const { text } = await telemetry.metrics()
+    const line = text.split('\n').find((one) => one.startsWith(`${name} `))
+    return line === undefined ? 0 : Number(line.slice(name.length))
+  }
+
+  async function close(): Promise<void> {
+    await pool.destroy()
+    await emulator.close()
+  }
+}
+
+/** A layer for each test. */
+export function useLayer(settings?: NodeJS.ProcessEnv, options?: EmulatorOptions): () => Layer {
+  let started: Layer | undefined
+  beforeEach(async () => {
+    started = await startLayer(settings, options)
+  })
+  afterEach(() => started?.close())
+
+  return () => {
+    if (started === undefined) throw new Error('Only while a test runs')
+    return started
+  }
+}
+
+export function tokenOf(raw: string): AccessToken {
+  const token = toAccessToken(raw)
+  if (token === undefined) throw new TypeError('not a well-formed token')
+  return token
+}
+
+/** A token that looks like LINE's and is none. */
+export function junk(n: number | string): AccessToken {
+  return tokenOf(`eyJhbGciOiJIUzI1NiJ9.junk-${n}.${'x'.repeat(100)}`)
+}
+
+export function times<Result>(count: number, make: (n: number) => Result): Result[] {
+  return Array.from({ length: count }, (_, n) => make(n))
+}
+
+/** How many of each there are. */
+export function tally(values: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const value of values) counts[value] = (counts[value] ?? 0) + 1
+  return counts
+}
+
+/** One word for how an answer turned out: `valid`, the reason of a refusal, or the code of an outage. */
+export function wordFor(answer: Answer): string {
+  if (answer.verdict === 'invalid') return answer.reason
+  return answer.verdict === 'unknown' ? answer.outage.code : answer.verdict
+}
+
+function createDoor(pool: Pool): { readonly dispatcher: Dispatcher; readonly answers: Answers } {
+  const waiting: (() => void)[] = []
+  let underway = 0
+  let holding = false
+
+  const dispatcher = pool.compose((dispatch) => (options, handler) => dispatch(options, atTheDoor(handler)))
+  return { dispatcher, answers: { hold, release, waiting: () => waiting.length, settled } }
+
+  function atTheDoor(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
+    underway += 1
+    return {
+      onRequestStart: (...given) => handler.onRequestStart?.(...given),
+      onResponseStart: (...given) => handler.onResponseStart?.(...given),
+      onResponseData: (...given) => handler.onResponseData?.(...given),
+      onResponseEnd: (...given) => enter(() => handler.onResponseEnd?.(...given)),
+      onResponseError: (...given) => enter(() => handler.onResponseError?.(...given)),
+    }
+  }
+
+  function enter(tell: () => void): void {
+    const comeIn = () => {
+      underway -= 1
+      tell()
+    }
+    if (holding) waiting.push(comeIn)
+    else comeIn()
+  }
+
+  function hold(): void {
+    holding = true
+  }
+
+  async function release(place?: number): Promise<void> {
+    if (place === undefined) holding = false
+    for (const comeIn of place === undefined ? waiting.splice(0) : waiting.splice(place, 1)) comeIn()
+    await settled()
+  }
+
+  async function settled(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet = underway === waiting.length ? quiet + 1 : 0) await nextTurn()
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

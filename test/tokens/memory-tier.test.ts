@@ -1,0 +1,699 @@
+import { describe, expect, it } from 'vitest'
+import { createSilentTelemetry } from '../../src/telemetry.ts'
+import { type MemoryTierOptions, rememberInMemory } from '../../src/tokens/memory-tier.ts'
+import type { TokenRecord } from '../../src/tokens/record.ts'
+import type { Resolver } from '../../src/tokens/resolver.ts'
+import { createTombstones } from '../../src/tokens/tombstones.ts'
+import { elsewhere, here, junk, noSourceLimit, oneChannel, START_MS, times, useLayer, wordFor } from './layer.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+describe('a hit', () => {
+  const layer = useLayer()
+
+  it('is answered at once, without a promise', async () => {
+    const { ask, issue, resolve } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    for (const subject of ['verification', 'profile', 'userinfo'] as const) {
+      expect(resolve({ token, subject, source: here, since: 0 })).toMatchObject({ verdict: 'valid' })
+    }
+  })
+
+  it('holds what LINE said', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue({ expiresIn: 100 })
+    const answer = await ask(token, 'profile')
+    const record = answer.verdict === 'valid' ? answer.record : undefined
+    expect(record).toMatchObject({
+      channelId: '1000000001',
+      scopes: ['profile', 'openid'],
+      verifiedAt: START_MS,
+      expiresAt: START_MS + 100_000,
+      profile: { userId: emulator.users[0]?.userId, displayName: 'Sakura Tanaka', readAt: START_MS },
+    })
+  })
+
+  it('cannot be spoiled by whoever had it before', async () => {
+    const { ask, issue } = layer()
+    const token = issue({ scope: 'openid', expiresIn: 100 })
+    for (let n = 0; n < 3; n += 1) {
+      const answer = await ask(token, 'userinfo')
+      const record = answer.verdict === 'valid' ? answer.record : undefined
+      expect(record).toMatchObject({ scopes: ['openid'], expiresAt: START_MS + 100_000, verifiedAt: START_MS })
+      Reflect.set(record ?? {}, 'expiresAt', Number.MAX_VALUE)
+      Reflect.set(record ?? {}, 'verifiedAt', Number.MAX_VALUE)
+      Reflect.set(record?.scopes ?? [], 1, 'profile')
+    }
+  })
+
+  it('costs LINE nothing, whatever is asked and however often', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue()
+    for (const subject of ['profile', 'verification', 'userinfo', 'friendship'] as const) await ask(token, subject)
+    emulator.calls.reset()
+    for (const subject of ['profile', 'verification', 'userinfo', 'friendship'] as const) await ask(token, subject)
+    expect(emulator.calls.total()).toBe(0)
+  })
+
+  it('lacks only what the scopes forbid, and asks nothing for it', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue({ scope: 'openid' })
+    await ask(token)
+    emulator.calls.reset()
+    expect(await ask(token, 'profile')).toMatchObject({ verdict: 'valid', record: { profile: undefined } })
+    expect(await ask(token, 'friendship')).toMatchObject({ verdict: 'valid', record: { friendship: undefined } })
+    expect(emulator.calls.total()).toBe(0)
+  })
+})
+
+describe('a miss', () => {
+  const layer = useLayer()
+
+  it('is one verification alone where nothing more is asked', async () => {
+    const { ask, issue, emulator } = layer()
+    await ask(issue())
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0, userinfo: 0, friendship: 0 })
+  })
+
+  it.each(['profile', 'userinfo', 'friendship'] as const)('is one verification and one %s', async (subject) => {
+    const { ask, issue, emulator } = layer()
+    const answer = await ask(issue(), subject)
+    expect(answer).toMatchObject({ verdict: 'valid' })
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, [subject]: 1 })
+    expect(emulator.calls.total()).toBe(2)
+  })
+
+  it('of all subjects at once is one call for each', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue()
+    const subjects = ['verification', 'profile', 'userinfo', 'friendship'] as const
+    const answers = await Promise.all(times(40, (n) => ask(token, subjects[n % 4])))
+    expect(answers.map(wordFor)).toEqual(times(40, () => 'valid'))
+    expect(answers[1]).toMatchObject({ record: { profile: { displayName: 'Sakura Tanaka' } } })
+    expect(answers[3]).toMatchObject({ record: { friendship: { isFriend: true } } })
+    const { verifyAccessToken, profile, userinfo, friendship } = emulator.calls.byEndpoint()
+    expect([verifyAccessToken, profile, friendship]).toEqual([1, 1, 1])
+    expect(userinfo).toBeLessThanOrEqual(1) // the profile says as much
+  })
+
+  it('of a reading LINE leaves open says so, and keeps the verification', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue()
+    emulator.faults.set('profile', { status: 500 })
+    const answer = await ask(token, 'profile')
+    expect(answer).toMatchObject({
+      verdict: 'unknown',
+      outage: { code: 'LINE_UNAVAILABLE' },
+      record: { profile: undefined },
+    })
+    emulator.calls.reset()
+    expect(await ask(token)).toMatchObject({ verdict: 'valid' })
+    expect(emulator.calls.total()).toBe(0)
+  })
+
+  it('is not blamed for the outage of what a neighbour asked', async () => {
+    const { ask, issue, emulator } = layer()
+    emulator.faults.set('profile', { status: 500 })
+    const token = issue()
+    const [profile, friendship] = await Promise.all([ask(token, 'profile'), ask(token, 'friendship')])
+    expect(profile).toMatchObject({ verdict: 'unknown' })
+    expect(friendship).toMatchObject({ verdict: 'valid', record: { friendship: { isFriend: true } } })
+  })
+})
+
+describe('freshness', () => {
+  const layer = useLayer()
+
+  it('young: answered as it is', async () => {
+    const { ask, issue, emulator, clock, answers } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    clock.advance(5 * MINUTE - 1)
+    emulator.calls.reset()
+    await ask(token, 'profile')
+    await ask(token)
+    await answers.settled()
+    expect(emulator.calls.total()).toBe(0)
+  })
+
+  it('older: answered at once, and re-checked behind it once however many ask', async () => {
+    const { ask, issue, emulator, clock, answers, resolve, metric } = layer()
+    const token = issue()
+    await ask(token)
+    clock.advance(5 * MINUTE)
+    emulator.calls.reset()
+    for (let n = 0; n < 100; n += 1) {
+      expect(resolve({ token, subject: 'verification', source: here, since: performance.now() })).toMatchObject({
+        verdict: 'valid',
+        record: { verifiedAt: START_MS },
+      })
+    }
+    await answers.settled()
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0 })
+    expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + 5 * MINUTE } })
+    expect(emulator.calls.total()).toBe(1)
+    expect(await metric('gateway_token_lookups_total{outcome="rechecking"}')).toBe(100)
+  })
+
+  it('too old: re-checked before it is answered, once however many ask', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token)
+    clock.advance(HOUR)
+    emulator.calls.reset()
+    const all = await Promise.all(times(50, () => ask(token)))
+    for (const answer of all) expect(answer).toMatchObject({ record: { verifiedAt: START_MS + HOUR } })
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0 })
+  })
+
+  it('a profile that is read again counts as a re-check', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    clock.advance(HOUR)
+    emulator.calls.reset()
+    await ask(token, 'profile')
+    expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + HOUR } })
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 0, profile: 1 })
+  })
+
+  it('a profile shows what the user changed, at the two ages', async () => {
+    const { ask, issue, emulator, clock, answers } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    const [user] = emulator.users
+    if (user) user.displayName = 'Sakura Suzuki'
+    clock.advance(5 * MINUTE)
+    expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Tanaka' } } })
+    await answers.settled()
+    expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Suzuki' } } })
+    if (user) user.displayName = 'Sakura Sato'
+    clock.advance(HOUR)
+    expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Sato' } } })
+  })
+
+  it('friendship ages the same way', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token, 'friendship')
+    const [user] = emulator.users
+    if (user) user.isFriend = false
+    clock.advance(5 * MINUTE - 1)
+    expect(await ask(token, 'friendship')).toMatchObject({ record: { friendship: { isFriend: true } } })
+    clock.advance(HOUR)
+    expect(await ask(token, 'friendship')).toMatchObject({ record: { friendship: { isFriend: false } } })
+  })
+
+  it('a token whose scopes forbid what is asked is re-checked like any other', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue({ scope: 'openid' })
+    await ask(token, 'profile')
+    emulator.revokeAccessToken(token.raw)
+    clock.advance(HOUR)
+    expect(await ask(token, 'profile')).toMatchObject({ verdict: 'invalid' })
+  })
+})
+
+describe('both ages Infinity', () => {
+  const layer = useLayer({ ...oneChannel, VERIFICATION_FRESH_SECONDS: '0', VERIFICATION_MAX_STALE_SECONDS: '0' })
+
+  it('never re-checked, and never served past its end', async () => {
+    const { ask, issue, emulator, clock, answers } = layer()
+    const token = issue({ expiresIn: 86_400 })
+    await ask(token, 'profile')
+    emulator.calls.reset()
+    clock.advance(DAY - 1)
+    expect(await ask(token, 'profile')).toMatchObject({ verdict: 'valid' })
+    await answers.settled()
+    expect(emulator.calls.total()).toBe(0)
+    clock.advance(1)
+    expect(await ask(token, 'profile')).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
+  })
+})
+
+describe('expiry', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit })
+
+  it('served to the last millisecond and not one longer, with no call to LINE', async () => {
+    const { ask, issue, emulator, clock, answers, metric } = layer()
+    const token = issue({ expiresIn: 200 })
+    await ask(token, 'profile')
+    clock.advance(199_999)
+    expect(await ask(token, 'profile')).toMatchObject({ verdict: 'valid' })
+    emulator.calls.reset()
+    clock.advance(1)
+    const all = await Promise.all(times(50, () => ask(token, 'profile')))
+    expect(all).toMatchObject(times(50, () => ({ verdict: 'invalid', reason: 'EXPIRED' })))
+    await answers.settled()
+    expect(emulator.calls.total()).toBe(0)
+    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+  })
+
+  it('a token that ends while LINE is answering is not served', async () => {
+    const { ask, issue, clock, answers } = layer()
+    const token = issue({ expiresIn: 2 })
+    answers.hold()
+    const asked = [ask(token), ask(token, 'profile'), ask(token, 'friendship')]
+    await answers.settled()
+    clock.advance(2_000)
+    await answers.release()
+    expect((await Promise.all(asked)).map(wordFor)).toEqual(['EXPIRED', 'EXPIRED', 'EXPIRED'])
+  })
+
+  it('a token that ends while its profile is read is not served', async () => {
+    const { ask, issue, clock, answers } = layer()
+    const token = issue({ expiresIn: 2 })
+    await ask(token)
+    answers.hold()
+    const asked = ask(token, 'profile')
+    await answers.settled()
+    clock.advance(2_000)
+    await answers.release()
+    expect(wordFor(await asked)).toBe('EXPIRED')
+  })
+
+  it('expires_in 0: refused, and nothing kept of it', async () => {
+    const { ask, issue, metric } = layer()
+    expect(await ask(issue({ expiresIn: 0 }))).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
+    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+  })
+
+  it('expires_in 0 from a LINE that has not noticed: refused all the same', async () => {
+    const { ask, issue, emulator, metric } = layer()
+    const body = { scope: 'profile', client_id: '1000000001', expires_in: 0 }
+    emulator.faults.set('verifyAccessToken', { status: 200, body })
+    expect(await ask(issue(), 'profile')).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
+    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+  })
+
+  it('expires_in 1: served for one second', async () => {
+    const { ask, issue, clock } = layer()
+    const token = issue({ expiresIn: 1 })
+    expect(wordFor(await ask(token))).toBe('valid')
+    clock.advance(999)
+    expect(wordFor(await ask(token))).toBe('valid')
+    clock.advance(1)
+    expect(wordFor(await ask(token))).toBe('EXPIRED')
+  })
+
+  it('expires_in 2^40: believed for 30 days', async () => {
+    const { ask, issue } = layer()
+    expect(await ask(issue({ expiresIn: 2 ** 40 }))).toMatchObject({ record: { expiresAt: START_MS + 30 * DAY } })
+  })
+})
+
+describe('a clock that is set', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit })
+
+  it('backwards: the record is of unknown age, so LINE is asked, once', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token)
+    clock.set(-DAY)
+    emulator.calls.reset()
+    for (let n = 0; n < 10; n += 1) expect(wordFor(await ask(token))).toBe('valid')
+    expect(emulator.calls.total()).toBe(1)
+  })
+
+  it('backwards: profiles and friendships are read again, once', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    await ask(token, 'friendship')
+    clock.set(-DAY)
+    emulator.calls.reset()
+    for (let n = 0; n < 10; n += 1) {
+      expect(wordFor(await ask(token, 'profile'))).toBe('valid')
+      expect(wordFor(await ask(token, 'friendship'))).toBe('valid')
+    }
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 0, profile: 1, friendship: 1 })
+  })
+
+  it('backwards: a dead token does not come back to life', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token)
+    emulator.revokeAccessToken(token.raw)
+    clock.set(-DAY)
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+  })
+
+  it('backwards while an answer is on its way: a refusal meanwhile still wins', async () => {
+    const { ask, issue, emulator, clock, answers } = layer()
+    const token = issue()
+    await ask(token)
+    clock.advance(5 * MINUTE)
+    answers.hold()
+    const profile = ask(token, 'profile')
+    await answers.settled()
+    emulator.revokeAccessToken(token.raw)
+    await ask(token) // re-checks behind it
+    await answers.settled()
+    clock.set(-DAY)
+    await answers.release(1)
+    await answers.release()
+    expect(wordFor(await profile)).toBe('REVOKED')
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+  })
+
+  it('forwards past the end of a token: refused; back again: LINE decides', async () => {
+    const { ask, issue, clock } = layer()
+    const token = issue({ expiresIn: 3_600 })
+    await ask(token)
+    clock.set(2 * HOUR)
+    expect(wordFor(await ask(token))).toBe('EXPIRED')
+    clock.set(-2 * HOUR)
+    expect(wordFor(await ask(token))).toBe('valid')
+  })
+})
+
+describe('when LINE refuses', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit })
+
+  it('the re-check evicts, and the next one is refused here', async () => {
+    const { ask, issue, emulator, clock, answers, metric } = layer()
+    const token = issue()
+    await ask(token)
+    emulator.revokeAccessToken(token.raw)
+    clock.advance(5 * MINUTE)
+    expect(wordFor(await ask(token))).toBe('valid')
+    await answers.settled()
+    emulator.calls.reset()
+    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+    expect(emulator.calls.total()).toBe(0)
+  })
+
+  it.each(['profile', 'userinfo', 'friendship'] as const)('a 401 at %s refuses', async (subject) => {
+    const { ask, issue, emulator, metric } = layer()
+    const token = issue()
+    await ask(token)
+    emulator.revokeAccessToken(token.raw)
+    expect(await ask(token, subject)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
+    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    emulator.calls.reset()
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+    expect(emulator.calls.total()).toBe(0)
+  })
+
+  it('it is remembered for half a minute and leaves no tombstone: LINE may change its mind', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    emulator.faults.set('verifyAccessToken', { status: 400, body: { error: 'invalid_request' }, times: 1 })
+    expect(wordFor(await ask(token))).toBe('INVALID')
+    clock.advance(29_999)
+    expect(wordFor(await ask(token))).toBe('INVALID')
+    expect(emulator.calls.of('verifyAccessToken')).toBe(1)
+    clock.advance(1)
+    expect(wordFor(await ask(token))).toBe('valid')
+  })
+
+  it('an answer asked for before does not bring the token back', async () => {
+    const { ask, issue, emulator, answers } = layer()
+    const token = issue()
+    await ask(token)
+    answers.hold()
+    const [profile, friendship] = [ask(token, 'profile'), ask(token, 'friendship')]
+    await answers.settled()
+    emulator.revokeAccessToken(token.raw)
+    const userinfo = ask(token, 'userinfo')
+    await answers.settled()
+    await answers.release(2)
+    expect(wordFor(await userinfo)).toBe('REVOKED')
+    await answers.release()
+    expect([wordFor(await profile), wordFor(await friendship)]).toEqual(['REVOKED', 'REVOKED'])
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+  })
+
+  it('junk in a loop costs one call', async () => {
+    const { ask, emulator } = layer()
+    for (let n = 0; n < 1_000; n += 1) expect((await ask(junk('loop'), 'profile')).verdict).toBe('invalid')
+    expect(emulator.calls.of('verifyAccessToken')).toBe(1)
+    expect(emulator.calls.total()).toBeLessThanOrEqual(2)
+  })
+
+  it('a token of a channel that is none of ours is refused, first and from memory', async () => {
+    const { ask, issue } = layer()
+    const token = issue({ channelId: '1000000009' })
+    for (let n = 0; n < 3; n += 1) expect(wordFor(await ask(token, 'profile'))).toBe('WRONG_CHANNEL')
+  })
+})
+
+describe('when LINE is down', () => {
+  const layer = useLayer()
+
+  it.each([
+    ['reset', { reset: true }],
+    ['500', { status: 500 }],
+    ['429', { status: 429, headers: { 'retry-after': '2' } }],
+    ['HTML with 400', { status: 400, body: '<html>Bad Request</html>' }],
+    ['nonsense', { garbage: true }],
+  ] as const)('%s: stale tokens are served and counted, their profiles too', async (_, fault) => {
+    const { ask, issue, emulator, clock, metric } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    emulator.faults.set('*', fault)
+    clock.advance(2 * HOUR)
+    expect(await ask(token)).toMatchObject({ verdict: 'valid', record: { verifiedAt: START_MS } })
+    expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Tanaka' } } })
+    expect(await metric('gateway_token_lookups_total{outcome="stale"}')).toBe(2)
+  })
+
+  it('served until the token expires and not longer', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue({ expiresIn: 7_200 })
+    await ask(token)
+    emulator.faults.set('*', { status: 500 })
+    clock.advance(2 * HOUR - 1)
+    expect(wordFor(await ask(token))).toBe('valid')
+    clock.advance(1)
+    expect(wordFor(await ask(token))).toBe('EXPIRED')
+  })
+
+  it('a stale token that ends while LINE fails to answer is not served', async () => {
+    const { ask, issue, emulator, clock, answers } = layer()
+    const token = issue({ expiresIn: 7_200 })
+    await ask(token)
+    emulator.faults.set('*', { status: 500 })
+    clock.advance(2 * HOUR - 1)
+    answers.hold()
+    const asked = ask(token)
+    await answers.settled()
+    clock.advance(1)
+    await answers.release()
+    expect(wordFor(await asked)).toBe('EXPIRED')
+  })
+
+  it('a new token is unknown, and nothing of that is remembered', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue()
+    emulator.faults.set('*', { status: 500, times: 2 })
+    expect(wordFor(await ask(token, 'profile'))).toBe('LINE_UNAVAILABLE')
+    emulator.faults.clear()
+    expect(wordFor(await ask(token, 'profile'))).toBe('valid')
+  })
+
+  it('the next try of a re-check waits for five seconds, so that a stale token costs no call a request', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token)
+    clock.advance(HOUR)
+    emulator.faults.set('*', { status: 500 })
+    emulator.calls.reset()
+    for (let n = 0; n < 20; n += 1) expect(wordFor(await ask(token))).toBe('valid')
+    expect(emulator.calls.total()).toBe(1)
+    emulator.faults.clear()
+    clock.advance(5_000)
+    expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + HOUR + 5_000 } })
+  })
+
+  it('a profile endpoint that fails does not hide that the token is dead', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    emulator.faults.set('profile', { status: 500 })
+    emulator.revokeAccessToken(token.raw)
+    clock.advance(HOUR)
+    expect(wordFor(await ask(token, 'profile'))).toBe('REVOKED')
+  })
+
+  it('a profile endpoint that fails leaves the last profile standing, and the token verified', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    emulator.faults.set('profile', { status: 500 })
+    clock.advance(HOUR)
+    expect(await ask(token, 'profile')).toMatchObject({
+      verdict: 'valid',
+      record: { verifiedAt: START_MS + HOUR, profile: { displayName: 'Sakura Tanaka', readAt: START_MS } },
+    })
+  })
+})
+
+describe('a flight', () => {
+  const layer = useLayer({ ...oneChannel, FAILED_TOKENS_BURST: '1', FAILED_TOKENS_PER_SECOND: '0.001' })
+
+  it('takes nobody along when a caller goes away', async () => {
+    const { ask, issue, answers } = layer()
+    const token = issue()
+    answers.hold()
+    const gone = Promise.race([ask(token, 'profile'), Promise.reject(new Error('hung up'))])
+    const staying = ask(token, 'profile')
+    await expect(gone).rejects.toThrow('hung up')
+    await answers.release()
+    expect(wordFor(await staying)).toBe('valid')
+  })
+
+  it('shares its failure only with those who waited', async () => {
+    const { ask, issue, emulator, answers } = layer()
+    const token = issue()
+    emulator.faults.set('verifyAccessToken', { status: 500 })
+    answers.hold()
+    const waited = times(10, () => ask(token))
+    await answers.settled()
+    emulator.faults.clear()
+    await answers.release()
+    expect(new Set((await Promise.all(waited)).map(wordFor))).toEqual(new Set(['LINE_UNAVAILABLE']))
+    expect(emulator.calls.of('verifyAccessToken')).toBe(1)
+    expect(wordFor(await ask(token))).toBe('valid')
+  })
+
+  it('that is refused for its source says nothing to those who joined from elsewhere', async () => {
+    const { ask, issue, emulator } = layer()
+    await ask(junk('first'))
+    const token = issue()
+    emulator.calls.reset()
+    const [limited, again, joined] = await Promise.all([ask(token), ask(token), ask(token, 'profile', elsewhere)])
+    expect([wordFor(limited), wordFor(again), wordFor(joined)]).toEqual(['RATE_LIMITED', 'RATE_LIMITED', 'valid'])
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 1 })
+    expect(wordFor(await ask(token))).toBe('valid')
+  })
+})
+
+describe('the store', () => {
+  const record: TokenRecord = Object.freeze({
+    channelId: '1',
+    scopes: Object.freeze(['profile']),
+    verifiedAt: 0,
+    expiresAt: 1_000_000,
+    profile: undefined,
+    friendship: undefined,
+    userId: undefined,
+    family: undefined,
+  })
+
+  function createTier(behind: Resolver, given: Partial<MemoryTierOptions> = {}) {
+    const now = given.now ?? (() => 0)
+    return rememberInMemory(behind, {
+      freshForMs: 1_000,
+      maxStaleMs: 10_000,
+      maxTokens: 10,
+      tombstones: createTombstones(now, 100),
+      now,
+      telemetry: createSilentTelemetry(),
+      ...given,
+    })
+  }
+
+  const question = (name: string) => ({ token: junk(name), subject: 'verification', source: here, since: 0 }) as const
+
+  it('holds no more records than it may, the longest unused going first', async () => {
+    const tier = createTier(async () => ({ verdict: 'valid', record }))
+    for (let n = 0; n < 10; n += 1) await tier.resolve(question(String(n)))
+    tier.resolve(question('0'))
+    for (let n = 10; n < 15; n += 1) await tier.resolve(question(String(n)))
+    expect(tier.size()).toBe(10)
+    expect(tier.peek(junk('0').key)).toEqual(record)
+    expect(tier.peek(junk('1').key)).toBeUndefined()
+  })
+
+  it('loses no honest record to refusals, however many', async () => {
+    let verdict: 'valid' | 'invalid' = 'valid'
+    const tier = createTier(async () => (verdict === 'valid' ? { verdict, record } : { verdict, reason: 'INVALID' }))
+    for (let n = 0; n < 10; n += 1) await tier.resolve(question(String(n)))
+    verdict = 'invalid'
+    for (let n = 0; n < 25_000; n += 1) await tier.resolve(question(`bad ${n}`.replace(' ', '-')))
+    expect(tier.size()).toBe(10)
+    for (let n = 0; n < 10; n += 1) expect(tier.resolve(question(String(n)))).toMatchObject({ verdict: 'valid' })
+  })
+
+  it('evicting a record takes no flight down', async () => {
+    const home = Promise.withResolvers<void>()
+    const tier = createTier(
+      async ({ token }) => {
+        if (token.key === junk('slow').key) await home.promise
+        return { verdict: 'valid', record }
+      },
+      { maxTokens: 1 },
+    )
+    const slow = tier.resolve(question('slow'))
+    for (let n = 0; n < 100; n += 1) await tier.resolve(question(String(n)))
+    home.resolve()
+    expect(await slow).toMatchObject({ verdict: 'valid' })
+  })
+
+  it('what is thrown below reaches those who waited and is not remembered', async () => {
+    let broken = true
+    const tier = createTier(async () => {
+      if (broken) throw new TypeError('a bug')
+      return { verdict: 'valid', record }
+    })
+    const all = await Promise.allSettled(times(3, async () => tier.resolve(question('x'))))
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    broken = false
+    expect(await tier.resolve(question('x'))).toMatchObject({ verdict: 'valid' })
+  })
+
+  it('a re-check behind an answer that throws is reported and hurts nobody', async () => {
+    let time = 0
+    let broken = false
+    const lines: string[] = []
+    const telemetry = {
+      ...createSilentTelemetry(),
+      unexpected: (error: unknown, where: string) => void lines.push(`${where}: ${String(error)}`),
+    }
+    const tier = createTier(
+      async () => {
+        if (broken) throw new TypeError('a bug')
+        return { verdict: 'valid', record }
+      },
+      { now: () => time, telemetry },
+    )
+    await tier.resolve(question('x'))
+    time = 2_000
+    broken = true
+    expect(tier.resolve(question('x'))).toMatchObject({ verdict: 'valid' })
+    await expect.poll(() => lines).toEqual(['recheck: TypeError: a bug'])
+  })
+
+  it('learns what a login was told, unless we were told to forget it', () => {
+    const tombstones = createTombstones(() => 0, 10)
+    const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { tombstones })
+    tier.learn(junk('good').key, record)
+    tombstones.raise(junk('bad').key, { until: 1_000, channelId: '1' })
+    tier.learn(junk('bad').key, record)
+    expect(tier.resolve(question('good'))).toEqual({ verdict: 'valid', record })
+    expect(tier.resolve(question('bad'))).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
+  })
+
+  it('peeks at no record that has expired', () => {
+    let time = 0
+    const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { now: () => time })
+    tier.learn(junk('x').key, record)
+    expect(tier.peek(junk('x').key)).toEqual(record)
+    time = 1_000_000
+    expect(tier.peek(junk('x').key)).toBeUndefined()
+  })
+
+  it('finds the records that match, and drops one', () => {
+    const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }))
+    tier.learn('a', { ...record, family: 'f' })
+    tier.learn('b', record)
+    expect(tier.find(({ family }) => family === 'f').map(([key]) => key)).toEqual(['a'])
+    tier.drop('a')
+    expect(tier.find(() => true).map(([key]) => key)).toEqual(['b'])
+  })
+})

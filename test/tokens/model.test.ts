@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { Fault } from '../../src/emulator/emulator.ts'
+import type { Subject } from '../../src/tokens/record.ts'
+import { noSourceLimit, oneChannel, useLayer } from './layer.ts'
+import { createWorld, FARTHEST_SET_MS, HOUR, MINUTE, SECOND, type Step } from './oracle.ts'
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 14, arbitrary: step('ask', { token: fc.nat(7), subject: subjects() }) },
+    { weight: 4, arbitrary: step('let in', { place: fc.nat(5) }) },
+    { weight: 6, arbitrary: step('let all in', {}) },
+    { weight: 4, arbitrary: step('advance', { ms: of(SECOND, 29 * SECOND, 31 * SECOND, 5 * MINUTE, HOUR, 4 * HOUR) }) },
+    {
+      weight: 1,
+      arbitrary: step('set the clock', {
+        toMs: of(-FARTHEST_SET_MS, -10 * SECOND, 0, 0, 10 * SECOND, FARTHEST_SET_MS),
+      }),
+    },
+    { weight: 1, arbitrary: step('break LINE', {}) },
+    { weight: 1, arbitrary: step('mend LINE', {}) },
+    { weight: 2, arbitrary: step('kill behind our back', { token: fc.nat(7) }) },
+    { weight: 1, arbitrary: step('end behind our back', { token: fc.nat(7) }) },
+    { weight: 2, arbitrary: step('revoke', { token: fc.nat(7) }) },
+    { weight: 1, arbitrary: step('revoke refresh', { token: fc.nat(7) }) },
+    { weight: 1, arbitrary: step('log out', { token: fc.nat(7) }) },
+    { weight: 1, arbitrary: step('deauthorize', { token: fc.nat(7) }) },
+    { weight: 2, arbitrary: step('refresh', { token: fc.nat(7) }) },
+  ),
+  { minLength: 1, maxLength: 30, size: 'max' },
+)
+
+const breakages: readonly Fault[] = [
+  { status: 503 },
+  { reset: true },
+  { status: 429, headers: { 'retry-after': '2' } },
+  { status: 400, body: '<html>Bad Request</html>' },
+]
+
+const layer = useLayer({ ...oneChannel, ...noSourceLimit, LINE_TIMEOUT_MS: '60000' })
+
+it('holds against a simple oracle, whatever happens in whatever order', { timeout: 60_000 }, async () => {
+  const counts = { runs: 0, answers: 0, valid: 0, invalid: 0, unknown: 0, calls: 0 }
+  await fc.assert(
+    fc.asyncProperty(steps, fc.constantFrom(...breakages), async (taken, breakage) => {
+      const world = createWorld(layer(), breakage)
+      try {
+        for (const one of taken) await world.take(one)
+        await world.end()
+      } finally {
+        await world.leave()
+      }
+      counts.runs += 1
+      counts.calls += layer().emulator.calls.total()
+      for (const verdict of world.verdicts) {
+        counts.answers += 1
+        counts[verdict] += 1
+      }
+    }),
+    { numRuns: 300 },
+  )
+  process.stdout.write(`model: ${JSON.stringify(counts)}\n`)
+  expect(Math.min(counts.valid, counts.invalid, counts.unknown)).toBeGreaterThan(100)
+})
+
+function step<Name extends Step['do'], Rest extends Record<string, unknown>>(
+  name: Name,
+  rest: { [Key in keyof Rest]: fc.Arbitrary<Rest[Key]> },
+): fc.Arbitrary<Extract<Step, { readonly do: Name }>> {
+  return fc.record({ do: fc.constant(name), ...rest }) as unknown as fc.Arbitrary<Extract<Step, { readonly do: Name }>>
+}
+
+function subjects(): fc.Arbitrary<Subject> {
+  return fc.constantFrom('verification', 'profile', 'userinfo', 'friendship')
+}
+
+function of(...values: number[]): fc.Arbitrary<number> {
+  return fc.constantFrom(...values)
+}

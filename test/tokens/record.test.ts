@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type Age,
+  ageOf,
+  merge,
+  type Subject,
+  scopeMissing,
+  type TokenRecord,
+  userIdOf,
+} from '../../src/tokens/record.ts'
+
+const ages = { freshForMs: 300, maxStaleMs: 3_600 }
+
+describe('the age of an answer', () => {
+  it.each<[number, Age]>([
+    [0, 'fresh'],
+    [299, 'fresh'],
+    [300, 'aging'],
+    [3_599, 'aging'],
+    [3_600, 'stale'],
+    [1e12, 'stale'],
+    [-1, 'stale'],
+  ])('after %i ms is %s', (passed, age) => {
+    const old = record({ verifiedAt: 5_000, profile: profile(5_000), friendship: { isFriend: true, readAt: 5_000 } })
+    for (const subject of subjects) expect(ageOf(old, subject, 5_000 + passed, ages)).toBe(age)
+  })
+
+  it('is that of the reading, not of the verification', () => {
+    const mixed = record({ verifiedAt: 10_000, profile: profile(9_000), friendship: { isFriend: null, readAt: 5_000 } })
+    expect(subjects.map((subject) => ageOf(mixed, subject, 10_000, ages))).toEqual(['fresh', 'aging', 'fresh', 'stale'])
+  })
+
+  it('is unknown where the record does not hold the subject', () => {
+    expect(subjects.map((subject) => ageOf(record({}), subject, 0, ages))).toEqual([
+      'fresh',
+      undefined,
+      undefined,
+      undefined,
+    ])
+  })
+
+  it('with both ages Infinity is fresh for ever, unless the clock was set back', () => {
+    const always = { freshForMs: Infinity, maxStaleMs: Infinity }
+    expect(ageOf(record({}), 'verification', 1e15, always)).toBe('fresh')
+    expect(ageOf(record({ verifiedAt: 1 }), 'verification', 0, always)).toBe('stale')
+  })
+
+  it('with a fresh age of 0 is never fresh', () => {
+    expect(ageOf(record({}), 'verification', 0, { freshForMs: 0, maxStaleMs: 1 })).toBe('aging')
+  })
+})
+
+it('a subject needs its scope', () => {
+  const missing = (scopes: string[]) => subjects.map((subject) => scopeMissing(record({ scopes }), subject))
+  expect(missing(['profile', 'openid'])).toEqual([undefined, undefined, undefined, undefined])
+  expect(missing(['openid'])).toEqual([undefined, 'profile', undefined, 'profile'])
+  expect(missing(['profile'])).toEqual([undefined, undefined, 'openid', undefined])
+  expect(missing(['profiles', 'openid.x'])).toEqual([undefined, 'profile', 'openid', 'profile'])
+})
+
+it('the user is who the profile says, else who userinfo says', () => {
+  expect(userIdOf(record({}))).toBeUndefined()
+  expect(userIdOf(record({ userId: 'U1' }))).toBe('U1')
+  expect(userIdOf(record({ userId: 'U1', profile: profile(0) }))).toBe('U0')
+})
+
+describe('two answers about one token', () => {
+  it('the first one is taken as it is', () => {
+    const answer = record({})
+    expect(merge(answer, undefined, 'verification', 0)).toBe(answer)
+  })
+
+  it('a verification says the channel, the scopes and the end; what was read stays', () => {
+    const current = record({ expiresAt: 100, scopes: ['profile'], profile: profile(5), family: 'f', userId: 'U1' })
+    const answer = record({ expiresAt: 90, scopes: ['openid'], verifiedAt: 10 })
+    expect(merge(answer, current, 'verification', 10)).toEqual({
+      ...answer,
+      profile: profile(5),
+      family: 'f',
+      userId: 'U1',
+    })
+  })
+
+  it('a reading proves the token alive and says nothing of its end', () => {
+    const current = record({ expiresAt: 90, scopes: ['openid'], verifiedAt: 10 })
+    const answer = record({ expiresAt: 100, scopes: ['profile'], verifiedAt: 20, profile: profile(20) })
+    expect(merge(answer, current, 'profile', 20)).toEqual({ ...current, verifiedAt: 20, profile: profile(20) })
+  })
+
+  it('of two readings the newer stays, whichever comes home last', () => {
+    const [older, newer] = [record({ profile: profile(5) }), record({ profile: profile(6) })]
+    expect(merge(older, newer, 'profile', 10).profile).toEqual(profile(6))
+    expect(merge(newer, older, 'profile', 10).profile).toEqual(profile(6))
+    const friends = (readAt: number, isFriend: boolean) => record({ friendship: { isFriend, readAt } })
+    expect(merge(friends(5, true), friends(6, false), 'friendship', 10).friendship?.isFriend).toBe(false)
+  })
+
+  it('a reading from before the clock was set back makes way', () => {
+    const [before, after] = [record({ profile: profile(1_000) }), record({ profile: profile(5) })]
+    expect(merge(after, before, 'profile', 5).profile).toEqual(profile(5))
+  })
+
+  it('the result is frozen', () => {
+    expect(Object.isFrozen(merge(record({}), record({}), 'verification', 0))).toBe(true)
+  })
+})
+
+const subjects: readonly Subject[] = ['verification', 'profile', 'userinfo', 'friendship']
+
+function profile(readAt: number) {
+  return { userId: 'U0', displayName: 'Sakura', pictureUrl: null, statusMessage: null, readAt }
+}
+
+function record(facts: Partial<TokenRecord>): TokenRecord {
+  return {
+    channelId: '1',
+    scopes: ['profile', 'openid'],
+    verifiedAt: 0,
+    expiresAt: 100_000,
+    profile: undefined,
+    friendship: undefined,
+    userId: undefined,
+    family: undefined,
+    ...facts,
+  }
+}

@@ -1,0 +1,31 @@
+import { authorizeChecks } from './checks/authorize.ts'
+import type { Check } from './checks/check.ts'
+import { commonChecks } from './checks/common.ts'
+import { deauthorizeChecks } from './checks/deauthorize.ts'
+import { idTokenChecks } from './checks/id-token.ts'
+import { refreshChecks } from './checks/refresh.ts'
+import { resourceChecks } from './checks/resources.ts'
+import { revokeChecks } from './checks/revoke.ts'
+import { tokenChecks } from './checks/token.ts'
+import { verifyChecks } from './checks/verify.ts'
+import { verifyIdTokenChecks } from './checks/verify-id-token.ts'
+
+export type { Check, LineEndpoint, Observations } from './checks/check.ts'
+export { isContested } from './checks/check.ts'
+
+/**
+ * What LINE says about LINE Login v2.1, as sentences that can be put to the emulator (`checks.test.ts`) and by hand to
+ * LINE itself (`check-line.ts`). What ends a login comes last.
+ */
+export const checks: readonly Check[] = [
+  ...commonChecks,
+  ...verifyChecks,
+  ...resourceChecks,
+  ...verifyIdTokenChecks,
+  ...idTokenChecks,
+  ...authorizeChecks,
+  ...tokenChecks,
+  ...refreshChecks,
+  ...revokeChecks,
+  ...deauthorizeChecks,
+]

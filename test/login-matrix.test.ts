@@ -1,0 +1,246 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Channel, Emulator, Switches } from '../src/emulator/emulator.ts'
+import {
+  codesOf,
+  liff,
+  native,
+  noSourceLimit,
+  type RunningGateway,
+  startRunningGateway,
+  web,
+} from './running-gateway.ts'
+
+/**
+ * Every channel type, by every way its tokens come into being, to every end: through the gateway's GraphQL, under each
+ * reading of what LINE leaves open.
+ */
+
+const redirectUri = 'https://app.example/callback'
+const hourMs = 3_600_000
+
+const readings: readonly Partial<Switches>[] = [
+  {},
+  { refreshToken: 'omit' },
+  { refreshToken: 'rotate' },
+  { refreshLifetime: '10-days-after-expiry' },
+  { refreshRevokesOldAccessTokens: true },
+  { refreshRevokesOldAccessTokens: true, refreshToken: 'rotate' },
+  { verifyTexts: 'old' },
+  { idTokenTexts: 'observed' },
+  { revokeUnknown: 'error' },
+  { revokeKillsRefreshToken: true },
+  { revokeKillsRefreshToken: true, revokeUnknown: 'error' },
+  { wideCoordinates: true },
+  { autoLoginFails: true },
+  { expiredText: 'no', revokedText: 'no', invalidText: 'no', deniedText: 'no' },
+]
+
+type Session = { readonly accessToken: string; readonly refreshToken: string | null }
+
+/** How a session begins. The user is the emulator's first one. */
+const flows: Readonly<Record<string, (gateway: RunningGateway, channel: Channel) => Promise<Session>>> = {
+  'a code with PKCE': logInAtThePage,
+  'a code without PKCE': logInWithTheSecretAlone,
+  'tokens handed in': async ({ emulator }, { id }) => {
+    const { accessToken, refreshToken = null } = emulator.issueTokens({ channelId: id })
+    return { accessToken, refreshToken }
+  },
+}
+
+describe.each(readings.map((switches) => [Object.entries(switches).flat().join(' ') || 'default', switches] as const))(
+  'where LINE reads %s:',
+  (_, switches) => {
+    let gateway: RunningGateway
+    beforeAll(async () => {
+      const channels = [web, native, liff].map(({ id, secret, type }) => ({ id, secret, type }))
+      gateway = await startRunningGateway({ LINE_CHANNELS: JSON.stringify(channels), ...noSourceLimit }, { switches })
+    })
+    afterAll(() => gateway.close())
+
+    describe.each([web, native, liff])('a $type channel', (channel) => {
+      describe.each(Object.entries(flows))('with %s', (_, begin) => {
+        it('says who the viewer is, on which channel and for how long', async () => {
+          const session = await begin(gateway, channel)
+          const { data, errors } = await gateway.ask(
+            '{ viewer { id displayName accessToken { channelId scopes expiresIn } } }',
+            { token: session.accessToken },
+          )
+          const [user] = gateway.emulator.users
+          const expiresIn = channel.type === 'liff' ? 12 * 3_600 : 30 * 86_400
+          expect(errors).toEqual([])
+          expect(data?.viewer).toEqual({
+            id: user?.userId,
+            displayName: user?.displayName,
+            accessToken: { channelId: channel.id, scopes: ['profile', 'openid'], expiresIn },
+          })
+        })
+
+        if (channel.type === 'liff') {
+          it('has nothing to refresh', async () => {
+            expect((await begin(gateway, channel)).refreshToken).toBeNull()
+          })
+        } else {
+          it('refreshes, again and again, and the tokens of each refresh work', async () => {
+            const first = await begin(gateway, channel)
+            const second = await refreshed(gateway, channel, first)
+            expect(second.refreshToken === first.refreshToken).toBe(switches.refreshToken !== 'rotate')
+            expect(await standingOf(gateway, second.accessToken)).toBe('good')
+            const third = await refreshed(gateway, channel, second)
+            expect(await verdictAtLine(gateway, third.accessToken)).toBe('good')
+            expect(await standingOf(gateway, third.accessToken)).toBe('good')
+            expect(new Set([first, second, third].map(({ accessToken }) => accessToken)).size).toBe(3)
+          })
+
+          it('believes LINE about the access token of before a refresh once it is asked again', async () => {
+            const first = await begin(gateway, channel)
+            expect(await standingOf(gateway, first.accessToken)).toBe('good')
+            await refreshed(gateway, channel, first)
+            gateway.advance(hourMs)
+            const killed = switches.refreshRevokesOldAccessTokens === true
+            expect(await standingOf(gateway, first.accessToken)).toBe(killed ? 'refused' : 'good')
+          })
+        }
+
+        it('logs out: here, at LINE, and for the refresh token too', async () => {
+          const session = await begin(gateway, channel)
+          const { data, errors } = await gateway.ask(
+            'mutation ($input: LogoutInput) { logout(input: $input) { revoked } }',
+            {
+              token: session.accessToken,
+              variables: { input: session.refreshToken === null ? null : { refreshToken: session.refreshToken } },
+            },
+          )
+          expect({ data, errors }).toEqual({ data: { logout: { revoked: true } }, errors: [] })
+          await expectDead(gateway, channel, session)
+        })
+
+        it('logs out a session that LINE has ended meanwhile', async () => {
+          const session = await begin(gateway, channel)
+          expect(await standingOf(gateway, session.accessToken)).toBe('good')
+          gateway.emulator.revokeAccessToken(session.accessToken)
+          const { data, errors } = await gateway.ask('mutation { logout { revoked } }', { token: session.accessToken })
+          expect({ data, errors }).toEqual({ data: { logout: { revoked: true } }, errors: [] })
+          expect(await standingOf(gateway, session.accessToken)).toBe('refused')
+        })
+
+        it('leaves: the user’s tokens are dead and the next login asks for consent', async () => {
+          const session = await begin(gateway, channel)
+          const other = await begin(gateway, channel)
+          for (const { accessToken } of [session, other]) {
+            expect((await gateway.ask('{ viewer { id } }', { token: accessToken })).errors).toEqual([])
+          }
+          const answer = await gateway.ask('mutation { deauthorize { deauthorized } }', { token: session.accessToken })
+          expect(answer.errors).toEqual([])
+          expect(answer.data).toEqual({ deauthorize: { deauthorized: true } })
+          await expectDead(gateway, channel, session)
+          await expectDead(gateway, channel, other)
+          expect(await page(gateway, channel, {})).toContain('Allow access?')
+        })
+      })
+    })
+  },
+)
+
+/** The whole login: startLogin, LINE's pages, exchangeLogin with all that the client has kept. */
+async function logInAtThePage(gateway: RunningGateway, channel: Channel): Promise<Session> {
+  const started = await gateway.ask(
+    `mutation ($input: StartLoginInput!) {
+      startLogin(input: $input) { authorizationUrl state nonce codeVerifier channelId }
+    }`,
+    { variables: { input: { redirectUri, channelId: channel.id, disableAutoLogin: true } } },
+  )
+  const kept = started.data?.startLogin as Readonly<Record<string, string>>
+  expect(kept.channelId).toBe(channel.id)
+  const callback = await followed(String(kept.authorizationUrl), gateway.emulator)
+  expect(callback.get('state')).toBe(kept.state)
+  const { codeVerifier, nonce } = kept
+  return exchanged(gateway, channel, String(callback.get('code')), { codeVerifier, nonce })
+}
+
+/** A client that knows nothing of PKCE or nonces: the web channel's secret is all that proves who exchanges. */
+function logInWithTheSecretAlone(gateway: RunningGateway, channel: Channel): Promise<Session> {
+  return exchanged(gateway, channel, gateway.emulator.issueCode({ channelId: channel.id, redirectUri }), {})
+}
+
+async function exchanged(gateway: RunningGateway, channel: Channel, code: string, more: object): Promise<Session> {
+  const { data, errors } = await gateway.ask(
+    `mutation ($input: ExchangeLoginInput!) {
+      exchangeLogin(input: $input) {
+        tokens { accessToken refreshToken scopes }
+        idTokenClaims { sub aud nonce }
+      }
+    }`,
+    { variables: { input: { code, redirectUri, channelId: channel.id, ...more } } },
+  )
+  expect(errors).toEqual([])
+  const nonce = 'nonce' in more ? more.nonce : null
+  const idTokenClaims = { sub: gateway.emulator.users[0]?.userId, aud: channel.id, nonce }
+  expect(data?.exchangeLogin).toMatchObject({ tokens: { scopes: ['profile', 'openid'] }, idTokenClaims })
+  const login = data?.exchangeLogin as { readonly tokens: Session }
+  return login.tokens
+}
+
+/** What the user's browser does at LINE's pages; the parameters LINE sends back to the app. */
+async function followed(authorizationUrl: string, emulator: Emulator): Promise<URLSearchParams> {
+  const shown = await fetch(authorizationUrl, { redirect: 'manual' })
+  expect(shown.status).toBe(200)
+  await shown.body?.cancel()
+  const form = new URLSearchParams({ user: emulator.users[0]?.userId ?? '', decision: 'allow' })
+  const login = `${emulator.url}/emulator/login${new URL(authorizationUrl).search}`
+  const { headers } = await fetch(login, { method: 'POST', body: form, redirect: 'manual' })
+  return new URL(headers.get('location') ?? '').searchParams
+}
+
+/** What LINE shows a user who has chosen an account and decided nothing. */
+async function page({ emulator }: RunningGateway, channel: Channel, more: object): Promise<string> {
+  const request = { response_type: 'code', client_id: channel.id, redirect_uri: redirectUri, state: 's' }
+  const query = new URLSearchParams({ ...request, scope: 'profile openid', ...more })
+  const form = new URLSearchParams({ user: emulator.users[0]?.userId ?? '' })
+  const answer = await fetch(`${emulator.url}/emulator/login?${query}`, { method: 'POST', body: form })
+  return answer.text()
+}
+
+async function refreshed(gateway: RunningGateway, channel: Channel, { refreshToken }: Session): Promise<Session> {
+  const { data, errors } = await refresh(gateway, channel, String(refreshToken))
+  expect(errors).toEqual([])
+  // The same refresh token presented at once would get the same answer again.
+  gateway.advance(31_000)
+  return data?.refreshToken as Session
+}
+
+function refresh(gateway: RunningGateway, { id }: Channel, refreshToken: string) {
+  return gateway.ask(
+    'mutation ($input: RefreshTokenInput!) { refreshToken(input: $input) { accessToken refreshToken } }',
+    { variables: { input: { refreshToken, channelId: id } } },
+  )
+}
+
+async function expectDead(gateway: RunningGateway, channel: Channel, session: Session): Promise<void> {
+  const { data, errors } = await gateway.ask('{ viewer { id } }', { token: session.accessToken })
+  expect(data).toEqual({ viewer: null })
+  expect(errors[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'REVOKED' })
+  expect(await verdictAtLine(gateway, session.accessToken)).toBe('refused')
+  if (session.refreshToken === null) return
+  expect(codesOf(await refresh(gateway, channel, session.refreshToken))).toEqual(['INVALID_GRANT'])
+  const { id: client_id, secret: client_secret } = channel
+  const form = { grant_type: 'refresh_token', refresh_token: session.refreshToken, client_id, client_secret }
+  const atLine = await fetch(`${gateway.emulator.url}/oauth2/v2.1/token`, {
+    method: 'POST',
+    body: new URLSearchParams(form),
+  })
+  expect(await atLine.json()).toMatchObject({ error: 'invalid_grant' })
+}
+
+async function standingOf(gateway: RunningGateway, token: string): Promise<'good' | 'refused'> {
+  const query = 'query ($token: String!) { verifyAccessToken(accessToken: $token) { active } }'
+  const { data, errors } = await gateway.ask(query, { variables: { token } })
+  expect(errors).toEqual([])
+  const verification = data?.verifyAccessToken as { readonly active: boolean } | undefined
+  return verification?.active === true ? 'good' : 'refused'
+}
+
+/** LINE itself, asked past the gateway. */
+async function verdictAtLine({ emulator }: RunningGateway, token: string): Promise<'good' | 'refused'> {
+  const { status } = await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${encodeURIComponent(token)}`)
+  return status === 200 ? 'good' : 'refused'
+}

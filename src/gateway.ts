@@ -44,7 +44,8 @@ export type Gateway = {
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
   const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
   const now = surroundings.now ?? steadyNow
-  const dispatcher = surroundings.dispatcher ?? new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency, allowH2: false })
+  const dispatcher =
+    surroundings.dispatcher ?? new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency, allowH2: false })
   const services = createServices(config, { dispatcher, now, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
 

@@ -6,7 +6,7 @@ import { judgeChanges, parseAccepted } from './changes.ts'
 
 /**
  * Fails where the schema breaks what clients of the last release have written: `released.graphql`. A break that is meant
- * is recorded in `accepted.json`. At a release schema.graphql becomes `released.graphql`, formatted, and `accepted.json` is emptied.
+ * is recorded in `accepted.json`. At a release schema.graphql becomes `released.graphql`, and `accepted.json` is emptied.
  * Another folder with these two files may be given.
  */
 const folder = process.argv[2] ?? import.meta.dirname

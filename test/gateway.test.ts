@@ -45,7 +45,7 @@ describe('LINE is spared', () => {
 })
 
 describe('when LINE is in trouble', () => {
-  const gateway = useSharedGateway({ LINE_TIMEOUT_MS: '1500', ...noSourceLimit })
+  const gateway = useSharedGateway({ LINE_TIMEOUT_MS: '2000', ...noSourceLimit })
 
   it.each([
     ['is gone', { close: true }],

@@ -140,7 +140,10 @@ describe('production', () => {
 
 describe('a signal', () => {
   it('SIGTERM: fifty in flight are answered, whoever comes is refused, and the process ends well', async () => {
-    const program = run({ ...settings(), LINE_MAX_CONCURRENCY: '128', FAILED_TOKENS_BURST: '1000' }, folder)
+    const program = run(
+      { ...settings(), LINE_MAX_CONCURRENCY: '128', LINE_TIMEOUT_MS: '20000', FAILED_TOKENS_BURST: '1000' },
+      folder,
+    )
     const url = await program.printed(listening)
     const tokens = Array.from({ length: 50 }, () => emulator.issueTokens().accessToken)
     emulator.faults.set('verifyAccessToken', { latencyMs: 1_200 })

@@ -163,7 +163,7 @@ describe('logout', () => {
     const { accessToken } = gateway().issue()
     gateway().emulator.faults.set('profile', { latencyMs: 400 })
     const asked = whoIs(accessToken)
-    await expect.poll(() => callsTo(gateway().emulator).profile).toBe(1)
+    await expect.poll(() => callsTo(gateway().emulator).profile, { timeout: 5_000 }).toBe(1)
     expect(await logout(accessToken)).toMatchObject({ data: { logout: { revoked: true } } })
     await asked
     expect(await isGood(accessToken)).toBe(false)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../running-gateway.ts'
 import { begin, exchange, exchangeLogin, logIn, redirectUri, visit } from './logging-in.ts'
 
-const gateway = useRunningGateway({ LINE_TIMEOUT_MS: '1500', ...noSourceLimit })
+const gateway = useRunningGateway({ LINE_TIMEOUT_MS: '2000', ...noSourceLimit })
 const tokensOnly = 'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { tokens { accessToken } } }'
 const sakura = { id: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f', displayName: 'Sakura Tanaka' }
 const spent = [{ extensions: { code: 'INVALID_GRANT' } }]

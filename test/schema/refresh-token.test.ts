@@ -66,7 +66,7 @@ describe('a refresh', () => {
       body,
       signal: hangUp.signal,
     })
-    await expect.poll(() => callsTo(gateway().emulator).token).toBe(1)
+    await expect.poll(() => callsTo(gateway().emulator).token, { timeout: 5_000 }).toBe(1)
     hangUp.abort()
     await expect(asked).rejects.toThrow()
     expect(codesOf(await refresh(refreshToken))).toEqual([])

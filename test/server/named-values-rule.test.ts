@@ -21,6 +21,7 @@ describe('a literal that cannot be', () => {
     ['{ a(size: "SECRET") }', 'size must be a Size'],
     ['{ a(size: SECRET) }', 'size must be a Size'],
     ['{ a(text: 12345) }', 'text must be a String'],
+    ['{ a(text: "fine", size: SECRET) }', 'size must be a Size'],
     ['{ a(text: SECRET) }', 'text is not valid'],
     ['{ a(text: ["SECRET"]) }', 'text must be a String'],
     ['{ a(must: null) }', 'must is required'],

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RunningGateway, startRunningGateway, useRunningGateway, useSharedGateway } from '../running-gateway.ts'
+import {
+  noSourceLimit,
+  type RunningGateway,
+  startRunningGateway,
+  useRunningGateway,
+  useSharedGateway,
+} from '../running-gateway.ts'
 import { dial, hear, sayRaw, statusesIn } from './raw-http.ts'
 
 const question = '{"query":"{ __typename }"}'
@@ -217,7 +223,7 @@ describe('odd but honest clients', () => {
 })
 
 describe('draining', () => {
-  const gateway = useRunningGateway({ SHUTDOWN_GRACE_SECONDS: '10' })
+  const gateway = useRunningGateway({ SHUTDOWN_GRACE_SECONDS: '10', LINE_TIMEOUT_MS: '20000', ...noSourceLimit })
   const ask = '{ viewer { displayName } }'
 
   it('answers what was accepted, refuses what comes, and says so', async () => {

@@ -156,6 +156,7 @@ describe('freshness', () => {
     expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + 5 * MINUTE } })
     expect(emulator.calls.total()).toBe(1)
     expect(await metric('gateway_token_lookups_total{outcome="rechecking"}')).toBe(100)
+    expect(await metric('gateway_token_lookups_total{outcome="joined"}')).toBe(0)
   })
 
   it('too old: re-checked before it is answered, once however many ask', async () => {
@@ -508,6 +509,24 @@ describe('when LINE is down', () => {
     emulator.faults.clear()
     clock.advance(5_000)
     expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + HOUR + 5_000 } })
+  })
+
+  it('nor does an aging one', async () => {
+    const { ask, issue, emulator, clock, answers } = layer()
+    const token = issue()
+    await ask(token)
+    clock.advance(5 * MINUTE)
+    emulator.faults.set('*', { status: 500 })
+    emulator.calls.reset()
+    for (let n = 0; n < 20; n += 1) {
+      expect(wordFor(await ask(token))).toBe('valid')
+      await answers.settled()
+    }
+    expect(emulator.calls.total()).toBe(1)
+    clock.advance(5_000)
+    await ask(token)
+    await answers.settled()
+    expect(emulator.calls.total()).toBe(2)
   })
 
   it('a profile endpoint that fails does not hide that the token is dead', async () => {

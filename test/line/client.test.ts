@@ -192,11 +192,11 @@ describe('a login, from code to farewell', () => {
 
     const alive = await refreshed(line, channel, tokens)
     assertRevoked(await line.revoke(channel, { accessToken: alive }))
-    expect(judgeVerification(await line.verifyAccessToken(alive), isOurs)).toEqual({
+    expect(judgeVerification(await line.verifyAccessToken(alive), isOurs)).toMatchObject({
       verdict: 'invalid',
       reason: 'REVOKED',
     })
-    expect(judgeProfile(await line.profile(alive))).toEqual({ verdict: 'invalid', reason: 'REVOKED' })
+    expect(judgeProfile(await line.profile(alive))).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
   })
 
   it('revoking the refresh token ends the access tokens made from it', async () => {

@@ -28,7 +28,7 @@ export function createSources(trustedProxies: readonly string[], warnUnlisted: (
     }
     const hops = String(forwarded)
       .split(',')
-      .map((hop) => plain(hop.trim()))
+      .map((hop) => plain(withoutPort(hop.trim())))
     return networkOf(hops.findLast((hop) => !isTrusted(hop)) ?? hops[0] ?? peer)
   }
 
@@ -55,6 +55,11 @@ function toBlockList(blocks: readonly string[]): BlockList {
     else list.addSubnet(address, Number(prefix), family)
   }
   return list
+}
+
+/** Some proxies write the port along: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+function withoutPort(hop: string): string {
+  return /^\[([^\]]*)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop
 }
 
 /** An IPv4 address behind an IPv6 socket is still an IPv4 address. */

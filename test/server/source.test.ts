@@ -72,7 +72,7 @@ describe('behind trusted proxies', () => {
     expect(warned).toBe(true)
   })
 
-  it.each(['', 'unknown', 'evil.example', '203.0.113.9:1234', '1.2.3', '<script>'])(
+  it.each(['', 'unknown', 'evil.example', '1.2.3', '<script>'])(
     'lets all who come from %j share one account, and does not skip to what stands left of it',
     (hop) => {
       expect(trusting('10.0.0.1').sourceOf(from('10.0.0.1', '203.0.113.9', hop))).toBe('unknown')

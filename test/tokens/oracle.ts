@@ -13,9 +13,9 @@ const MAX_STALE_MS = HOUR
 
 /** What may happen, in any order. `token` counts modulo the tokens there are. Answers of LINE wait until they are let in. */
 export type Step =
-  | { readonly do: 'ask'; readonly token: number; readonly subject: Subject }
+  | { readonly do: 'ask'; readonly token: number; readonly subject: Subject; readonly times: number }
   | { readonly do: 'let in'; readonly place: number }
-  | { readonly do: 'let all in' }
+  | { readonly do: 'let all in'; readonly newestFirst: boolean }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'set the clock'; readonly toMs: number }
   | { readonly do: 'break LINE' | 'mend LINE' }
@@ -72,9 +72,9 @@ export function createWorld(layer: Layer, breakage: Fault) {
   answers.hold()
   for (const [user, expiresIn] of [
     [0, 30 * 86_400],
-    [0, 4 * 3_600],
-    [1, 600],
-    [2, 30 * 86_400],
+    [0, 2 * 3_600],
+    [1, 20 * 60],
+    [2, 5 * 60],
   ] as const) {
     const userId = emulator.users[user]?.userId ?? ''
     const token = layer.issue({ userId, expiresIn })
@@ -89,14 +89,15 @@ export function createWorld(layer: Layer, breakage: Fault) {
     act(step)
     await answers.settled()
     if (step.do === 'let in' && answers.waiting() > 0) await answers.release(step.place % answers.waiting())
-    if (step.do === 'let all in') await letAllIn()
+    if (step.do === 'let all in') await letAllIn(step.newestFirst)
+    if (step.do === 'ask') await askAgain(step)
     assertKept()
   }
 
   /** With LINE up again everybody gets their due: the living are served, the dead refused, nobody is left open. */
   async function end(): Promise<void> {
     await take({ do: 'mend LINE' })
-    await take({ do: 'let all in' })
+    await take({ do: 'let all in', newestFirst: false })
     if (!wasBroken && emulator.calls.total() > mayCall) broken.push(`${emulator.calls.total()} calls, not ${mayCall}`)
     // Past what the breaker and a 429 ask for, past the age at which a record is re-checked first, however the clock was set.
     await take({ do: 'advance', ms: MAX_STALE_MS + 2 * FARTHEST_SET_MS + MINUTE })
@@ -362,8 +363,17 @@ export function createWorld(layer: Layer, breakage: Fault) {
     return lineTime + setTo
   }
 
-  async function letAllIn(): Promise<void> {
-    while (answers.waiting() > 0) await answers.release(0)
+  async function letAllIn(newestFirst = false): Promise<void> {
+    while (answers.waiting() > 0) await answers.release(newestFirst ? answers.waiting() - 1 : 0)
+  }
+
+  /** One after the other, each with its answer. */
+  async function askAgain(step: Extract<Step, { readonly do: 'ask' }>): Promise<void> {
+    for (let time = 1; time < step.times; time += 1) {
+      await letAllIn()
+      act(step)
+      await answers.settled()
+    }
   }
 
   function watch<Result>(

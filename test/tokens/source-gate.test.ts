@@ -115,11 +115,38 @@ describe('the gate', () => {
     const second = await gate.admit(here, pair())
     expect([first.calls, second.calls]).toEqual([2, 1])
     first.settle('good')
-    expect((await gate.admit(here, pair())).calls).toBe(2)
+    const third = await gate.admit(here, pair())
+    expect(third.calls).toBe(2)
+    third.settle('good')
     second.settle('refused')
     expect((await gate.admit(here, pair())).calls).toBe(1)
     expect((await createGate({ room: () => 1 }).admit(here, pair())).calls).toBe(1)
     expect((await createGate({ burst: 1 }).admit(here, pair())).calls).toBe(1)
+  })
+
+  it('gives a source one call while LINE has no place left, and one more for each success', async () => {
+    const gate = createGate({ burst: 10, room: () => 8 })
+    const flood = countAdmissions(times(100, () => gate.admit(here, single())))
+    await turn()
+    expect(flood.admitted).toHaveLength(8)
+    const honest = countAdmissions(times(100, () => gate.admit(elsewhere, single())))
+    await turn()
+    expect(honest.admitted).toHaveLength(1)
+    honest.admitted[0]?.settle('good')
+    await turn()
+    expect(honest.admitted).toHaveLength(3)
+    for (const { settle } of flood.admitted.splice(0)) settle('open')
+    await turn()
+    expect(flood.admitted.length).toBeLessThanOrEqual(8)
+  })
+
+  it('gives a source one call while what is warm takes all the places', async () => {
+    let room = 64
+    const gate = createGate({ burst: 10, room: () => room })
+    room = 0
+    const { admitted } = countAdmissions(times(100, () => gate.admit(here, single())))
+    await turn()
+    expect(admitted).toHaveLength(1)
   })
 
   it('remembers 10,000 sources, and what one of them owes beyond that', async () => {

@@ -7,6 +7,16 @@ export type MediaType = 'application/graphql-response+json' | 'application/json'
  */
 export function acceptedMediaType(accept: string | undefined): MediaType | undefined {
   if (accept === undefined || accept === '' || accept === '*/*') return 'application/json'
+  if (accept === last.accept) return last.mediaType
+  const mediaType = negotiate(accept)
+  last = { accept, mediaType }
+  return mediaType
+}
+
+/** Most clients of one gateway say the same each time. */
+let last: { readonly accept: string; readonly mediaType: MediaType | undefined } = { accept: '', mediaType: undefined }
+
+function negotiate(accept: string): MediaType | undefined {
   const ranges = accept
     .toLowerCase()
     .replace(/\s/g, '')

@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import type { ChannelCredentials, LineClient } from '../line/client.ts'
 import { InvalidGrant, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { parseTokenAnswer } from '../line/responses.ts'
+import { createBoundedMap } from './bounded-map.ts'
 import type { MemoryTier } from './memory-tier.ts'
 import { SourceLimited } from './resolver.ts'
 import { guarded, type SourceGate } from './source-gate.ts'
@@ -35,7 +35,7 @@ const maxUsed = 100_000
 
 /** Exchanges authorization codes. A code reaches LINE once: a replayed one is refused here, and never shared. */
 export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins {
-  const usedAt = new LRUCache<string, number>({ max: maxUsed })
+  const usedAt = createBoundedMap<number>(maxUsed)
 
   return { exchange }
 

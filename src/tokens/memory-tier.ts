@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry.ts'
+import { createBoundedMap } from './bounded-map.ts'
 import { type Ages, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
@@ -48,7 +48,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const { tombstones, now, telemetry } = options
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
-  const postponed = new LRUCache<string, number>({ max: 20_000 })
+  const postponed = createBoundedMap<number>(20_000)
   const flights = new Map<string, Flight>()
 
   return { resolve, learn, peek, drop, find, size: records.size }

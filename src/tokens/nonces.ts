@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
+import { createBoundedMap } from './bounded-map.ts'
 
 export type Nonces = {
   issue(): string
@@ -19,7 +19,7 @@ const maxUsed = 100_000
  * a replica that never saw it knows it for ours.
  */
 export function createNonces(secret: string, now: () => number): Nonces {
-  const usedAt = new LRUCache<string, number>({ max: maxUsed })
+  const usedAt = createBoundedMap<number>(maxUsed)
 
   return { issue, isOurs, use }
 

@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import type { ChannelCredentials, LineClient } from '../line/client.ts'
 import { InvalidGrant } from '../line/errors.ts'
 import { parseTokenAnswer } from '../line/responses.ts'
+import { createBoundedMap } from './bounded-map.ts'
 import type { MemoryTier } from './memory-tier.ts'
 import { createRefusals } from './refusals.ts'
 import { SourceLimited } from './resolver.ts'
@@ -44,9 +44,9 @@ const maxFamilies = 100_000
  * kept sealed under the refresh token itself, so our memory holds nothing that could be used without it.
  */
 export function createRefresher({ line, memory, gate, tombstones, now }: RefresherOptions): Refresher {
-  const replays = new LRUCache<string, Replay>({ max: maxReplays })
+  const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
-  const families = new LRUCache<string, string>({ max: maxFamilies })
+  const families = createBoundedMap<string>(maxFamilies)
   const flights = new Map<string, Flight>()
 
   return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }

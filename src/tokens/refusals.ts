@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createBoundedMap } from './bounded-map.ts'
 
 /** Definitive refusals by LINE, remembered for a moment so that a bad credential in a loop costs one call. Never outages. */
 export type Refusals<Reason> = {
@@ -10,14 +10,14 @@ export type Refusals<Reason> = {
   isRefusedSince(key: string, count: number): boolean
 }
 
+type Refusal<Reason> = { readonly reason: Reason; readonly at: number; readonly number: number }
+
 const rememberedForMs = 30_000
 /** A cache of their own: junk can push out junk, and nothing else. */
 const max = 20_000
 
 export function createRefusals<Reason extends string>(now: () => number): Refusals<Reason> {
-  const refusals = new LRUCache<string, { readonly reason: Reason; readonly at: number; readonly number: number }>({
-    max,
-  })
+  const refusals = createBoundedMap<Refusal<Reason>>(max)
   let count = 0
 
   return {

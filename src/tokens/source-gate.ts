@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
+import { createBoundedMap } from './bounded-map.ts'
 import {
   type Answer,
   type BatchResolver,
@@ -53,7 +53,7 @@ const longestWindowSeconds = 24 * 60 * 60
 export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGateOptions): SourceGate {
   const duration = Math.min(burst / perSecond, longestWindowSeconds)
   const refusals = new RateLimiterMemory({ points: burst, duration })
-  const sources = new LRUCache<string, Source>({ max: mostSources })
+  const sources = createBoundedMap<Source>(mostSources)
   const places = room()
   let underway = 0
 

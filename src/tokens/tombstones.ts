@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createBoundedMap } from './bounded-map.ts'
 
 /** What we were told to forget, by the keys of access and refresh tokens. */
 export type Tombstones = {
@@ -19,7 +19,7 @@ type Tombstone = { readonly until: number; readonly channelId: string; readonly 
 
 /** Raised by revoking, logging out and deauthorizing only: what LINE refuses needs none. */
 export function createTombstones(now: () => number, max = mostTombstones): Tombstones {
-  const stones = new LRUCache<string, Tombstone>({ max })
+  const stones = createBoundedMap<Tombstone>(max)
 
   return { raise, has: (key) => find(key) !== undefined, confirm, isConfirmed, unconfirmedChannel }
 

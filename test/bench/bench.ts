@@ -1,0 +1,94 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Effort, fullEffort, quickEffort, quickEffortAlone } from './effort.ts'
+import type { Section } from './figures.ts'
+import { measureCold } from './measures/cold.ts'
+import { measureGrowth } from './measures/growth.ts'
+import { measureHerd } from './measures/herd.ts'
+import { measureHot } from './measures/hot.ts'
+import { measureMemory } from './measures/memory.ts'
+import { measureWorkers } from './measures/workers.ts'
+import { plot } from './plot.ts'
+import { cores, pin } from './processes.ts'
+import { circumstancesOf, markdownReport, plainReport } from './report.ts'
+import { installPeers } from './subjects.ts'
+
+const measures = {
+  hot: measureHot,
+  cold: measureCold,
+  herd: measureHerd,
+  growth: measureGrowth,
+  workers: measureWorkers,
+  memory: measureMemory,
+} as const
+type Measure = keyof typeof measures
+
+const mostMinutes = 20
+/** On a busy machine the quick mode leaves out what it does not get to. */
+const quickStartsUntilMs = 45_000
+
+const { quick, only } = readFlags()
+if (!existsSync('/proc/self/stat')) fail('CPU time is read from /proc: the benchmark needs Linux')
+setTimeout(() => fail(`The benchmark did not end within ${mostMinutes} minutes`), mostMinutes * 60_000).unref()
+// What we ask ourselves comes from the load's core too.
+pin(process.pid, cores.load)
+
+// Where that does not work, the measures that need them say so.
+await installPeers().catch(() => {})
+const startedAt = performance.now()
+const circumstances = circumstancesOf(new Date())
+const sections: Section[] = []
+let failures = 0
+for (const name of only) {
+  if (quick && only.length > 1 && performance.now() - startedAt > quickStartsUntilMs)
+    process.stderr.write(`${name}: no time left\n`)
+  else await run(name)
+}
+
+process.stdout.write(`${circumstances.join('\n')}\n\n${plainReport(sections)}`)
+if (!quick && only.length === Object.keys(measures).length && failures === 0) {
+  publish()
+}
+process.exit(failures === 0 ? 0 : 1)
+
+/** Only whole, full runs are shown in the README. */
+function publish(): void {
+  const bars = sections.flatMap((section) => section.bars ?? [])
+  const title = 'A hot { viewer { displayName } }: requests for the same CPU time'
+  const subtitle =
+    'against a bare node:http server doing the least possible (1.0); median, line: all rounds; longer is better'
+  writeFileSync(join(import.meta.dirname, 'results.svg'), plot(title, subtitle, bars))
+  writeFileSync(join(import.meta.dirname, 'results.md'), markdownReport(sections, circumstances))
+}
+
+/** A measure that fails does not take the others down. */
+async function run(name: Measure): Promise<void> {
+  const startedAt = performance.now()
+  try {
+    sections.push(...(await measures[name](effort())))
+    process.stderr.write(`${name}: ${Math.round((performance.now() - startedAt) / 1_000)} s\n`)
+  } catch (error) {
+    failures += 1
+    process.stderr.write(`${name} failed: ${error instanceof Error ? error.stack : error}\n`)
+  }
+}
+
+function effort(): Effort {
+  if (!quick) return fullEffort
+  return only.length === 1 ? quickEffortAlone : quickEffort
+}
+
+function readFlags(): { readonly quick: boolean; readonly only: readonly Measure[] } {
+  const all = Object.keys(measures) as Measure[]
+  const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
+  const wanted = values.only?.split(',') ?? all
+  const unknown = wanted.filter((name) => !all.includes(name as Measure))
+  if (unknown.length > 0) fail(`--only takes some of ${all.join(',')}`)
+  return { quick: values.quick === true, only: all.filter((name) => wanted.includes(name)) }
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}

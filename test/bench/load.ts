@@ -1,0 +1,95 @@
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cores, cpuSecondsOf, launch, output, type ServerProcess, start } from './processes.ts'
+import { tokenPrefix } from './tokens.ts'
+
+/** What is asked, by whom. */
+export type Workload = {
+  /** The JSON body. */
+  readonly body: string
+  readonly connections: number
+  readonly tokens: {
+    readonly first: number
+    readonly count: number
+    /** The first always, any of them at random, or each once and never again. */
+    readonly order: 'same' | 'random' | 'new'
+  }
+}
+
+/** One stretch of load on one server. */
+export type Slice = {
+  readonly requests: number
+  readonly requestsPerSecond: number
+  /** CPU time of the server for one request, all its threads and children, user and system. */
+  readonly cpuUs: number
+  readonly p50Us: number
+  readonly p99Us: number
+}
+
+type Counted = {
+  readonly requests: number
+  readonly seconds: number
+  readonly failed: number
+  readonly p50Us: number
+  readonly p99Us: number
+}
+
+/** wrk where the machine has it; else a client of our own, which is slower but asks the same. */
+export const loadGenerator = spawnSync('wrk', ['--version']).error === undefined ? 'wrk' : 'own client'
+
+/** Requests under way when the load stops are still worked on for a moment. */
+const settleMs = 50
+
+/** Less CPU time than this in one slice, and the kernel's ticks say nothing: somebody else had the machine. */
+const leastCpuSeconds = 0.05
+const mostTries = 5
+
+export async function measure(server: ServerProcess, workload: Workload, seconds: number): Promise<Slice> {
+  let { first } = workload.tokens
+  for (let attempt = 1; attempt <= mostTries; attempt++) {
+    const before = cpuSecondsOf(server.pid)
+    const counted = await load(server.url, { ...workload, tokens: { ...workload.tokens, first } }, seconds)
+    await sleep(settleMs)
+    const cpuSeconds = cpuSecondsOf(server.pid) - before
+    if (counted.failed > 0) throw new Error(`${counted.failed} of ${counted.requests} requests to ${server.url} failed`)
+    if (cpuSeconds >= leastCpuSeconds) return toSlice(counted, cpuSeconds, workload)
+    if (workload.tokens.order === 'new') first += counted.requests + workload.connections
+  }
+  throw new Error('The machine is too busy to measure anything')
+}
+
+function toSlice(counted: Counted, cpuSeconds: number, { connections }: Workload): Slice {
+  // wrk leaves with one more request under way on each connection, which is worked on though it is not counted.
+  const worked = counted.requests + (loadGenerator === 'wrk' ? connections : 0)
+  return {
+    requests: counted.requests,
+    requestsPerSecond: counted.requests / counted.seconds,
+    cpuUs: (cpuSeconds * 1e6) / worked,
+    p50Us: counted.p50Us,
+    p99Us: counted.p99Us,
+  }
+}
+
+async function load(url: string, { body, connections, tokens }: Workload, seconds: number): Promise<Counted> {
+  const args = [body, tokenPrefix, String(tokens.first), String(tokens.count), tokens.order]
+  const child =
+    loadGenerator === 'wrk' ? startWrk(url, connections, seconds, args) : startClient(url, connections, seconds, args)
+  const result = /^RESULT (.*)$/m.exec(await output(child))?.[1]
+  if (result === undefined) throw new Error('The load generator said nothing')
+  return JSON.parse(result)
+}
+
+function startWrk(url: string, connections: number, seconds: number, args: readonly string[]): ChildProcess {
+  const script = `--script=${join(import.meta.dirname, 'wrk.lua')}`
+  const options = ['--threads=1', `--connections=${connections}`, `--duration=${Math.ceil(seconds)}s`, '--timeout=10s']
+  const child = start(['wrk', ...options, script, `${url}/graphql`, '--', ...args], { cores: cores.load })
+  // wrk knows whole seconds only, but it sums up when it is interrupted.
+  if (!Number.isInteger(seconds)) setTimeout(() => child.kill('SIGINT'), seconds * 1_000)
+  return child
+}
+
+function startClient(url: string, connections: number, seconds: number, args: readonly string[]): ChildProcess {
+  const script = join(import.meta.dirname, 'client.ts')
+  return launch({ script, args: [url, String(connections), String(seconds), ...args], cores: cores.load })
+}

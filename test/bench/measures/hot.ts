@@ -1,0 +1,137 @@
+import type { Effort } from '../effort.ts'
+import { type Bar, costText, type Figure, medianText, type Section } from '../figures.ts'
+import { measure, type Slice, type Workload } from '../load.ts'
+import { bodyOf, type Operation, otherOperations, viewerName } from '../operations.ts'
+import { allStarted, type ServerProcess, stopAll } from '../processes.ts'
+import { inRounds, ratioOf, type Series } from '../rounds.ts'
+import { assertAnswers, installPeers, startFloor, startGateway, startLine, startPeer } from '../subjects.ts'
+
+const labels = {
+  floor: 'the floor (bare node:http)',
+  gateway: 'this gateway',
+  mercurius: 'mercurius + jit',
+  apollo: 'Apollo Server, cached',
+  yoga: 'GraphQL Yoga, cached',
+  naive: 'Apollo Server, naive',
+}
+type Name = keyof typeof labels
+const names = Object.keys(labels) as Name[]
+
+const cpu = (slice: Slice) => slice.cpuUs
+const p50 = (slice: Slice) => slice.p50Us
+
+/** One token everybody knows already: what the road itself costs. */
+export async function measureHot(effort: Effort): Promise<readonly Section[]> {
+  await installPeers()
+  const line = await startLine()
+  const servers = await allStarted({
+    floor: startFloor(line),
+    gateway: startGateway(line),
+    mercurius: startPeer('mercurius', line),
+    apollo: startPeer('apollo', line),
+    yoga: startPeer('yoga', line),
+    naive: startPeer('naive', line),
+  })
+  try {
+    return [await measureViewer(servers, effort), await measureOthers(servers, effort)]
+  } finally {
+    await stopAll({ line, ...servers })
+  }
+}
+
+async function measureViewer(servers: Record<Name, ServerProcess>, effort: Effort): Promise<Section> {
+  const busy = hot(viewerName, 64)
+  for (const name of names) {
+    await assertAnswers(servers[name], viewerName)
+    await measure(servers[name], busy, effort.warmUpSeconds)
+  }
+  const atOnce = await inRounds(effort.rounds, names, (name) => measure(servers[name], busy, effort.sliceSeconds))
+  const lightly = await inRounds(effort.rounds, ['floor', 'gateway'], (name) =>
+    measure(servers[name], hot(viewerName, 8), effort.sliceSeconds),
+  )
+  for (const name of names) await assertAnswers(servers[name], viewerName)
+  const against = (name: Name) => ratioOf(atOnce[name], atOnce.gateway, cpu)
+  const bars = names.map((name): Bar => ({ name: labels[name], value: ratioOf(atOnce.floor, atOnce[name], cpu) }))
+  return {
+    title: 'Hot: `{ viewer { displayName } }` of a token that is known',
+    how: 'CPU time of the server for one request at 64 connections, as a ratio within each round; p50 at 8 connections.',
+    figures: [
+      { name: 'CPU against the floor', value: against('floor'), unit: '×', goal: { atLeast: 0.85, stretch: 0.95 } },
+      {
+        name: 'against mercurius + jit',
+        value: against('mercurius'),
+        unit: '×',
+        goal: { atLeast: 1.1, stretch: 1.25 },
+      },
+      {
+        name: 'against Apollo Server with the same cache',
+        value: against('apollo'),
+        unit: '×',
+        goal: { atLeast: 3.5, stretch: 4 },
+      },
+      {
+        name: 'against plain GraphQL Yoga with the same cache',
+        value: against('yoga'),
+        unit: '×',
+        goal: { atLeast: 6, stretch: 7 },
+      },
+      {
+        name: 'against Apollo Server asking LINE every time',
+        value: against('naive'),
+        unit: '×',
+        goal: { atLeast: 13, stretch: 16 },
+      },
+      {
+        name: 'p50 at 8 connections against the floor',
+        value: ratioOf(lightly.gateway, lightly.floor, p50),
+        unit: '×',
+        goal: { atMost: 1.2, stretch: 1.1 },
+      },
+    ],
+    details: { head: detailHead, rows: [...detailRows(atOnce, 64), ...detailRows(lightly, 8)] },
+    bars,
+  }
+}
+
+async function measureOthers(servers: Record<Name, ServerProcess>, effort: Effort): Promise<Section> {
+  const figures: Figure[] = []
+  const rounds = Math.ceil(effort.rounds / 2)
+  for (const operation of otherOperations) {
+    const both = ['gateway', 'mercurius'] as const
+    for (const name of both) {
+      await assertAnswers(servers[name], operation)
+      await measure(servers[name], hot(operation, 64), effort.warmUpSeconds / 2)
+    }
+    const series = await inRounds(rounds, both, (name) =>
+      measure(servers[name], hot(operation, 64), effort.sliceSeconds),
+    )
+    figures.push({
+      name: operation.name,
+      value: ratioOf(series.mercurius, series.gateway, cpu),
+      unit: '×',
+      goal: { atLeast: 1, stretch: 1.1 },
+    })
+  }
+  return {
+    title: 'Hot: other operations against mercurius + jit',
+    how: 'CPU time for one request at 64 connections, as a ratio within each round.',
+    figures,
+  }
+}
+
+function hot(operation: Operation, connections: number): Workload {
+  return { body: bodyOf(operation), connections, tokens: { first: 0, count: 1, order: 'same' } }
+}
+
+const detailHead = ['server', 'connections', 'CPU µs a request (least)', 'requests/s', 'p50 ms', 'p99 ms']
+
+function detailRows(series: Partial<Series<Name, Slice>>, connections: number): string[][] {
+  return Object.entries(series).map(([name, slices]) => [
+    labels[name as Name],
+    String(connections),
+    costText(slices.map(cpu)),
+    medianText(slices.map(({ requestsPerSecond }) => Math.round(requestsPerSecond))),
+    medianText(slices.map(({ p50Us }) => p50Us / 1_000)),
+    medianText(slices.map(({ p99Us }) => p99Us / 1_000)),
+  ])
+}

@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+export type ServerProcess = {
+  readonly url: string
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+export type Launch = {
+  readonly script: string
+  readonly args?: readonly string[]
+  readonly nodeArgs?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** CPU list for taskset. */
+  readonly cores: string
+}
+
+const children = new Set<ChildProcess>()
+process.once('exit', killAll)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
+
+const hasTaskset = spawnSync('taskset', ['--version']).status === 0
+const allowed = hasTaskset ? allowedCores() : []
+
+/** Who runs where. Server and load never share a core where there are two; LINE shares the load's where there are no three. */
+export const cores = {
+  server: String(allowed[0] ?? 0),
+  load: String(allowed[1] ?? allowed[0] ?? 0),
+  line: String(allowed[2] ?? allowed[1] ?? allowed[0] ?? 0),
+  /** For as many servers as that. */
+  servers: (count: number) => allowed.slice(0, count).join(',') || '0',
+  all: allowed.join(',') || '0',
+  pinned: allowed.length >= 2,
+}
+
+/** A process in Node with nothing of our environment but the path; what it is asked to write to stdout is read to its end. */
+export function launch({ script, args = [], nodeArgs = [], env = {}, cores }: Launch): ChildProcess {
+  return start([process.execPath, ...nodeArgs, script, ...args], {
+    cores,
+    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
+  })
+}
+
+/** Any program, pinned; it dies with us. */
+export function start(
+  command: readonly string[],
+  { cores, env }: { readonly cores: string; readonly env?: Record<string, string> },
+): ChildProcess {
+  const [program = '', ...args] = allowed.length >= 2 ? ['taskset', '-c', cores, ...command] : command
+  // Away from the repository's root, where there may be a .env.
+  const options = { cwd: import.meta.dirname, env: env ?? { PATH: process.env.PATH ?? '' } }
+  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
+
+/** A server that says `"url":"…"` on stdout once it listens; it starts on all cores and is pinned then. */
+export async function startServer(what: Launch): Promise<ServerProcess> {
+  const child = launch({ ...what, cores: cores.all })
+  const url = await announced(child, what.script)
+  const pid = child.pid ?? 0
+  pin(pid, what.cores)
+  return { url, pid, stop: () => stop(child) }
+}
+
+/** What is starting all at once, once all have started. */
+export async function allStarted<Name extends string>(
+  starting: Readonly<Record<Name, Promise<ServerProcess>>>,
+): Promise<Record<Name, ServerProcess>> {
+  await Promise.all(Object.values(starting))
+  const servers: Partial<Record<Name, ServerProcess>> = {}
+  for (const name of Object.keys(starting) as Name[]) servers[name] = await starting[name]
+  return servers as Record<Name, ServerProcess>
+}
+
+export async function stopAll(servers: Readonly<Record<string, ServerProcess>>): Promise<void> {
+  await Promise.all(Object.values(servers).map((server) => server.stop()))
+}
+
+/** All threads of a process and of its children. */
+export function pin(pid: number, cores: string): void {
+  if (allowed.length >= 2) spawnSync('taskset', ['-acp', cores, String(pid)])
+  for (const child of childrenOf(pid)) pin(child, cores)
+}
+
+/** All that a program writes, once it has ended well. */
+export async function output(child: ChildProcess): Promise<string> {
+  let text = ''
+  let complaints = ''
+  child.stdout?.on('data', (chunk) => {
+    text += chunk
+  })
+  child.stderr?.on('data', (chunk) => {
+    complaints += chunk
+  })
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+  if (code !== 0) throw new Error(`${child.spawnargs.join(' ').slice(0, 200)} ended with ${code}: ${complaints}`)
+  return text
+}
+
+/** CPU seconds a process and its children have used so far, all threads, user and system. */
+export function cpuSecondsOf(pid: number): number {
+  // After the name in brackets, which may hold anything: the state is field 3, utime and stime are 14 and 15.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  const own = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+  return childrenOf(pid).reduce((sum, child) => sum + cpuSecondsOf(child), own)
+}
+
+/** Resident memory of a process and its children, in bytes. */
+export function residentBytesOf(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return childrenOf(pid).reduce((sum, child) => sum + residentBytesOf(child), Number(kilobytes) * 1024)
+}
+
+const ticksPerSecond = Number(spawnSync('getconf', ['CLK_TCK']).stdout ?? 100) || 100
+
+function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return list === '' ? [] : list.split(' ').map(Number)
+}
+
+function announced(child: ChildProcess, script: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let complaints = ''
+    child.stderr?.on('data', (chunk) => {
+      complaints = (complaints + chunk).slice(-2_000)
+    })
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it listened: ${complaints}`)))
+    if (child.stdout === null) return
+    createInterface(child.stdout).on('line', (line) => {
+      const url = /"url":"(http:[^"]+)"/.exec(line)?.[1]
+      if (url !== undefined) resolve(url.replace(/\/$/, ''))
+    })
+  })
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await gone
+}
+
+function killAll(): void {
+  for (const child of children) child.kill('SIGKILL')
+}
+
+function allowedCores(): number[] {
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
+  return list.split(',').flatMap((range) => {
+    const [from = 0, to = from] = range.split('-').map(Number)
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+  })
+}

@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { channelId } from './line-answers.ts'
+import type { Operation } from './operations.ts'
+import { bodyOf } from './operations.ts'
+import { cores, output, type ServerProcess, start, startServer } from './processes.ts'
+import { tokenAt } from './tokens.ts'
+
+type Settings = Readonly<Record<string, string>>
+
+const here = import.meta.dirname
+const peers = join(here, 'peers')
+
+/** A LINE of the benchmark's own, with a knob for how long it takes. */
+export type Line = ServerProcess & {
+  /** Sets how long an answer takes from now on and tells the calls since it was last asked. */
+  control(delayMs: number): Promise<{ readonly verify: number; readonly profile: number }>
+}
+
+export async function startLine(): Promise<Line> {
+  const server = await startServer({ script: join(here, 'servers/upstream.ts'), cores: cores.line })
+  return {
+    ...server,
+    control: async (delayMs) => {
+      const response = await fetch(`${server.url}/control?delayMs=${delayMs}`)
+      return (await response.json()) as { verify: number; profile: number }
+    },
+  }
+}
+
+/** The gateway as shipped: `src/main.ts` with production settings, log level info and metrics on. */
+export function startGateway(line: ServerProcess, env: Settings = {}): Promise<ServerProcess> {
+  return startServer({
+    script: join(here, '../../src/main.ts'),
+    cores: cores.server,
+    env: { ...gatewaySettings(line.url), ...env },
+  })
+}
+
+export function gatewaySettings(lineUrl: string): Settings {
+  return {
+    LINE_CHANNEL_ID: channelId,
+    LINE_CHANNEL_SECRET: 'a-secret-of-the-benchmark-alone',
+    LINE_API_URL: lineUrl,
+    LINE_ACCESS_URL: lineUrl,
+    HOST: '127.0.0.1',
+    PORT: '0',
+    METRICS_PORT: '0',
+  }
+}
+
+/** The least any server on node:http has to do. */
+export function startFloor(line: ServerProcess, env: Settings = {}): Promise<ServerProcess> {
+  const script = join(here, 'servers/floor.ts')
+  return startServer({ script, cores: cores.server, env: { LINE_API_URL: line.url, ...env } })
+}
+
+export type Peer = 'mercurius' | 'apollo' | 'yoga' | 'naive'
+
+/** Other servers with the same part of the schema and, but for the naive one, the same cache. */
+export function startPeer(peer: Peer, line: ServerProcess): Promise<ServerProcess> {
+  const [script, ...args] = peer === 'naive' ? ['apollo.js', 'naive'] : [`${peer}.js`]
+  const env = { LINE_API_URL: line.url, LINE_CHANNEL_ID: channelId }
+  return startServer({ script: join(peers, script), args, cores: cores.server, env })
+}
+
+/** They have a package.json and a lock of their own, so that the gateway's `npm ci` knows nothing of them. */
+export async function installPeers(): Promise<void> {
+  if (existsSync(join(peers, 'node_modules/.package-lock.json'))) return
+  process.stderr.write('installing the peers (once)\n')
+  await output(start(['npm', 'ci', '--prefix', peers], { cores: `${cores.server},${cores.load}` }))
+}
+
+/** Asks once and looks at the answer: nobody is measured at giving wrong ones. */
+export async function assertAnswers(server: ServerProcess, operation: Operation, token = tokenAt(0)): Promise<unknown> {
+  const response = await fetch(`${server.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: bodyOf(operation),
+  })
+  const text = await response.text()
+  const { data, errors } = JSON.parse(text) as { data?: Record<string, unknown>; errors?: unknown }
+  const [root] = Object.values(data ?? {})
+  if (errors !== undefined || root === null || root === undefined) {
+    throw new Error(`${server.url} gave a wrong answer to ${operation.name}: ${text.slice(0, 300)}`)
+  }
+  return data
+}
+
+export const nodeVersion = spawnSync(process.execPath, ['--version']).stdout.toString().trim()

@@ -1,5 +1,6 @@
 import pino, { type Logger } from 'pino'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { createDurations, createTally } from './meters.ts'
 
 /** One call to LINE: the five facts LINE asks its integrators to keep, how it ended, and nothing else of the call. */
 export type LineCall = {
@@ -73,15 +74,17 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   return { log, lineCall, operation, lookUp, unexpected, metrics, gauge }
 
   function lineCall(call: LineCall): void {
-    meters.lineCalls.inc({ endpoint: call.endpoint, outcome: call.outcome })
-    meters.lineSeconds.observe({ endpoint: call.endpoint }, call.ms / 1_000)
+    meters.lineCalls.add(call.endpoint, call.outcome)
+    meters.lineSeconds.observe(call.ms / 1_000, call.endpoint)
+    const answered = call.outcome === 'answered'
+    if (answered && !log.isLevelEnabled('debug')) return
     const line = { ...call, ms: Math.round(call.ms) }
-    if (call.outcome === 'answered') log.debug(line, 'asked LINE')
+    if (answered) log.debug(line, 'asked LINE')
     else log.warn(line, 'LINE did not answer')
   }
 
   function operation(done: Operation): void {
-    meters.operations.add(`${done.kind} ${done.code}`)
+    meters.operations.add(done.kind, done.code)
     meters.operationSeconds.observe(done.ms / 1_000)
     const slow = done.ms > slowMs
     if (done.code === 'OK' && !slow && !log.isLevelEnabled('debug')) return
@@ -114,69 +117,33 @@ export function createSilentTelemetry(): Telemetry {
 }
 
 function createMeters(registry: Registry) {
-  const registers = [registry]
-  const operations = createTally()
-  new Counter({
-    name: 'gateway_operations_total',
-    help: 'GraphQL operations by kind and the code of their first error',
-    labelNames: ['kind', 'code'],
-    registers,
-    collect: collectFrom(operations, (key) => {
-      const [kind = '', code = ''] = key.split(' ')
-      return { kind, code }
-    }),
-  })
-  const lookUps = createTally()
-  new Counter({
-    name: 'gateway_token_lookups_total',
-    help: 'Look-ups of access tokens by how they ended',
-    labelNames: ['outcome'],
-    registers,
-    collect: collectFrom(lookUps, (outcome) => ({ outcome })),
-  })
   return {
-    operations,
-    lookUps,
-    operationSeconds: new Histogram({
+    operations: createTally(registry, {
+      name: 'gateway_operations_total',
+      help: 'GraphQL operations by kind and the code of their first error',
+      labelNames: ['kind', 'code'],
+    }),
+    operationSeconds: createDurations(registry, {
       name: 'gateway_operation_duration_seconds',
       help: 'From the last byte of the request to the first of the answer',
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3],
-      registers,
     }),
-    lineCalls: new Counter({
+    lookUps: createTally(registry, {
+      name: 'gateway_token_lookups_total',
+      help: 'Look-ups of access tokens by how they ended',
+      labelNames: ['outcome'],
+    }),
+    lineCalls: createTally(registry, {
       name: 'gateway_line_calls_total',
       help: 'Calls to the LINE Platform by endpoint and outcome',
       labelNames: ['endpoint', 'outcome'],
-      registers,
     }),
-    lineSeconds: new Histogram({
+    lineSeconds: createDurations(registry, {
       name: 'gateway_line_call_duration_seconds',
       help: 'Calls to the LINE Platform, waiting for a place included',
       labelNames: ['endpoint'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3],
-      registers,
     }),
-  }
-}
-
-type Tally = { add(key: string): void; readonly counts: ReadonlyMap<string, { count: number }> }
-
-/** Counts by key. On the hot path that is all there is to do: prom-client hears of it when somebody asks. */
-function createTally(): Tally {
-  const counts = new Map<string, { count: number }>()
-  return { add, counts }
-
-  function add(key: string): void {
-    const known = counts.get(key)
-    if (known !== undefined) known.count += 1
-    else counts.set(key, { count: 1 })
-  }
-}
-
-function collectFrom({ counts }: Tally, labelsOf: (key: string) => Record<string, string>) {
-  return function collect(this: Counter): void {
-    this.reset()
-    for (const [key, { count }] of counts) this.inc(labelsOf(key), count)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Params } from './edge.ts'
 import { quotable, say } from './errors.ts'
 import { findInputFault } from './input-faults.ts'
 import { createOperations, type PreparedOperation } from './operations.ts'
-import type { VariableValues } from './plan.ts'
+import type { VariableValues } from './plan-parts.ts'
 
 /** An operation that may be run, with what it is to be run with. */
 export type Admitted = { readonly prepared: PreparedOperation; readonly variables: VariableValues }

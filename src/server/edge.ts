@@ -43,21 +43,36 @@ export function assertHead(request: IncomingMessage): void {
   if (headersNamed(request, 'authorization') > 1) throw new Refusal(400, 'More than one Authorization header', close)
 }
 
-/** Reads a body, and stops reading where it is too large. */
-export function readBody(request: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) return reject(tooLarge())
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size <= largestBodyBytes) chunks.push(chunk)
-      else reject(tooLarge())
-    })
-    request.on('end', () => resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString('utf8') ?? ''))
-    request.on('error', reject)
+/** Reads a body, and stops reading where it is too large. `taken` is called once: with an error, or with the text. */
+export function readBody(request: IncomingMessage, taken: (error: unknown, text: string) => void): void {
+  const chunks: Buffer[] = []
+  let size = 0
+  let over = false
+  if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) return taken(tooLarge(), '')
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= largestBodyBytes) chunks.push(chunk)
+    else fail(tooLarge())
   })
+  request.on('end', () => {
+    if (!over) taken(undefined, textOf(chunks))
+  })
+  request.on('error', fail)
+
+  function fail(error: unknown): void {
+    if (over) return
+    over = true
+    taken(error, '')
+  }
 }
+
+/** Most bodies come in one piece. */
+function textOf(chunks: readonly Buffer[]): string {
+  const [only = nothing] = chunks
+  return (chunks.length > 1 ? Buffer.concat(chunks) : only).toString()
+}
+
+const nothing = Buffer.alloc(0)
 
 /** The parameters in a JSON body. Throws `Refusal`. */
 export function parseBody(text: string): Params {

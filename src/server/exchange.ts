@@ -4,6 +4,7 @@ import type { Params } from './edge.ts'
 import { publish, say } from './errors.ts'
 import type { MediaType } from './media-type.ts'
 import type { PreparedOperation } from './operations.ts'
+import type { HeaderList } from './send.ts'
 
 /** What a request asks, how it wants the answer, and who sent it. */
 export type Asked = {
@@ -27,7 +28,7 @@ export type Exchange = {
 /** What goes back over HTTP. */
 export type HttpAnswer = {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: HeaderList
   readonly body: string
 }
 

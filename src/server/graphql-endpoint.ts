@@ -4,10 +4,10 @@ import type { Telemetry } from '../telemetry.ts'
 import { readBearer } from './bearer.ts'
 import type { Cors } from './cors.ts'
 import { assertHead, parseBody, parseQuery, Refusal, readBody } from './edge.ts'
-import { type Asked, createExchange, type Engine, type Exchange } from './exchange.ts'
+import { type Asked, createExchange, type Engine, type Exchange, type HttpAnswer } from './exchange.ts'
 import { contentSecurityPolicy, type GraphiqlPage } from './graphiql.ts'
-import { acceptedMediaType } from './media-type.ts'
-import { send } from './send.ts'
+import { acceptedMediaType, contentTypes } from './media-type.ts'
+import { type HeaderList, send } from './send.ts'
 import type { Sources } from './source.ts'
 
 export type GraphqlEndpointOptions = {
@@ -22,12 +22,15 @@ export type GraphqlEndpointOptions = {
 }
 
 export type GraphqlEndpoint = {
-  handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+  handle(request: IncomingMessage, response: ServerResponse): void
   /** Requests that were accepted and are not answered yet. */
   underWay(): number
 }
 
-/** `/graphql`: one road from a request to its answer, each way out a plain return or a refusal. */
+/**
+ * `/graphql`: one road from a request to its answer. It is walked by calls and not by promises, because a hit has nothing
+ * to wait for; each request leaves it through `deliver` or `refuse`.
+ */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
   const { services, telemetry, engine, sources, cors, graphiql, isDraining } = options
   const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
@@ -35,7 +38,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   return { handle, underWay: () => underWay }
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  function handle(request: IncomingMessage, response: ServerResponse): void {
     if (cors.isPreflight(request)) {
       return send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
     }
@@ -43,20 +46,42 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     try {
       if (isDraining()) throw shuttingDown()
       assertHead(request)
-      if (graphiql !== undefined && isBrowsing(request)) return await showPage(response, graphiql)
-      const body = request.method === 'GET' ? undefined : await readBody(request)
-      const startedAt = performance.now()
+    } catch (error) {
+      return refuse(request, response, error)
+    }
+    if (graphiql !== undefined && isBrowsing(request)) return showPage(request, response, graphiql)
+    if (request.method === 'GET') return answer(request, response, undefined)
+    readBody(request, (error, body) => {
+      if (error === undefined) answer(request, response, body)
+      else refuse(request, response, error)
+    })
+  }
+
+  function answer(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
+    const startedAt = performance.now()
+    try {
       const exchange = createExchange(parseAsked(request, body), services, unexpected)
-      // What is answered from memory is answered at once: waiting for a value that is there costs a turn of the loop.
       const answering = engine.answer(exchange)
-      const answer = answering instanceof Promise ? await answering : answering
-      send(response, answer, cors.headersFor(request), isDraining() ? lastWord : undefined)
-      report(exchange, answer.status, startedAt)
+      if (!(answering instanceof Promise)) return deliver(request, response, exchange, answering, startedAt)
+      answering
+        .then((answered) => deliver(request, response, exchange, answered, startedAt))
+        .catch((error) => refuse(request, response, error))
     } catch (error) {
       refuse(request, response, error)
-    } finally {
-      underWay -= 1
     }
+  }
+
+  function deliver(
+    request: IncomingMessage,
+    response: ServerResponse,
+    exchange: Exchange,
+    answered: HttpAnswer,
+    startedAt: number,
+  ): void {
+    const headers = cors.headersFor(request)
+    send(response, answered, isDraining() ? [...headers, ...lastWord] : headers)
+    report(exchange, answered.status, startedAt)
+    underWay -= 1
   }
 
   function parseAsked(request: IncomingMessage, body: string | undefined): Asked {
@@ -67,23 +92,35 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     return { method, params, mediaType, bearer: readBearer(request), source: sources.sourceOf(request) }
   }
 
+  function showPage(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
+    page
+      .html()
+      .then((html) => {
+        send(response, { status: 200, headers: pageHeaders, body: html })
+        underWay -= 1
+      })
+      .catch((error) => refuse(request, response, error))
+  }
+
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    underWay -= 1
     if (response.destroyed) return
     if (!(error instanceof Refusal)) unexpected(error)
-    const refusal = error instanceof Refusal ? error : new Refusal(500, 'Something went wrong on our side')
+    const { status, errors, headers } =
+      error instanceof Refusal ? error : new Refusal(500, 'Something went wrong on our side')
     const mediaType = acceptedMediaType(request.headers.accept) ?? 'application/json'
-    const headers = { 'content-type': `${mediaType}; charset=utf-8`, ...cors.headersFor(request), ...refusal.headers }
-    send(response, { status: refusal.status, headers, body: JSON.stringify({ errors: refusal.errors }) })
-    if (refusal.headers.connection === 'close') discard(request)
-    const code = String(refusal.errors[0]?.extensions.code)
-    telemetry.operation({ kind: 'none', fields: '', code, status: refusal.status, ms: 0 })
+    const all = [...contentTypes[mediaType], ...cors.headersFor(request), ...Object.entries(headers).flat()]
+    send(response, { status, headers: all, body: JSON.stringify({ errors }) })
+    if (headers.connection === 'close') discard(request)
+    const code = String(errors[0]?.extensions.code)
+    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0 })
   }
 
   function report({ operation, errors }: Exchange, status: number, startedAt: number): void {
     const { code, lineRequestId } = errors[0]?.extensions ?? {}
     telemetry.operation({
       kind: operation?.kind ?? 'none',
-      fields: operation?.fields.join(' ') ?? '',
+      fields: operation?.summary ?? '',
       code: errors.length === 0 ? 'OK' : String(code),
       status,
       ms: performance.now() - startedAt,
@@ -93,10 +130,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 }
 
 /** A connection that stays open would only bring requests we no longer take. */
-const lastWord = { connection: 'close' }
+const lastWord: HeaderList = ['connection', 'close']
 
 function shuttingDown(): Refusal {
-  return new Refusal(503, 'The gateway is shutting down', { ...lastWord, 'retry-after': '1' })
+  return new Refusal(503, 'The gateway is shutting down', { connection: 'close', 'retry-after': '1' })
 }
 
 function unacceptable(): Refusal {
@@ -108,15 +145,12 @@ function isBrowsing({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.accept?.includes('text/html') === true
 }
 
-async function showPage(response: ServerResponse, page: GraphiqlPage): Promise<void> {
-  const headers = {
-    'content-type': 'text/html; charset=utf-8',
-    'content-encoding': 'gzip',
-    'content-security-policy': contentSecurityPolicy,
-    'referrer-policy': 'no-referrer',
-  }
-  send(response, { status: 200, headers, body: await page.html() })
-}
+const pageHeaders: HeaderList = [
+  ['content-type', 'text/html; charset=utf-8'],
+  ['content-encoding', 'gzip'],
+  ['content-security-policy', contentSecurityPolicy],
+  ['referrer-policy', 'no-referrer'],
+].flat()
 
 /** What is still coming is read to nowhere for a moment, so that the client gets to see why it was refused. */
 function discard(request: IncomingMessage): void {

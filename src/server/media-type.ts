@@ -1,5 +1,13 @@
+import type { HeaderList } from './send.ts'
+
 /** The two media types of GraphQL over HTTP. The older one answers 200 to whatever is well-formed. */
 export type MediaType = 'application/graphql-response+json' | 'application/json'
+
+/** What we write in either. */
+export const contentTypes: Record<MediaType, HeaderList> = {
+  'application/graphql-response+json': ['content-type', 'application/graphql-response+json; charset=utf-8'],
+  'application/json': ['content-type', 'application/json; charset=utf-8'],
+}
 
 /**
  * What a client accepts (RFC 9110 section 12.5.1), the newer media type only where it is named. `undefined`: nothing we

@@ -26,6 +26,8 @@ export type PreparedOperation = {
   readonly kind: 'query' | 'mutation'
   /** The names of the selected root fields: the schema's own words, and no alias of the caller's. */
   readonly fields: readonly string[]
+  /** The same in one word for the log. */
+  readonly summary: string
   /** Absent where only the general executor can run it. */
   readonly plan: Plan | undefined
 }
@@ -80,7 +82,8 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
     const operation = getOperationAST(document, operationName)
     if (operation == null || operation.operation === 'subscription') throw new AggregateError([unnamed()])
     const fields = [...rootFields(document, operation)].sort()
-    return { document, operation, kind: operation.operation, fields, plan: planOf(schema, document, operation) }
+    const plan = planOf(schema, document, operation)
+    return { document, operation, kind: operation.operation, fields, summary: fields.join(' '), plan }
   }
 }
 

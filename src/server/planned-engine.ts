@@ -2,6 +2,7 @@ import type { GraphQLError } from 'graphql'
 import type { Admission, Admitted } from './admission.ts'
 import { type Http, publish } from './errors.ts'
 import type { Engine, Exchange, HttpAnswer } from './exchange.ts'
+import { contentTypes } from './media-type.ts'
 import type { Result } from './plan.ts'
 
 /**
@@ -32,15 +33,15 @@ export function createPlannedEngine(
       : answered(exchange, result)
   }
 
-  function answered(exchange: Exchange, { data, errors }: Result): HttpAnswer {
-    if (errors === undefined && exchange.errors.length === 0) {
-      return { status: 200, headers: headersOf(exchange), body: JSON.stringify({ data }) }
+  function answered(exchange: Exchange, { data, errors = none }: Result): HttpAnswer {
+    if (errors.length === 0 && exchange.errors.length === 0) {
+      return { status: 200, headers: contentTypes[exchange.asked.mediaType], body: `{"data":${data}}` }
     }
-    return withErrors(exchange, [...published(errors ?? []), ...exchange.errors], { data })
+    return withErrors(exchange, [...published(errors), ...exchange.errors], `,"data":${data}`)
   }
 
   function refused(exchange: Exchange, error: unknown): HttpAnswer {
-    return withErrors(exchange, published(error instanceof AggregateError ? error.errors : [error]), {})
+    return withErrors(exchange, published(error instanceof AggregateError ? error.errors : [error]), '')
   }
 
   function published(errors: readonly unknown[]): GraphQLError[] {
@@ -48,34 +49,28 @@ export function createPlannedEngine(
   }
 }
 
+const none: readonly GraphQLError[] = []
+
 /** GraphQL over HTTP (draft of 2025, section 6.4): the older media type keeps 200 for whatever the specification calls well-formed. */
-function withErrors(
-  exchange: Exchange,
-  errors: readonly GraphQLError[],
-  rest: { readonly data?: unknown },
-): HttpAnswer {
+function withErrors(exchange: Exchange, errors: readonly GraphQLError[], data: string): HttpAnswer {
+  const { mediaType } = exchange.asked
   exchange.errors = errors
   let status = 200
-  const headers = { ...headersOf(exchange) }
+  const headers: Record<string, string> = {}
   for (const { extensions } of errors) {
     const http = extensions.http as Http | undefined
     Object.assign(headers, http?.headers)
-    const isWellFormed = http?.spec === true && exchange.asked.mediaType === 'application/json'
+    const isWellFormed = http?.spec === true && mediaType === 'application/json'
     if (http?.status !== undefined && !isWellFormed) status = Math.max(status, http.status)
   }
-  return { status, headers, body: JSON.stringify({ errors: errors.map(withoutHttp), ...rest }) }
+  return {
+    status,
+    headers: [...contentTypes[mediaType], ...Object.entries(headers).flat()],
+    body: `{"errors":${JSON.stringify(errors.map(withoutHttp))}${data}}`,
+  }
 }
 
 function withoutHttp(error: GraphQLError): object {
   const { extensions: { http, ...extensions } = {}, ...told } = error.toJSON()
   return { ...told, extensions }
-}
-
-function headersOf({ asked: { mediaType } }: Exchange): Record<string, string> {
-  return contentTypes[mediaType]
-}
-
-const contentTypes = {
-  'application/json': { 'content-type': 'application/json; charset=utf-8' },
-  'application/graphql-response+json': { 'content-type': 'application/graphql-response+json; charset=utf-8' },
 }

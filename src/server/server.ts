@@ -11,7 +11,7 @@ import type { Engine } from './exchange.ts'
 import { createGraphiqlPage, sampleTabs, type Tab } from './graphiql.ts'
 import { createGraphqlEndpoint } from './graphql-endpoint.ts'
 import { createPlannedEngine } from './planned-engine.ts'
-import { type Reply, send } from './send.ts'
+import { type HeaderList, type Reply, send } from './send.ts'
 import { createSources } from './source.ts'
 import { createYogaEngine } from './yoga-engine.ts'
 
@@ -68,9 +68,10 @@ export async function startServer(
   })
 
   const server = createServer(limits, (request, response) => {
-    const path = request.url?.split('?')[0] ?? ''
-    if (path !== '/graphql') return send(response, plainReply(path, request.method))
-    void graphql.handle(request, response)
+    const { url = '' } = request
+    const path = url === '/graphql' ? url : url.split('?')[0]
+    if (path === '/graphql') graphql.handle(request, response)
+    else send(response, plainReply(path, request.method))
   })
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
@@ -79,10 +80,10 @@ export async function startServer(
 
   return { url, metricsUrl, close }
 
-  function plainReply(path: string, method: string | undefined): Reply {
+  function plainReply(path = '', method: string | undefined): Reply {
     const page = devPages?.pages.get(path)
     const known = path === '/health' || path === '/ready' || page !== undefined
-    if (known && method !== 'GET' && method !== 'HEAD') return { status: 405, headers: { allow: 'GET' }, body: '' }
+    if (known && method !== 'GET' && method !== 'HEAD') return { status: 405, headers: ['allow', 'GET'], body: '' }
     if (path === '/health') return { status: 200, headers: text, body: 'ok\n' }
     if (path === '/ready')
       return draining
@@ -109,20 +110,21 @@ function createShippedEngine(admission: Admission, unexpected: (error: unknown) 
 /** What is left when everything accepted is answered: connections on which nobody has asked anything yet, and may never. */
 const lastMomentMs = 500
 
-const text = { 'content-type': 'text/plain; charset=utf-8' }
-const html = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy':
+const text: HeaderList = ['content-type', 'text/plain; charset=utf-8']
+const html: HeaderList = [
+  ['content-type', 'text/html; charset=utf-8'],
+  [
+    'content-security-policy',
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-}
+  ],
+  ['referrer-policy', 'no-referrer'],
+].flat()
 
 function createMetricsServer(telemetry: Telemetry): Server {
   return createServer(limits, (request, response) => {
     if (request.url !== '/metrics') return send(response, { status: 404, headers: text, body: 'not found\n' })
     telemetry.metrics().then(
-      (metrics) =>
-        send(response, { status: 200, headers: { 'content-type': metrics.contentType }, body: metrics.text }),
+      (metrics) => send(response, { status: 200, headers: ['content-type', metrics.contentType], body: metrics.text }),
       (error) => failMetrics(response, telemetry, error),
     )
   })

@@ -27,8 +27,7 @@ export function createYogaEngine(admission: Admission, unexpected: (error: unkno
 
   async function answer(exchange: Exchange): Promise<HttpAnswer> {
     const response = await yoga.handleRequest(toRequest(exchange), { ...exchange.context, exchange })
-    const headers = Object.fromEntries(response.headers.entries())
-    return { status: response.status, headers, body: await response.text() }
+    return { status: response.status, headers: [...response.headers].flat(), body: await response.text() }
   }
 
   function toRequest({ asked: { method, mediaType } }: Exchange): Request {

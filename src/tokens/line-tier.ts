@@ -9,7 +9,7 @@ import {
   type VerificationFacts,
 } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
-import { type Subject, scopeMissing, type TokenRecord } from './record.ts'
+import { type Subject, scopeMissing, type TokenRecord, withFacts } from './record.ts'
 import type { Answer, Question, Resolver } from './resolver.ts'
 
 type Reading = Exclude<Subject, 'verification'>
@@ -45,7 +45,7 @@ export function askLine(
     if (read.verdict === 'invalid') return read
     if (read.verdict === 'unknown')
       return { verdict: 'valid', record, unread: { subject: alongside, outage: read.outage } }
-    return { verdict: 'valid', record: Object.freeze({ ...record, ...read.facts }) }
+    return { verdict: 'valid', record: withFacts(record, read.facts) }
   }
 
   /** A reading that LINE answers proves the token alive as well. */
@@ -53,7 +53,7 @@ export function askLine(
     const askedAt = now()
     const verdict = await fetchReading(token.raw, subject, since)
     if (verdict.verdict !== 'valid') return verdict
-    return { verdict: 'valid', record: Object.freeze({ ...known, ...verdict.facts, verifiedAt: askedAt }) }
+    return { verdict: 'valid', record: withFacts(known, { ...verdict.facts, verifiedAt: askedAt }) }
   }
 
   function fetchVerification(raw: string, since: number): Promise<Verdict<VerificationFacts>> {

@@ -72,6 +72,12 @@ export function userIdOf(record: TokenRecord): string | undefined {
   return record.profile?.userId ?? record.userId
 }
 
+/** A record with some facts replaced. All are named, because a record may be a view, which cannot be spread. */
+export function withFacts(record: TokenRecord, facts: Partial<TokenRecord>): TokenRecord {
+  const { channelId, scopes, verifiedAt, expiresAt, profile, friendship, userId, family } = record
+  return Object.freeze({ channelId, scopes, verifiedAt, expiresAt, profile, friendship, userId, family, ...facts })
+}
+
 /**
  * What is known after an answer, where another answer about the same token may have come home meanwhile: each reading is
  * the newer of the two, the verification that of the answer if it is one.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { TokenRecord } from '../../src/tokens/record.ts'
 import { createRecordStore } from '../../src/tokens/record-store.ts'
+import { plain } from './plain-record.ts'
 
 const at = Date.UTC(2026, 10, 22, 9, 30)
 
@@ -31,15 +32,15 @@ describe('the store', () => {
   ])('gives back what it was given: %s', (_, facts) => {
     const store = createRecordStore(10)
     const record = { ...bare, ...facts }
-    expect(store.set('key', record)).toEqual(record)
-    expect(store.get('key')).toEqual(record)
-    expect(store.peek('key')).toEqual(record)
-    expect([...store.entries()]).toEqual([['key', record]])
+    expect(plain(store.set('key', record))).toEqual(record)
+    expect(plain(store.get('key'))).toEqual(record)
+    expect(plain(store.peek('key'))).toEqual(record)
+    expect(Array.from(store.entries(), ([key, kept]) => [key, plain(kept)])).toEqual([['key', record]])
   })
 
   it('never makes a token younger or longer lived than it is', () => {
     const record = createRecordStore(10).set('key', { ...bare, verifiedAt: at + 199.9, expiresAt: at + 1_099.9 })
-    expect(record).toMatchObject({ verifiedAt: at + 100, expiresAt: at + 1_000 })
+    expect(record).toMatchObject({ verifiedAt: at + 199, expiresAt: at + 1_099 })
   })
 
   it('keeps times right beyond what fits a small integer', () => {
@@ -51,12 +52,12 @@ describe('the store', () => {
     })
   })
 
-  it('hands out facts whose change nobody else sees', () => {
+  it('hands out facts that nobody can change', () => {
     const store = createRecordStore(10)
     store.set('key', { ...bare, profile })
-    Object.assign(store.get('key') ?? {}, { channelId: 'other', expiresAt: 0 })
-    Object.assign(store.get('key')?.profile ?? {}, { userId: 'other' })
-    expect(store.get('key')).toEqual({ ...bare, profile, userId: 'U1' })
+    expect(() => Object.assign(store.get('key') ?? {}, { channelId: 'other' })).toThrow(TypeError)
+    expect(() => Object.assign(store.get('key')?.profile ?? {}, { userId: 'other' })).toThrow(TypeError)
+    expect(plain(store.get('key'))).toEqual({ ...bare, profile, userId: 'U1' })
     expect(Object.isFrozen(store.get('key')?.scopes)).toBe(true)
   })
 
@@ -76,7 +77,35 @@ describe('the store', () => {
     store.get('a')
     store.peek('b')
     store.set('c', bare)
-    expect([store.get('a'), store.get('b'), store.size()]).toEqual([bare, undefined, 2])
+    expect([plain(store.get('a')), store.get('b'), store.size()]).toEqual([bare, undefined, 2])
+  })
+
+  it('keeps names in any script, and what is longer than most', () => {
+    const store = createRecordStore(10)
+    const facts = {
+      displayName: 'さくら 🦊 \u0000é',
+      statusMessage: 'x'.repeat(60_000),
+      pictureUrl: 'https://例え.jp/',
+    }
+    const record = { ...bare, profile: { ...profile, ...facts }, userId: 'U1', family: '\u00ff\u0000é' }
+    store.set('key', record)
+    expect(plain(store.get('key'))).toEqual(record)
+  })
+
+  it('still tells apart what is different for each of very many', () => {
+    const store = createRecordStore(2_000)
+    const scopesOf = (n: number) => ['profile', `scope-${n}`]
+    for (let n = 0; n < 1_500; n++) store.set(String(n), { ...bare, scopes: scopesOf(n) })
+    for (const n of [0, 999, 1_000, 1_499])
+      expect(plain(store.get(String(n)))).toEqual({ ...bare, scopes: scopesOf(n) })
+  })
+
+  it('has records that outlive it', () => {
+    const store = createRecordStore(1)
+    store.set('a', { ...bare, profile, userId: 'U1' })
+    const kept = store.get('a')
+    store.set('b', { ...bare, channelId: '2000000002' })
+    expect([plain(kept), store.get('a')]).toEqual([{ ...bare, profile, userId: 'U1' }, undefined])
   })
 
   it('forgets what it is told to', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { type Dispatcher, Pool } from 'undici'
 import type { Config } from './config.ts'
 import { createChannels } from './line/channels.ts'
@@ -107,5 +108,7 @@ function nonceSecret(config: Config): string {
 
 /** Epoch ms on a clock that nobody sets: correcting the machine's time neither revives nor kills a token. */
 function steadyNow(): number {
-  return performance.timeOrigin + performance.now()
+  return startedAt + performance.now()
 }
+
+const startedAt = performance.timeOrigin

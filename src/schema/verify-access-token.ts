@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { TokenRecord } from '../tokens/record.ts'
 import type { Answer, Invalid } from '../tokens/resolver.ts'
 import type { AccessToken } from '../tokens/token-key.ts'

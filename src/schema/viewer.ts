@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Subject, TokenRecord } from '../tokens/record.ts'
 import type { Answer } from '../tokens/resolver.ts'
 import type { AccessToken } from '../tokens/token-key.ts'

@@ -48,16 +48,20 @@ export function readBody(request: IncomingMessage, taken: (error: unknown, text:
   const chunks: Buffer[] = []
   let size = 0
   let over = false
-  if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) return taken(tooLarge(), '')
-  request.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size <= largestBodyBytes) chunks.push(chunk)
-    else fail(tooLarge())
-  })
-  request.on('end', () => {
-    if (!over) taken(undefined, textOf(chunks))
-  })
-  request.on('error', fail)
+  if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) fail(tooLarge())
+  else listen()
+
+  function listen(): void {
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= largestBodyBytes) chunks.push(chunk)
+      else fail(tooLarge())
+    })
+    request.on('end', () => {
+      if (!over) taken(undefined, textOf(chunks))
+    })
+    request.on('error', fail)
+  }
 
   function fail(error: unknown): void {
     if (over) return

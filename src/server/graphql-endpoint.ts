@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry.ts'
 import { readBearer } from './bearer.ts'
@@ -40,17 +41,22 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     if (cors.isPreflight(request)) {
-      return send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
+      send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
+      return
     }
     underWay += 1
     try {
       if (isDraining()) throw shuttingDown()
       assertHead(request)
+      if (graphiql !== undefined && isBrowsing(request)) showPage(request, response, graphiql)
+      else if (request.method === 'GET') answer(request, response, undefined)
+      else readAndAnswer(request, response)
     } catch (error) {
-      return refuse(request, response, error)
+      refuse(request, response, error)
     }
-    if (graphiql !== undefined && isBrowsing(request)) return showPage(request, response, graphiql)
-    if (request.method === 'GET') return answer(request, response, undefined)
+  }
+
+  function readAndAnswer(request: IncomingMessage, response: ServerResponse): void {
     readBody(request, (error, body) => {
       if (error === undefined) answer(request, response, body)
       else refuse(request, response, error)
@@ -62,10 +68,11 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     try {
       const exchange = createExchange(parseAsked(request, body), services, unexpected)
       const answering = engine.answer(exchange)
-      if (!(answering instanceof Promise)) return deliver(request, response, exchange, answering, startedAt)
-      answering
-        .then((answered) => deliver(request, response, exchange, answered, startedAt))
-        .catch((error) => refuse(request, response, error))
+      if (answering instanceof Promise) {
+        answering
+          .then((answered) => deliver(request, response, exchange, answered, startedAt))
+          .catch((error) => refuse(request, response, error))
+      } else deliver(request, response, exchange, answering, startedAt)
     } catch (error) {
       refuse(request, response, error)
     }

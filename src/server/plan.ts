@@ -104,20 +104,24 @@ export function planOf(
     const argumentsOf = planArguments(field, node)
     const place = { type: field.type, nodes }
     const needsInfo = resolve.length > 3
-    const facts = {
-      fieldName: field.name,
-      fieldNodes: nodes,
-      returnType: field.type,
-      parentType,
-      schema,
-      fragments,
-      operation,
-    }
+    const infoOf = ({ variables }: Execution, path: Path) =>
+      ({
+        fieldName: field.name,
+        fieldNodes: nodes,
+        returnType: field.type,
+        parentType,
+        path,
+        schema,
+        fragments,
+        rootValue: undefined,
+        operation,
+        variableValues: variables,
+      }) as unknown as GraphQLResolveInfo
 
     return (source, execution, parentPath) => {
       const path: Path = { prev: parentPath, key, typename: parentType.name }
       try {
-        const info = needsInfo ? infoOf(facts, execution, path) : noInfo
+        const info = needsInfo ? infoOf(execution, path) : noInfo
         const value = resolve(source, argumentsOf(execution), execution.context, info)
         return completed(value, complete, place, path, execution)
       } catch (error) {
@@ -150,10 +154,6 @@ function resolverOf(field: GraphQLField<unknown, unknown>): NonNullable<typeof f
   if (field.resolve !== undefined) return field.resolve as NonNullable<typeof field.resolve>
   const { name } = field
   return (source) => (source as Record<string, unknown>)[name]
-}
-
-function infoOf(facts: object, { variables }: Execution, path: Path): GraphQLResolveInfo {
-  return { ...facts, path, variableValues: variables, rootValue: undefined } as unknown as GraphQLResolveInfo
 }
 
 /** For resolvers that do not take it. */

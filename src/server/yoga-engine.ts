@@ -27,6 +27,8 @@ export function createYogaEngine(admission: Admission, unexpected: (error: unkno
 
   async function answer(exchange: Exchange): Promise<HttpAnswer> {
     const response = await yoga.handleRequest(toRequest(exchange), { ...exchange.context, exchange })
+    // What all our answers have is added when they are sent.
+    response.headers.delete('content-length')
     return { status: response.status, headers: [...response.headers].flat(), body: await response.text() }
   }
 

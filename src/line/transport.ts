@@ -70,7 +70,8 @@ export function createTransport(options: TransportOptions): Transport {
   async function send(request: LineRequest, startedAt = performance.now()): Promise<LineAnswer> {
     const breaker = breakerOf(request.endpoint)
     breaker.check()
-    await place(startedAt)
+    if (slots.free() > 0) slots.take()
+    else await place(startedAt)
     try {
       if (remaining(startedAt) <= 0) throw tooBusy()
       breaker.enter()

@@ -36,17 +36,17 @@ export type SourceGateOptions = {
   readonly room: () => number
 }
 
-type Source = { calls: number; pairs: number; trust: number; readonly waiting: Set<() => void> }
+type Source = { tokens: number; calls: number; trust: number; readonly waiting: Set<() => void> }
 
-/** Calls that a source's successes may earn it beyond its burst: what it costs when a trusted source turns to junk. */
+/** Tokens that a source's successes may earn it beyond its burst: what it costs when a trusted source turns to junk. */
 const mostTrust = 30
 const mostSources = 10_000
 const longestWindowSeconds = 24 * 60 * 60
 
 /**
- * The junk shield's budget. Not knowing yet which of a source's tokens are junk, we let it have no more calls under way
+ * The junk shield's budget. Not knowing yet which of a source's tokens are junk, we let it have no more of them under way
  * than it has refusals left, so that a thousand bad tokens at once cost no more than a thousand in a row. Every success
- * earns it one call more, so an honest crowd behind one address soon goes at full speed; a refusal takes all that back.
+ * earns it one more, so an honest crowd behind one address soon goes at full speed; a refusal takes all that back.
  * While LINE has no place left, a source gets one call and what its successes earned it: however many sources send junk,
  * the line stays short enough for the rest.
  */
@@ -55,6 +55,7 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
   const refusals = new RateLimiterMemory({ points: burst, duration })
   const sources = createBoundedMap<Source>(mostSources)
   const places = room()
+  const mostCalls = Math.max(2 * burst, burst + mostTrust)
   let underway = 0
 
   return { admit }
@@ -64,7 +65,8 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     for (;;) {
       const left = await refusalsLeft(address)
       const window = (isBusy() ? 1 : left) + source.trust
-      if (source.calls < window) return letThrough(address, source, mayPair(source, window, left) ? wish.calls : 1)
+      if (source.tokens < window && source.calls < mostCalls)
+        return letThrough(address, source, mayPair(source, left) ? wish.calls : 1)
       await turn(source, wish.since)
     }
   }
@@ -80,21 +82,21 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     return burst - spent.consumedPoints
   }
 
-  /** A second call for a token that may be junk is spent only on sources with a clean slate, and sparingly on new ones. */
-  function mayPair(source: Source, window: number, left: number): boolean {
-    return left === burst && source.pairs <= source.trust && source.calls + 2 <= window && room() >= 2
+  /** A second call for a token that may be junk is spent only on sources with a clean slate. */
+  function mayPair(source: Source, left: number): boolean {
+    return left === burst && source.calls + 2 <= mostCalls && room() >= 2
   }
 
   function letThrough(address: string, source: Source, calls: 1 | 2): Admission {
     underway += calls
     source.calls += calls
-    source.pairs += calls - 1
+    source.tokens += 1
     return { calls, settle }
 
     function settle(outcome: Outcome): void {
       underway -= calls
       source.calls -= calls
-      source.pairs -= calls - 1
+      source.tokens -= 1
       if (outcome === 'good') source.trust = Math.min(source.trust + 1, mostTrust)
       if (outcome === 'refused') charge(address, source)
       else wake(source, calls + 1)
@@ -135,7 +137,7 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
   function sourceOf(address: string): Source {
     const known = sources.get(address)
     if (known !== undefined) return known
-    const source: Source = { calls: 0, pairs: 0, trust: 0, waiting: new Set() }
+    const source: Source = { tokens: 0, calls: 0, trust: 0, waiting: new Set() }
     sources.set(address, source)
     return source
   }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { channelId } from './line-answers.ts'
 import type { Operation } from './operations.ts'
@@ -29,10 +29,15 @@ export async function startLine(): Promise<Line> {
   }
 }
 
-/** The gateway as shipped: `src/main.ts` with production settings, log level info and metrics on. */
+/** What `npm start` gives Node for the gateway. */
+export const startFlags: readonly string[] =
+  JSON.parse(readFileSync(join(here, '../../package.json'), 'utf8')).scripts.start.match(/--\S+/g) ?? []
+
+/** The gateway as shipped: as `npm start` starts it, with production settings, log level info and metrics on. */
 export function startGateway(line: ServerProcess, env: Settings = {}): Promise<ServerProcess> {
   return startServer({
     script: join(here, '../../src/main.ts'),
+    nodeArgs: startFlags,
     cores: cores.server,
     env: { ...gatewaySettings(line.url), ...env },
   })

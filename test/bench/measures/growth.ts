@@ -5,7 +5,7 @@ import { measure, type Slice } from '../load.ts'
 import { bodyOf, viewerName } from '../operations.ts'
 import { allStarted, cores, residentBytesOf, type ServerProcess, startServer, stopAll } from '../processes.ts'
 import { inRounds, ratios, type Series, spreadOf } from '../rounds.ts'
-import { assertAnswers, gatewaySettings, startFloor, startLine } from '../subjects.ts'
+import { assertAnswers, gatewaySettings, startFlags, startFloor, startLine } from '../subjects.ts'
 
 /** Whether a server with many tokens in memory is as fast as one that knows a single user. */
 export async function measureGrowth(effort: Effort): Promise<readonly Section[]> {
@@ -87,6 +87,7 @@ function count(tokens: number): string {
 function startFullHouse(tokens: number): Promise<ServerProcess> {
   return startServer({
     script: join(import.meta.dirname, '../servers/full-house.ts'),
+    nodeArgs: startFlags,
     cores: cores.server,
     env: {
       ...gatewaySettings('http://127.0.0.1:9'),

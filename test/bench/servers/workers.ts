@@ -1,9 +1,14 @@
 import cluster from 'node:cluster'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { startFlags } from '../subjects.ts'
 
 /** One gateway process a core on one port, by node:cluster; `src/main.ts` itself knows nothing of it. */
-cluster.setupPrimary({ exec: join(import.meta.dirname, '../../../src/main.ts'), silent: true })
+cluster.setupPrimary({
+  exec: join(import.meta.dirname, '../../../src/main.ts'),
+  execArgv: [...startFlags],
+  silent: true,
+})
 const urls = await Promise.all(Array.from({ length: Number(process.env.WORKERS) }, startWorker))
 process.stdout.write(`${JSON.stringify({ url: urls[0] })}\n`)
 

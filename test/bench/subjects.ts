@@ -56,9 +56,13 @@ export function gatewaySettings(lineUrl: string): Settings {
 }
 
 /** The least any server on node:http has to do. */
-export function startFloor(line: ServerProcess, env: Settings = {}): Promise<ServerProcess> {
+export function startFloor(
+  line: ServerProcess,
+  env: Settings = {},
+  nodeArgs: readonly string[] = [],
+): Promise<ServerProcess> {
   const script = join(here, 'servers/floor.ts')
-  return startServer({ script, cores: cores.server, env: { LINE_API_URL: line.url, ...env } })
+  return startServer({ script, nodeArgs, cores: cores.server, env: { LINE_API_URL: line.url, ...env } })
 }
 
 export type Peer = 'mercurius' | 'apollo' | 'yoga' | 'naive'

@@ -48,25 +48,23 @@ export function readBody(request: IncomingMessage, taken: (error: unknown, text:
   const chunks: Buffer[] = []
   let size = 0
   let over = false
-  if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) fail(tooLarge())
+  if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) finish(tooLarge())
   else listen()
 
   function listen(): void {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size <= largestBodyBytes) chunks.push(chunk)
-      else fail(tooLarge())
+      else finish(tooLarge())
     })
-    request.on('end', () => {
-      if (!over) taken(undefined, textOf(chunks))
-    })
-    request.on('error', fail)
+    request.on('end', () => finish(undefined))
+    request.on('error', finish)
   }
 
-  function fail(error: unknown): void {
+  function finish(error: unknown): void {
     if (over) return
     over = true
-    taken(error, '')
+    taken(error, error === undefined ? textOf(chunks) : '')
   }
 }
 

@@ -69,7 +69,7 @@ export async function startServer(
 
   const server = createServer(limits, (request, response) => {
     const { url = '' } = request
-    const path = url === '/graphql' ? url : url.split('?')[0]
+    const path = url === '/graphql' ? url : (url.split('?')[0] ?? '')
     if (path === '/graphql') graphql.handle(request, response)
     else send(response, plainReply(path, request.method))
   })
@@ -80,7 +80,7 @@ export async function startServer(
 
   return { url, metricsUrl, close }
 
-  function plainReply(path = '', method: string | undefined): Reply {
+  function plainReply(path: string, method: string | undefined): Reply {
     const page = devPages?.pages.get(path)
     const known = path === '/health' || path === '/ready' || page !== undefined
     if (known && method !== 'GET' && method !== 'HEAD') return { status: 405, headers: ['allow', 'GET'], body: '' }

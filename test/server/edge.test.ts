@@ -2,7 +2,9 @@ import { request as nodeRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { readBody } from '../../src/server/edge.ts'
 import { codesOf, type RunningGateway, startRunningGateway } from '../running-gateway.ts'
+import { incoming } from './incoming.ts'
 import { sayRaw, statusesIn } from './raw-http.ts'
 
 let gateway: RunningGateway
@@ -470,3 +472,20 @@ function applied(text: string, { at, length, text: inserted }: { at: number; len
   const from = at % (text.length + 1)
   return text.slice(0, from) + inserted + text.slice(from + length)
 }
+
+describe('a body', () => {
+  const broken = new Error('gone')
+  const steps = { data: (text: string) => ['data', Buffer.from(text)], end: ['end'], error: ['error', broken] } as const
+
+  it.each([
+    ['its end, though the connection breaks after it', [steps.data('{}'), steps.end, steps.error], [undefined, '{}']],
+    ['its breaking off, though an end is said after it', [steps.data('{'), steps.error, steps.end], [broken, '']],
+    ['nothing in it', [steps.end], [undefined, '']],
+  ])('is taken once: %s', (_, events, expected) => {
+    const request = incoming({})
+    const taken: unknown[][] = []
+    readBody(request, (...all) => taken.push(all))
+    for (const [name, value] of events) request.emit(name as string, value)
+    expect(taken).toEqual([expected])
+  })
+})

@@ -12,13 +12,13 @@ import type { TokenRecord } from './record.ts'
 export type Grant = Pick<TokenRecord, 'channelId' | 'scopes'>
 
 const timeBytes = 6
-const numberBytes = 2
+const grantBytes = 2
+/** LINE's answers end at 64 KB, but what is no UTF-8 in them grows when it is read and written again. */
+const lengthBytes = 3
 const at = { verifiedAt: 0, expiresAt: 6, readAt: 12, grant: 18, fields: 20 }
 const fields = { userId: 0, displayName: 1, pictureUrl: 2, statusMessage: 3, friendship: 4, family: 5, grant: 6 }
-/** When what is not there was read. */
-const never = 0
 /** In place of a number: the grant is a field of the record's own. */
-const unshared = 2 ** (8 * numberBytes) - 1
+const unshared = 2 ** (8 * grantBytes) - 1
 
 /** `grant` is the number of the record's grant among the shared ones, if it is one of them. */
 export function writeRecord(record: TokenRecord, grant = unshared): string {
@@ -26,8 +26,8 @@ export function writeRecord(record: TokenRecord, grant = unshared): string {
   const head = [
     writeNumber(record.verifiedAt, timeBytes),
     writeNumber(record.expiresAt, timeBytes),
-    writeNumber(profile?.readAt ?? never, timeBytes),
-    writeNumber(grant, numberBytes),
+    writeNumber(profile?.readAt ?? 0, timeBytes),
+    writeNumber(grant, grantBytes),
   ]
   const rest = [
     packUserId(profile?.userId ?? record.userId),
@@ -68,7 +68,7 @@ export class WrittenRecord implements TokenRecord {
   }
 
   get profile(): TokenRecord['profile'] {
-    return readNumber(this.#text, at.readAt, timeBytes) === never ? undefined : new WrittenProfile(this.#text)
+    return hasField(this.#text, fields.displayName) ? new WrittenProfile(this.#text) : undefined
   }
 
   get friendship(): TokenRecord['friendship'] {
@@ -86,7 +86,7 @@ export class WrittenRecord implements TokenRecord {
   }
 
   get #grant(): Grant {
-    const number = readNumber(this.#text, at.grant, numberBytes)
+    const number = readNumber(this.#text, at.grant, grantBytes)
     return this.#grants[number] ?? readGrant(decode(readField(this.#text, fields.grant)) ?? '')
   }
 }
@@ -127,7 +127,7 @@ function readGrant(text: string): Grant {
 /** Least significant byte first. Fractions are cut off: nothing may look younger or live longer than it does. */
 function writeNumber(value: number, bytes: number): string {
   let written = ''
-  let rest = Math.floor(value)
+  let rest = Math.max(Math.floor(value), 0)
   for (let index = 0; index < bytes; index++) {
     written += String.fromCharCode(rest % 256)
     rest = Math.floor(rest / 256)
@@ -147,26 +147,30 @@ function isGiven(field: string | undefined): boolean {
 
 /** The length is one more than it is: zero says that there is no such field, which an empty one is. */
 function writeField(bytes: string | undefined): string {
-  return bytes === undefined ? missing : writeNumber(bytes.length + 1, numberBytes) + bytes
+  return bytes === undefined ? missing : writeNumber(bytes.length + 1, lengthBytes) + bytes
 }
 
-const missing = '\0\0'
+const missing = writeNumber(0, lengthBytes)
 
 function readField(text: string, field: number): string | undefined {
   const from = startOf(text, field)
   const length = lengthAt(text, from)
-  return length < 0 ? undefined : text.slice(from + numberBytes, from + numberBytes + length)
+  return length < 0 ? undefined : text.slice(from + lengthBytes, from + lengthBytes + length)
+}
+
+function hasField(text: string, field: number): boolean {
+  return lengthAt(text, startOf(text, field)) >= 0
 }
 
 function startOf(text: string, field: number): number {
   let from = at.fields
-  for (let before = 0; before < field; before++) from += numberBytes + Math.max(lengthAt(text, from), 0)
+  for (let before = 0; before < field; before++) from += lengthBytes + Math.max(lengthAt(text, from), 0)
   return from
 }
 
 /** -1 where there is no such field; past the end there is none either. */
 function lengthAt(text: string, from: number): number {
-  return from < text.length ? readNumber(text, from, numberBytes) - 1 : -1
+  return from < text.length ? readNumber(text, from, lengthBytes) - 1 : -1
 }
 
 /** UTF-8, a character a byte: with one wide character among them, a string would take two bytes for every other as well. */

@@ -92,6 +92,21 @@ describe('the store', () => {
     expect(plain(store.get('key'))).toEqual(record)
   })
 
+  it('keeps a name of bytes that were no UTF-8, each of them now three', () => {
+    const store = createRecordStore(10)
+    const displayName = Buffer.alloc(60_000, 0xff).toString()
+    const record = { ...bare, profile: { ...profile, displayName, pictureUrl: '/a' }, userId: 'U1' }
+    store.set('key', record)
+    expect(store.get('key')?.profile).toMatchObject({ displayName, statusMessage: 'hello' })
+  })
+
+  it('keeps what was read at the beginning of time, and nothing from before', () => {
+    const store = createRecordStore(10)
+    const record = { ...bare, verifiedAt: 0, expiresAt: 1_000, profile: { ...profile, readAt: 0 }, userId: 'U1' }
+    expect(plain(store.set('key', record))).toEqual(record)
+    expect(store.set('key', { ...record, expiresAt: -1 })).toMatchObject({ expiresAt: 0 })
+  })
+
   it('still tells apart what is different for each of very many', () => {
     const store = createRecordStore(2_000)
     const scopesOf = (n: number) => ['profile', `scope-${n}`]

@@ -108,7 +108,8 @@ function nonceSecret(config: Config): string {
 
 /** Epoch ms on a clock that nobody sets: correcting the machine's time neither revives nor kills a token. */
 function steadyNow(): number {
-  return startedAt + performance.now()
+  return timeOrigin + performance.now()
 }
 
-const startedAt = performance.timeOrigin
+/** A getter there, and asked for on every hit. */
+const { timeOrigin } = performance

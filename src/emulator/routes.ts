@@ -1,5 +1,4 @@
-import type { Answer } from './answer.ts'
-import type { Endpoint } from './calls.ts'
+import type { Endpoint } from './control/calls.ts'
 import { authorize } from './endpoints/authorize.ts'
 import { channelToken } from './endpoints/channel-token.ts'
 import { deauthorize } from './endpoints/deauthorize.ts'
@@ -8,8 +7,9 @@ import { friendship, profile, userinfo } from './endpoints/resources.ts'
 import { revoke } from './endpoints/revoke.ts'
 import { token } from './endpoints/token.ts'
 import { verifyAccessToken, verifyIdToken } from './endpoints/verify.ts'
-import type { LineRequest } from './line-request.ts'
-import type { Platform } from './platform.ts'
+import type { LineRequest } from './http/line-request.ts'
+import type { Answer } from './http/line-response.ts'
+import type { Platform } from './platform/platform.ts'
 
 export type Route = { endpoint: Endpoint; answer: (request: LineRequest, platform: Platform) => Answer }
 

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type Answer, refusal } from './answer.ts'
-import type { CallBook, EndCall } from './calls.ts'
-import type { FaultBook } from './faults.ts'
-import { type LineRequest, readBody } from './line-request.ts'
-import { isCarriedOut, misbehave } from './misbehaviour.ts'
-import type { Platform } from './platform.ts'
-import { send } from './response.ts'
+import type { CallBook, EndCall } from './control/calls.ts'
+import type { FaultBook } from './control/faults.ts'
+import { isCarriedOut, misbehave } from './control/misbehaviour.ts'
+import { type LineRequest, readBody } from './http/line-request.ts'
+import { type Answer, refusal } from './http/line-response.ts'
+import { send } from './http/send.ts'
+import type { Platform } from './platform/platform.ts'
 import { type Route, routes } from './routes.ts'
 
 export type Surroundings = {

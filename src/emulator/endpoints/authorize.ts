@@ -1,12 +1,12 @@
-import type { Answer } from '../answer.ts'
-import { type AuthorizationRequest, judgeAuthorization } from '../authorization-request.ts'
-import { returnTo } from '../callback.ts'
-import type { LineRequest } from '../line-request.ts'
-import { refusedPage, returned } from '../login.ts'
-import { loginPage } from '../login-pages.ts'
-import { issueCode, needsConsent } from '../login-result.ts'
-import type { Platform } from '../platform.ts'
-import { randomText } from '../random-text.ts'
+import type { LineRequest } from '../http/line-request.ts'
+import type { Answer } from '../http/line-response.ts'
+import { type AuthorizationRequest, judgeAuthorization } from '../login/authorization-request.ts'
+import { returnTo } from '../login/callback.ts'
+import { refusedPage, returned } from '../login/login.ts'
+import { loginPage } from '../login/login-pages.ts'
+import { issueCode, needsConsent } from '../login/login-result.ts'
+import type { Platform } from '../platform/platform.ts'
+import { randomText } from '../platform/random-text.ts'
 
 /** `GET /oauth2/v2.1/authorize`: the login page, or an error of LINE's own, or a callback at once. */
 export function authorize(request: LineRequest, platform: Platform): Answer {

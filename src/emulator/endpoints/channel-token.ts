@@ -1,7 +1,7 @@
-import { type Answer, json, missingParameters, wrongFormat, wrongSecret } from '../answer.ts'
-import { CHANNEL_TOKEN_LIFETIME_S } from '../channel-tokens.ts'
-import { formOf, type LineRequest } from '../line-request.ts'
-import type { Platform } from '../platform.ts'
+import { formOf, type LineRequest } from '../http/line-request.ts'
+import { type Answer, json, missingParameters, wrongFormat, wrongSecret } from '../http/line-response.ts'
+import { CHANNEL_TOKEN_LIFETIME_S } from '../platform/channel-tokens.ts'
+import type { Platform } from '../platform/platform.ts'
 
 /** `POST /oauth2/v3/token`: a stateless channel token. Only `client_secret` is emulated, no JWT assertion. */
 export function channelToken(request: LineRequest, platform: Platform): Answer {

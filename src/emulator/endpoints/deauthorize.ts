@@ -1,6 +1,6 @@
-import { type Answer, empty, refusal } from '../answer.ts'
-import { bearerOf, type LineRequest } from '../line-request.ts'
-import type { Platform } from '../platform.ts'
+import { bearerOf, type LineRequest } from '../http/line-request.ts'
+import { type Answer, empty, refusal } from '../http/line-response.ts'
+import type { Platform } from '../platform/platform.ts'
 
 /** `POST /user/v1/deauthorize`, with a channel token as bearer: the app unlinks itself from the user. */
 export function deauthorize(request: LineRequest, platform: Platform): Answer {

@@ -1,7 +1,7 @@
-import { type Answer, json } from '../answer.ts'
-import { ISSUER } from '../id-token.ts'
-import type { LineRequest } from '../line-request.ts'
-import type { Platform } from '../platform.ts'
+import type { LineRequest } from '../http/line-request.ts'
+import { type Answer, json } from '../http/line-response.ts'
+import { ISSUER } from '../platform/id-token.ts'
+import type { Platform } from '../platform/platform.ts'
 
 /** `GET /oauth2/v2.1/certs`: the public halves of the ES256 keys. */
 export function certs(_request: LineRequest, { keys, switches }: Platform): Answer {

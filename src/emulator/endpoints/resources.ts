@@ -1,8 +1,8 @@
-import { type Answer, json, refusal } from '../answer.ts'
-import type { Grant } from '../ledger.ts'
-import { bearerOf, type LineRequest } from '../line-request.ts'
-import type { Platform } from '../platform.ts'
-import { hasScope } from '../scope.ts'
+import { bearerOf, type LineRequest } from '../http/line-request.ts'
+import { type Answer, json, refusal } from '../http/line-response.ts'
+import type { Grant } from '../platform/ledger.ts'
+import type { Platform } from '../platform/platform.ts'
+import { hasScope } from '../platform/scope.ts'
 
 /** `GET /v2/profile`. What the user hasn't set is absent. */
 export function profile(request: LineRequest, platform: Platform): Answer {

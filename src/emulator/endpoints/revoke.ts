@@ -1,7 +1,7 @@
-import { type Channel, isAuthenticated } from '../accounts.ts'
-import { type Answer, empty, missingParameters, oauthError, wrongFormat, wrongSecret } from '../answer.ts'
-import { formOf, type LineRequest } from '../line-request.ts'
-import type { Platform } from '../platform.ts'
+import { formOf, type LineRequest } from '../http/line-request.ts'
+import { type Answer, empty, missingParameters, oauthError, wrongFormat, wrongSecret } from '../http/line-response.ts'
+import { type Channel, isAuthenticated } from '../platform/accounts.ts'
+import type { Platform } from '../platform/platform.ts'
 
 /** `POST /oauth2/v2.1/revoke` by access token, or (the SDKs) by refresh token, which ends the whole login. */
 export function revoke(request: LineRequest, platform: Platform): Answer {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { isAuthenticated } from '../accounts.ts'
-import { type Answer, json, missingParameters, oauthError, wrongFormat, wrongSecret } from '../answer.ts'
-import type { Authorization } from '../codes.ts'
-import { idTokenFor, type LoginFacts } from '../id-token.ts'
-import type { Grant, Issued } from '../ledger.ts'
-import { formOf, type LineRequest } from '../line-request.ts'
-import type { Platform } from '../platform.ts'
-import { hasScope, shownScope } from '../scope.ts'
+import { formOf, type LineRequest } from '../http/line-request.ts'
+import { type Answer, json, missingParameters, oauthError, wrongFormat, wrongSecret } from '../http/line-response.ts'
+import { isAuthenticated } from '../platform/accounts.ts'
+import type { Authorization } from '../platform/codes.ts'
+import { idTokenFor, type LoginFacts } from '../platform/id-token.ts'
+import type { Grant, Issued } from '../platform/ledger.ts'
+import type { Platform } from '../platform/platform.ts'
+import { hasScope, shownScope } from '../platform/scope.ts'
 
 /** `POST /oauth2/v2.1/token`: exchanges an authorization code, or refreshes. */
 export function token(request: LineRequest, platform: Platform): Answer {

@@ -1,8 +1,8 @@
-import { type Answer, json, missingParameters, oauthError } from '../answer.ts'
-import { ISSUER, readIdToken } from '../id-token.ts'
-import { formOf, type LineRequest } from '../line-request.ts'
-import type { Platform } from '../platform.ts'
-import { shownScope } from '../scope.ts'
+import { formOf, type LineRequest } from '../http/line-request.ts'
+import { type Answer, json, missingParameters, oauthError } from '../http/line-response.ts'
+import { ISSUER, readIdToken } from '../platform/id-token.ts'
+import type { Platform } from '../platform/platform.ts'
+import { shownScope } from '../platform/scope.ts'
 
 /** `GET /oauth2/v2.1/verify`: whose access token this is and how long it lives. Always 400 for a bad one, never 401. */
 export function verifyAccessToken(request: LineRequest, platform: Platform): Answer {

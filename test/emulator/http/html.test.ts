@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { html } from '../../src/emulator/html.ts'
+import { html } from '../../../src/emulator/http/html.ts'
 
 test('values are escaped, HTML and lists of it are not', () => {
   const items = ['<a>', '&'].map((text) => html`<li>${text}</li>`)

@@ -2,8 +2,8 @@ import { connect } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
-import type { Fault } from '../../src/emulator/emulator.ts'
-import { credentials, useEmulator } from './visitor.ts'
+import type { Fault } from '../../../src/emulator/emulator.ts'
+import { credentials, useEmulator } from '../visitor.ts'
 
 const { emulator, get, post, bearing } = useEmulator()
 const PATH = '/v2/profile'

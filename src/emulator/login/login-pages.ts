@@ -1,9 +1,9 @@
-import type { Channel, User } from './accounts.ts'
-import type { Answer } from './answer.ts'
+import { type Html, html } from '../http/html.ts'
+import type { Answer } from '../http/line-response.ts'
+import { page } from '../http/page.ts'
+import type { Channel, User } from '../platform/accounts.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
-import { type Html, html } from './html.ts'
 import { offersFriendship } from './login-result.ts'
-import { page } from './page.ts'
 
 /** Where the forms of the login post to; the authorization request goes along as the query. */
 export const LOGIN_PATH = '/emulator/login'

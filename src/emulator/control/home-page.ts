@@ -1,9 +1,9 @@
-import type { Channel, User } from './accounts.ts'
-import type { Answer } from './answer.ts'
+import { type Html, html } from '../http/html.ts'
+import type { LineRequest } from '../http/line-request.ts'
+import type { Answer } from '../http/line-response.ts'
+import { page } from '../http/page.ts'
+import type { Channel, User } from '../platform/accounts.ts'
 import type { Stage } from './control.ts'
-import { type Html, html } from './html.ts'
-import type { LineRequest } from './line-request.ts'
-import { page } from './page.ts'
 
 /** `GET /`: what this is, for who opens it in a browser. Shows no secret. */
 export function homePage({ platform, calls }: Stage, { headers, query }: LineRequest): Answer {

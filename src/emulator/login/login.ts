@@ -1,5 +1,9 @@
-import type { User } from './accounts.ts'
-import type { Answer } from './answer.ts'
+import { html } from '../http/html.ts'
+import { formOf, type LineRequest } from '../http/line-request.ts'
+import type { Answer } from '../http/line-response.ts'
+import { page } from '../http/page.ts'
+import type { User } from '../platform/accounts.ts'
+import type { Platform } from '../platform/platform.ts'
 import {
   type AuthorizationRequest,
   type Callback,
@@ -7,12 +11,8 @@ import {
   judgeAuthorization,
 } from './authorization-request.ts'
 import { returnTo } from './callback.ts'
-import { html } from './html.ts'
-import { formOf, type LineRequest } from './line-request.ts'
 import { consentPage, loginPage } from './login-pages.ts'
 import { issueCode, needsConsent, offersFriendship } from './login-result.ts'
-import { page } from './page.ts'
-import type { Platform } from './platform.ts'
 
 /**
  * The forms of the login: `user`, then `decision` (allow or cancel) with the checkboxes `email` and `friend`.

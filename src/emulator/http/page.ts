@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Answer } from './answer.ts'
 import { type Html, html } from './html.ts'
+import type { Answer } from './line-response.ts'
 
 const style = `
 :root { color-scheme: light dark; --ink: #1b1f23; --paper: #fff; --ground: #eef2f0; --rule: #d5dcd8; --quiet: #57605b; --green: #067a3a; --on-green: #fff }

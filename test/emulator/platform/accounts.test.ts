@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { demoChannels, demoUsers } from '../../src/emulator/emulator.ts'
+import { demoChannels, demoUsers } from '../../../src/emulator/emulator.ts'
 
 test("demo channels look like LINE's: 10 digits, a secret of 32 hex, one of each type", () => {
   for (const { id, secret } of demoChannels)

@@ -1,7 +1,7 @@
-import type { User } from './accounts.ts'
+import type { User } from '../platform/accounts.ts'
+import type { Platform } from '../platform/platform.ts'
+import type { Session } from '../platform/sessions.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
-import type { Platform } from './platform.ts'
-import type { Session } from './sessions.ts'
 
 /** Consent is asked for once; again when more is wanted than was granted, and whenever the app wants it asked. */
 export function needsConsent(request: AuthorizationRequest, user: User, { ledger }: Platform): boolean {

@@ -1,8 +1,8 @@
-import { type Answer, redirect } from './answer.ts'
+import { html } from '../http/html.ts'
+import { type Answer, redirect } from '../http/line-response.ts'
+import { page } from '../http/page.ts'
+import { ISSUER, signJwt } from '../platform/id-token.ts'
 import type { Callback } from './authorization-request.ts'
-import { html } from './html.ts'
-import { ISSUER, signJwt } from './id-token.ts'
-import { page } from './page.ts'
 
 /** Sends the browser back to the app, in the response mode it asked for. `now` in epoch ms. */
 export function returnTo(callback: Callback, result: Readonly<Record<string, string>>, now: number): Answer {

@@ -1,9 +1,9 @@
-import type { Answer } from './answer.ts'
+import type { LineRequest } from '../http/line-request.ts'
+import type { Answer } from '../http/line-response.ts'
+import { logIn } from '../login/login.ts'
+import { LOGIN_PATH } from '../login/login-pages.ts'
 import { createControl, type Stage } from './control.ts'
 import { homePage } from './home-page.ts'
-import type { LineRequest } from './line-request.ts'
-import { logIn } from './login.ts'
-import { LOGIN_PATH } from './login-pages.ts'
 
 /** What LINE doesn't have: the page for people, the login form's target and the control endpoint. */
 export function createBackstage(stage: Stage): (request: LineRequest) => Answer | undefined {

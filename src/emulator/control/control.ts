@@ -1,11 +1,11 @@
-import { type Answer, empty, json, refusal } from './answer.ts'
+import type { LineRequest } from '../http/line-request.ts'
+import { type Answer, empty, json, refusal } from '../http/line-response.ts'
+import type { Mint } from '../platform/mint.ts'
+import type { Platform } from '../platform/platform.ts'
+import { parseSwitches } from '../platform/switches.ts'
 import type { CallBook } from './calls.ts'
 import { isRecord, numberIn, optional, parseTokenRequest, stringIn } from './control-input.ts'
 import { type FaultBook, parseFault, parseFaultTarget } from './faults.ts'
-import type { LineRequest } from './line-request.ts'
-import type { Mint } from './mint.ts'
-import type { Platform } from './platform.ts'
-import { parseSwitches } from './switches.ts'
 
 export type Stage = {
   platform: Platform

@@ -1,4 +1,4 @@
-import type { Channel } from './accounts.ts'
+import type { Channel } from '../platform/accounts.ts'
 
 /** An authorization request that may go on to the login page. */
 export type AuthorizationRequest = {

@@ -1,4 +1,4 @@
-import type { TokenRequest } from './mint.ts'
+import type { TokenRequest } from '../platform/mint.ts'
 
 export function isRecord(input: unknown): input is Record<string, unknown> {
   return typeof input === 'object' && input !== null && !Array.isArray(input)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import type { Answer } from './answer.ts'
-import type { EndCall } from './calls.ts'
-import { randomHex } from './random-text.ts'
+import type { EndCall } from '../control/calls.ts'
+import { randomHex } from '../platform/random-text.ts'
+import type { Answer } from './line-response.ts'
 
 /** What LINE sends with every answer, errors included. */
 const commonHeaders = {

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { type Answer, JSON_TYPE } from './answer.ts'
+import { type Answer, JSON_TYPE } from '../http/line-response.ts'
+import { send, writeHead } from '../http/send.ts'
 import type { EndCall } from './calls.ts'
 import type { Fault } from './faults.ts'
-import { send, writeHead } from './response.ts'
 
 const MEGABYTE = 1024 * 1024
 

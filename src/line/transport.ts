@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { LineCall, Telemetry } from '../telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { LineRateLimited, LineUnavailable } from './errors.ts'
-import { ExchangeFailed, exchange, type RawAnswer } from './exchange.ts'
+import { ExchangeFailed, exchange, type RawAnswer } from './http-call.ts'
 import { createSlots } from './slots.ts'
 
 /** The endpoints of the LINE Platform we call, named as in LINE's API reference. */

@@ -1,11 +1,11 @@
 import type { Channels } from '../line/channels.ts'
-import type { Forgetting } from '../tokens/forgetting.ts'
-import type { IdTokens } from '../tokens/id-tokens.ts'
-import type { Logins } from '../tokens/logins.ts'
-import type { Nonces } from '../tokens/nonces.ts'
-import type { Refresher } from '../tokens/refresher.ts'
-import type { Resolver } from '../tokens/resolver.ts'
+import type { IdTokens } from '../login/id-tokens.ts'
+import type { Logins } from '../login/logins.ts'
+import type { Nonces } from '../login/nonces.ts'
+import type { Refresher } from '../login/refresher.ts'
+import type { Forgetting } from '../login/revocation.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
+import type { Resolver } from '../tokens/token-resolver.ts'
 
 /** What the fields of the schema are answered with. Types only: the schema can be printed where none of this exists. */
 export type Services = {

@@ -1,4 +1,4 @@
-import type { Forgotten } from '../tokens/forgetting.ts'
+import type { Forgotten } from '../login/revocation.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
 import { assertCredential } from './checks.ts'

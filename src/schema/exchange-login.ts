@@ -1,6 +1,6 @@
 import type { ChannelCredentials } from '../line/client.ts'
 import type { IdTokenClaims } from '../line/id-token.ts'
-import type { Login } from '../tokens/logins.ts'
+import type { Login } from '../login/logins.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
 import { assertCodeVerifier, assertCredential, assertNonce, assertRedirectUri } from './checks.ts'

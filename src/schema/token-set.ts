@@ -1,4 +1,4 @@
-import type { TokenSet } from '../tokens/token-set.ts'
+import type { TokenSet } from '../login/token-set.ts'
 import { builder } from './builder.ts'
 
 export const TokenSetRef = builder.objectRef<TokenSet>('TokenSet')

@@ -1,6 +1,6 @@
 import type { TokenRecord } from '../tokens/record.ts'
-import type { Answer } from '../tokens/resolver.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
+import type { Answer } from '../tokens/token-resolver.ts'
 import type { Context } from './context.ts'
 import { Unauthenticated } from './errors.ts'
 

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { TokenRecord } from '../tokens/record.ts'
-import type { Answer, Invalid } from '../tokens/resolver.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
+import type { Answer, Invalid } from '../tokens/token-resolver.ts'
 import { secondsLeft } from './access-token.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'

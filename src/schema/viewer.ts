@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Subject, TokenRecord } from '../tokens/record.ts'
-import type { Answer } from '../tokens/resolver.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
+import type { Answer } from '../tokens/token-resolver.ts'
 import { AccessTokenRef } from './access-token.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'

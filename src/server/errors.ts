@@ -1,8 +1,8 @@
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
+import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
-import { NoChannelSecret } from '../tokens/channel-tokens.ts'
-import { SourceLimited } from '../tokens/resolver.ts'
+import { SourceLimited } from '../tokens/token-resolver.ts'
 
 /** How the GraphQL answer travels over HTTP, in the form yoga reads it; removed before anybody else does. */
 export type Http = { readonly status?: number; readonly spec?: boolean; readonly headers?: Record<string, string> }

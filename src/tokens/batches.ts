@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader'
-import type { Answer, BatchResolver, Question, Resolver } from './resolver.ts'
+import type { Answer, BatchResolver, Question, Resolver } from './token-resolver.ts'
 
 /**
  * All questions of one tick, across fields, aliases and requests, go down as one batch. The loader lives as long as the

@@ -10,7 +10,7 @@ import {
 } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { type Subject, scopeMissing, type TokenRecord, withFacts } from './record.ts'
-import type { Answer, Question, Resolver } from './resolver.ts'
+import type { Answer, Question, Resolver } from './token-resolver.ts'
 
 type Reading = Exclude<Subject, 'verification'>
 /** What one reading adds to a record. */

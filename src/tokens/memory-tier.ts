@@ -12,7 +12,7 @@ import {
   type Resolver,
   SourceLimited,
   type Valid,
-} from './resolver.ts'
+} from './token-resolver.ts'
 import type { Tombstones } from './tombstones.ts'
 
 export type MemoryTier = {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { TokenRecord } from './record.ts'
-import { type Grant, WrittenRecord, writeRecord } from './record-text.ts'
+import { type Grant, WrittenRecord, writeRecord } from './record-codec.ts'
 
 export type RecordStore = {
   get(key: string): TokenRecord | undefined

@@ -8,7 +8,7 @@ import {
   type Question,
   type Resolver,
   SourceLimited,
-} from './resolver.ts'
+} from './token-resolver.ts'
 
 /** How what a source was let through for has ended: only LINE's own refusals are held against it. */
 export type Outcome = 'good' | 'refused' | 'open'

@@ -12,8 +12,8 @@ import { createServices } from '../../src/gateway.ts'
 import type { Services } from '../../src/schema/context.ts'
 import { createTelemetry } from '../../src/telemetry.ts'
 import type { Subject } from '../../src/tokens/record.ts'
-import type { Answer } from '../../src/tokens/resolver.ts'
 import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
+import type { Answer } from '../../src/tokens/token-resolver.ts'
 
 export const START_MS = Date.UTC(2026, 0, 1)
 

@@ -1,8 +1,8 @@
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { InvalidGrant } from '../../src/line/errors.ts'
+import type { TokenSet } from '../../src/login/token-set.ts'
 import { type Subject, userIdOf } from '../../src/tokens/record.ts'
-import type { Answer, Valid } from '../../src/tokens/resolver.ts'
-import type { TokenSet } from '../../src/tokens/token-set.ts'
+import type { Answer, Valid } from '../../src/tokens/token-resolver.ts'
 import { here, type Layer, type Token, tokenOf, web } from './layer.ts'
 
 export const SECOND = 1_000

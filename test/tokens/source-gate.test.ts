@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
-import type { Answer, Resolver } from '../../src/tokens/resolver.ts'
-import { SourceLimited } from '../../src/tokens/resolver.ts'
 import {
   type Admission,
   createSourceGate,
@@ -9,6 +7,8 @@ import {
   limitSources,
   type SourceGateOptions,
 } from '../../src/tokens/source-gate.ts'
+import type { Answer, Resolver } from '../../src/tokens/token-resolver.ts'
+import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { elsewhere, here, junk, oneChannel, tally, times, useLayer, wordFor } from './layer.ts'
 
 const single = () => ({ since: performance.now(), calls: 1 }) as const

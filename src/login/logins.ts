@@ -1,11 +1,11 @@
 import type { ChannelCredentials, LineClient } from '../line/client.ts'
 import { InvalidGrant, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { parseTokenAnswer } from '../line/responses.ts'
-import { createBoundedMap } from './bounded-map.ts'
-import type { MemoryTier } from './memory-tier.ts'
-import { SourceLimited } from './resolver.ts'
-import { guarded, type SourceGate } from './source-gate.ts'
-import { digestOf } from './token-key.ts'
+import { createBoundedMap } from '../tokens/bounded-map.ts'
+import type { MemoryTier } from '../tokens/memory-tier.ts'
+import { guarded, type SourceGate } from '../tokens/source-gate.ts'
+import { digestOf } from '../tokens/token-key.ts'
+import { SourceLimited } from '../tokens/token-resolver.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
 /** An authorization code and what LINE binds it to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */

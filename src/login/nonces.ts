@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { createBoundedMap } from './bounded-map.ts'
+import { createBoundedMap } from '../tokens/bounded-map.ts'
 
 export type Nonces = {
   issue(): string

@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidIdToken } from '../../src/line/errors.ts'
-import { allChannels, foreign, type Layer, liff, native, oneChannel, START_MS, times, useLayer, web } from './layer.ts'
+import {
+  allChannels,
+  foreign,
+  type Layer,
+  liff,
+  native,
+  oneChannel,
+  START_MS,
+  times,
+  useLayer,
+  web,
+} from '../tokens/layer.ts'
 
 const S = START_MS / 1_000
 

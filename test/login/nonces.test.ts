@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createNonces } from '../../src/tokens/nonces.ts'
+import { createNonces } from '../../src/login/nonces.ts'
 
 const secret = 'a secret shared by all replicas'
 

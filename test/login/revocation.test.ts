@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { createChannels } from '../../src/line/channels.ts'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
-import { createForgetting } from '../../src/tokens/forgetting.ts'
-import { SourceLimited } from '../../src/tokens/resolver.ts'
-import { refreshKeyOf } from '../../src/tokens/token-set.ts'
+import { createForgetting } from '../../src/login/revocation.ts'
+import { refreshKeyOf } from '../../src/login/token-set.ts'
+import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 import {
   allChannels,
@@ -21,7 +21,7 @@ import {
   useLayer,
   web,
   wordFor,
-} from './layer.ts'
+} from '../tokens/layer.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

@@ -1,6 +1,6 @@
 import { longestLifeMs, type TokenAnswer } from '../line/responses.ts'
-import type { TokenRecord } from './record.ts'
-import { digestOf } from './token-key.ts'
+import type { TokenRecord } from '../tokens/record.ts'
+import { digestOf } from '../tokens/token-key.ts'
 
 /** What a login or a refresh gave, as callers see it. */
 export type TokenSet = {

@@ -14,7 +14,7 @@ import {
   tokenOf,
   useLayer,
   web,
-} from './layer.ts'
+} from '../tokens/layer.ts'
 
 const redirectUri = 'https://app.example/callback'
 const codeVerifier = 'v'.repeat(43)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidGrant } from '../../src/line/errors.ts'
-import type { TokenSet } from '../../src/tokens/token-set.ts'
+import type { TokenSet } from '../../src/login/token-set.ts'
 import {
   allChannels,
   elsewhere,
@@ -15,7 +15,7 @@ import {
   useLayer,
   web,
   wordFor,
-} from './layer.ts'
+} from '../tokens/layer.ts'
 
 const MONTH_S = 30 * 24 * 3_600
 

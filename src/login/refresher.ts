@@ -1,15 +1,15 @@
 import type { ChannelCredentials, LineClient } from '../line/client.ts'
 import { InvalidGrant } from '../line/errors.ts'
 import { parseTokenAnswer } from '../line/responses.ts'
-import { createBoundedMap } from './bounded-map.ts'
-import type { MemoryTier } from './memory-tier.ts'
-import { createRefusals } from './refusals.ts'
-import { SourceLimited } from './resolver.ts'
-import { seal, unseal } from './seal.ts'
-import { guarded, type SourceGate } from './source-gate.ts'
-import { digestOf } from './token-key.ts'
+import { createBoundedMap } from '../tokens/bounded-map.ts'
+import type { MemoryTier } from '../tokens/memory-tier.ts'
+import { createRefusals } from '../tokens/refusals.ts'
+import { seal, unseal } from '../tokens/seal.ts'
+import { guarded, type SourceGate } from '../tokens/source-gate.ts'
+import { digestOf } from '../tokens/token-key.ts'
+import { SourceLimited } from '../tokens/token-resolver.ts'
+import type { Tombstones } from '../tokens/tombstones.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
-import type { Tombstones } from './tombstones.ts'
 
 export type Refresher = {
   /** Throws `InvalidGrant` when LINE refuses the refresh token or we were told to forget it; an outage is never that. */

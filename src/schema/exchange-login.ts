@@ -1,14 +1,14 @@
 import type { ChannelCredentials } from '../line/client.ts'
 import type { IdTokenClaims } from '../line/id-token.ts'
 import type { Login } from '../login/logins.ts'
+import { assertCodeVerifier, assertCredential, assertNonce, assertRedirectUri } from './argument-rules.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
-import { assertCodeVerifier, assertCredential, assertNonce, assertRedirectUri } from './checks.ts'
 import type { Context } from './context.ts'
 import { IdTokenClaimsRef } from './id-token.ts'
 import { selectedFields } from './selection.ts'
+import { bearerOf } from './token-answers.ts'
 import { TokenSetRef } from './token-set.ts'
-import { bearerOf } from './verdicts.ts'
 import { ViewerRef, viewerOf } from './viewer.ts'
 
 const ExchangeLoginInput = builder.inputType('ExchangeLoginInput', {

@@ -1,7 +1,7 @@
 import type { IdTokenClaims } from '../line/id-token.ts'
+import { assertNonce } from './argument-rules.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
-import { assertNonce } from './checks.ts'
 
 export const IdTokenClaimsRef = builder.objectRef<IdTokenClaims>('IdTokenClaims')
 

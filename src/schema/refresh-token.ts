@@ -1,6 +1,6 @@
+import { assertCredential } from './argument-rules.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
-import { assertCredential } from './checks.ts'
 import { TokenSetRef } from './token-set.ts'
 
 const RefreshTokenInput = builder.inputType('RefreshTokenInput', {

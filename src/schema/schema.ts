@@ -5,7 +5,7 @@ import './exchange-login.ts'
 import './refresh-token.ts'
 import './verify-access-token.ts'
 import './id-token.ts'
-import './ending.ts'
+import './revocation.ts'
 
 /** The whole schema. Needs no settings, network or clock: everything it answers with comes in the context. */
 export const schema = builder.toSchema()

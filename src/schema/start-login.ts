@@ -1,7 +1,13 @@
 import { hash, randomBytes } from 'node:crypto'
+import {
+  assertInitialAmrDisplay,
+  assertMaxAge,
+  assertRedirectUri,
+  assertScopes,
+  assertUiLocales,
+} from './argument-rules.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
-import { assertInitialAmrDisplay, assertMaxAge, assertRedirectUri, assertScopes, assertUiLocales } from './checks.ts'
 
 const LoginPrompt = builder.enumType('LoginPrompt', {
   description: 'What LINE shall show although it might not need to.',

@@ -7,7 +7,7 @@ import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { BadUserInput } from './errors.ts'
 import { selectedFields } from './selection.ts'
-import { whenAnswered } from './verdicts.ts'
+import { whenAnswered } from './token-answers.ts'
 import { ViewerRef, viewerOf } from './viewer.ts'
 
 const TokenRefusal = builder.enumType('TokenRefusal', {

@@ -7,7 +7,7 @@ import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { Forbidden } from './errors.ts'
 import { selectedFields } from './selection.ts'
-import { bearerOf, recordIn, whenAnswered } from './verdicts.ts'
+import { bearerOf, recordIn, whenAnswered } from './token-answers.ts'
 
 /** A user, as far as the facts about one of their tokens go. */
 export type Viewer = { readonly token: AccessToken; readonly record: TokenRecord }

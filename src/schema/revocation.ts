@@ -1,10 +1,10 @@
 import type { Forgotten } from '../login/revocation.ts'
+import { assertCredential } from './argument-rules.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
-import { assertCredential } from './checks.ts'
 import type { Context } from './context.ts'
 import { BadUserInput, Unauthenticated } from './errors.ts'
-import { bearerOf } from './verdicts.ts'
+import { bearerOf } from './token-answers.ts'
 
 const RevokeTokenInput = builder.inputType('RevokeTokenInput', {
   description: 'The token to revoke: exactly one of the two.',

@@ -12,10 +12,10 @@ import {
   printSchema,
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { schema } from '../src/schema/schema.ts'
+import { schema } from '../../src/schema/schema.ts'
 
 it('schema.graphql is what the code says', () => {
-  const written = readFileSync(new URL('../schema.graphql', import.meta.url), 'utf8')
+  const written = readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8')
   expect(written).toBe(`${printSchema(lexicographicSortSchema(schema))}\n`)
 })
 

@@ -2,8 +2,8 @@ import { ConfigError, readConfig } from './config.ts'
 import { callbackPage, callbackPath } from './dev-callback.ts'
 import { type Emulator, startEmulator } from './emulator/emulator.ts'
 import { readPort } from './emulator/port.ts'
+import { sampleTabs } from './endpoints/graphiql.ts'
 import { createGateway } from './gateway.ts'
-import { sampleTabs } from './server/graphiql.ts'
 import { createTelemetry } from './telemetry.ts'
 
 /** `npm run dev`: a LINE Platform of our own and the gateway in front of it, both for this machine alone. */

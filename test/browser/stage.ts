@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { readConfig } from '../../src/config.ts'
 import { callbackPage, callbackPath } from '../../src/dev-callback.ts'
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
+import { sampleTabs } from '../../src/endpoints/graphiql.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
-import { sampleTabs } from '../../src/server/graphiql.ts'
 import { createSilentTelemetry } from '../../src/telemetry.ts'
 
 /** What `npm run dev` starts, and the app of somebody who uses it. */

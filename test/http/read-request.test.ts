@@ -2,10 +2,10 @@ import { request as nodeRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { readBody } from '../../src/server/edge.ts'
+import { readBody } from '../../src/http/read-request.ts'
 import { codesOf, type RunningGateway, startRunningGateway } from '../running-gateway.ts'
-import { incoming } from './incoming.ts'
-import { sayRaw, statusesIn } from './raw-http.ts'
+import { incoming } from '../server/incoming.ts'
+import { sayRaw, statusesIn } from '../server/raw-http.ts'
 
 let gateway: RunningGateway
 beforeAll(async () => {

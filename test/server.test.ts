@@ -9,8 +9,8 @@ import {
   startRunningGateway,
   useRunningGateway,
   useSharedGateway,
-} from '../running-gateway.ts'
-import { dial, hear, sayRaw, statusesIn } from './raw-http.ts'
+} from './running-gateway.ts'
+import { dial, hear, sayRaw, statusesIn } from './server/raw-http.ts'
 
 const question = '{"query":"{ __typename }"}'
 const json = { 'content-type': 'application/json' }

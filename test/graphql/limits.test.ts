@@ -1,6 +1,6 @@
 import { parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { limitOfDocument, limitOfText } from '../../src/server/limits.ts'
+import { limitOfDocument, limitOfText } from '../../src/graphql/limits.ts'
 
 const limitOf = (text: string) => limitOfText(text) ?? limitOfDocument(parse(text))
 const repeat = (count: number, make: (n: number) => string) =>

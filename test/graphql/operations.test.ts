@@ -1,7 +1,7 @@
 import type { GraphQLError } from 'graphql'
 import { describe, expect, it } from 'vitest'
+import { createOperations, type Operations } from '../../src/graphql/operations.ts'
 import { schema } from '../../src/schema/schema.ts'
-import { createOperations, type Operations } from '../../src/server/operations.ts'
 
 const create = () => createOperations(schema, { introspection: false })
 const codeOf = (text: string) => errorsIn(text)[0]?.extensions.code

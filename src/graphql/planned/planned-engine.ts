@@ -1,8 +1,8 @@
 import type { GraphQLError } from 'graphql'
-import type { Admission, Admitted } from './admission.ts'
-import { type Http, publish } from './errors.ts'
-import type { Engine, Exchange, HttpAnswer } from './exchange.ts'
-import { contentTypes } from './media-type.ts'
+import { contentTypes } from '../../http/content-negotiation.ts'
+import type { Engine, Exchange, HttpAnswer } from '../engine.ts'
+import { type Http, publish } from '../errors.ts'
+import type { Admission, Admitted } from '../prepare-operation.ts'
 import type { Result } from './plan.ts'
 
 /**

@@ -17,7 +17,7 @@ import { LRUCache } from 'lru-cache'
 import { quotable, say } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
 import { NamedValuesRule } from './named-values-rule.ts'
-import { type Plan, planOf } from './plan.ts'
+import { type Plan, planOf } from './planned/plan.ts'
 
 /** An operation of a valid document, ready to be run. */
 export type PreparedOperation = {

@@ -1,10 +1,10 @@
 import type { GraphQLError } from 'graphql'
+import type { MediaType } from '../http/content-negotiation.ts'
+import type { Params } from '../http/read-request.ts'
+import type { HeaderList } from '../http/send.ts'
 import type { Bearer, Context, Services } from '../schema/context.ts'
-import type { Params } from './edge.ts'
 import { publish, say } from './errors.ts'
-import type { MediaType } from './media-type.ts'
 import type { PreparedOperation } from './operations.ts'
-import type { HeaderList } from './send.ts'
 
 /** What a request asks, how it wants the answer, and who sent it. */
 export type Asked = {

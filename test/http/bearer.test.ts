@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readBearer } from '../../src/server/bearer.ts'
-import { incoming } from './incoming.ts'
+import { readBearer } from '../../src/http/bearer.ts'
+import { incoming } from '../server/incoming.ts'
 
 const bearerIn = (authorization: string) => readBearer(incoming({ authorization }))
 

@@ -2,9 +2,9 @@ import type { ExecutionResult } from 'graphql'
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/schema.ts'
-import type { Admission } from './admission.ts'
+import type { Engine, Exchange, HttpAnswer } from './engine.ts'
 import { publish } from './errors.ts'
-import type { Engine, Exchange, HttpAnswer } from './exchange.ts'
+import type { Admission } from './prepare-operation.ts'
 
 type YogaContext = Context & { readonly exchange: Exchange }
 

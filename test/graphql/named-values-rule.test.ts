@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { buildSchema, parse, ValuesOfCorrectTypeRule, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { NamedValuesRule } from '../../src/server/named-values-rule.ts'
+import { NamedValuesRule } from '../../src/graphql/named-values-rule.ts'
 
 const schema = buildSchema(`
   enum Size { LARGE SMALL }

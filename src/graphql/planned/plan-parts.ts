@@ -7,7 +7,7 @@ import {
   isNonNullType,
   locatedError,
 } from 'graphql'
-import type { Context } from '../schema/context.ts'
+import type { Context } from '../../schema/context.ts'
 
 /** What an operation's variables were coerced to, as graphql-js hands it out. */
 export type VariableValues = GraphQLResolveInfo['variableValues']

@@ -1,9 +1,9 @@
 import { type GraphQLSchema, getVariableValues, isInputType, type OperationDefinitionNode, typeFromAST } from 'graphql'
-import type { Params } from './edge.ts'
+import type { Params } from '../http/read-request.ts'
 import { quotable, say } from './errors.ts'
 import { findInputFault } from './input-faults.ts'
 import { createOperations, type PreparedOperation } from './operations.ts'
-import type { VariableValues } from './plan-parts.ts'
+import type { VariableValues } from './planned/plan-parts.ts'
 
 /** An operation that may be run, with what it is to be run with. */
 export type Admitted = { readonly prepared: PreparedOperation; readonly variables: VariableValues }

@@ -1,9 +1,9 @@
 import { GraphQLError, locatedError, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
+import { publish, say } from '../../src/graphql/errors.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { NoChannelSecret } from '../../src/login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../../src/schema/errors.ts'
-import { publish, say } from '../../src/server/errors.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 
 const publishExpected = (error: unknown) => publish(error, () => expect.unreachable())

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { GraphQLError } from 'graphql'
-import { say } from './errors.ts'
+import { say } from '../graphql/errors.ts'
 
 /** What a request asks for, as GraphQL over HTTP names it. */
 export type Params = {

@@ -17,7 +17,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import type { Context } from '../schema/context.ts'
+import type { Context } from '../../schema/context.ts'
 import {
   answerFor,
   completed,

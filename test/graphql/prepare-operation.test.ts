@@ -1,8 +1,8 @@
 import type { GraphQLError } from 'graphql'
 import { describe, expect, it } from 'vitest'
+import { createAdmission } from '../../src/graphql/prepare-operation.ts'
+import type { Params } from '../../src/http/read-request.ts'
 import { schema } from '../../src/schema/schema.ts'
-import { createAdmission } from '../../src/server/admission.ts'
-import type { Params } from '../../src/server/edge.ts'
 
 const admission = createAdmission(schema, { introspection: true })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { buildSchema, type GraphQLInputType, isInputType, validateInputValue } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { findInputFault } from '../../src/server/input-faults.ts'
+import { findInputFault } from '../../src/graphql/input-faults.ts'
 
 const schema = buildSchema(`
   enum Size { LARGE SMALL }

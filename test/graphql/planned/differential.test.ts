@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { Pool, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readConfig } from '../../src/config.ts'
-import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
-import { createServices } from '../../src/gateway.ts'
-import type { Services } from '../../src/schema/context.ts'
-import { type GatewayServer, startServer } from '../../src/server/server.ts'
-import { createYogaEngine } from '../../src/server/yoga-engine.ts'
-import { createSilentTelemetry } from '../../src/telemetry.ts'
+import { readConfig } from '../../../src/config.ts'
+import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts'
+import { createServices } from '../../../src/gateway.ts'
+import { createYogaEngine } from '../../../src/graphql/yoga-engine.ts'
+import type { Services } from '../../../src/schema/context.ts'
+import { type GatewayServer, startServer } from '../../../src/server.ts'
+import { createSilentTelemetry } from '../../../src/telemetry.ts'
 
 /**
  * The planned engine is held to yoga: both stand on the same services with a frozen clock, get the same bytes over real

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
+import { type Asked, createExchange, type Engine, type Exchange, type HttpAnswer } from '../graphql/engine.ts'
+import { readBearer } from '../http/bearer.ts'
+import type { Sources } from '../http/client-address.ts'
+import { acceptedMediaType, contentTypes } from '../http/content-negotiation.ts'
+import type { Cors } from '../http/cors.ts'
+import { assertHead, parseBody, parseQuery, Refusal, readBody } from '../http/read-request.ts'
+import { type HeaderList, send } from '../http/send.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry.ts'
-import { readBearer } from './bearer.ts'
-import type { Cors } from './cors.ts'
-import { assertHead, parseBody, parseQuery, Refusal, readBody } from './edge.ts'
-import { type Asked, createExchange, type Engine, type Exchange, type HttpAnswer } from './exchange.ts'
 import { contentSecurityPolicy, type GraphiqlPage } from './graphiql.ts'
-import { acceptedMediaType, contentTypes } from './media-type.ts'
-import { type HeaderList, send } from './send.ts'
-import type { Sources } from './source.ts'
 
 export type GraphqlEndpointOptions = {
   readonly services: Services

@@ -1,6 +1,6 @@
 import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
-import { createTelemetry } from './telemetry.ts'
+import { createTelemetry } from './telemetry/telemetry.ts'
 
 /** The process: settings, port, signals. */
 try {

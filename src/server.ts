@@ -13,7 +13,7 @@ import { createCors } from './http/cors.ts'
 import { type HeaderList, type Reply, send } from './http/send.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
-import type { Telemetry } from './telemetry.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
 
 export type GatewayServer = {
   readonly url: string

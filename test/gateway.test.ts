@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../src/config.ts'
 import { createGateway } from '../src/gateway.ts'
-import { createTelemetry } from '../src/telemetry.ts'
+import { createTelemetry } from '../src/telemetry/telemetry.ts'
 import {
   callsTo,
   codesOf,

@@ -10,7 +10,7 @@ import {
   type TokenRequest,
 } from '../src/emulator/emulator.ts'
 import { createGateway, type Gateway, type Surroundings } from '../src/gateway.ts'
-import { createTelemetry } from '../src/telemetry.ts'
+import { createTelemetry } from '../src/telemetry/telemetry.ts'
 
 export const START_MS = Date.UTC(2026, 0, 1)
 

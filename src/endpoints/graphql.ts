@@ -8,7 +8,7 @@ import type { Cors } from '../http/cors.ts'
 import { assertHead, parseBody, parseQuery, Refusal, readBody } from '../http/read-request.ts'
 import { type HeaderList, send } from '../http/send.ts'
 import type { Services } from '../schema/context.ts'
-import type { Telemetry } from '../telemetry.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import { contentSecurityPolicy, type GraphiqlPage } from './graphiql.ts'
 
 export type GraphqlEndpointOptions = {

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { LineCall, Telemetry } from '../telemetry.ts'
+import type { LineCall, Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { LineRateLimited, LineUnavailable } from './errors.ts'
 import { ExchangeFailed, exchange, type RawAnswer } from './http-call.ts'

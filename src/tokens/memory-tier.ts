@@ -1,5 +1,5 @@
 import type { TokenRefusal } from '../line/responses.ts'
-import type { Telemetry } from '../telemetry.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import { type Ages, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from './record.ts'
 import { createRecordStore } from './record-store.ts'

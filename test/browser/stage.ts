@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readConfig } from '../../src/config.ts'
-import { callbackPage, callbackPath } from '../../src/dev-callback.ts'
+import { callbackPage, callbackPath } from '../../src/dev/callback-page.ts'
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
 import { sampleTabs } from '../../src/endpoints/graphiql.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
-import { createSilentTelemetry } from '../../src/telemetry.ts'
+import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 
 /** What `npm run dev` starts, and the app of somebody who uses it. */
 export type Stage = Awaited<ReturnType<typeof startStage>>

@@ -16,7 +16,7 @@ import {
   parseTokenAnswer,
   type Verdict,
 } from '../../src/line/responses.ts'
-import { createTelemetry } from '../../src/telemetry.ts'
+import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import { answerText, closedPort, type Request, type Road, rejectionOf, useRoads } from './road.ts'
 
 const { toEmulator, to, recorder, sockets } = useRoads()

@@ -5,7 +5,7 @@ import { afterEach } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { createLineClient } from '../../src/line/client.ts'
 import { createTransport, type TransportOptions } from '../../src/line/transport.ts'
-import { createSilentTelemetry, type LineCall } from '../../src/telemetry.ts'
+import { createSilentTelemetry, type LineCall } from '../../src/telemetry/telemetry.ts'
 
 /** The way to LINE as a test travels it: real sockets, the breaker's clock moved by hand, every report kept. */
 export type Road = Awaited<ReturnType<ReturnType<typeof useRoads>['toEmulator']>>

@@ -10,7 +10,7 @@ import {
 } from '../../src/emulator/emulator.ts'
 import { createServices } from '../../src/gateway.ts'
 import type { Services } from '../../src/schema/context.ts'
-import { createTelemetry } from '../../src/telemetry.ts'
+import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
 import type { Answer } from '../../src/tokens/token-resolver.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createSilentTelemetry } from '../../src/telemetry.ts'
+import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { type MemoryTierOptions, rememberInMemory } from '../../src/tokens/memory-tier.ts'
 import type { TokenRecord } from '../../src/tokens/record.ts'
 import type { Resolver } from '../../src/tokens/token-resolver.ts'

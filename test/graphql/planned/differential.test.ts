@@ -7,7 +7,7 @@ import { createServices } from '../../../src/gateway.ts'
 import { createYogaEngine } from '../../../src/graphql/yoga-engine.ts'
 import type { Services } from '../../../src/schema/context.ts'
 import { type GatewayServer, startServer } from '../../../src/server.ts'
-import { createSilentTelemetry } from '../../../src/telemetry.ts'
+import { createSilentTelemetry } from '../../../src/telemetry/telemetry.ts'
 
 /**
  * The planned engine is held to yoga: both stand on the same services with a frozen clock, get the same bytes over real

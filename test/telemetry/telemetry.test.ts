@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createSilentTelemetry, createTelemetry, type LineCall, type Operation } from '../src/telemetry.ts'
+import { createSilentTelemetry, createTelemetry, type LineCall, type Operation } from '../../src/telemetry/telemetry.ts'
 
 function listen(logLevel = 'trace') {
   const lines: string[] = []

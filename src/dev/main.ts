@@ -1,10 +1,10 @@
-import { ConfigError, readConfig } from './config.ts'
-import { callbackPage, callbackPath } from './dev-callback.ts'
-import { type Emulator, startEmulator } from './emulator/emulator.ts'
-import { readPort } from './emulator/port.ts'
-import { sampleTabs } from './endpoints/graphiql.ts'
-import { createGateway } from './gateway.ts'
-import { createTelemetry } from './telemetry.ts'
+import { ConfigError, readConfig } from '../config.ts'
+import { type Emulator, startEmulator } from '../emulator/emulator.ts'
+import { readPort } from '../emulator/port.ts'
+import { sampleTabs } from '../endpoints/graphiql.ts'
+import { createGateway } from '../gateway.ts'
+import { createTelemetry } from '../telemetry/telemetry.ts'
+import { callbackPage, callbackPath } from './callback-page.ts'
 
 /** `npm run dev`: a LINE Platform of our own and the gateway in front of it, both for this machine alone. */
 try {

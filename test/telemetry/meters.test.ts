@@ -1,6 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
-import { createDurations, createTally } from '../src/meters.ts'
+import { createDurations, createTally } from '../../src/telemetry/meters.ts'
 
 /** Ours on one registry, prom-client's own on another: both must say the same, whatever happened. */
 function registries() {

@@ -10,7 +10,7 @@ import {
   useRunningGateway,
   useSharedGateway,
   web,
-} from './running-gateway.ts'
+} from './harness/running-gateway.ts'
 
 const whoIs = '{ viewer { displayName } }'
 const sakura = { viewer: { displayName: 'Sakura Tanaka' } }

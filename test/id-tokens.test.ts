@@ -10,7 +10,7 @@ import {
   START_MS,
   startRunningGateway,
   web,
-} from './running-gateway.ts'
+} from './harness/running-gateway.ts'
 
 /** ID tokens as callers of the API see them checked. */
 

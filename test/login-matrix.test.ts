@@ -8,7 +8,7 @@ import {
   type RunningGateway,
   startRunningGateway,
   web,
-} from './running-gateway.ts'
+} from './harness/running-gateway.ts'
 
 /**
  * Every channel type, by every way its tokens come into being, to every end: through the gateway's GraphQL, under each

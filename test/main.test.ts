@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../src/emulator/emulator.ts'
-import { project, usePrograms } from './process.ts'
-import { web } from './running-gateway.ts'
+import { project, usePrograms } from './harness/programs.ts'
+import { web } from './harness/running-gateway.ts'
 
 const main = join(project, 'src/main.ts')
 const programs = usePrograms()

@@ -1,7 +1,7 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway, web } from './running-gateway.ts'
-import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './schema/logging-in.ts'
+import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './harness/log-in.ts'
+import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway, web } from './harness/running-gateway.ts'
 
 let gateway: RunningGateway
 beforeAll(async () => {

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { dial, hear, sayRaw, statusesIn } from './harness/raw-http.ts'
 import {
   noSourceLimit,
   type RunningGateway,
   startRunningGateway,
   useRunningGateway,
   useSharedGateway,
-} from './running-gateway.ts'
-import { dial, hear, sayRaw, statusesIn } from './server/raw-http.ts'
+} from './harness/running-gateway.ts'
 
 const question = '{"query":"{ __typename }"}'
 const json = { 'content-type': 'application/json' }

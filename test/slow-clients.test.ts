@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type RunningGateway, startRunningGateway } from './running-gateway.ts'
-import { dial, hear } from './server/raw-http.ts'
+import { dial, hear } from './harness/raw-http.ts'
+import { type RunningGateway, startRunningGateway } from './harness/running-gateway.ts'
 
 let gateway: RunningGateway
 beforeAll(async () => {

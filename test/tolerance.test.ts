@@ -8,7 +8,7 @@ import {
   type RunningGateway,
   startRunningGateway,
   web,
-} from './running-gateway.ts'
+} from './harness/running-gateway.ts'
 
 /** What LINE may answer beside what it documents, and what the caller of the GraphQL API sees of it. */
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeInChromium, type Visitor } from './chromium.ts'
-import { type Stage, startStage } from './stage.ts'
+import { type Stage, startStage } from '../harness/browser-stage.ts'
+import { describeInChromium, type Visitor } from '../harness/chromium.ts'
 
 describeInChromium('GraphiQL', (visit) => {
   let stage: Stage

@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { demoUsers, type User } from '../../src/emulator/emulator.ts'
-import { describeInChromium } from './chromium.ts'
-import { type Arrival, type Stage, startStage } from './stage.ts'
+import { type Arrival, type Stage, startStage } from '../harness/browser-stage.ts'
+import { describeInChromium } from '../harness/chromium.ts'
 
 type Login = {
   readonly authorizationUrl: string

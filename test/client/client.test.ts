@@ -1,6 +1,6 @@
 import { request } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { useRunningGateway } from '../running-gateway.ts'
+import { useRunningGateway } from '../harness/running-gateway.ts'
 import type { TypedDocumentString } from './generated/graphql.ts'
 import { Refresh, Verify, WhoAmI } from './operations.ts'
 

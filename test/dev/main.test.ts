@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { expect, it } from 'vitest'
-import { type Program, usePrograms } from '../process.ts'
+import { type Program, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
 const start = (settings: NodeJS.ProcessEnv = {}) =>

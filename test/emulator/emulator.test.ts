@@ -1,7 +1,7 @@
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.ts'
-import { useEmulator } from './visitor.ts'
+import { useEmulator } from '../harness/emulator-client.ts'
 
 const { emulator, get, post, send, bearing } = useEmulator()
 

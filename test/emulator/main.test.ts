@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
 import { demoChannels } from '../../src/emulator/emulator.ts'
-import { useEmulator } from './visitor.ts'
+import { useEmulator } from '../harness/emulator-client.ts'
 
 const { emulator } = useEmulator()
 const main = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url))

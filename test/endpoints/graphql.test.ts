@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { codesOf, noSourceLimit, useRunningGateway } from '../running-gateway.ts'
+import { codesOf, noSourceLimit, useRunningGateway } from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway({ LOG_LEVEL: 'debug', ...noSourceLimit })
 

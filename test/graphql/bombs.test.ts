@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { codesOf, type RunningGateway, startRunningGateway } from '../running-gateway.ts'
+import { codesOf, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 
 let gateway: RunningGateway
 let bystander: string

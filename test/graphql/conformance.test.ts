@@ -1,6 +1,6 @@
 import { type AuditResult, serverAudits } from 'graphql-http'
 import { afterEach, expect, it } from 'vitest'
-import { type RunningGateway, startRunningGateway } from '../running-gateway.ts'
+import { type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 
 let gateway: RunningGateway
 afterEach(() => gateway.close())

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readBearer } from '../../src/http/bearer.ts'
-import { incoming } from '../server/incoming.ts'
+import { incoming } from '../harness/incoming.ts'
 
 const bearerIn = (authorization: string) => readBearer(incoming({ authorization }))
 

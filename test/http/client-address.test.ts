@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createSources } from '../../src/http/client-address.ts'
-import { incoming } from '../server/incoming.ts'
+import { incoming } from '../harness/incoming.ts'
 
 const trusting = (...trusted: string[]) => createSources(trusted, () => {})
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Reply, type RunningGateway, startRunningGateway, useRunningGateway } from '../running-gateway.ts'
+import { type Reply, type RunningGateway, startRunningGateway, useRunningGateway } from '../harness/running-gateway.ts'
 
 const ours = 'https://app.example'
 const also = 'http://localhost:3000'

@@ -3,9 +3,9 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { readBody } from '../../src/http/read-request.ts'
-import { codesOf, type RunningGateway, startRunningGateway } from '../running-gateway.ts'
-import { incoming } from '../server/incoming.ts'
-import { sayRaw, statusesIn } from '../server/raw-http.ts'
+import { incoming } from '../harness/incoming.ts'
+import { sayRaw, statusesIn } from '../harness/raw-http.ts'
+import { codesOf, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 
 let gateway: RunningGateway
 beforeAll(async () => {

@@ -17,7 +17,7 @@ import {
   type Verdict,
 } from '../../src/line/responses.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
-import { answerText, closedPort, type Request, type Road, rejectionOf, useRoads } from './road.ts'
+import { answerText, closedPort, type Request, type Road, rejectionOf, useRoads } from '../harness/line-transport.ts'
 
 const { toEmulator, to, recorder, sockets } = useRoads()
 

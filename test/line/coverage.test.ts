@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
-import { native, type RunningGateway, startRunningGateway, web } from '../running-gateway.ts'
+import { native, type RunningGateway, startRunningGateway, web } from '../harness/running-gateway.ts'
 import { checks, type LineEndpoint } from './checks.ts'
 import { countOf, coverage, coverageTable, type Row } from './coverage.ts'
 

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { Pool } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { ExchangeFailed, exchange } from '../../src/line/http-call.ts'
-import { answerText, closedPort, rejectionOf, useRoads } from './road.ts'
+import { answerText, closedPort, rejectionOf, useRoads } from '../harness/line-transport.ts'
 
 const { sockets, toEmulator, closeLater } = useRoads()
 

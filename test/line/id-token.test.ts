@@ -7,7 +7,7 @@ import type { ChannelCredentials } from '../../src/line/client.ts'
 import { InvalidIdToken, LineUnavailable } from '../../src/line/errors.ts'
 import { claimedAudience, verifyIdToken } from '../../src/line/id-token.ts'
 import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
-import { rejectionOf, startMs, useRoads } from './road.ts'
+import { rejectionOf, startMs, useRoads } from '../harness/line-transport.ts'
 
 const { toEmulator } = useRoads()
 

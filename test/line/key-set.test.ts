@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
-import { rejectionOf, startMs, useRoads } from './road.ts'
+import { rejectionOf, startMs, useRoads } from '../harness/line-transport.ts'
 
 const { toEmulator } = useRoads()
 

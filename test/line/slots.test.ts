@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LineRateLimited } from '../../src/line/errors.ts'
 import { createSlots } from '../../src/line/slots.ts'
-import { rejectionOf } from './road.ts'
+import { rejectionOf } from '../harness/line-transport.ts'
 
 describe('places', () => {
   it('are given at once while there are some', async () => {

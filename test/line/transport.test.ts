@@ -13,7 +13,7 @@ import {
   token,
   useRoads,
   verify,
-} from './road.ts'
+} from '../harness/line-transport.ts'
 
 const { toEmulator, to, sockets, recorder, closeLater } = useRoads()
 

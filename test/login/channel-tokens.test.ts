@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { LineAnswer } from '../../src/line/transport.ts'
 import { type ChannelTokens, createChannelTokens } from '../../src/login/channel-tokens.ts'
-import { native, times, web } from '../tokens/layer.ts'
+import { native, times, web } from '../harness/token-layer.ts'
 
 let time = 0
 let asked = 0

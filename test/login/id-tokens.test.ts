@@ -11,7 +11,7 @@ import {
   times,
   useLayer,
   web,
-} from '../tokens/layer.ts'
+} from '../harness/token-layer.ts'
 
 const S = START_MS / 1_000
 

@@ -14,7 +14,7 @@ import {
   tokenOf,
   useLayer,
   web,
-} from '../tokens/layer.ts'
+} from '../harness/token-layer.ts'
 
 const redirectUri = 'https://app.example/callback'
 const codeVerifier = 'v'.repeat(43)

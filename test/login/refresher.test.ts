@@ -15,7 +15,7 @@ import {
   useLayer,
   web,
   wordFor,
-} from '../tokens/layer.ts'
+} from '../harness/token-layer.ts'
 
 const MONTH_S = 30 * 24 * 3_600
 

@@ -21,7 +21,7 @@ import {
   useLayer,
   web,
   wordFor,
-} from '../tokens/layer.ts'
+} from '../harness/token-layer.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

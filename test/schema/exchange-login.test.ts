@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../running-gateway.ts'
-import { begin, exchange, exchangeLogin, logIn, redirectUri, visit } from './logging-in.ts'
+import { begin, exchange, exchangeLogin, logIn, redirectUri, visit } from '../harness/log-in.ts'
+import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway({ LINE_TIMEOUT_MS: '2000', ...noSourceLimit })
 const tokensOnly = 'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { tokens { accessToken } } }'

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { callsTo, foreign, liff, native, noSourceLimit, START_MS, useRunningGateway, web } from '../running-gateway.ts'
-import { begin } from './logging-in.ts'
+import { begin } from '../harness/log-in.ts'
+import {
+  callsTo,
+  foreign,
+  liff,
+  native,
+  noSourceLimit,
+  START_MS,
+  useRunningGateway,
+  web,
+} from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway(noSourceLimit)
 const query = `query ($input: VerifyIdTokenInput!) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../running-gateway.ts'
+import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway(noSourceLimit)
 const query = `mutation ($input: RefreshTokenInput!) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { callsTo, codesOf, foreign, noSourceLimit, useRunningGateway, web } from '../running-gateway.ts'
-import { exchange, logIn } from './logging-in.ts'
+import { exchange, logIn } from '../harness/log-in.ts'
+import { callsTo, codesOf, foreign, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway(noSourceLimit)
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { callsTo, native, useSharedGateway, web } from '../running-gateway.ts'
-import { begin, redirectUri, startLogin } from './logging-in.ts'
+import { begin, redirectUri, startLogin } from '../harness/log-in.ts'
+import { callsTo, native, useSharedGateway, web } from '../harness/running-gateway.ts'
 
 const gateway = useSharedGateway()
 const parametersOf = (url: string) => Object.fromEntries(new URL(url).searchParams)

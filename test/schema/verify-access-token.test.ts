@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { callsTo, codesOf, foreign, noSourceLimit, useSharedGateway, web } from '../running-gateway.ts'
+import { callsTo, codesOf, foreign, noSourceLimit, useSharedGateway, web } from '../harness/running-gateway.ts'
 
 const gateway = useSharedGateway(noSourceLimit)
 

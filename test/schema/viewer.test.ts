@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { callsTo, foreign, noSourceLimit, useRunningGateway, useSharedGateway, web } from '../running-gateway.ts'
+import {
+  callsTo,
+  foreign,
+  noSourceLimit,
+  useRunningGateway,
+  useSharedGateway,
+  web,
+} from '../harness/running-gateway.ts'
 
 const gateway = useSharedGateway(noSourceLimit)
 const [verification, profile] = [{ verifyAccessToken: 1 }, { verifyAccessToken: 1, profile: 1 }]

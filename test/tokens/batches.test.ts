@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { inBatches } from '../../src/tokens/batches.ts'
 import type { Answer, Question } from '../../src/tokens/token-resolver.ts'
-import { junk, noSourceLimit, oneChannel, times, useLayer, wordFor } from './layer.ts'
+import { junk, noSourceLimit, oneChannel, times, useLayer, wordFor } from '../harness/token-layer.ts'
 
 const refused: Answer = { verdict: 'invalid', reason: 'INVALID' }
 

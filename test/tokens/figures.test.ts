@@ -1,7 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Subject } from '../../src/tokens/record.ts'
-import { elsewhere, here, junk, oneChannel, START_MS, tally, times, useLayer, web, wordFor } from './layer.ts'
+import {
+  elsewhere,
+  here,
+  junk,
+  oneChannel,
+  START_MS,
+  tally,
+  times,
+  useLayer,
+  web,
+  wordFor,
+} from '../harness/token-layer.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { askLine } from '../../src/tokens/line-tier.ts'
 import type { Subject } from '../../src/tokens/record.ts'
-import { here, junk, START_MS, times, useLayer, web, wordFor } from './layer.ts'
+import { here, junk, START_MS, times, useLayer, web, wordFor } from '../harness/token-layer.ts'
 
 const layer = useLayer()
 

@@ -4,8 +4,18 @@ import { type MemoryTierOptions, rememberInMemory } from '../../src/tokens/memor
 import type { TokenRecord } from '../../src/tokens/record.ts'
 import type { Resolver } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
-import { elsewhere, here, junk, noSourceLimit, oneChannel, START_MS, times, useLayer, wordFor } from './layer.ts'
-import { plain } from './plain-record.ts'
+import { plain } from '../harness/plain-record.ts'
+import {
+  elsewhere,
+  here,
+  junk,
+  noSourceLimit,
+  oneChannel,
+  START_MS,
+  times,
+  useLayer,
+  wordFor,
+} from '../harness/token-layer.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import type { Subject } from '../../src/tokens/record.ts'
-import { noSourceLimit, oneChannel, useLayer } from './layer.ts'
+import { noSourceLimit, oneChannel, useLayer } from '../harness/token-layer.ts'
 import { createWorld, FARTHEST_SET_MS, HOUR, MINUTE, SECOND, type Step } from './oracle.ts'
 
 const steps = fc.array(

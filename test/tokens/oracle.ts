@@ -3,7 +3,7 @@ import { InvalidGrant } from '../../src/line/errors.ts'
 import type { TokenSet } from '../../src/login/token-set.ts'
 import { type Subject, userIdOf } from '../../src/tokens/record.ts'
 import type { Answer, Valid } from '../../src/tokens/token-resolver.ts'
-import { here, type Layer, type Token, tokenOf, web } from './layer.ts'
+import { here, type Layer, type Token, tokenOf, web } from '../harness/token-layer.ts'
 
 export const SECOND = 1_000
 export const MINUTE = 60 * SECOND

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { TokenRecord } from '../../src/tokens/record.ts'
 import { createRecordStore } from '../../src/tokens/record-store.ts'
-import { plain } from './plain-record.ts'
+import { plain } from '../harness/plain-record.ts'
 
 const at = Date.UTC(2026, 10, 22, 9, 30)
 

@@ -9,7 +9,7 @@ import {
 } from '../../src/tokens/source-gate.ts'
 import type { Answer, Resolver } from '../../src/tokens/token-resolver.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
-import { elsewhere, here, junk, oneChannel, tally, times, useLayer, wordFor } from './layer.ts'
+import { elsewhere, here, junk, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
 
 const single = () => ({ since: performance.now(), calls: 1 }) as const
 const pair = () => ({ since: performance.now(), calls: 2 }) as const

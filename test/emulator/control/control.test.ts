@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { credentials, liff, useEmulator } from '../visitor.ts'
+import { credentials, liff, useEmulator } from '../../harness/emulator-client.ts'
 
 const { emulator, get, bearing, send, post } = useEmulator()
 

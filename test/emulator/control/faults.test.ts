@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
 import type { Fault } from '../../../src/emulator/emulator.ts'
-import { credentials, useEmulator } from '../visitor.ts'
+import { credentials, useEmulator } from '../../harness/emulator-client.ts'
 
 const { emulator, get, post, bearing } = useEmulator()
 const PATH = '/v2/profile'

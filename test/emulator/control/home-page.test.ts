@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { useEmulator } from '../visitor.ts'
+import { useEmulator } from '../../harness/emulator-client.ts'
 
 const { emulator, get, bearing } = useEmulator()
 

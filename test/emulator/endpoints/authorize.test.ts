@@ -1,6 +1,6 @@
 import { jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { START_MS, useEmulator, web } from '../visitor.ts'
+import { START_MS, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const strict = { ...web, id: '1000000008', callbackUrls: ['https://app.example/callback'] }
 const { emulator, get, post } = useEmulator({ channels: [web, strict] })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentials, useEmulator, web } from '../visitor.ts'
+import { credentials, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const { post, get, bearing } = useEmulator()
 const form = { grant_type: 'client_credentials', ...credentials }

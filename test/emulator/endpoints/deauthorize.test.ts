@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { credentials, native, useEmulator, web } from '../visitor.ts'
+import { credentials, native, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const { emulator, bearing, post, send } = useEmulator()
 

@@ -1,6 +1,6 @@
 import { decodeProtectedHeader } from 'jose'
 import { expect, test } from 'vitest'
-import { useEmulator } from '../visitor.ts'
+import { useEmulator } from '../../harness/emulator-client.ts'
 
 const { emulator, get } = useEmulator()
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { useEmulator } from '../visitor.ts'
+import { useEmulator } from '../../harness/emulator-client.ts'
 
 const channels = [
   { id: '1000000001', secret: 'a'.repeat(32), type: 'web' },

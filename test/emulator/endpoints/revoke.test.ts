@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { credentials, native, useEmulator, web } from '../visitor.ts'
+import { credentials, native, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const { emulator, get, post } = useEmulator()
 

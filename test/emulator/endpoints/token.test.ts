@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
 import type { CodeRequest } from '../../../src/emulator/emulator.ts'
-import { credentials, liff, native, type Reply, START_MS, useEmulator, web } from '../visitor.ts'
+import { credentials, liff, native, type Reply, START_MS, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const { emulator, get, post } = useEmulator()
 const redirectUri = 'https://app.example/callback?from=line'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { native, START_MS, useEmulator, web } from '../visitor.ts'
+import { native, START_MS, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const { emulator, get, post } = useEmulator()
 

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { credentials, useEmulator, web } from '../visitor.ts'
+import { credentials, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const { emulator, post } = useEmulator()
 

@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { credentials, liff, START_MS, useEmulator, web } from '../visitor.ts'
+import { credentials, liff, START_MS, useEmulator, web } from '../../harness/emulator-client.ts'
 
 const { emulator, bearing, get, post } = useEmulator()
 

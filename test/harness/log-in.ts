@@ -1,5 +1,5 @@
 import { request } from 'undici'
-import type { Reply, RunningGateway } from '../running-gateway.ts'
+import type { Reply, RunningGateway } from './running-gateway.ts'
 
 export const redirectUri = 'https://app.example/callback'
 

@@ -1,6 +1,6 @@
 import { Agent, type Dispatcher, request } from 'undici'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
-import { readConfig } from '../src/config.ts'
+import { readConfig } from '../../src/config.ts'
 import {
   type Channel,
   type Emulator,
@@ -8,9 +8,9 @@ import {
   type IssuedTokens,
   startEmulator,
   type TokenRequest,
-} from '../src/emulator/emulator.ts'
-import { createGateway, type Gateway, type Surroundings } from '../src/gateway.ts'
-import { createTelemetry } from '../src/telemetry/telemetry.ts'
+} from '../../src/emulator/emulator.ts'
+import { createGateway, type Gateway, type Surroundings } from '../../src/gateway.ts'
+import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 
 export const START_MS = Date.UTC(2026, 0, 1)
 

@@ -1,14 +1,14 @@
-import type { ChannelCredentials } from './client.ts'
+import type { Channel } from '../config.ts'
 
 export type Channels = {
   isOurs(channelId: string): boolean
-  find(channelId: string): ChannelCredentials | undefined
+  find(channelId: string): Channel | undefined
   /** The channel that needs no name: the one that is configured, where it is the only one. */
-  readonly only: ChannelCredentials | undefined
+  readonly only: Channel | undefined
 }
 
 /** The configured channels by their ids. */
-export function createChannels(list: readonly ChannelCredentials[]): Channels {
+export function createChannels(list: readonly Channel[]): Channels {
   const byId = new Map(list.map((channel) => [channel.id, channel]))
   return {
     isOurs: (channelId) => byId.has(channelId),

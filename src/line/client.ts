@@ -1,11 +1,5 @@
+import type { Channel } from '../config.ts'
 import type { LineAnswer, Transport } from './transport.ts'
-
-/** A channel as the client needs it: LINE wants the secret of web channels only. */
-export type ChannelCredentials = {
-  readonly id: string
-  readonly secret: string | undefined
-  readonly type: 'web' | 'native' | 'liff'
-}
 
 export type LineClient = ReturnType<typeof createLineClient>
 
@@ -20,7 +14,7 @@ export function createLineClient(transport: Transport) {
 
     /** Issue access token (RFC 6749 section 4.1.3, RFC 7636). A code is spent by asking: never asked twice. */
     exchangeCode(
-      channel: ChannelCredentials,
+      channel: Channel,
       grant: { readonly code: string; readonly redirectUri: string; readonly codeVerifier?: string | undefined },
     ): Promise<LineAnswer> {
       return postForm('token', '/oauth2/v2.1/token', {
@@ -35,7 +29,7 @@ export function createLineClient(transport: Transport) {
     },
 
     /** Refresh access token. */
-    refresh(channel: ChannelCredentials, refreshToken: string): Promise<LineAnswer> {
+    refresh(channel: Channel, refreshToken: string): Promise<LineAnswer> {
       const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...clientOf(channel) }
       return postForm('token', '/oauth2/v2.1/token', form)
     },
@@ -63,7 +57,7 @@ export function createLineClient(transport: Transport) {
 
     /** Revoke access token; with a refresh token, as LINE's SDKs log out, it and all access tokens made from it. */
     revoke(
-      channel: ChannelCredentials,
+      channel: Channel,
       token: { readonly accessToken: string } | { readonly refreshToken: string },
     ): Promise<LineAnswer> {
       const credential =
@@ -122,6 +116,6 @@ export function createLineClient(transport: Transport) {
 }
 
 /** Client authentication as LINE wants it: in the body, never HTTP Basic, and the secret for web channels only. */
-function clientOf(channel: ChannelCredentials) {
+function clientOf(channel: Channel) {
   return { client_id: channel.id, client_secret: channel.type === 'web' ? channel.secret : undefined }
 }

@@ -1,5 +1,5 @@
 import { type CryptoKey, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
-import type { ChannelCredentials } from './client.ts'
+import type { Channel } from '../config.ts'
 import { InvalidIdToken } from './errors.ts'
 import type { KeySet } from './key-set.ts'
 
@@ -31,7 +31,7 @@ const leewaySeconds = 60
  */
 export async function verifyIdToken(
   idToken: string,
-  channel: ChannelCredentials,
+  channel: Channel,
   keySet: KeySet,
   now: number,
 ): Promise<IdTokenClaims> {
@@ -53,7 +53,7 @@ export function claimedAudience(idToken: string): unknown {
   }
 }
 
-async function verificationKey(idToken: string, channel: ChannelCredentials, keySet: KeySet) {
+async function verificationKey(idToken: string, channel: Channel, keySet: KeySet) {
   const { alg, kid } = headerOf(idToken)
   if (alg !== algorithmOf(channel.type)) throw new InvalidIdToken('ALGORITHM')
   if (channel.type === 'web') return new TextEncoder().encode(channel.secret)
@@ -71,7 +71,7 @@ function headerOf(idToken: string) {
   }
 }
 
-function algorithmOf(type: ChannelCredentials['type']): 'HS256' | 'ES256' {
+function algorithmOf(type: Channel['type']): 'HS256' | 'ES256' {
   return type === 'web' ? 'HS256' : 'ES256'
 }
 
@@ -79,7 +79,7 @@ function algorithmOf(type: ChannelCredentials['type']): 'HS256' | 'ES256' {
 async function verifySignature(
   idToken: string,
   key: CryptoKey | Uint8Array,
-  type: ChannelCredentials['type'],
+  type: Channel['type'],
   now: number,
 ): Promise<JWTPayload> {
   try {

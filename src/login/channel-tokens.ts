@@ -1,10 +1,11 @@
-import type { ChannelCredentials, LineClient } from '../line/client.ts'
+import type { Channel } from '../config.ts'
+import type { LineClient } from '../line/client.ts'
 import { parseChannelToken } from '../line/responses.ts'
 
 export type ChannelTokens = {
   /** A stateless channel access token, kept until shortly before it expires. Throws `NoChannelSecret` where there is no secret. */
-  tokenOf(channel: ChannelCredentials): Promise<string>
-  drop(channel: ChannelCredentials): void
+  tokenOf(channel: Channel): Promise<string>
+  drop(channel: Channel): void
 }
 
 /** Deauthorizing needs a channel access token, and that needs the channel's secret. */
@@ -27,7 +28,7 @@ export function createChannelTokens(line: Pick<LineClient, 'channelToken'>, now:
 
   return { tokenOf, drop: (channel) => void kept.delete(channel.id) }
 
-  async function tokenOf({ id, secret }: ChannelCredentials): Promise<string> {
+  async function tokenOf({ id, secret }: Channel): Promise<string> {
     if (secret === undefined) throw new NoChannelSecret()
     const known = kept.get(id)
     if (known !== undefined && known.usableUntil() > now()) return known.channelToken

@@ -1,5 +1,5 @@
+import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import type { ChannelCredentials } from '../line/client.ts'
 import { InvalidIdToken } from '../line/errors.ts'
 import { claimedAudience, type IdTokenClaims, verifyIdToken } from '../line/id-token.ts'
 import type { KeySet } from '../line/key-set.ts'
@@ -12,7 +12,7 @@ export type IdTokens = {
    */
   verify(
     idToken: string,
-    expected: { readonly nonce?: string | undefined; readonly channel?: ChannelCredentials | undefined },
+    expected: { readonly nonce?: string | undefined; readonly channel?: Channel | undefined },
   ): Promise<IdTokenClaims>
 }
 
@@ -29,14 +29,14 @@ export function createIdTokens({ channels, keySet, nonces, now }: IdTokensOption
 
   async function verify(
     idToken: string,
-    expected: { readonly nonce?: string | undefined; readonly channel?: ChannelCredentials | undefined },
+    expected: { readonly nonce?: string | undefined; readonly channel?: Channel | undefined },
   ): Promise<IdTokenClaims> {
     const claims = await verifyIdToken(idToken, expected.channel ?? channelOf(idToken), keySet, now())
     assertNonce(claims.nonce, expected.nonce)
     return claims
   }
 
-  function channelOf(idToken: string): ChannelCredentials {
+  function channelOf(idToken: string): Channel {
     if (channels.only !== undefined) return channels.only
     const audience = claimedAudience(idToken)
     const channel = typeof audience === 'string' ? channels.find(audience) : undefined

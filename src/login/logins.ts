@@ -1,4 +1,5 @@
-import type { ChannelCredentials, LineClient } from '../line/client.ts'
+import type { Channel } from '../config.ts'
+import type { LineClient } from '../line/client.ts'
 import { InvalidGrant, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { parseTokenAnswer } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
@@ -19,7 +20,7 @@ export type Login = { readonly tokens: TokenSet; readonly idToken: string | unde
 
 export type Logins = {
   /** Throws `InvalidGrant` when the code is no good or was presented before, `LineUnavailable` when it may be spent. */
-  exchange(grant: Grant, channel: ChannelCredentials, source: string): Promise<Login>
+  exchange(grant: Grant, channel: Channel, source: string): Promise<Login>
 }
 
 export type LoginsOptions = {
@@ -39,7 +40,7 @@ export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins
 
   return { exchange }
 
-  async function exchange(grant: Grant, channel: ChannelCredentials, source: string): Promise<Login> {
+  async function exchange(grant: Grant, channel: Channel, source: string): Promise<Login> {
     const mark = digestOf('code', channel.id, grant.code)
     if (isUsed(mark)) throw new InvalidGrant('The code was used before: start the login again')
     usedAt.set(mark, now())

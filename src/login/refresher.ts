@@ -1,4 +1,5 @@
-import type { ChannelCredentials, LineClient } from '../line/client.ts'
+import type { Channel } from '../config.ts'
+import type { LineClient } from '../line/client.ts'
 import { InvalidGrant } from '../line/errors.ts'
 import { parseTokenAnswer } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
@@ -13,7 +14,7 @@ import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.t
 
 export type Refresher = {
   /** Throws `InvalidGrant` when LINE refuses the refresh token or we were told to forget it; an outage is never that. */
-  refresh(refreshToken: string, channel: ChannelCredentials, source: string): Promise<TokenSet>
+  refresh(refreshToken: string, channel: Channel, source: string): Promise<TokenSet>
   /** Forgets the replays that would hand out this access token again. */
   dropReplaysOf(accessKey: string): void
   /** Forgets the replay of this refresh token. */
@@ -51,7 +52,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
 
   return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }
 
-  async function refresh(refreshToken: string, channel: ChannelCredentials, source: string): Promise<TokenSet> {
+  async function refresh(refreshToken: string, channel: Channel, source: string): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (isForgotten(key) || refusals.find(key) !== undefined) throw refused()
     const replay = findReplay(key)
@@ -66,13 +67,13 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
   }
 
   /** The work outlives the caller: whoever hangs up, the answer is there for the retry. */
-  function launch(key: string, refreshToken: string, channel: ChannelCredentials, source: string): Promise<TokenSet> {
+  function launch(key: string, refreshToken: string, channel: Channel, source: string): Promise<TokenSet> {
     const tokens = fetchTokens(key, refreshToken, channel, source).finally(() => flights.delete(key))
     flights.set(key, { source, tokens })
     return tokens
   }
 
-  async function fetchTokens(key: string, refreshToken: string, channel: ChannelCredentials, source: string) {
+  async function fetchTokens(key: string, refreshToken: string, channel: Channel, source: string) {
     const askedAt = now()
     try {
       const answer = await guarded(gate, source, async () =>

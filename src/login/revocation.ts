@@ -1,5 +1,6 @@
+import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import type { ChannelCredentials, LineClient } from '../line/client.ts'
+import type { LineClient } from '../line/client.ts'
 import { assertDeauthorized, assertRevoked, longestLifeMs } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
@@ -19,9 +20,9 @@ const forgotten: Forgotten = { verdict: 'forgotten' }
 
 export type Forgetting = {
   /** Revokes an access token at LINE. Rejects with an outage when LINE cannot be told: the token is dead here all the same. */
-  revokeAccessToken(token: AccessToken, source: string, channel?: ChannelCredentials): Promise<Forgotten>
+  revokeAccessToken(token: AccessToken, source: string, channel?: Channel): Promise<Forgotten>
   /** Revokes a refresh token at LINE; forgets the access tokens issued from it through us. */
-  revokeRefreshToken(refreshToken: string, channel: ChannelCredentials, source: string): Promise<void>
+  revokeRefreshToken(refreshToken: string, channel: Channel, source: string): Promise<void>
   /**
    * Revokes both of a session. A refresh token outlives its access token, so a dead access token (but not a foreign one)
    * does not keep us from revoking it.
@@ -51,7 +52,7 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
-  async function revokeAccessToken(token: AccessToken, source: string, hint?: ChannelCredentials): Promise<Forgotten> {
+  async function revokeAccessToken(token: AccessToken, source: string, hint?: Channel): Promise<Forgotten> {
     const known = await identify(token, source, hint)
     if ('verdict' in known) return known
     forget(token.key, known.channel.id, known.record?.expiresAt)
@@ -60,7 +61,7 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
     return forgotten
   }
 
-  async function revokeRefreshToken(refreshToken: string, channel: ChannelCredentials, source: string): Promise<void> {
+  async function revokeRefreshToken(refreshToken: string, channel: Channel, source: string): Promise<void> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (tombstones.isConfirmed(key)) return
     let dead: readonly string[] = []
@@ -113,11 +114,7 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
   }
 
   /** LINE forgets channel tokens before their time too: one that is refused is replaced once. */
-  async function deauthorizeAtLine(
-    channel: ChannelCredentials,
-    channelToken: string,
-    token: AccessToken,
-  ): Promise<void> {
+  async function deauthorizeAtLine(channel: Channel, channelToken: string, token: AccessToken): Promise<void> {
     const answer = await line.deauthorize(channelToken, token.raw)
     if (answer.status !== 401) return assertDeauthorized(answer)
     channelTokens.drop(channel)
@@ -128,8 +125,8 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
   async function identify(
     token: AccessToken,
     source: string,
-    hint?: ChannelCredentials,
-  ): Promise<Invalid | { readonly channel: ChannelCredentials; readonly record?: TokenRecord }> {
+    hint?: Channel,
+  ): Promise<Invalid | { readonly channel: Channel; readonly record?: TokenRecord }> {
     const dying = channels.find(tombstones.unconfirmedChannel(token.key) ?? '')
     if (dying !== undefined) return { channel: dying }
     const question = { token, source, subject: 'verification', since: performance.now() } as const
@@ -149,7 +146,7 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
     return answer.verdict === 'valid' ? answer.record : record
   }
 
-  function channelOf(record: TokenRecord): ChannelCredentials {
+  function channelOf(record: TokenRecord): Channel {
     const channel = channels.find(record.channelId)
     if (channel === undefined) throw new TypeError('a record of a channel that is none of ours')
     return channel

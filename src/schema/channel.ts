@@ -1,4 +1,4 @@
-import type { ChannelCredentials } from '../line/client.ts'
+import type { Channel } from '../config.ts'
 import type { Context } from './context.ts'
 import { BadUserInput } from './errors.ts'
 
@@ -6,7 +6,7 @@ export const channelIdDescription =
   'Which of our LINE Login channels is meant. Needed only where several are configured.'
 
 /** The channel an input names, or the only one. */
-export function channelOf({ services }: Context, channelId: string | null | undefined): ChannelCredentials {
+export function channelOf({ services }: Context, channelId: string | null | undefined): Channel {
   const channel = channelId == null ? services.channels.only : services.channels.find(channelId)
   if (channel !== undefined) return channel
   throw new BadUserInput(

@@ -1,4 +1,4 @@
-import type { ChannelCredentials } from '../line/client.ts'
+import type { Channel } from '../config.ts'
 import type { IdTokenClaims } from '../line/id-token.ts'
 import type { Login } from '../login/logins.ts'
 import { assertCodeVerifier, assertCredential, assertNonce, assertRedirectUri } from './argument-rules.ts'
@@ -76,7 +76,7 @@ builder.mutationField('exchangeLogin', (t) =>
 )
 
 /** The ID token is checked when somebody looks, and once: its nonce is good once. */
-function claimsOnce(login: Login, channel: ChannelCredentials, nonce: string | undefined, context: Context) {
+function claimsOnce(login: Login, channel: Channel, nonce: string | undefined, context: Context) {
   let claims: Promise<IdTokenClaims> | undefined
   return () => {
     if (login.idToken === undefined) return null

@@ -90,7 +90,11 @@ it.each(['PORT', 'EMULATOR_PORT'])(
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const port = String(Object(other.address()).port)
-    const program = programs.start(process.execPath, ['src/dev.ts'], { PORT: '0', EMULATOR_PORT: '0', [name]: port })
+    const program = programs.start(process.execPath, ['src/dev/main.ts'], {
+      PORT: '0',
+      EMULATOR_PORT: '0',
+      [name]: port,
+    })
     expect(await program.ended).toBe(1)
     expect(program.err()).toBe(
       `Port ${port} is in use by another program: set PORT or EMULATOR_PORT to another one (0: any free port)\n`,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
 
-export const project = fileURLToPath(new URL('..', import.meta.url))
+export const project = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A program under test, as somebody at a terminal meets it. */
 export type Program = {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import type { Channel } from '../../src/config.ts'
 import { demoChannels, type Fault } from '../../src/emulator/emulator.ts'
-import type { ChannelCredentials, LineClient } from '../../src/line/client.ts'
+import type { LineClient } from '../../src/line/client.ts'
 import { isLineOutage } from '../../src/line/errors.ts'
 import {
   assertDeauthorized,
@@ -21,7 +22,7 @@ import { answerText, closedPort, type Request, type Road, rejectionOf, useRoads 
 
 const { toEmulator, to, recorder, sockets } = useRoads()
 
-const [web, native, liff] = demoChannels as readonly [ChannelCredentials, ChannelCredentials, ChannelCredentials]
+const [web, native, liff] = demoChannels as readonly [Channel, Channel, Channel]
 const redirectUri = 'https://app.example/callback?next=%2Fa&b=c d'
 const codeVerifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
 const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url')
@@ -226,7 +227,7 @@ describe('a login, from code to farewell', () => {
     await expect(exchange('x'.repeat(43)).then(parseTokenAnswer)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
   })
 
-  async function refreshed(line: LineClient, channel: ChannelCredentials, tokens: ReturnType<typeof parseTokenAnswer>) {
+  async function refreshed(line: LineClient, channel: Channel, tokens: ReturnType<typeof parseTokenAnswer>) {
     if (tokens.refreshToken === undefined) return tokens.accessToken
     return parseTokenAnswer(await line.refresh(channel, tokens.refreshToken)).accessToken
   }
@@ -328,7 +329,7 @@ describe('whatever is wrong with LINE', () => {
 describe('secrets', () => {
   const canary = (what: string) => `CANARY-${what}+/=`
   const secret = canary('secret')
-  const channel: ChannelCredentials = { id: '2000000001', secret, type: 'web' }
+  const channel: Channel = { id: '2000000001', secret, type: 'web' }
   const canaryCalls: ((line: LineClient) => Promise<unknown>)[] = [
     (line) => line.verifyAccessToken(canary('access')),
     (line) => line.profile(canary('access')),

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { CompactEncrypt, exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { ChannelCredentials } from '../../src/line/client.ts'
+import type { Channel } from '../../src/config.ts'
 import { InvalidIdToken, LineUnavailable } from '../../src/line/errors.ts'
 import { claimedAudience, verifyIdToken } from '../../src/line/id-token.ts'
 import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
@@ -125,7 +125,7 @@ describe('the algorithm follows from the channel and never from the token', () =
 
   it('RS256 is refused, be the key what it may', async () => {
     const rsa = await generateKeyPair('RS256')
-    const token = (channel: ChannelCredentials) =>
+    const token = (channel: Channel) =>
       new SignJWT(claimsFor(channel)).setProtectedHeader({ alg: 'RS256', kid }).sign(rsa.privateKey)
     expect(await reasonOf(await token(web), web)).toBe('ALGORITHM')
     expect(await reasonOf(await token(native), native)).toBe('ALGORITHM')
@@ -389,7 +389,7 @@ it('a refusal says its reason and nothing of the token', async () => {
   expect(said).not.toContain('CANARY')
 })
 
-function claimsFor(channel: ChannelCredentials, more: Record<string, unknown> = {}): JWTPayload {
+function claimsFor(channel: Channel, more: Record<string, unknown> = {}): JWTPayload {
   return { iss: 'https://access.line.me', sub: 'U1', aud: channel.id, exp: iat + 3_600, iat, ...more }
 }
 
@@ -404,7 +404,7 @@ function es256(claims: Record<string, unknown>, key = line.privateKey, name: str
     .sign(key)
 }
 
-async function reasonOf(token: string, channel: ChannelCredentials, keys = keySet): Promise<string | undefined> {
+async function reasonOf(token: string, channel: Channel, keys = keySet): Promise<string | undefined> {
   try {
     await verifyIdToken(token, channel, keys, now)
     return undefined

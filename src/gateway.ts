@@ -11,7 +11,7 @@ import { createIdTokens } from './login/id-tokens.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
-import { createForgetting } from './login/revocation.ts'
+import { createRevocation } from './login/revocation.ts'
 import type { Services } from './schema/context.ts'
 import { type DevPages, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
@@ -88,7 +88,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     toAccessToken,
     logins: createLogins({ line, memory, gate, now }),
     refresher,
-    forgetting: createForgetting({ line, channels, channelTokens, memory, refresher, gate, tombstones, now }),
+    revocation: createRevocation({ line, channels, channelTokens, memory, refresher, gate, tombstones, now }),
     idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
     nonces,
     channels,

@@ -7,11 +7,29 @@ const source = fileURLToPath(new URL('../src', import.meta.url))
 
 type Import = { readonly from: string; readonly to: string; readonly onlyTypes: boolean }
 
-/** From the street down to LINE; who stands on a stair may use what is below it, and nobody what is above. */
-const stairs = ['main', 'gateway', 'server', 'schema', 'tokens', 'line']
-const onTop = ['main.ts', 'dev.ts']
-/** Read by all, reading no one. */
-const common = ['config.ts', 'telemetry.ts', 'meters.ts']
+/**
+ * The staircase, from the process down to LINE. A file may import from its own room and from rooms further down, never from
+ * a room further up.
+ */
+const staircase = ['main', 'gateway', 'server', 'endpoints', 'graphql', 'schema', 'login', 'tokens', 'line']
+/** `dev/` stands beside `main.ts`: both start a gateway. */
+const besideMain = ['dev']
+/** Used by the rooms of the staircase, and using none of them. */
+const shared = ['config', 'http', 'telemetry']
+/** The emulator has a staircase of its own. It shares nothing with the gateway, so both cannot share one mistake about LINE. */
+const emulatorStaircase = [
+  'main',
+  'emulator',
+  'server',
+  'routes',
+  'control',
+  'endpoints',
+  'login',
+  'platform',
+  'http',
+  'random-text',
+  'port',
+]
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 const imports = files.flatMap((file) => importsIn(file, readFileSync(join(source, file), 'utf8')))
@@ -50,8 +68,9 @@ describe('imports', () => {
     expect(shown(imports)).toEqual(
       expect.arrayContaining([
         'main.ts -> gateway.ts',
-        'gateway.ts -> server/server.ts',
+        'gateway.ts -> server.ts',
         'schema/schema.ts -> schema/viewer.ts',
+        'emulator/routes.ts -> emulator/endpoints/token.ts',
       ]),
     )
     expect(imports.filter(({ to }) => !files.includes(to))).toEqual([])
@@ -59,35 +78,27 @@ describe('imports', () => {
 })
 
 describe('the staircase', () => {
-  it('leads down only', () => {
-    const upwards = imports.filter(({ from, to }) => stairOf(to) !== -1 && stairOf(from) > stairOf(to))
-    expect(shown(upwards)).toEqual([])
-    expect(
-      imports.filter(({ from, to }) => stairOf(from) !== -1 && stairOf(from) < stairOf(to)).length,
-    ).toBeGreaterThan(20)
+  it('is walked down only', () => {
+    const steps = imports.filter(({ from, to }) => stepOf(from) !== -1 && stepOf(to) !== -1)
+    expect(shown(steps.filter(({ from, to }) => stepOf(from) > stepOf(to)))).toEqual([])
+    expect(steps.filter(({ from, to }) => stepOf(from) < stepOf(to)).length).toBeGreaterThan(20)
   })
 
-  it('has every file on a stair, or beside it for a reason', () => {
-    const beside = files.filter((file) => stairOf(file) === -1 && !common.includes(file) && roomOf(file) !== 'emulator')
-    expect(beside.sort()).toEqual(['dev-callback.ts', 'print-schema.ts'])
+  it('has a place for every file', () => {
+    const rooms = new Set(files.filter((file) => stepOf(file) === -1).map(roomOf))
+    expect([...rooms].sort()).toEqual([...shared, 'emulator', 'print-schema'].sort())
   })
 
-  it('is not needed to read settings or to report', () => {
-    expect(shown(imports.filter(({ from, to }) => common.includes(from) && !common.includes(to)))).toEqual([])
+  it.each(shared)('%s imports no room', (room) => {
+    const outwards = imports.filter(({ from, to }) => roomOf(from) === room && !shared.includes(roomOf(to)))
+    expect(shown(outwards)).toEqual([])
   })
 
-  it('ends at the schema for those who only want to print it: services are types there', () => {
+  it('ends at the schema for a program that only prints it: services are imported as types there', () => {
     const values = imports.filter(
       ({ from, to, onlyTypes }) => roomOf(from) === 'schema' && roomOf(to) !== 'schema' && !onlyTypes,
     )
     expect(shown(values)).toEqual([])
-  })
-
-  it('has no door to the emulator but that of npm run dev', () => {
-    const inwards = imports.filter(({ from, to }) => roomOf(to) === 'emulator' && roomOf(from) !== 'emulator')
-    const outwards = imports.filter(({ from, to }) => roomOf(from) === 'emulator' && roomOf(to) !== 'emulator')
-    expect([...new Set(inwards.map(({ from }) => from))]).toEqual(['dev.ts'])
-    expect(shown(outwards)).toEqual([])
   })
 
   it('has no circle, though only of types', () => {
@@ -98,6 +109,25 @@ describe('the staircase', () => {
       ['c', 'a'],
     ].map(([from = '', to = '']) => ({ from, to, onlyTypes: false }))
     expect(circleIn(made)).toEqual(['a', 'b', 'c', 'a'])
+  })
+})
+
+describe('the emulator', () => {
+  it('imports nothing of the gateway, and only dev/ imports it', () => {
+    const inwards = imports.filter(({ from, to }) => roomOf(to) === 'emulator' && roomOf(from) !== 'emulator')
+    const outwards = imports.filter(({ from, to }) => roomOf(from) === 'emulator' && roomOf(to) !== 'emulator')
+    expect([...new Set(inwards.map(({ from }) => roomOf(from)))]).toEqual(['dev'])
+    expect(shown(outwards)).toEqual([])
+  })
+
+  it('has a staircase of its own, walked down only', () => {
+    const own = imports.filter(({ from }) => roomOf(from) === 'emulator')
+    const beside = new Set(own.map(({ from }) => emulatorRoomOf(from)).filter((room) => emulatorStepOf(room) === -1))
+    const upwards = own.filter(
+      ({ from, to }) => emulatorStepOf(emulatorRoomOf(from)) > emulatorStepOf(emulatorRoomOf(to)),
+    )
+    expect([...beside]).toEqual([])
+    expect(shown(upwards)).toEqual([])
   })
 })
 
@@ -120,13 +150,21 @@ function isOnlyTypes(clause: string): boolean {
   return names?.every((name) => /^\s*type\s/.test(name)) ?? false
 }
 
+/** The folder below `src`, or the file beside the folders. `config/` belongs to `config.ts`. */
 function roomOf(file: string): string {
-  return file.includes('/') ? (file.split('/')[0] ?? '') : ''
+  return (file.split('/')[0] ?? '').replace(/\.ts$/, '')
 }
 
-function stairOf(file: string): number {
-  if (onTop.includes(file)) return 0
-  return stairs.indexOf(roomOf(file) || file.replace(/\.ts$/, ''))
+function stepOf(file: string): number {
+  return besideMain.includes(roomOf(file)) ? 0 : staircase.indexOf(roomOf(file))
+}
+
+function emulatorRoomOf(file: string): string {
+  return roomOf(file.split('/').slice(1).join('/'))
+}
+
+function emulatorStepOf(room: string): number {
+  return emulatorStaircase.indexOf(room)
 }
 
 function circleIn(all: readonly Import[]): readonly string[] {

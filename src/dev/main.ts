@@ -1,7 +1,7 @@
 import { ConfigError, readConfig } from '../config.ts'
 import { type Emulator, startEmulator } from '../emulator/emulator.ts'
 import { readPort } from '../emulator/port.ts'
-import { sampleTabs } from '../endpoints/graphiql.ts'
+import { sampleTabs } from '../endpoints/graphiql-tabs.ts'
 import { createGateway } from '../gateway.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { callbackPage, callbackPath } from './callback-page.ts'

@@ -8,10 +8,10 @@ import { revoke } from './endpoints/revoke.ts'
 import { token } from './endpoints/token.ts'
 import { verifyAccessToken, verifyIdToken } from './endpoints/verify.ts'
 import type { LineRequest } from './http/line-request.ts'
-import type { Answer } from './http/line-response.ts'
+import type { LineResponse } from './http/line-response.ts'
 import type { Platform } from './platform/platform.ts'
 
-export type Route = { endpoint: Endpoint; answer: (request: LineRequest, platform: Platform) => Answer }
+export type Route = { endpoint: Endpoint; answer: (request: LineRequest, platform: Platform) => LineResponse }
 
 /** LINE's endpoints, of access.line.me and api.line.me alike, by method and path. */
 export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([

@@ -3,7 +3,7 @@ import type { CallBook, EndCall } from './control/calls.ts'
 import type { FaultBook } from './control/faults.ts'
 import { isCarriedOut, misbehave } from './control/misbehaviour.ts'
 import { type LineRequest, readBody } from './http/line-request.ts'
-import { type Answer, refusal } from './http/line-response.ts'
+import { type LineResponse, refusal } from './http/line-response.ts'
 import { send } from './http/send.ts'
 import type { Platform } from './platform/platform.ts'
 import { type Route, routes } from './routes.ts'
@@ -13,7 +13,7 @@ export type Surroundings = {
   calls: CallBook
   faults: FaultBook
   /** What isn't LINE's: the login form, the control endpoint, the page for people. Undefined when it is no one's. */
-  backstage: (request: LineRequest) => Answer | undefined
+  backstage: (request: LineRequest) => LineResponse | undefined
 }
 
 /** The emulator on a socket: finds the endpoint, counts the call, lets a fault have its way. */
@@ -67,7 +67,7 @@ function readHead({ method = 'GET', url = '/', headers }: IncomingMessage): Line
 }
 
 /** A mistake in the emulator is an answer, not the end of the process. */
-function guarded(ask: () => Answer): Answer {
+function guarded(ask: () => LineResponse): LineResponse {
   try {
     return ask()
   } catch (error) {
@@ -76,7 +76,7 @@ function guarded(ask: () => Answer): Answer {
 }
 
 /** LINE doesn't document what a wrong method gets. */
-function notFound({ path }: LineRequest): Answer {
+function notFound({ path }: LineRequest): LineResponse {
   const isKnown = ['GET', 'POST'].some((method) => routes.has(`${method} ${path}`))
   return isKnown ? refusal(405, 'Method Not Allowed') : refusal(404, 'Not Found')
 }

@@ -1,39 +1,41 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import { type Asked, createExchange, type Engine, type Exchange, type HttpAnswer } from '../graphql/engine.ts'
+import { type Engine, type GraphqlRequest, type RunningOperation, startOperation } from '../graphql/engine.ts'
+import { publicError } from '../graphql/errors.ts'
+import { acceptedMediaType, contentTypes } from '../graphql/media-type.ts'
+import { parseBody, parseQuery } from '../graphql/params.ts'
 import { readBearer } from '../http/bearer.ts'
-import type { Sources } from '../http/client-address.ts'
-import { acceptedMediaType, contentTypes } from '../http/content-negotiation.ts'
+import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
-import { assertHead, parseBody, parseQuery, Refusal, readBody } from '../http/read-request.ts'
-import { type HeaderList, send } from '../http/send.ts'
+import { assertHead, RequestRefused, readBody } from '../http/read-request.ts'
+import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { contentSecurityPolicy, type GraphiqlPage } from './graphiql.ts'
+import { type GraphiqlPage, pageHeaders } from './graphiql.ts'
 
 export type GraphqlEndpointOptions = {
   readonly services: Services
   readonly telemetry: Telemetry
   readonly engine: Engine
-  readonly sources: Sources
+  readonly clientAddresses: ClientAddresses
   readonly cors: Cors
-  /** Absent where browsers are shown no GraphiQL. */
+  /** `undefined` where GraphiQL is off. */
   readonly graphiql: GraphiqlPage | undefined
   readonly isDraining: () => boolean
 }
 
 export type GraphqlEndpoint = {
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** Requests that were accepted and are not answered yet. */
+  /** Requests accepted and not answered yet. */
   underWay(): number
 }
 
 /**
- * `/graphql`: one road from a request to its answer. It is walked by calls and not by promises, because a hit has nothing
- * to wait for; each request leaves it through `deliver` or `refuse`.
+ * `/graphql`, from a request to its answer in a straight line. The steps are calls and not promises, because a cache hit
+ * has nothing to wait for. Each request ends in `deliver` or in `refuse`.
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
-  const { services, telemetry, engine, sources, cors, graphiql, isDraining } = options
+  const { services, telemetry, engine, clientAddresses, cors, graphiql, isDraining } = options
   const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
   let underWay = 0
 
@@ -48,7 +50,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     try {
       if (isDraining()) throw shuttingDown()
       assertHead(request)
-      if (graphiql !== undefined && isBrowsing(request)) showPage(request, response, graphiql)
+      if (graphiql !== undefined && wantsHtml(request)) sendGraphiql(request, response, graphiql)
       else if (request.method === 'GET') answer(request, response, undefined)
       else readAndAnswer(request, response)
     } catch (error) {
@@ -66,13 +68,13 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function answer(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
     const startedAt = performance.now()
     try {
-      const exchange = createExchange(parseAsked(request, body), services, unexpected)
-      const answering = engine.answer(exchange)
-      if (answering instanceof Promise) {
-        answering
-          .then((answered) => deliver(request, response, exchange, answered, startedAt))
+      const running = startOperation(parseRequest(request, body), services, unexpected)
+      const reply = engine.execute(running)
+      if (reply instanceof Promise) {
+        reply
+          .then((settled) => deliver(request, response, running, settled, startedAt))
           .catch((error) => refuse(request, response, error))
-      } else deliver(request, response, exchange, answering, startedAt)
+      } else deliver(request, response, running, reply, startedAt)
     } catch (error) {
       refuse(request, response, error)
     }
@@ -81,25 +83,26 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function deliver(
     request: IncomingMessage,
     response: ServerResponse,
-    exchange: Exchange,
-    answered: HttpAnswer,
+    running: RunningOperation,
+    reply: Reply,
     startedAt: number,
   ): void {
     const headers = cors.headersFor(request)
-    send(response, answered, isDraining() ? [...headers, ...lastWord] : headers)
-    report(exchange, answered.status, startedAt)
+    send(response, reply, isDraining() ? [...headers, ...closeConnection] : headers)
+    recordOperation(running, reply.status, startedAt)
     underWay -= 1
   }
 
-  function parseAsked(request: IncomingMessage, body: string | undefined): Asked {
+  function parseRequest(request: IncomingMessage, body: string | undefined): GraphqlRequest {
     const mediaType = acceptedMediaType(request.headers.accept)
-    if (mediaType === undefined) throw unacceptable()
+    if (mediaType === undefined) throw notAcceptable()
     const params = body === undefined ? parseQuery(request.url?.split('?')[1] ?? '') : parseBody(body)
     const method = body === undefined ? 'GET' : 'POST'
-    return { method, params, mediaType, bearer: readBearer(request), source: sources.sourceOf(request) }
+    const bearer = readBearer(request, services.toAccessToken)
+    return { method, params, mediaType, bearer, clientAddress: clientAddresses.addressOf(request) }
   }
 
-  function showPage(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
+  function sendGraphiql(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
     page
       .html()
       .then((html) => {
@@ -112,22 +115,21 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     underWay -= 1
     if (response.destroyed) return
-    if (!(error instanceof Refusal)) unexpected(error)
-    const { status, errors, headers } =
-      error instanceof Refusal ? error : new Refusal(500, 'Something went wrong on our side')
+    if (!(error instanceof RequestRefused)) unexpected(error)
+    const { status, message, code, headers } =
+      error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
     const mediaType = acceptedMediaType(request.headers.accept) ?? 'application/json'
     const all = [...contentTypes[mediaType], ...cors.headersFor(request), ...Object.entries(headers).flat()]
-    send(response, { status, headers: all, body: JSON.stringify({ errors }) })
-    if (headers.connection === 'close') discard(request)
-    const code = String(errors[0]?.extensions.code)
+    send(response, { status, headers: all, body: JSON.stringify({ errors: [publicError(message, { code })] }) })
+    if (headers.connection === 'close') discardRest(request)
     telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0 })
   }
 
-  function report({ operation, errors }: Exchange, status: number, startedAt: number): void {
+  function recordOperation({ prepared, errors }: RunningOperation, status: number, startedAt: number): void {
     const { code, lineRequestId } = errors[0]?.extensions ?? {}
     telemetry.operation({
-      kind: operation?.kind ?? 'none',
-      fields: operation?.summary ?? '',
+      kind: prepared?.kind ?? 'none',
+      fields: prepared?.summary ?? '',
       code: errors.length === 0 ? 'OK' : String(code),
       status,
       ms: performance.now() - startedAt,
@@ -136,31 +138,24 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   }
 }
 
-/** A connection that stays open would only bring requests we no longer take. */
-const lastWord: HeaderList = ['connection', 'close']
+/** While draining, an open connection would only bring requests that are refused. */
+const closeConnection: HeaderList = ['connection', 'close']
 
-function shuttingDown(): Refusal {
-  return new Refusal(503, 'The gateway is shutting down', { connection: 'close', 'retry-after': '1' })
+function shuttingDown(): RequestRefused {
+  return new RequestRefused(503, 'The gateway is shutting down', { connection: 'close', 'retry-after': '1' })
 }
 
-function unacceptable(): Refusal {
-  return new Refusal(406, 'The answer is application/json or application/graphql-response+json')
+function notAcceptable(): RequestRefused {
+  return new RequestRefused(406, 'The answer is application/json or application/graphql-response+json')
 }
 
-/** Tools that want data do not ask for a page. */
-function isBrowsing({ method, headers }: IncomingMessage): boolean {
+/** Browsers ask for a page; GraphQL tools do not. */
+function wantsHtml({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.accept?.includes('text/html') === true
 }
 
-const pageHeaders: HeaderList = [
-  ['content-type', 'text/html; charset=utf-8'],
-  ['content-encoding', 'gzip'],
-  ['content-security-policy', contentSecurityPolicy],
-  ['referrer-policy', 'no-referrer'],
-].flat()
-
-/** What is still coming is read to nowhere for a moment, so that the client gets to see why it was refused. */
-function discard(request: IncomingMessage): void {
+/** Reads on for a second and throws the bytes away, so that the client can receive the answer while it is still sending. */
+function discardRest(request: IncomingMessage): void {
   request.resume()
   setTimeout(() => request.socket.destroy(), 1_000).unref()
 }

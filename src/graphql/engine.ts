@@ -1,48 +1,45 @@
 import type { GraphQLError } from 'graphql'
-import type { MediaType } from '../http/content-negotiation.ts'
-import type { Params } from '../http/read-request.ts'
-import type { HeaderList } from '../http/send.ts'
+import type { Reply } from '../http/send.ts'
 import type { Bearer, Context, Services } from '../schema/context.ts'
-import { publish, say } from './errors.ts'
+import { publicError, toPublicError } from './errors.ts'
+import type { MediaType } from './media-type.ts'
 import type { PreparedOperation } from './operations.ts'
+import type { Params } from './params.ts'
 
-/** What a request asks, how it wants the answer, and who sent it. */
-export type Asked = {
+/** Anything that executes GraphQL operations. */
+export type Engine = { execute(operation: RunningOperation): Reply | Promise<Reply> }
+
+/** A GraphQL request, read from HTTP: what it asks, who sent it, and in which media type it wants the answer. */
+export type GraphqlRequest = {
   readonly method: 'GET' | 'POST'
   readonly params: Params
   readonly mediaType: MediaType
   readonly bearer: Bearer
-  readonly source: string
+  readonly clientAddress: string
 }
 
-/** One operation on its way through. */
-export type Exchange = {
-  readonly asked: Asked
+/** One request on its way through an engine. */
+export type RunningOperation = {
+  readonly request: GraphqlRequest
   readonly context: Context
-  /** Set once the operation may be run. */
-  operation: PreparedOperation | undefined
-  /** All errors of the answer, as the outside hears of them. */
+  /** Set once the operation may be executed. */
+  prepared: PreparedOperation | undefined
+  /** The errors of the answer, in their public form. */
   errors: readonly GraphQLError[]
 }
 
-/** What goes back over HTTP. */
-export type HttpAnswer = {
-  readonly status: number
-  readonly headers: HeaderList
-  readonly body: string
-}
+export function startOperation(
+  request: GraphqlRequest,
+  services: Services,
+  unexpected: (error: unknown) => void,
+): RunningOperation {
+  const { bearer, clientAddress } = request
+  const context: Context = { services, bearer, clientAddress, tokensAsked: 0, addError }
+  const running: RunningOperation = { request, context, prepared: undefined, errors: [] }
+  return running
 
-/** Whatever answers GraphQL operations. */
-export type Engine = { answer(exchange: Exchange): HttpAnswer | Promise<HttpAnswer> }
-
-export function createExchange(asked: Asked, services: Services, unexpected: (error: unknown) => void): Exchange {
-  const { bearer, source } = asked
-  const context: Context = { services, bearer, source, tokensAsked: 0, report }
-  const exchange: Exchange = { asked, context, operation: undefined, errors: [] }
-  return exchange
-
-  function report(error: unknown, path: readonly (string | number)[]): void {
-    const { message, extensions } = publish(error, unexpected)
-    exchange.errors = [...exchange.errors, say(message, extensions, { path })]
+  function addError(error: unknown, path: readonly (string | number)[]): void {
+    const { message, extensions } = toPublicError(error, unexpected)
+    running.errors = [...running.errors, publicError(message, extensions, { path })]
   }
 }

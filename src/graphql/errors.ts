@@ -27,23 +27,23 @@ const published = new WeakSet<GraphQLError>()
  * What the outside hears of an error: a message of our own, a code and what goes with it. Anything unexpected is masked,
  * after `unexpected` was told of it.
  */
-export function publish(error: unknown, unexpected: (error: unknown) => void): GraphQLError {
+export function toPublicError(error: unknown, unexpected: (error: unknown) => void): GraphQLError {
   if (error instanceof GraphQLError && published.has(error)) return error
   const cause = rootOf(error)
   const place: Place = error instanceof GraphQLError ? error : {}
   const row = outside.find(([kind]) => cause instanceof kind)
-  if (row !== undefined) return say((cause as Error).message, row[1](cause as never), place)
+  if (row !== undefined) return publicError((cause as Error).message, row[1](cause as never), place)
   if (cause instanceof GraphQLError && typeof cause.extensions.code === 'string') return publishKnown(cause)
   unexpected(cause)
   const wholeRequest = place.path === undefined && { http: { status: 500 } }
-  return say('Something went wrong on our side', { code: 'INTERNAL_SERVER_ERROR', ...wholeRequest }, place)
+  return publicError('Something went wrong on our side', { code: 'INTERNAL_SERVER_ERROR', ...wholeRequest }, place)
 }
 
 /** Where in the document and the answer an error belongs; any GraphQL error is such a place. */
 type Place = Partial<Pick<GraphQLError, 'nodes' | 'path'>>
 
 /** An error of our own making, about the request as a whole or a place in it. */
-export function say(
+export function publicError(
   message: string,
   extensions: GraphQLErrorExtensions & { readonly http?: Http },
   { nodes, path }: Place = {},
@@ -63,7 +63,7 @@ export function quotable(text: string): string {
 function publishKnown(error: GraphQLError): GraphQLError {
   const { code, http } = error.extensions
   const isOurs = typeof code === 'string' && requestCodes.has(code)
-  return say(error.message, { code: isOurs ? code : 'BAD_REQUEST', http: http as Http }, error)
+  return publicError(error.message, { code: isOurs ? code : 'BAD_REQUEST', http: http as Http }, error)
 }
 
 const requestCodes = new Set([

@@ -14,7 +14,7 @@ import {
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { quotable, say } from './errors.ts'
+import { publicError, quotable } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
 import { NamedValuesRule } from './named-values-rule.ts'
 import { type Plan, planOf } from './planned/plan.ts'
@@ -121,21 +121,21 @@ function rootFields(document: DocumentNode, operation: OperationDefinitionNode):
 }
 
 function tooComplex(message: string): GraphQLError {
-  return say(message, { code: 'OPERATION_TOO_COMPLEX', http: { status: 400 } })
+  return publicError(message, { code: 'OPERATION_TOO_COMPLEX', http: { status: 400 } })
 }
 
 /** graphql-js quotes what it found, which may be a token pasted in the wrong place: the position says enough. */
 function syntaxError({ locations }: GraphQLError): GraphQLError {
   const [place] = locations ?? []
   const where = place === undefined ? '' : ` at line ${place.line}, column ${place.column}`
-  return say(`Syntax error${where}`, { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } })
+  return publicError(`Syntax error${where}`, { code: 'GRAPHQL_PARSE_FAILED', http: { status: 400, spec: true } })
 }
 
 function invalid(error: GraphQLError): GraphQLError {
   const http = { status: 400, spec: true }
-  return say(quotable(error.message), { code: 'GRAPHQL_VALIDATION_FAILED', http }, error)
+  return publicError(quotable(error.message), { code: 'GRAPHQL_VALIDATION_FAILED', http }, error)
 }
 
 function unnamed(): GraphQLError {
-  return say('operationName names no operation of the document', { code: 'BAD_REQUEST', http: { status: 400 } })
+  return publicError('operationName names no operation of the document', { code: 'BAD_REQUEST', http: { status: 400 } })
 }

@@ -1,17 +1,15 @@
 import { type GraphQLSchema, getVariableValues, isInputType, type OperationDefinitionNode, typeFromAST } from 'graphql'
-import type { Params } from '../http/read-request.ts'
-import { quotable, say } from './errors.ts'
+import { publicError, quotable } from './errors.ts'
 import { findInputFault } from './input-faults.ts'
 import { createOperations, type PreparedOperation } from './operations.ts'
+import type { Params } from './params.ts'
 import type { VariableValues } from './planned/plan-parts.ts'
 
-/** An operation that may be run, with what it is to be run with. */
-export type Admitted = { readonly prepared: PreparedOperation; readonly variables: VariableValues }
+/** An operation that may be executed, with the values of its variables. */
+export type ReadyOperation = { readonly prepared: PreparedOperation; readonly variables: VariableValues }
 
-export type Admission = {
-  /** Throws an `AggregateError` of errors ready for the outside when the operation may not be run. */
-  admit(params: Params, method: 'GET' | 'POST'): Admitted
-}
+/** Throws an `AggregateError` of public errors when the operation may not be executed. */
+export type PrepareOperation = (params: Params, method: 'GET' | 'POST') => ReadyOperation
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -19,13 +17,16 @@ type Variables = Readonly<Record<string, unknown>>
 const credentialFields = new Set(['verifyAccessToken', 'verifyAccessTokens', 'verifyIdToken'])
 const noVariables = Object.freeze({ sources: Object.freeze({}), coerced: Object.freeze({}) }) as VariableValues
 
-/** All that stands between a request and its execution, whichever engine executes it. */
-export function createAdmission(schema: GraphQLSchema, options: { readonly introspection: boolean }): Admission {
+/** Everything between a request and its execution, the same for both engines: limits, parsing, validation, variables. */
+export function createPrepareOperation(
+  schema: GraphQLSchema,
+  options: { readonly introspection: boolean },
+): PrepareOperation {
   const operations = createOperations(schema, options)
 
-  return { admit }
+  return prepareOperation
 
-  function admit(params: Params, method: 'GET' | 'POST'): Admitted {
+  function prepareOperation(params: Params, method: 'GET' | 'POST'): ReadyOperation {
     const prepared = operations.prepare(params.query, params.operationName)
     if (method === 'GET') assertGettable(prepared)
     return { prepared, variables: coerceVariables(prepared.operation, params.variables ?? {}) }
@@ -62,10 +63,10 @@ function assertGettable({ kind, fields }: PreparedOperation): void {
 
 function postOnly(message: string): AggregateError {
   const http = { status: 405, headers: { allow: 'POST' } }
-  return new AggregateError([say(message, { code: 'BAD_REQUEST', http })])
+  return new AggregateError([publicError(message, { code: 'BAD_REQUEST', http })])
 }
 
 function badInput(message: string, argument: string): AggregateError {
   const http = { status: 400, spec: true }
-  return new AggregateError([say(message, { code: 'BAD_USER_INPUT', argument, http })])
+  return new AggregateError([publicError(message, { code: 'BAD_USER_INPUT', argument, http })])
 }

@@ -1,19 +1,23 @@
 import type { ExecutionResult } from 'graphql'
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
+import type { Reply } from '../http/send.ts'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/schema.ts'
-import type { Engine, Exchange, HttpAnswer } from './engine.ts'
-import { publish } from './errors.ts'
-import type { Admission } from './prepare-operation.ts'
+import type { Engine, RunningOperation } from './engine.ts'
+import { toPublicError } from './errors.ts'
+import type { PrepareOperation } from './prepare-operation.ts'
 
-type YogaContext = Context & { readonly exchange: Exchange }
+type YogaContext = Context & { readonly running: RunningOperation }
 
-/** Operations answered by yoga. It parses and validates through our admission; the executing and the HTTP are its own. */
-export function createYogaEngine(admission: Admission, unexpected: (error: unknown) => void): Engine {
+/**
+ * The general engine: yoga. It executes every operation and writes the HTTP answer. Parsing, limits and validation are
+ * ours, so that both engines accept exactly the same operations.
+ */
+export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
   const yoga = createYoga<YogaContext>({
     schema,
-    plugins: [useReadParams(), useAdmission(admission), usePublishedErrors(unexpected)],
-    maskedErrors: { maskError: (error) => publish(error, unexpected) },
+    plugins: [useReadParams(), usePreparedOperation(prepareOperation), usePublicErrors(unexpected)],
+    maskedErrors: { maskError: (error) => toPublicError(error, unexpected) },
     logging: false,
     graphiql: false,
     landingPage: false,
@@ -23,37 +27,37 @@ export function createYogaEngine(admission: Admission, unexpected: (error: unkno
     maxRequestBodySize: false,
   })
 
-  return { answer }
+  return { execute }
 
-  async function answer(exchange: Exchange): Promise<HttpAnswer> {
-    const response = await yoga.handleRequest(toRequest(exchange), { ...exchange.context, exchange })
-    // What all our answers have is added when they are sent.
+  async function execute(running: RunningOperation): Promise<Reply> {
+    const response = await yoga.handleRequest(toRequest(running), { ...running.context, running })
+    // `send` writes the length of every answer.
     response.headers.delete('content-length')
     return { status: response.status, headers: [...response.headers].flat(), body: await response.text() }
   }
 
-  function toRequest({ asked: { method, mediaType } }: Exchange): Request {
+  function toRequest({ request: { method, mediaType } }: RunningOperation): Request {
     const headers = { accept: mediaType, 'content-type': 'application/json' }
     return new yoga.fetchAPI.Request('http://gateway/graphql', { method, headers })
   }
 }
 
-/** The edge has read the parameters: writing them down for yoga to read again would cost, and what is nested deep enough cannot be. */
+/** Hands yoga the parameters we have read already. Writing them as JSON again would cost time, and deep nesting could not be written. */
 function useReadParams(): Plugin<YogaContext, YogaContext> {
   return {
     onRequestParse({ serverContext, setRequestParser }) {
-      const { query, variables, operationName, extensions } = serverContext.exchange.asked.params
+      const { query, variables, operationName, extensions } = serverContext.running.request.params
       setRequestParser(() => ({ query, variables, operationName, extensions }) as GraphQLParams)
     },
   }
 }
 
-/** Parsing, limits, validation and variables in one step, done once a document. */
-function useAdmission(admission: Admission): Plugin<YogaContext, YogaContext> {
+/** Replaces yoga's parsing and validation by ours, which happens once a document. */
+function usePreparedOperation(prepareOperation: PrepareOperation): Plugin<YogaContext, YogaContext> {
   return {
-    onParse({ context: { exchange }, setParsedDocument }) {
-      const { prepared } = admission.admit(exchange.asked.params, exchange.asked.method)
-      exchange.operation = prepared
+    onParse({ context: { running }, setParsedDocument }) {
+      const { prepared } = prepareOperation(running.request.params, running.request.method)
+      running.prepared = prepared
       setParsedDocument(prepared.document)
     },
     onValidate({ setResult }) {
@@ -62,13 +66,13 @@ function useAdmission(admission: Admission): Plugin<YogaContext, YogaContext> {
   }
 }
 
-/** Every error leaves in the form the contract gives it, those reported beside an answer among them. */
-function usePublishedErrors(unexpected: (error: unknown) => void): Plugin<YogaContext, YogaContext> {
+/** Gives every error its public form, those added beside a successful field included. */
+function usePublicErrors(unexpected: (error: unknown) => void): Plugin<YogaContext, YogaContext> {
   return {
-    onExecutionResult({ result, setResult, context: { exchange } }) {
+    onExecutionResult({ result, setResult, context: { running } }) {
       const { errors = [], ...rest } = result as ExecutionResult
-      exchange.errors = [...errors.map((error) => publish(error, unexpected)), ...exchange.errors]
-      setResult(exchange.errors.length === 0 ? rest : { errors: exchange.errors, ...rest })
+      running.errors = [...errors.map((error) => toPublicError(error, unexpected)), ...running.errors]
+      setResult(running.errors.length === 0 ? rest : { errors: running.errors, ...rest })
     },
   }
 }

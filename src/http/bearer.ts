@@ -1,11 +1,16 @@
 import type { IncomingMessage } from 'node:http'
-import type { Bearer } from '../schema/context.ts'
-import { toAccessToken } from '../tokens/token-key.ts'
 
-/** The caller's access token (RFC 6750 section 2.1). Here it gets its key, once per request. */
-export function readBearer(request: IncomingMessage): Bearer {
-  const header = request.headers.authorization
-  if (header === undefined || header === '') return 'MISSING'
-  const raw = header.startsWith('Bearer ') ? header.slice(7).trim() : /^bearer +(\S+) *$/i.exec(header)?.[1]
-  return (raw === undefined ? undefined : toAccessToken(raw)) ?? 'MALFORMED'
+/**
+ * The caller's Bearer token (RFC 6750 section 2.1), as `parse` reads it. `MISSING` without an `Authorization` header;
+ * `MALFORMED` for another scheme or a token that `parse` does not accept.
+ */
+export function readBearer<Token>(
+  { headers: { authorization } }: IncomingMessage,
+  parse: (raw: string) => Token | undefined,
+): Token | 'MISSING' | 'MALFORMED' {
+  if (authorization === undefined || authorization === '') return 'MISSING'
+  const raw = authorization.startsWith('Bearer ')
+    ? authorization.slice(7).trim()
+    : /^bearer +(\S+) *$/i.exec(authorization)?.[1]
+  return (raw === undefined ? undefined : parse(raw)) ?? 'MALFORMED'
 }

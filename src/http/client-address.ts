@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv4, isIPv6, type Socket } from 'node:net'
 
-export type Sources = {
-  /** The address a request is held against. */
-  sourceOf(request: IncomingMessage): string
+export type ClientAddresses = {
+  /** The address (IPv6: the /64 network) that a request counts for. */
+  addressOf(request: IncomingMessage): string
 }
 
 /**
  * Whose request it is: the socket's address, or what `X-Forwarded-For` says where a trusted proxy wrote it. The list is
  * read from the right, past every proxy we trust, because everything further left is the caller's own word.
  */
-export function createSources(trustedProxies: readonly string[], warnUnlisted: () => void): Sources {
+export function createClientAddresses(trustedProxies: readonly string[], warnUnlisted: () => void): ClientAddresses {
   const trusted = toBlockList(trustedProxies)
   const networks = new WeakMap<Socket, string>()
   let warned = false
 
-  return { sourceOf }
+  return { addressOf }
 
-  function sourceOf(request: IncomingMessage): string {
+  function addressOf(request: IncomingMessage): string {
     const forwarded = request.headers['x-forwarded-for']
     if (forwarded === undefined) return networkOfPeer(request.socket)
     const peer = plain(request.socket.remoteAddress ?? '')

@@ -1,45 +1,31 @@
-import type { HeaderList } from './send.ts'
-
-/** The two media types of GraphQL over HTTP. The older one answers 200 to whatever is well-formed. */
-export type MediaType = 'application/graphql-response+json' | 'application/json'
-
-/** What we write in either. */
-export const contentTypes: Record<MediaType, HeaderList> = {
-  'application/graphql-response+json': ['content-type', 'application/graphql-response+json; charset=utf-8'],
-  'application/json': ['content-type', 'application/json; charset=utf-8'],
-}
-
 /**
- * What a client accepts (RFC 9110 section 12.5.1), the newer media type only where it is named. `undefined`: nothing we
- * have.
+ * The media type of the answer (RFC 9110 section 12.5.1): the offered one that `accept` weighs highest. Wildcards mean the
+ * first one offered; the others must be named. `undefined`: the client accepts none of them.
  */
-export function acceptedMediaType(accept: string | undefined): MediaType | undefined {
-  if (accept === undefined || accept === '' || accept === '*/*') return 'application/json'
-  if (accept === last.accept) return last.mediaType
-  const mediaType = negotiate(accept)
-  last = { accept, mediaType }
-  return mediaType
+export function negotiateMediaType<Type extends string>(
+  accept: string,
+  offered: readonly [Type, ...Type[]],
+): Type | undefined {
+  const [preferred] = offered
+  for (const range of rangesByWeight(accept)) {
+    const named = offered.find((type) => type === range)
+    if (named !== undefined) return named
+    if (range === '*/*' || range === `${preferred.split('/')[0]}/*`) return preferred
+  }
+  return undefined
 }
 
-/** Most clients of one gateway say the same each time. */
-let last: { readonly accept: string; readonly mediaType: MediaType | undefined } = { accept: '', mediaType: undefined }
-
-function negotiate(accept: string): MediaType | undefined {
-  const ranges = accept
+function rangesByWeight(accept: string): readonly (string | undefined)[] {
+  return accept
     .toLowerCase()
     .replace(/\s/g, '')
     .split(',')
     .filter(isUsable)
     .sort((one, other) => weightOf(other) - weightOf(one))
     .map((range) => range.split(';')[0])
-  for (const range of ranges) {
-    if (range === 'application/graphql-response+json') return 'application/graphql-response+json'
-    if (range === 'application/json' || range === 'application/*' || range === '*/*') return 'application/json'
-  }
-  return undefined
 }
 
-/** We write UTF-8 only, and a range of weight zero is one the client does not want. */
+/** All answers are in UTF-8. A weight of zero means "not this one". */
 function isUsable(range: string): boolean {
   return !/;charset=(?!"?utf-8"?(;|$))/.test(range) && !/;q=0(\.0*)?(;|$)/.test(range)
 }

@@ -1,17 +1,24 @@
 import type { ServerResponse } from 'node:http'
 
-/** Names and values by turns: of the forms in which Node takes headers, the one that costs least. */
+/** Names and values in turn: the cheapest of the forms in which Node takes headers. */
 export type HeaderList = readonly string[]
 
 export type Reply = { readonly status: number; readonly headers: HeaderList; readonly body: string | Buffer }
 
-/** One answer, in one write. No cache may keep it, as it may hold somebody's data, and it is what it says it is. */
+/**
+ * Sends an answer in one write. No cache may keep it, because it may hold personal data, and no browser may guess its
+ * media type.
+ */
 export function send(response: ServerResponse, { status, headers, body }: Reply, more: HeaderList = noHeaders): void {
   if (response.destroyed || response.headersSent) return
   const length = Buffer.byteLength(body)
   response.writeHead(status, [...always, String(length), ...headers, ...more])
-  // Where every character is one byte, Node need not look for those that are more.
+  // Where every character is one byte, Latin-1 spares Node the search for longer ones.
   response.end(response.req.method === 'HEAD' ? undefined : body, length === body.length ? 'latin1' : 'utf8')
+}
+
+export function plainText(status: number, body: string): Reply {
+  return { status, headers: ['content-type', 'text/plain; charset=utf-8'], body }
 }
 
 export const noHeaders: HeaderList = []

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
 /** Bytes out, bytes in: one HTTP exchange with LINE, judged by nobody yet. */
-export type RawAnswer = {
+export type HttpResponse = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
@@ -19,14 +19,14 @@ type FailureFacts = {
 }
 
 /** No whole answer came. */
-export class ExchangeFailed extends Error {
+export class HttpCallFailed extends Error {
   readonly sent: boolean
   readonly answered: boolean
   readonly broken: boolean
 
   constructor(message: string, facts: FailureFacts) {
     super(message, { cause: facts.cause })
-    this.name = 'ExchangeFailed'
+    this.name = 'HttpCallFailed'
     this.sent = facts.sent
     this.answered = facts.answered
     this.broken = facts.broken
@@ -48,7 +48,7 @@ const largestAnswerBytes = 64 * 1024
  * One request on undici's `dispatch`, the cheapest road it has: no streams, no redirects, no decompression.
  * `remainingMs` bounds everything from connecting to the last byte.
  */
-export function exchange(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs: number): Promise<RawAnswer> {
+export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs: number): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -93,7 +93,7 @@ export function exchange(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
 
     function fail(message: string, facts: Pick<FailureFacts, 'broken' | 'cause'>): void {
       if (!finish()) return
-      reject(new ExchangeFailed(message, { sent: controller !== undefined, answered: status !== 0, ...facts }))
+      reject(new HttpCallFailed(message, { sent: controller !== undefined, answered: status !== 0, ...facts }))
     }
 
     function finish(): boolean {

@@ -37,7 +37,7 @@ export type ProfileFacts = {
   readonly statusMessage: string | null
 }
 
-export type TokenAnswer = {
+export type TokenResponse = {
   readonly accessToken: string
   readonly tokenType: string
   /** Milliseconds; `undefined` where LINE's number makes no sense: the token is handed on but nothing is believed of it. */
@@ -100,7 +100,7 @@ export function judgeFriendship(answer: LineAnswer): Verdict<{ readonly isFriend
 }
 
 /** POST /oauth2/v2.1/token. Throws `InvalidGrant` where LINE refused the code or refresh token, else `LineUnavailable`. */
-export function parseTokenAnswer(answer: LineAnswer): TokenAnswer {
+export function parseTokenResponse(answer: LineAnswer): TokenResponse {
   assertGranted(answer)
   const accessToken = text(answer.body, 'access_token')
   if (answer.status !== 200 || accessToken === undefined) throw nonsense(answer).outage

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { LineCall, Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { LineRateLimited, LineUnavailable } from './errors.ts'
-import { ExchangeFailed, exchange, type RawAnswer } from './http-call.ts'
+import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createSlots } from './slots.ts'
 
 /** The endpoints of the LINE Platform we call, named as in LINE's API reference. */
@@ -89,49 +89,49 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   async function ask(request: LineRequest, breaker: Breaker, startedAt: number): Promise<LineAnswer> {
-    let raw: RawAnswer
+    let raw: HttpResponse
     try {
-      raw = await exchangeBytes(request, startedAt)
+      raw = await callTwice(request, startedAt)
     } catch (error) {
       breaker.failed()
       throw unanswered(request, startedAt, error)
     }
     assertAnswered(request, raw, breaker, startedAt)
     breaker.succeeded()
-    report(request, startedAt, 'answered', raw)
+    recordCall(request, startedAt, 'answered', raw)
     return { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
   }
 
   /** A GET whose connection broke before any answer is asked once more: LINE may have closed an idle connection under it. */
-  async function exchangeBytes(request: LineRequest, startedAt: number): Promise<RawAnswer> {
+  async function callTwice(request: LineRequest, startedAt: number): Promise<HttpResponse> {
     const outgoing = { ...request, origin }
     try {
-      return await exchange(dispatcher, outgoing, remaining(startedAt))
+      return await httpCall(dispatcher, outgoing, remaining(startedAt))
     } catch (error) {
-      const broken = error instanceof ExchangeFailed && error.broken && !error.answered
+      const broken = error instanceof HttpCallFailed && error.broken && !error.answered
       if (request.method !== 'GET' || !broken || remaining(startedAt) <= 0) throw error
-      return await exchange(dispatcher, outgoing, remaining(startedAt))
+      return await httpCall(dispatcher, outgoing, remaining(startedAt))
     }
   }
 
   /** 429 and 5xx say the same on every endpoint, and nothing about the credential that was sent. */
-  function assertAnswered(request: LineRequest, raw: RawAnswer, breaker: Breaker, startedAt: number): void {
+  function assertAnswered(request: LineRequest, raw: HttpResponse, breaker: Breaker, startedAt: number): void {
     const lineRequestId = requestIdOf(raw)
     if (raw.status === 429) {
       const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], now()))
-      report(request, startedAt, 'limited', raw)
+      recordCall(request, startedAt, 'limited', raw)
       throw new LineRateLimited({ retryAfter, lineRequestId })
     }
     if (raw.status >= 500) {
       breaker.failed()
-      report(request, startedAt, 'failed', raw, 'server error')
+      recordCall(request, startedAt, 'failed', raw, 'server error')
       throw new LineUnavailable('LINE has a problem of its own', { retryAfter: retrySoon, lineRequestId })
     }
   }
 
   function unanswered(request: LineRequest, startedAt: number, error: unknown): LineUnavailable {
-    const failed = error instanceof ExchangeFailed ? error : undefined
-    report(request, startedAt, 'failed', undefined, failed?.message ?? 'not sent')
+    const failed = error instanceof HttpCallFailed ? error : undefined
+    recordCall(request, startedAt, 'failed', undefined, failed?.message ?? 'not sent')
     return new LineUnavailable('LINE did not answer', {
       retryAfter: retrySoon,
       sent: failed?.sent ?? false,
@@ -139,11 +139,11 @@ export function createTransport(options: TransportOptions): Transport {
     })
   }
 
-  function report(
+  function recordCall(
     request: LineRequest,
     startedAt: number,
     outcome: LineCall['outcome'],
-    raw?: RawAnswer,
+    raw?: HttpResponse,
     failure?: string,
   ): void {
     telemetry.lineCall({
@@ -175,7 +175,7 @@ function tooBusy(): LineUnavailable {
 }
 
 /** JSON or nothing. We never ask for a content coding, so an answer that has one is not read. */
-function parseBody(raw: RawAnswer): unknown {
+function parseBody(raw: HttpResponse): unknown {
   if (raw.headers['content-encoding'] !== undefined) return undefined
   try {
     return JSON.parse(raw.text.replace(/^\uFEFF/, ''))
@@ -185,7 +185,7 @@ function parseBody(raw: RawAnswer): unknown {
 }
 
 /** LINE's sample is 16 hex characters; what does not look like an id is not passed on. */
-function requestIdOf(raw: RawAnswer): string | undefined {
+function requestIdOf(raw: HttpResponse): string | undefined {
   const id = raw.headers['x-line-request-id']
   return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined
 }

@@ -1,7 +1,7 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { InvalidGrant, LineRateLimited, LineUnavailable } from '../line/errors.ts'
-import { parseTokenAnswer } from '../line/responses.ts'
+import { parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
@@ -10,7 +10,7 @@ import { SourceLimited } from '../tokens/token-resolver.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
 /** An authorization code and what LINE binds it to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
-export type Grant = {
+export type AuthorizationCode = {
   readonly code: string
   readonly redirectUri: string
   readonly codeVerifier?: string | undefined
@@ -20,7 +20,7 @@ export type Login = { readonly tokens: TokenSet; readonly idToken: string | unde
 
 export type Logins = {
   /** Throws `InvalidGrant` when the code is no good or was presented before, `LineUnavailable` when it may be spent. */
-  exchange(grant: Grant, channel: Channel, source: string): Promise<Login>
+  exchangeCode(authorization: AuthorizationCode, channel: Channel, clientAddress: string): Promise<Login>
 }
 
 export type LoginsOptions = {
@@ -38,15 +38,21 @@ const maxUsed = 100_000
 export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins {
   const usedAt = createBoundedMap<number>(maxUsed)
 
-  return { exchange }
+  return { exchangeCode }
 
-  async function exchange(grant: Grant, channel: Channel, source: string): Promise<Login> {
-    const mark = digestOf('code', channel.id, grant.code)
+  async function exchangeCode(
+    authorization: AuthorizationCode,
+    channel: Channel,
+    clientAddress: string,
+  ): Promise<Login> {
+    const mark = digestOf('code', channel.id, authorization.code)
     if (isUsed(mark)) throw new InvalidGrant('The code was used before: start the login again')
     usedAt.set(mark, now())
     const askedAt = now()
     try {
-      const answer = await guarded(gate, source, async () => parseTokenAnswer(await line.exchangeCode(channel, grant)))
+      const answer = await guarded(gate, clientAddress, async () =>
+        parseTokenResponse(await line.exchangeCode(channel, authorization)),
+      )
       const family = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
       const record = toRecord(answer, channel.id, askedAt, { family })
       if (record !== undefined) memory.learn(digestOf(answer.accessToken), record)

@@ -1,7 +1,7 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { InvalidGrant } from '../line/errors.ts'
-import { parseTokenAnswer } from '../line/responses.ts'
+import { parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { createRefusals } from '../tokens/refusals.ts'
@@ -14,7 +14,7 @@ import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.t
 
 export type Refresher = {
   /** Throws `InvalidGrant` when LINE refuses the refresh token or we were told to forget it; an outage is never that. */
-  refresh(refreshToken: string, channel: Channel, source: string): Promise<TokenSet>
+  refresh(refreshToken: string, channel: Channel, clientAddress: string): Promise<TokenSet>
   /** Forgets the replays that would hand out this access token again. */
   dropReplaysOf(accessKey: string): void
   /** Forgets the replay of this refresh token. */
@@ -31,7 +31,7 @@ export type RefresherOptions = {
   readonly now: () => number
 }
 
-type Flight = { readonly source: string; readonly tokens: Promise<TokenSet> }
+type Flight = { readonly clientAddress: string; readonly tokens: Promise<TokenSet> }
 
 type Replay = { readonly sealed: Buffer; readonly accessKey: string; readonly at: number }
 
@@ -52,32 +52,33 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
 
   return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }
 
-  async function refresh(refreshToken: string, channel: Channel, source: string): Promise<TokenSet> {
+  async function refresh(refreshToken: string, channel: Channel, clientAddress: string): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (isForgotten(key) || refusals.find(key) !== undefined) throw refused()
     const replay = findReplay(key)
     if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
     const flight = flights.get(key)
-    if (flight === undefined) return launch(key, refreshToken, channel, source)
+    if (flight === undefined) return launch(key, refreshToken, channel, clientAddress)
     return flight.tokens.catch((error) => {
       // A flight refused because of who launched it says nothing to those who joined it from elsewhere.
-      if (error instanceof SourceLimited && flight.source !== source) return refresh(refreshToken, channel, source)
+      if (error instanceof SourceLimited && flight.clientAddress !== clientAddress)
+        return refresh(refreshToken, channel, clientAddress)
       throw error
     })
   }
 
   /** The work outlives the caller: whoever hangs up, the answer is there for the retry. */
-  function launch(key: string, refreshToken: string, channel: Channel, source: string): Promise<TokenSet> {
-    const tokens = fetchTokens(key, refreshToken, channel, source).finally(() => flights.delete(key))
-    flights.set(key, { source, tokens })
+  function launch(key: string, refreshToken: string, channel: Channel, clientAddress: string): Promise<TokenSet> {
+    const tokens = fetchTokens(key, refreshToken, channel, clientAddress).finally(() => flights.delete(key))
+    flights.set(key, { clientAddress, tokens })
     return tokens
   }
 
-  async function fetchTokens(key: string, refreshToken: string, channel: Channel, source: string) {
+  async function fetchTokens(key: string, refreshToken: string, channel: Channel, clientAddress: string) {
     const askedAt = now()
     try {
-      const answer = await guarded(gate, source, async () =>
-        parseTokenAnswer(await line.refresh(channel, refreshToken)),
+      const answer = await guarded(gate, clientAddress, async () =>
+        parseTokenResponse(await line.refresh(channel, refreshToken)),
       )
       if (isForgotten(key)) throw refused()
       // Where LINE returns no refresh token, the one sent is still the one to use.
@@ -120,7 +121,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
     return families.get(refreshKey) ?? refreshKey
   }
 
-  /** Forgetting any of a family forgets all of it. */
+  /** Revocation any of a family forgets all of it. */
   function isForgotten(key: string): boolean {
     return tombstones.has(key) || tombstones.has(familyOf(key))
   }

@@ -18,21 +18,21 @@ export type Forgotten = { readonly verdict: 'forgotten' } | Invalid
 
 const forgotten: Forgotten = { verdict: 'forgotten' }
 
-export type Forgetting = {
+export type Revocation = {
   /** Revokes an access token at LINE. Rejects with an outage when LINE cannot be told: the token is dead here all the same. */
-  revokeAccessToken(token: AccessToken, source: string, channel?: Channel): Promise<Forgotten>
+  revokeAccessToken(token: AccessToken, clientAddress: string, channel?: Channel): Promise<Forgotten>
   /** Revokes a refresh token at LINE; forgets the access tokens issued from it through us. */
-  revokeRefreshToken(refreshToken: string, channel: Channel, source: string): Promise<void>
+  revokeRefreshToken(refreshToken: string, channel: Channel, clientAddress: string): Promise<void>
   /**
    * Revokes both of a session. A refresh token outlives its access token, so a dead access token (but not a foreign one)
    * does not keep us from revoking it.
    */
-  logout(token: AccessToken, refreshToken: string | undefined, source: string): Promise<Forgotten>
+  logout(token: AccessToken, refreshToken: string | undefined, clientAddress: string): Promise<Forgotten>
   /** Takes the user's consent back at LINE; forgets all tokens of that user we know. */
-  deauthorize(token: AccessToken, source: string): Promise<Forgotten>
+  deauthorize(token: AccessToken, clientAddress: string): Promise<Forgotten>
 }
 
-export type ForgettingOptions = {
+export type RevocationOptions = {
   readonly line: Pick<LineClient, 'revoke' | 'deauthorize'>
   readonly channels: Channels
   readonly channelTokens: ChannelTokens
@@ -44,16 +44,16 @@ export type ForgettingOptions = {
 }
 
 /**
- * Forgetting, in one order throughout: first the tombstone, so that no flight under way can bring the token back, then
+ * Revocation, in one order throughout: first the tombstone, so that no flight under way can bring the token back, then
  * what we remember, then LINE. When LINE cannot be told, the caller hears of it and may try again.
  */
-export function createForgetting(options: ForgettingOptions): Forgetting {
+export function createRevocation(options: RevocationOptions): Revocation {
   const { line, channels, channelTokens, memory, refresher, gate, tombstones, now } = options
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
-  async function revokeAccessToken(token: AccessToken, source: string, hint?: Channel): Promise<Forgotten> {
-    const known = await identify(token, source, hint)
+  async function revokeAccessToken(token: AccessToken, clientAddress: string, hint?: Channel): Promise<Forgotten> {
+    const known = await identify(token, clientAddress, hint)
     if ('verdict' in known) return known
     forget(token.key, known.channel.id, known.record?.expiresAt)
     assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }))
@@ -61,12 +61,12 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
     return forgotten
   }
 
-  async function revokeRefreshToken(refreshToken: string, channel: Channel, source: string): Promise<void> {
+  async function revokeRefreshToken(refreshToken: string, channel: Channel, clientAddress: string): Promise<void> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (tombstones.isConfirmed(key)) return
     let dead: readonly string[] = []
     try {
-      await guarded(gate, source, revokeAtLine, ({ status }) => status === 400)
+      await guarded(gate, clientAddress, revokeAtLine, ({ status }) => status === 400)
     } catch (error) {
       if (!(error instanceof SourceLimited) && dead.length === 0) forgetRefreshToken(key, channel.id)
       throw error
@@ -82,30 +82,38 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
     }
   }
 
-  async function logout(token: AccessToken, refreshToken: string | undefined, source: string): Promise<Forgotten> {
-    const known = await identify(token, source)
-    if ('verdict' in known) return logoutOfDead(known, refreshToken, source)
-    const revoked = [revokeAccessToken(token, source)]
+  async function logout(
+    token: AccessToken,
+    refreshToken: string | undefined,
+    clientAddress: string,
+  ): Promise<Forgotten> {
+    const known = await identify(token, clientAddress)
+    if ('verdict' in known) return logoutOfDead(known, refreshToken, clientAddress)
+    const revoked = [revokeAccessToken(token, clientAddress)]
     if (refreshToken !== undefined)
-      revoked.push(revokeRefreshToken(refreshToken, known.channel, source).then(() => forgotten))
+      revoked.push(revokeRefreshToken(refreshToken, known.channel, clientAddress).then(() => forgotten))
     await Promise.all(revoked)
     return forgotten
   }
 
-  async function logoutOfDead(dead: Invalid, refreshToken: string | undefined, source: string): Promise<Forgotten> {
+  async function logoutOfDead(
+    dead: Invalid,
+    refreshToken: string | undefined,
+    clientAddress: string,
+  ): Promise<Forgotten> {
     const channel = channels.only
     if (refreshToken === undefined || channel === undefined || dead.reason === 'WRONG_CHANNEL') return dead
-    await revokeRefreshToken(refreshToken, channel, source)
+    await revokeRefreshToken(refreshToken, channel, clientAddress)
     return forgotten
   }
 
-  async function deauthorize(token: AccessToken, source: string): Promise<Forgotten> {
-    const known = await identify(token, source)
+  async function deauthorize(token: AccessToken, clientAddress: string): Promise<Forgotten> {
+    const known = await identify(token, clientAddress)
     if ('verdict' in known) return known
     const { channel } = known
     // A channel that cannot deauthorize says so before anything is forgotten.
     if (channel.secret === undefined) throw new NoChannelSecret()
-    const record = known.record && (await withUser(token, known.record, source))
+    const record = known.record && (await withUser(token, known.record, clientAddress))
     forget(token.key, channel.id, record?.expiresAt)
     if (record !== undefined) forgetUser(record)
     await deauthorizeAtLine(channel, await channelTokens.tokenOf(channel), token)
@@ -124,12 +132,12 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
   /** Whose token it is. One never seen is verified first, through the same gate as any other, so that junk costs no more here. */
   async function identify(
     token: AccessToken,
-    source: string,
+    clientAddress: string,
     hint?: Channel,
   ): Promise<Invalid | { readonly channel: Channel; readonly record?: TokenRecord }> {
     const dying = channels.find(tombstones.unconfirmedChannel(token.key) ?? '')
     if (dying !== undefined) return { channel: dying }
-    const question = { token, source, subject: 'verification', since: performance.now() } as const
+    const question = { token, clientAddress, subject: 'verification', since: performance.now() } as const
     const answer = await memory.resolve(question)
     if (answer.verdict === 'invalid') return answer
     if (answer.verdict === 'valid') return { channel: channelOf(answer.record), record: answer.record }
@@ -139,10 +147,10 @@ export function createForgetting(options: ForgettingOptions): Forgetting {
   }
 
   /** Whose other tokens die is known only once somebody has asked LINE who it is. */
-  async function withUser(token: AccessToken, record: TokenRecord, source: string): Promise<TokenRecord> {
+  async function withUser(token: AccessToken, record: TokenRecord, clientAddress: string): Promise<TokenRecord> {
     if (userIdOf(record) !== undefined) return record
     const subject = scopeMissing(record, 'profile') === undefined ? 'profile' : 'userinfo'
-    const answer = await memory.resolve({ token, source, subject, since: performance.now() })
+    const answer = await memory.resolve({ token, clientAddress, subject, since: performance.now() })
     return answer.verdict === 'valid' ? answer.record : record
   }
 

@@ -1,4 +1,4 @@
-import { longestLifeMs, type TokenAnswer } from '../line/responses.ts'
+import { longestLifeMs, type TokenResponse } from '../line/responses.ts'
 import type { TokenRecord } from '../tokens/record.ts'
 import { digestOf } from '../tokens/token-key.ts'
 
@@ -15,7 +15,7 @@ export type TokenSet = {
   readonly scopes: readonly string[]
 }
 
-export function toTokenSet(answer: TokenAnswer, askedAt: number): TokenSet {
+export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
   const livesForMs = answer.expiresInMs ?? 0
   return Object.freeze({
     accessToken: answer.accessToken,
@@ -29,7 +29,7 @@ export function toTokenSet(answer: TokenAnswer, askedAt: number): TokenSet {
 
 /** LINE's token answer is a fresh verification: our channel, its lifetime, its scopes. `undefined` where it says no lifetime. */
 export function toRecord(
-  answer: TokenAnswer,
+  answer: TokenResponse,
   channelId: string,
   askedAt: number,
   links: { readonly userId?: string | undefined; readonly family?: string | undefined },

@@ -3,7 +3,7 @@ import type { IdTokens } from '../login/id-tokens.ts'
 import type { Logins } from '../login/logins.ts'
 import type { Nonces } from '../login/nonces.ts'
 import type { Refresher } from '../login/refresher.ts'
-import type { Forgetting } from '../login/revocation.ts'
+import type { Revocation } from '../login/revocation.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Resolver } from '../tokens/token-resolver.ts'
 
@@ -13,7 +13,7 @@ export type Services = {
   readonly toAccessToken: (raw: string) => AccessToken | undefined
   readonly logins: Logins
   readonly refresher: Refresher
-  readonly forgetting: Forgetting
+  readonly revocation: Revocation
   readonly idTokens: IdTokens
   readonly nonces: Nonces
   readonly channels: Channels
@@ -33,9 +33,9 @@ export type Context = {
   readonly services: Services
   readonly bearer: Bearer
   /** The address that asks. */
-  readonly source: string
+  readonly clientAddress: string
   /** Access tokens this operation has asked to verify so far. */
   tokensAsked: number
   /** Says what went wrong beside an answer that stands: it joins the errors of the response. */
-  report(error: unknown, path: readonly (string | number)[]): void
+  addError(error: unknown, path: readonly (string | number)[]): void
 }

@@ -66,7 +66,7 @@ builder.mutationField('exchangeLogin', (t) =>
       assertNonce(input.nonce)
       const channel = channelOf(context, input.channelId)
       const grant = { code: input.code, redirectUri: input.redirectUri, codeVerifier: input.codeVerifier ?? undefined }
-      const login = await context.services.logins.exchange(grant, channel, context.source)
+      const login = await context.services.logins.exchangeCode(grant, channel, context.clientAddress)
       const payload = { ...login, claims: claimsOnce(login, channel, input.nonce ?? undefined, context) }
       const unseen = input.nonce != null && !selectedFields(info).has('idTokenClaims')
       if (unseen) await reportFailure(payload, context, [info.path.key, 'idTokenClaims'])
@@ -94,6 +94,6 @@ async function reportFailure(
   try {
     await payload.claims()
   } catch (error) {
-    context.report(error, path)
+    context.addError(error, path)
   }
 }

@@ -43,7 +43,11 @@ builder.mutationField('revokeToken', (t) =>
 
 async function revokeRefreshToken(refreshToken: string, channelId: string | null | undefined, context: Context) {
   assertCredential('refreshToken', refreshToken)
-  await context.services.forgetting.revokeRefreshToken(refreshToken, channelOf(context, channelId), context.source)
+  await context.services.revocation.revokeRefreshToken(
+    refreshToken,
+    channelOf(context, channelId),
+    context.clientAddress,
+  )
   return { revoked: true }
 }
 
@@ -53,7 +57,7 @@ async function revokeAccessToken(accessToken: string, channelId: string | null |
   const channel = channelId == null ? undefined : channelOf(context, channelId)
   const token = context.services.toAccessToken(accessToken)
   if (token === undefined) return { revoked: true }
-  const outcome = await context.services.forgetting.revokeAccessToken(token, context.source, channel)
+  const outcome = await context.services.revocation.revokeAccessToken(token, context.clientAddress, channel)
   return { revoked: outcome.verdict === 'forgotten' || outcome.reason !== 'WRONG_CHANNEL' }
 }
 
@@ -82,7 +86,7 @@ builder.mutationField('logout', (t) =>
     resolve: async (_, { input }, context) => {
       const refreshToken = input?.refreshToken ?? undefined
       if (refreshToken !== undefined) assertCredential('refreshToken', refreshToken)
-      const outcome = await context.services.forgetting.logout(bearerOf(context), refreshToken, context.source)
+      const outcome = await context.services.revocation.logout(bearerOf(context), refreshToken, context.clientAddress)
       return { revoked: assertForgotten(outcome) }
     },
   }),
@@ -101,7 +105,7 @@ builder.mutationField('deauthorize', (t) =>
     description:
       "Takes back all that the Bearer token's user has permitted, as LINE requires when a user leaves your service: all their tokens die, and the next login asks for consent again. Needs the channel's secret.",
     resolve: async (_, __, context) => {
-      const outcome = await context.services.forgetting.deauthorize(bearerOf(context), context.source)
+      const outcome = await context.services.revocation.deauthorize(bearerOf(context), context.clientAddress)
       return { deauthorized: assertForgotten(outcome) }
     },
   }),

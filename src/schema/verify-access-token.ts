@@ -119,7 +119,12 @@ function countTokens(count: number, argument: string, context: Context): void {
 function verify(raw: string, context: Context): Verification | Promise<Verification> {
   const token = context.services.toAccessToken(raw)
   if (token === undefined) return { verdict: 'invalid', reason: 'MALFORMED' }
-  const question = { token, subject: 'verification', source: context.source, since: performance.now() } as const
+  const question = {
+    token,
+    subject: 'verification',
+    clientAddress: context.clientAddress,
+    since: performance.now(),
+  } as const
   return whenAnswered(context.services.resolve(question), (answer) => verificationIn(answer, token))
 }
 

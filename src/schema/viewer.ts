@@ -105,8 +105,8 @@ function readViewer(token: AccessToken, subject: Subject, context: Context): Vie
   })
 }
 
-function ask(token: AccessToken, subject: Subject, { services, source }: Context): Answer | Promise<Answer> {
-  return services.resolve({ token, subject, source, since: performance.now() })
+function ask(token: AccessToken, subject: Subject, { services, clientAddress }: Context): Answer | Promise<Answer> {
+  return services.resolve({ token, subject, clientAddress, since: performance.now() })
 }
 
 function profileIn(record: TokenRecord) {

@@ -35,7 +35,7 @@ export type MemoryTierOptions = Ages & {
   readonly telemetry: Telemetry
 }
 
-type Flight = { readonly source: string; readonly answer: Promise<Answer> }
+type Flight = { readonly clientAddress: string; readonly answer: Promise<Answer> }
 
 /** After LINE left a re-check open, the record is served for this long before the next try. */
 const postponedForMs = 5_000
@@ -135,7 +135,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const flight = flights.get(id)
     if (flight !== undefined) return join(flight, question)
     const answer = launch(question).finally(() => flights.delete(id))
-    flights.set(id, { source: question.source, answer })
+    flights.set(id, { clientAddress: question.clientAddress, answer })
     return answer
   }
 
@@ -144,7 +144,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     telemetry.lookUp('joined')
     const answer = await flight.answer
     const limited = answer.verdict === 'unknown' && answer.outage instanceof SourceLimited
-    return limited && flight.source !== question.source ? fly(question) : answer
+    return limited && flight.clientAddress !== question.clientAddress ? fly(question) : answer
   }
 
   async function launch(question: Question): Promise<Answer> {

@@ -151,7 +151,7 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
     if (question.known !== undefined) return behind(question)
     const calls = question.alongside === undefined ? 1 : 2
     try {
-      const admission = await gate.admit(question.source, { since: question.since, calls })
+      const admission = await gate.admit(question.clientAddress, { since: question.since, calls })
       return await settled(
         admission,
         behind(admission.calls === calls ? question : { ...question, alongside: undefined }),
@@ -169,11 +169,11 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
  */
 export async function guarded<Result>(
   gate: SourceGate,
-  source: string,
+  clientAddress: string,
   call: () => Promise<Result>,
   isRefusal: (result: Result) => boolean = () => false,
 ): Promise<Result> {
-  const admission = await gate.admit(source, { since: performance.now(), calls: 1 })
+  const admission = await gate.admit(clientAddress, { since: performance.now(), calls: 1 })
   let outcome: Outcome = 'open'
   try {
     const result = await call()

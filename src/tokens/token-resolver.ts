@@ -16,7 +16,7 @@ export type Question = {
   readonly token: AccessToken
   readonly subject: Subject
   /** The address that asks: charged when LINE refuses a token nobody knew. */
-  readonly source: string
+  readonly clientAddress: string
   /** `performance.now()` when the asking began: LINE's deadline counts from here, whatever is waited for on the way. */
   readonly since: number
   /** What the tiers above know of the token already; without it the token is cold. */
@@ -52,7 +52,7 @@ export type Unknown = {
 
 export type Outage = LineOutage | SourceLimited
 
-/** This gateway refuses to ask LINE for a source that has caused too many refusals. */
+/** This gateway refuses to ask LINE for a client address that has caused too many refusals. */
 export class SourceLimited extends Error {
   readonly code = 'RATE_LIMITED'
   /** Seconds. */

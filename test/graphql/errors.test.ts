@@ -1,12 +1,12 @@
 import { GraphQLError, locatedError, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { publish, say } from '../../src/graphql/errors.ts'
+import { publicError, toPublicError } from '../../src/graphql/errors.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { NoChannelSecret } from '../../src/login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../../src/schema/errors.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 
-const publishExpected = (error: unknown) => publish(error, () => expect.unreachable())
+const publishExpected = (error: unknown) => toPublicError(error, () => expect.unreachable())
 const lineRequestId = 'b2a8-request-id'
 
 describe('what is expected to go wrong', () => {
@@ -75,7 +75,7 @@ describe('what nobody expected', () => {
     new GraphQLError('no code, token abc'),
   ])('is masked, and told to whoever logs: %s', (error) => {
     const heard: unknown[] = []
-    const published = publish(error, (told) => heard.push(told))
+    const published = toPublicError(error, (told) => heard.push(told))
     expect(published.extensions.code).toBe('INTERNAL_SERVER_ERROR')
     expect(published.message).toBe('Something went wrong on our side')
     expect(JSON.stringify(published)).not.toContain('abc')
@@ -83,16 +83,16 @@ describe('what nobody expected', () => {
   })
 
   it('in one field leaves the others alone, in the whole request it is a 500', () => {
-    const inField = publish(locatedError(new Error('x'), [], ['viewer']), () => {})
+    const inField = toPublicError(locatedError(new Error('x'), [], ['viewer']), () => {})
     expect(inField.extensions.http).toBeUndefined()
     expect(inField.path).toEqual(['viewer'])
-    expect(publish(new Error('x'), () => {}).extensions.http).toEqual({ status: 500 })
+    expect(toPublicError(new Error('x'), () => {}).extensions.http).toEqual({ status: 500 })
   })
 
   it('unwraps to what was thrown before it is logged', () => {
     const thrown = new RangeError('deep')
     const heard: unknown[] = []
-    publish(locatedError(thrown, [], ['viewer']), (told) => heard.push(told))
+    toPublicError(locatedError(thrown, [], ['viewer']), (told) => heard.push(told))
     expect(heard).toEqual([thrown])
   })
 })
@@ -105,7 +105,7 @@ describe('errors about the request as a whole', () => {
     expect(codeOf('OPERATION_RESOLUTION_FAILURE')).toBe('BAD_REQUEST')
   })
 
-  it('say nothing of what is not there', () => {
-    expect(say('m', { code: 'X', lineRequestId: undefined }).extensions).toEqual({ code: 'X' })
+  it('publicError nothing of what is not there', () => {
+    expect(publicError('m', { code: 'X', lineRequestId: undefined }).extensions).toEqual({ code: 'X' })
   })
 })

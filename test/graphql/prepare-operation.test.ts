@@ -1,14 +1,14 @@
 import type { GraphQLError } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { createAdmission } from '../../src/graphql/prepare-operation.ts'
-import type { Params } from '../../src/http/read-request.ts'
+import type { Params } from '../../src/graphql/params.ts'
+import { createPrepareOperation } from '../../src/graphql/prepare-operation.ts'
 import { schema } from '../../src/schema/schema.ts'
 
-const admission = createAdmission(schema, { introspection: true })
+const prepareOperation = createPrepareOperation(schema, { introspection: true })
 
 function errorsOf(params: Params, method: 'GET' | 'POST' = 'POST'): readonly GraphQLError[] {
   try {
-    admission.admit(params, method)
+    prepareOperation(params, method)
   } catch (error) {
     if (error instanceof AggregateError) return error.errors
     throw error

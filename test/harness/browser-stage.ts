@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { readConfig } from '../../src/config.ts'
 import { callbackPage, callbackPath } from '../../src/dev/callback-page.ts'
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
-import { sampleTabs } from '../../src/endpoints/graphiql.ts'
+import { sampleTabs } from '../../src/endpoints/graphiql-tabs.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 

@@ -43,7 +43,7 @@ export type Layer = Services & {
   readonly clock: Clock
   /** A token LINE has just issued, known to nobody else. */
   issue(request?: TokenRequest): Token
-  ask(token: AccessToken, subject?: Subject, source?: string): Promise<Answer>
+  ask(token: AccessToken, subject?: Subject, clientAddress?: string): Promise<Answer>
   /** What the counters of the gateway say. */
   metric(name: string): Promise<number>
   close(): Promise<void>
@@ -95,8 +95,8 @@ export async function startLayer(
     return { ...tokenOf(accessToken), refreshToken }
   }
 
-  async function ask(token: AccessToken, subject: Subject = 'verification', source = here): Promise<Answer> {
-    return services.resolve({ token, subject, source, since: performance.now() })
+  async function ask(token: AccessToken, subject: Subject = 'verification', clientAddress = here): Promise<Answer> {
+    return services.resolve({ token, subject, clientAddress, since: performance.now() })
   }
 
   async function metric(name: string): Promise<number> {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { readBearer } from '../../src/http/bearer.ts'
+import { toAccessToken } from '../../src/tokens/token-key.ts'
 import { incoming } from '../harness/incoming.ts'
 
-const bearerIn = (authorization: string) => readBearer(incoming({ authorization }))
+const bearerIn = (authorization: string) => readBearer(incoming({ authorization }), toAccessToken)
 
 describe('the access token of a request', () => {
   it.each([
@@ -26,7 +27,7 @@ describe('the access token of a request', () => {
   })
 
   it('is missing where there is no header or an empty one', () => {
-    expect(readBearer(incoming({}))).toBe('MISSING')
+    expect(readBearer(incoming({}), toAccessToken)).toBe('MISSING')
     expect(bearerIn('')).toBe('MISSING')
   })
 

@@ -14,7 +14,7 @@ import {
   judgeVerification,
   parseChannelToken,
   parseKeySet,
-  parseTokenAnswer,
+  parseTokenResponse,
   type Verdict,
 } from '../../src/line/responses.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
@@ -174,7 +174,7 @@ describe('a login, from code to farewell', () => {
   it.each([web, native, liff])('with a $type channel', async (channel) => {
     const { emulator, line } = await toEmulator()
     const code = emulator.issueCode({ channelId: channel.id, redirectUri, codeChallenge, nonce: 'n' })
-    const tokens = parseTokenAnswer(await line.exchangeCode(channel, { code, redirectUri, codeVerifier }))
+    const tokens = parseTokenResponse(await line.exchangeCode(channel, { code, redirectUri, codeVerifier }))
     expect(tokens.idToken?.split('.')).toHaveLength(3)
     expect(headerOf(tokens.idToken)).toMatchObject({ alg: channel.type === 'web' ? 'HS256' : 'ES256' })
 
@@ -205,7 +205,7 @@ describe('a login, from code to farewell', () => {
     const { accessToken, refreshToken = '' } = emulator.issueTokens()
     assertRevoked(await line.revoke(web, { refreshToken }))
     expect(judgeVerification(await line.verifyAccessToken(accessToken), isOurs)).toMatchObject({ verdict: 'invalid' })
-    await expect(line.refresh(web, refreshToken).then(parseTokenAnswer)).rejects.toMatchObject({
+    await expect(line.refresh(web, refreshToken).then(parseTokenResponse)).rejects.toMatchObject({
       code: 'INVALID_GRANT',
     })
   })
@@ -223,13 +223,13 @@ describe('a login, from code to farewell', () => {
     const { emulator, line } = await toEmulator()
     const code = emulator.issueCode({ redirectUri, codeChallenge })
     const exchange = (verifier?: string) => line.exchangeCode(web, { code, redirectUri, codeVerifier: verifier })
-    await expect(exchange().then(parseTokenAnswer)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
-    await expect(exchange('x'.repeat(43)).then(parseTokenAnswer)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
+    await expect(exchange().then(parseTokenResponse)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
+    await expect(exchange('x'.repeat(43)).then(parseTokenResponse)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
   })
 
-  async function refreshed(line: LineClient, channel: Channel, tokens: ReturnType<typeof parseTokenAnswer>) {
+  async function refreshed(line: LineClient, channel: Channel, tokens: ReturnType<typeof parseTokenResponse>) {
     if (tokens.refreshToken === undefined) return tokens.accessToken
-    return parseTokenAnswer(await line.refresh(channel, tokens.refreshToken)).accessToken
+    return parseTokenResponse(await line.refresh(channel, tokens.refreshToken)).accessToken
   }
 })
 
@@ -245,9 +245,9 @@ describe('whatever is wrong with LINE', () => {
     friendship: async (line, emulator) =>
       settled(judgeFriendship(await line.friendship(emulator.issueTokens().accessToken))),
     exchangeCode: async (line, emulator) =>
-      parseTokenAnswer(await line.exchangeCode(web, { code: emulator.issueCode({ redirectUri }), redirectUri })),
+      parseTokenResponse(await line.exchangeCode(web, { code: emulator.issueCode({ redirectUri }), redirectUri })),
     refresh: async (line, emulator) =>
-      parseTokenAnswer(await line.refresh(web, emulator.issueTokens().refreshToken ?? '')),
+      parseTokenResponse(await line.refresh(web, emulator.issueTokens().refreshToken ?? '')),
     channelToken: async (line) => parseChannelToken(await line.channelToken({ id: web.id, secret: web.secret ?? '' })),
     certs: async (line) => parseKeySet(await line.certs()),
   } satisfies Record<string, Ask>

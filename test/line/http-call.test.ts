@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { Pool } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { ExchangeFailed, exchange } from '../../src/line/http-call.ts'
+import { HttpCallFailed, httpCall } from '../../src/line/http-call.ts'
 import { answerText, closedPort, rejectionOf, useRoads } from '../harness/line-transport.ts'
 
 const { sockets, toEmulator, closeLater } = useRoads()
@@ -115,7 +115,7 @@ describe('no whole answer', () => {
     ['a character above 255 in a header', { authorization: 'Bearer \u{1F98A}' }],
   ])('what HTTP cannot carry is not sent: %s', async (_, headers) => {
     const { url, seen } = await sockets((socket) => socket.write(answerText('{}')))
-    const failure = await failureOf(exchange(poolOf(url), { origin: url, method: 'GET', path: '/', headers }, 1_000))
+    const failure = await failureOf(httpCall(poolOf(url), { origin: url, method: 'GET', path: '/', headers }, 1_000))
     expect(failure).toMatchObject({ sent: false, answered: false })
     expect(seen.requests).toBe(0)
   })
@@ -172,7 +172,7 @@ describe('the deadline', () => {
     const before = timers()
     const path = '/oauth2/v2.1/certs'
     const twenty = () =>
-      Array.from({ length: 20 }, () => exchange(dispatcher, { origin: emulator.url, method: 'GET', path }, 60_000))
+      Array.from({ length: 20 }, () => httpCall(dispatcher, { origin: emulator.url, method: 'GET', path }, 60_000))
     const answered = twenty()
     expect(timers()).toBeGreaterThanOrEqual(before + 20)
     await Promise.all(answered)
@@ -191,7 +191,7 @@ describe('the deadline', () => {
 })
 
 function ask(origin: string, pool = poolOf(origin), remainingMs = 5_000, path = '/') {
-  return exchange(pool, { origin, method: 'GET', path }, remainingMs)
+  return httpCall(pool, { origin, method: 'GET', path }, remainingMs)
 }
 
 function poolOf(origin: string): Pool {
@@ -200,9 +200,9 @@ function poolOf(origin: string): Pool {
   return pool
 }
 
-async function failureOf(promise: Promise<unknown>): Promise<ExchangeFailed> {
+async function failureOf(promise: Promise<unknown>): Promise<HttpCallFailed> {
   const error = await rejectionOf(promise)
-  if (!(error instanceof ExchangeFailed)) throw error
+  if (!(error instanceof HttpCallFailed)) throw error
   return error
 }
 

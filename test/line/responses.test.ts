@@ -13,7 +13,7 @@ import {
   parseKeySet,
   parseLifetime,
   parseScopes,
-  parseTokenAnswer,
+  parseTokenResponse,
   type Verdict,
 } from '../../src/line/responses.ts'
 import type { LineAnswer } from '../../src/line/transport.ts'
@@ -338,7 +338,7 @@ describe('the token answer', () => {
   }
 
   it('is everything LINE gave', () => {
-    expect(parseTokenAnswer(answered({ ...good, more: {} }))).toEqual({
+    expect(parseTokenResponse(answered({ ...good, more: {} }))).toEqual({
       accessToken: 'access',
       tokenType: 'Bearer',
       expiresInMs: longestLifeMs,
@@ -349,13 +349,13 @@ describe('the token answer', () => {
   })
 
   it.each([...noStrings, ''].map((value) => [value]))('is useless where access_token is %s', (value) => {
-    expect(() => parseTokenAnswer(answered(withMember(good, 'access_token', value)))).toThrow(LineUnavailable)
+    expect(() => parseTokenResponse(answered(withMember(good, 'access_token', value)))).toThrow(LineUnavailable)
   })
 
   it.each([...noStrings, ''].map((value) => [value]))(
     'never loses the tokens because something else is %s',
     (value) => {
-      const parsed = (name: string) => parseTokenAnswer(answered(withMember(good, name, value)))
+      const parsed = (name: string) => parseTokenResponse(answered(withMember(good, name, value)))
       expect(parsed('refresh_token')).toMatchObject({ accessToken: 'access', refreshToken: undefined })
       expect(parsed('id_token')).toMatchObject({ accessToken: 'access', idToken: undefined })
       expect(parsed('scope')).toMatchObject({ accessToken: 'access', scopes: [] })
@@ -364,13 +364,13 @@ describe('the token answer', () => {
   )
 
   it.each([...noNumbers, 0, -1, 1e308].map((value) => [value]))('believes nothing of a life of %s', (value) => {
-    const parsed = parseTokenAnswer(answered(withMember(good, 'expires_in', value)))
+    const parsed = parseTokenResponse(answered(withMember(good, 'expires_in', value)))
     expect(parsed).toMatchObject({ accessToken: 'access', refreshToken: 'refresh', expiresInMs: undefined })
   })
 
   it('says log in again where LINE says invalid_grant, whatever its text', () => {
     for (const error_description of ['invalid refresh token', 'redirect_uri does not match', '', undefined, 7]) {
-      const error = thrownBy(() => parseTokenAnswer(answer(400, { error: 'invalid_grant', error_description })))
+      const error = thrownBy(() => parseTokenResponse(answer(400, { error: 'invalid_grant', error_description })))
       expect(error).toBeInstanceOf(InvalidGrant)
       expect(error).toMatchObject({ code: 'INVALID_GRANT', lineRequestId })
     }
@@ -391,7 +391,7 @@ describe('the token answer', () => {
     [400, good],
     ...otherBodies.map((body): [number, unknown] => [200, body]),
   ])('says nothing final at %i with %j', (status, body) => {
-    const error = thrownBy(() => parseTokenAnswer(answer(status, body)))
+    const error = thrownBy(() => parseTokenResponse(answer(status, body)))
     expect(error).toBeInstanceOf(LineUnavailable)
     expect(error).toMatchObject({ lineRequestId, sent: true })
   })

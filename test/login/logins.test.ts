@@ -26,7 +26,7 @@ describe('a code', () => {
   it('gives tokens that are known at once: nothing is verified', async () => {
     const { ask, emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, codeChallenge, scope: 'openid profile', nonce: 'n' })
-    const { tokens, idToken } = await logins.exchange({ code, redirectUri, codeVerifier }, web, here)
+    const { tokens, idToken } = await logins.exchangeCode({ code, redirectUri, codeVerifier }, web, here)
     expect(tokens).toMatchObject({ expiresIn: 2_592_000, expiresAt: START_MS + 2_592_000_000, tokenType: 'Bearer' })
     expect(tokens.scopes).toEqual(['openid', 'profile'])
     expect(tokens.refreshToken).toEqual(expect.any(String))
@@ -40,17 +40,17 @@ describe('a code', () => {
   it('of a LIFF app gives no refresh token, and of one without openid no ID token', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, channelId: liff.id, scope: 'profile' })
-    const { tokens, idToken } = await logins.exchange({ code, redirectUri }, liff, here)
+    const { tokens, idToken } = await logins.exchangeCode({ code, redirectUri }, liff, here)
     expect([tokens.refreshToken, tokens.expiresIn, idToken]).toEqual([null, 43_200, undefined])
   })
 
   it('presented 20 times at once and once later reaches LINE once, and is good once', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri })
-    const all = await Promise.allSettled(times(20, () => logins.exchange({ code, redirectUri }, web, here)))
+    const all = await Promise.allSettled(times(20, () => logins.exchangeCode({ code, redirectUri }, web, here)))
     expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     for (const one of all) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(InvalidGrant)
-    await expect(logins.exchange({ code, redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
+    await expect(logins.exchangeCode({ code, redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
     expect(emulator.calls.of('token')).toBe(1)
   })
 
@@ -58,10 +58,10 @@ describe('a code', () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, codeChallenge })
     const [right, wrong, none, stray] = await Promise.allSettled([
-      logins.exchange({ code, redirectUri, codeVerifier }, web, here),
-      logins.exchange({ code, redirectUri, codeVerifier: 'w'.repeat(43) }, web, here),
-      logins.exchange({ code, redirectUri }, web, here),
-      logins.exchange({ code, redirectUri: 'https://evil.example/', codeVerifier }, web, here),
+      logins.exchangeCode({ code, redirectUri, codeVerifier }, web, here),
+      logins.exchangeCode({ code, redirectUri, codeVerifier: 'w'.repeat(43) }, web, here),
+      logins.exchangeCode({ code, redirectUri }, web, here),
+      logins.exchangeCode({ code, redirectUri: 'https://evil.example/', codeVerifier }, web, here),
     ])
     expect(right.status).toBe('fulfilled')
     for (const one of [wrong, none, stray]) expect(one).toMatchObject({ reason: { code: 'INVALID_GRANT' } })
@@ -71,21 +71,21 @@ describe('a code', () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, codeChallenge })
     const wrong = { code, redirectUri, codeVerifier: 'w'.repeat(43) }
-    await expect(logins.exchange(wrong, web, here)).rejects.toThrow(InvalidGrant)
-    await expect(logins.exchange({ ...wrong, codeVerifier }, web, here)).rejects.toThrow(InvalidGrant)
+    await expect(logins.exchangeCode(wrong, web, here)).rejects.toThrow(InvalidGrant)
+    await expect(logins.exchangeCode({ ...wrong, codeVerifier }, web, here)).rejects.toThrow(InvalidGrant)
     expect(emulator.calls.of('token')).toBe(1)
   })
 
   it('used at one channel is another code at another', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri })
-    await expect(logins.exchange({ code, redirectUri }, liff, here)).rejects.toThrow(InvalidGrant)
-    expect((await logins.exchange({ code, redirectUri }, web, here)).tokens.tokenType).toBe('Bearer')
+    await expect(logins.exchangeCode({ code, redirectUri }, liff, here)).rejects.toThrow(InvalidGrant)
+    expect((await logins.exchangeCode({ code, redirectUri }, web, here)).tokens.tokenType).toBe('Bearer')
   })
 
   it('is marked for as long as it lives at LINE, and no longer', async () => {
     const { emulator, logins, clock } = layer()
-    const exchange = () => logins.exchange({ code: 'never-issued', redirectUri }, web, here)
+    const exchange = () => logins.exchangeCode({ code: 'never-issued', redirectUri }, web, here)
     await expect(exchange()).rejects.toThrow(InvalidGrant)
     clock.advance(599_999)
     await expect(exchange()).rejects.toThrow(InvalidGrant)
@@ -98,7 +98,7 @@ describe('a code', () => {
   it('with a lifetime that makes no sense: the tokens are handed on, and nothing is believed of them', async () => {
     const { ask, emulator, logins } = layer()
     emulator.faults.set('token', { body: { access_token: 'a.b.c', expires_in: -1, scope: 'profile' } })
-    const { tokens } = await logins.exchange({ code: 'c', redirectUri }, web, here)
+    const { tokens } = await logins.exchangeCode({ code: 'c', redirectUri }, web, here)
     expect(tokens).toMatchObject({ accessToken: 'a.b.c', expiresIn: 0, refreshToken: null })
     await ask(tokenOf('a.b.c'))
     expect(emulator.calls.of('verifyAccessToken')).toBe(1)
@@ -121,11 +121,11 @@ describe('a code that may be spent', () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri })
     emulator.faults.set('token', fault)
-    const failure = await logins.exchange({ code, redirectUri }, web, here).catch((error: unknown) => error)
+    const failure = await logins.exchangeCode({ code, redirectUri }, web, here).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(LineUnavailable)
     expect(failure).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: undefined })
     emulator.faults.clear()
-    await expect(logins.exchange({ code, redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
+    await expect(logins.exchangeCode({ code, redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
     expect(emulator.calls.of('token')).toBe(1)
   })
 })
@@ -137,7 +137,7 @@ describe('a code that is not spent', () => {
     const { emulator, logins, clock } = layer()
     const code = emulator.issueCode({ redirectUri })
     emulator.faults.set('token', { status: 429, headers: { 'retry-after': '2' }, times: 1 })
-    const exchange = () => logins.exchange({ code, redirectUri }, web, here)
+    const exchange = () => logins.exchangeCode({ code, redirectUri }, web, here)
     await expect(exchange()).rejects.toMatchObject({ code: 'LINE_RATE_LIMITED', retryAfter: 2 })
     await expect(exchange()).rejects.toMatchObject({ code: 'LINE_RATE_LIMITED' })
     clock.advance(2_000)
@@ -146,9 +146,9 @@ describe('a code that is not spent', () => {
 
   it('may be presented again after this gateway refused to', async () => {
     const { emulator, logins } = layer()
-    await expect(logins.exchange({ code: 'junk', redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
+    await expect(logins.exchangeCode({ code: 'junk', redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
     const code = emulator.issueCode({ redirectUri })
-    const exchange = () => logins.exchange({ code, redirectUri }, web, here)
+    const exchange = () => logins.exchangeCode({ code, redirectUri }, web, here)
     await expect(exchange()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfter: 1 })
     await expect.poll(() => exchange().catch(() => undefined)).toBeDefined()
     expect(emulator.calls.of('token')).toBe(2)
@@ -157,7 +157,7 @@ describe('a code that is not spent', () => {
   it('may be presented again where the connection was refused', async () => {
     const port = await freePort()
     const { logins, close, clock } = await startLayer({ ...oneChannel, LINE_API_URL: `http://127.0.0.1:${port}` })
-    const exchange = () => logins.exchange({ code: 'c', redirectUri }, web, here)
+    const exchange = () => logins.exchangeCode({ code: 'c', redirectUri }, web, here)
     for (let n = 0; n < 3; n += 1) {
       await expect(exchange()).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', sent: false, retryAfter: 1 })
       clock.advance(2_000)

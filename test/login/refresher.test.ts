@@ -199,7 +199,7 @@ describe('a refusal', () => {
   })
 })
 
-describe('a limited source', () => {
+describe('a limited clientAddress', () => {
   const layer = useLayer({ ...oneChannel, FAILED_TOKENS_BURST: '3', FAILED_TOKENS_PER_SECOND: '0.01' })
 
   it('is charged for refresh tokens LINE refuses', async () => {

@@ -8,7 +8,7 @@ const refused: Answer = { verdict: 'invalid', reason: 'INVALID' }
 it('all questions of one tick go down as one batch, in their order', async () => {
   const batches: string[][] = []
   const resolve = inBatches((questions) => {
-    batches.push(questions.map(({ source }) => source))
+    batches.push(questions.map(({ clientAddress }) => clientAddress))
     return questions.map(async () => refused)
   })
   await Promise.all(times(100, async (n) => resolve(question(n))))
@@ -42,7 +42,7 @@ it('nothing is remembered: the same question is asked again', async () => {
 it('an answer comes home on its own, whatever its neighbours wait for', async () => {
   const never = new Promise<Answer>(() => {})
   const resolve = inBatches((questions) =>
-    questions.map(({ source }) => (source === '0' ? never : Promise.resolve(refused))),
+    questions.map(({ clientAddress }) => (clientAddress === '0' ? never : Promise.resolve(refused))),
   )
   void resolve(question(0))
   expect(await resolve(question(1))).toBe(refused)
@@ -50,8 +50,8 @@ it('an answer comes home on its own, whatever its neighbours wait for', async ()
 
 it('a question that fails takes no neighbour with it', async () => {
   const resolve = inBatches((questions) =>
-    questions.map(async ({ source }) => {
-      if (source === '0') throw new TypeError('a bug')
+    questions.map(async ({ clientAddress }) => {
+      if (clientAddress === '0') throw new TypeError('a bug')
       return refused
     }),
   )
@@ -82,5 +82,5 @@ describe('a hundred tokens at once', () => {
 })
 
 function question(n: number): Question {
-  return { token: junk(n), subject: 'verification', source: String(n), since: performance.now() }
+  return { token: junk(n), subject: 'verification', clientAddress: String(n), since: performance.now() }
 }

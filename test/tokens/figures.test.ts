@@ -91,7 +91,7 @@ describe('one token', () => {
   })
 
   it('revoked through us is refused by the very next question, also when a verification was in flight', async () => {
-    const { ask, issue, forgetting, answers, clock } = layer()
+    const { ask, issue, revocation, answers, clock } = layer()
     let served = 0
     for (let n = 0; n < 10; n += 1) {
       const token = issue()
@@ -100,7 +100,7 @@ describe('one token', () => {
       answers.hold()
       const inFlight = ask(token)
       await answers.settled()
-      const revoked = forgetting.revokeAccessToken(token, elsewhere)
+      const revoked = revocation.revokeAccessToken(token, elsewhere)
       await answers.release()
       await Promise.all([inFlight, revoked])
       for (const subject of ['verification', 'profile'] as const) {
@@ -159,7 +159,7 @@ describe('junk', { timeout: 60_000 }, () => {
         const answer = resolve({
           token,
           subject: 'profile',
-          source: addresses[wave % 200] ?? here,
+          clientAddress: addresses[wave % 200] ?? here,
           since: performance.now(),
         })
         if (answer instanceof Promise || answer.verdict !== 'valid') lost += 1

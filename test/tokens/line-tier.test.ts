@@ -192,7 +192,7 @@ describe('a reading', () => {
       () => true,
       () => 0,
     )
-    expect(() => resolve({ token: junk(1), subject: 'profile', source: here, since: 0 })).toThrow(TypeError)
+    expect(() => resolve({ token: junk(1), subject: 'profile', clientAddress: here, since: 0 })).toThrow(TypeError)
   })
 
   it('that throws what is no outage is a bug, and not an answer', async () => {
@@ -203,7 +203,7 @@ describe('a reading', () => {
       () => true,
       () => 0,
     )
-    const question = { token: junk(1), subject: 'verification', source: here, since: 0 } as const
+    const question = { token: junk(1), subject: 'verification', clientAddress: here, since: 0 } as const
     await expect(resolve(question)).rejects.toThrow('a bug')
   })
 })

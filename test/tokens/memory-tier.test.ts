@@ -29,7 +29,7 @@ describe('a hit', () => {
     const token = issue()
     await ask(token, 'profile')
     for (const subject of ['verification', 'profile', 'userinfo'] as const) {
-      expect(resolve({ token, subject, source: here, since: 0 })).toMatchObject({ verdict: 'valid' })
+      expect(resolve({ token, subject, clientAddress: here, since: 0 })).toMatchObject({ verdict: 'valid' })
     }
   })
 
@@ -157,7 +157,7 @@ describe('freshness', () => {
     clock.advance(5 * MINUTE)
     emulator.calls.reset()
     for (let n = 0; n < 100; n += 1) {
-      expect(resolve({ token, subject: 'verification', source: here, since: performance.now() })).toMatchObject({
+      expect(resolve({ token, subject: 'verification', clientAddress: here, since: performance.now() })).toMatchObject({
         verdict: 'valid',
         record: { verifiedAt: START_MS },
       })
@@ -591,7 +591,7 @@ describe('a flight', () => {
     expect(wordFor(await ask(token))).toBe('valid')
   })
 
-  it('that is refused for its source says nothing to those who joined from elsewhere', async () => {
+  it('that is refused for its client address says nothing to those who joined from elsewhere', async () => {
     const { ask, issue, emulator } = layer()
     await ask(junk('first'))
     const token = issue()
@@ -628,7 +628,8 @@ describe('the store', () => {
     })
   }
 
-  const question = (name: string) => ({ token: junk(name), subject: 'verification', source: here, since: 0 }) as const
+  const question = (name: string) =>
+    ({ token: junk(name), subject: 'verification', clientAddress: here, since: 0 }) as const
 
   it('holds no more records than it may, the longest unused going first', async () => {
     const tier = createTier(async () => ({ verdict: 'valid', record }))

@@ -45,7 +45,7 @@ type Truth = {
 
 /** Takes the steps on the real thing and keeps the truth beside it. A broken promise is thrown by the step that shows it. */
 export function createWorld(layer: Layer, breakage: Fault) {
-  const { emulator, answers, clock, forgetting, refresher, ask: askLayer } = layer
+  const { emulator, answers, clock, revocation, refresher, ask: askLayer } = layer
   const verdicts: Answer['verdict'][] = []
   const broken: string[] = []
   const truths: Truth[] = []
@@ -127,8 +127,8 @@ export function createWorld(layer: Layer, breakage: Fault) {
     const spare = layer.issue()
     for (const subject of ['userinfo', 'profile', 'friendship'] as const) await askLayer(spare, subject, here)
     await refresher.refresh(spare.refreshToken, web, here)
-    await forgetting.deauthorize(spare, here)
-    await forgetting.revokeRefreshToken(spare.refreshToken, web, here)
+    await revocation.deauthorize(spare, here)
+    await revocation.revokeRefreshToken(spare.refreshToken, web, here)
   }
 
   function act(step: Step): void {
@@ -229,7 +229,7 @@ export function createWorld(layer: Layer, breakage: Fault) {
     mayCall += 1
     truth.threats += 1
     watch(
-      forgetting.revokeAccessToken(truth.token, here),
+      revocation.revokeAccessToken(truth.token, here),
       // One we take for dead already is not forgotten, only answered with that.
       ({ verdict }) => (verdict === 'invalid' ? undefined : forgotten(truth)),
       () => forgotten(truth, false),
@@ -245,7 +245,7 @@ export function createWorld(layer: Layer, breakage: Fault) {
       for (const one of family) if (one.token.refreshToken === '') forgotten(one, isDead)
       if (isDead) for (const one of family) one.isDead = true
     }
-    watch(forgetting.revokeRefreshToken(refreshToken, web, here), done(true), done(false))
+    watch(revocation.revokeRefreshToken(refreshToken, web, here), done(true), done(false))
   }
 
   function logOut(truth: Truth): void {
@@ -259,7 +259,7 @@ export function createWorld(layer: Layer, breakage: Fault) {
       forgottenRefreshTokens.add(refreshToken)
       if (isDead) for (const one of family) one.isDead = true
     }
-    watch(forgetting.logout(truth.token, refreshToken, here), done(true), () => forgotten(truth, false))
+    watch(revocation.logout(truth.token, refreshToken, here), done(true), () => forgotten(truth, false))
   }
 
   function deauthorize(truth: Truth): void {
@@ -272,7 +272,7 @@ export function createWorld(layer: Layer, breakage: Fault) {
     for (const one of theirs) doom(one)
     const { threats } = truth
     watch(
-      forgetting.deauthorize(truth.token, here),
+      revocation.deauthorize(truth.token, here),
       ({ verdict }) => {
         if (verdict === 'invalid') return
         forgotten(truth)

@@ -161,7 +161,7 @@ describe('the gate', () => {
 })
 
 describe('the tier', () => {
-  const question = { token: junk(1), subject: 'profile', source: here, since: 0, alongside: 'profile' } as const
+  const question = { token: junk(1), subject: 'profile', clientAddress: here, since: 0, alongside: 'profile' } as const
   const record = {
     channelId: '1',
     scopes: [],

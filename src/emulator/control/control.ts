@@ -1,5 +1,5 @@
 import type { LineRequest } from '../http/line-request.ts'
-import { type Answer, empty, json, refusal } from '../http/line-response.ts'
+import { empty, json, type LineResponse, refusal } from '../http/line-response.ts'
 import type { Mint } from '../platform/mint.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseSwitches } from '../platform/switches.ts'
@@ -16,7 +16,7 @@ export type Stage = {
 }
 
 /** `name` is the endpoint or user in the path, empty where there is none. */
-type Action = (input: unknown, name: string) => Answer
+type Action = (input: unknown, name: string) => LineResponse
 
 /** The control endpoint, `/emulator/…`: JSON in, JSON out. What a test does in code, from another process. */
 export function createControl({
@@ -25,7 +25,7 @@ export function createControl({
   faults,
   mint,
   advanceClock,
-}: Stage): (request: LineRequest) => Answer {
+}: Stage): (request: LineRequest) => LineResponse {
   const { switches } = platform
 
   const actions: Readonly<Record<string, Action>> = {

@@ -1,12 +1,12 @@
 import { type Html, html } from '../http/html.ts'
 import type { LineRequest } from '../http/line-request.ts'
-import type { Answer } from '../http/line-response.ts'
+import type { LineResponse } from '../http/line-response.ts'
 import { page } from '../http/page.ts'
 import type { Channel, User } from '../platform/accounts.ts'
 import type { Stage } from './control.ts'
 
 /** `GET /`: what this is, for who opens it in a browser. Shows no secret. */
-export function homePage({ platform, calls }: Stage, { headers, query }: LineRequest): Answer {
+export function homePage({ platform, calls }: Stage, { headers, query }: LineRequest): LineResponse {
   const [channels, users] = [[...platform.channels.values()], [...platform.users.values()]]
   const content = html`<h1>LINE emulator</h1>
 <p>Answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are made up; nothing leaves this machine.</p>

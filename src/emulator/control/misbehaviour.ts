@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { type Answer, JSON_TYPE } from '../http/line-response.ts'
+import { JSON_TYPE, type LineResponse } from '../http/line-response.ts'
 import { send, writeHead } from '../http/send.ts'
 import type { EndCall } from './calls.ts'
 import type { Fault } from './faults.ts'
@@ -17,7 +17,7 @@ export function isCarriedOut(fault: Fault): boolean {
 /** Delivers an answer the way the fault wants it. `answer` is undefined when the fault stands in for LINE. */
 export async function misbehave(
   fault: Fault,
-  answer: Answer | undefined,
+  answer: LineResponse | undefined,
   response: ServerResponse,
   end: EndCall,
 ): Promise<void> {
@@ -34,7 +34,7 @@ export async function misbehave(
   send(response, spoiled, end)
 }
 
-function standIn({ status, body, garbage }: Fault): Answer {
+function standIn({ status, body, garbage }: Fault): LineResponse {
   const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
   return {
     status: status ?? 200,
@@ -43,7 +43,7 @@ function standIn({ status, body, garbage }: Fault): Answer {
   }
 }
 
-function truncate(answer: Answer, response: ServerResponse): void {
+function truncate(answer: LineResponse, response: ServerResponse): void {
   const body = Buffer.from(answer.body)
   writeHead(response, answer, body.length + 64)
   response.flushHeaders()
@@ -51,7 +51,7 @@ function truncate(answer: Answer, response: ServerResponse): void {
   response.socket?.destroySoon()
 }
 
-async function drip(answer: Answer, response: ServerResponse, end: EndCall): Promise<void> {
+async function drip(answer: LineResponse, response: ServerResponse, end: EndCall): Promise<void> {
   const body = Buffer.from(answer.body)
   writeHead(response, answer, body.length)
   response.flushHeaders()
@@ -64,13 +64,13 @@ async function drip(answer: Answer, response: ServerResponse, end: EndCall): Pro
 }
 
 /** The true members and a long one more, so that only the size is wrong. */
-function pad(answer: Answer, megabytes: number): Answer {
+function pad(answer: LineResponse, megabytes: number): LineResponse {
   const padding = `"padding":"${'x'.repeat(megabytes * MEGABYTE)}"}`
   const body = /^\{.+\}$/s.test(answer.body) ? `${answer.body.slice(0, -1)},${padding}` : `{${padding}`
   return { ...answer, body }
 }
 
-function compress(answer: Answer, bomb: boolean, response: ServerResponse, end: EndCall): void {
+function compress(answer: LineResponse, bomb: boolean, response: ServerResponse, end: EndCall): void {
   const packed = gzipSync(bomb ? pad(answer, 32).body : answer.body)
   writeHead(response, { ...answer, headers: { ...answer.headers, 'content-encoding': 'gzip' } }, packed.length)
   end(answer.status)

@@ -1,10 +1,10 @@
 import { formOf, type LineRequest } from '../http/line-request.ts'
-import { type Answer, json, missingParameters, wrongFormat, wrongSecret } from '../http/line-response.ts'
+import { json, type LineResponse, missingParameters, wrongFormat, wrongSecret } from '../http/line-response.ts'
 import { CHANNEL_TOKEN_LIFETIME_S } from '../platform/channel-tokens.ts'
 import type { Platform } from '../platform/platform.ts'
 
 /** `POST /oauth2/v3/token`: a stateless channel token. Only `client_secret` is emulated, no JWT assertion. */
-export function channelToken(request: LineRequest, platform: Platform): Answer {
+export function channelToken(request: LineRequest, platform: Platform): LineResponse {
   const form = formOf(request)
   const clientId = form.get('client_id')
   if (form.get('grant_type') !== 'client_credentials' || !clientId) return missingParameters

@@ -1,9 +1,9 @@
 import { bearerOf, type LineRequest } from '../http/line-request.ts'
-import { type Answer, empty, refusal } from '../http/line-response.ts'
+import { empty, type LineResponse, refusal } from '../http/line-response.ts'
 import type { Platform } from '../platform/platform.ts'
 
 /** `POST /user/v1/deauthorize`, with a channel token as bearer: the app unlinks itself from the user. */
-export function deauthorize(request: LineRequest, platform: Platform): Answer {
+export function deauthorize(request: LineRequest, platform: Platform): LineResponse {
   const { ledger, channelTokens, switches } = platform
   const bearer = bearerOf(request) ?? ''
   const app = channelTokens.find(bearer)

@@ -1,15 +1,15 @@
 import type { LineRequest } from '../http/line-request.ts'
-import { type Answer, json } from '../http/line-response.ts'
+import { json, type LineResponse } from '../http/line-response.ts'
 import { ISSUER } from '../platform/id-token.ts'
 import type { Platform } from '../platform/platform.ts'
 
 /** `GET /oauth2/v2.1/certs`: the public halves of the ES256 keys. */
-export function certs(_request: LineRequest, { keys, switches }: Platform): Answer {
+export function certs(_request: LineRequest, { keys, switches }: Platform): LineResponse {
   return json(keys.jwks(switches.wideCoordinates))
 }
 
 /** `GET /.well-known/openid-configuration`, as recorded from LINE: about LINE's real hosts, and silent about HS256. */
-export function discovery(): Answer {
+export function discovery(): LineResponse {
   return json({
     issuer: ISSUER,
     authorization_endpoint: 'https://access.line.me/oauth2/v2.1/authorize',

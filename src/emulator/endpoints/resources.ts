@@ -1,11 +1,11 @@
 import { bearerOf, type LineRequest } from '../http/line-request.ts'
-import { type Answer, json, refusal } from '../http/line-response.ts'
+import { json, type LineResponse, refusal } from '../http/line-response.ts'
 import type { Grant } from '../platform/ledger.ts'
 import type { Platform } from '../platform/platform.ts'
 import { hasScope } from '../platform/scope.ts'
 
 /** `GET /v2/profile`. What the user hasn't set is absent. */
-export function profile(request: LineRequest, platform: Platform): Answer {
+export function profile(request: LineRequest, platform: Platform): LineResponse {
   return withScope('profile', request, platform, ({ link: { user } }) => {
     const { userId, displayName, pictureUrl, statusMessage } = user
     return json({ userId, displayName, pictureUrl, statusMessage })
@@ -13,7 +13,7 @@ export function profile(request: LineRequest, platform: Platform): Answer {
 }
 
 /** `GET` or `POST /oauth2/v2.1/userinfo`. Never an e-mail address or a status message. */
-export function userinfo(request: LineRequest, platform: Platform): Answer {
+export function userinfo(request: LineRequest, platform: Platform): LineResponse {
   return withScope('openid', request, platform, ({ scope, link: { user } }) => {
     const shown = hasScope(scope, 'profile')
     return json({ sub: user.userId, ...(shown ? { name: user.displayName, picture: user.pictureUrl } : {}) })
@@ -21,7 +21,7 @@ export function userinfo(request: LineRequest, platform: Platform): Answer {
 }
 
 /** `GET /friendship/v1/status`: friend of the official account linked to the channel, and not blocking it. */
-export function friendship(request: LineRequest, platform: Platform): Answer {
+export function friendship(request: LineRequest, platform: Platform): LineResponse {
   return withScope('profile', request, platform, ({ link: { user, channel } }) => {
     if (channel.linkedBot === false) return refusal(400, 'There is no login bot linked to this channel.')
     return json({ friendFlag: user.isFriend ?? false })
@@ -32,8 +32,8 @@ function withScope(
   scope: string,
   request: LineRequest,
   { ledger, channelTokens, switches }: Platform,
-  answer: (grant: Grant) => Answer,
-): Answer {
+  answer: (grant: Grant) => LineResponse,
+): LineResponse {
   const bearer = bearerOf(request) ?? ''
   const found = ledger.find(bearer)
   if (found === undefined) {

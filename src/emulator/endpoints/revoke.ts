@@ -1,10 +1,17 @@
 import { formOf, type LineRequest } from '../http/line-request.ts'
-import { type Answer, empty, missingParameters, oauthError, wrongFormat, wrongSecret } from '../http/line-response.ts'
+import {
+  empty,
+  type LineResponse,
+  missingParameters,
+  oauthError,
+  wrongFormat,
+  wrongSecret,
+} from '../http/line-response.ts'
 import { type Channel, isAuthenticated } from '../platform/accounts.ts'
 import type { Platform } from '../platform/platform.ts'
 
 /** `POST /oauth2/v2.1/revoke` by access token, or (the SDKs) by refresh token, which ends the whole login. */
-export function revoke(request: LineRequest, platform: Platform): Answer {
+export function revoke(request: LineRequest, platform: Platform): LineResponse {
   const form = formOf(request)
   const [accessToken, refreshToken] = [form.get('access_token'), form.get('refresh_token')]
   const clientId = form.get('client_id')

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { formOf, type LineRequest } from '../http/line-request.ts'
-import { type Answer, json, missingParameters, oauthError, wrongFormat, wrongSecret } from '../http/line-response.ts'
+import {
+  json,
+  type LineResponse,
+  missingParameters,
+  oauthError,
+  wrongFormat,
+  wrongSecret,
+} from '../http/line-response.ts'
 import { isAuthenticated } from '../platform/accounts.ts'
 import type { Authorization } from '../platform/codes.ts'
 import { idTokenFor, type LoginFacts } from '../platform/id-token.ts'
@@ -9,7 +16,7 @@ import type { Platform } from '../platform/platform.ts'
 import { hasScope, shownScope } from '../platform/scope.ts'
 
 /** `POST /oauth2/v2.1/token`: exchanges an authorization code, or refreshes. */
-export function token(request: LineRequest, platform: Platform): Answer {
+export function token(request: LineRequest, platform: Platform): LineResponse {
   // LINE takes client credentials in the body only; a library that tries HTTP Basic first has to notice here.
   if (request.headers.authorization !== undefined) return missingParameters
   const form = formOf(request)
@@ -24,7 +31,7 @@ export function token(request: LineRequest, platform: Platform): Answer {
 }
 
 /** The order of the checks is LINE's where it was seen: the code before the secret. */
-function exchange(form: URLSearchParams, platform: Platform): Answer {
+function exchange(form: URLSearchParams, platform: Platform): LineResponse {
   const [code, clientId, redirectUri] = [form.get('code'), form.get('client_id'), form.get('redirect_uri')]
   if (!code || !clientId || !redirectUri) return missingParameters
   const channel = platform.channels.get(clientId)
@@ -63,7 +70,7 @@ function idTokenBody(grant: Grant, facts: LoginFacts, form: URLSearchParams, pla
   return { id_token: idTokenFor(grant, { ...facts, es256 }, platform.now(), platform.keys) }
 }
 
-function refresh(form: URLSearchParams, platform: Platform): Answer {
+function refresh(form: URLSearchParams, platform: Platform): LineResponse {
   const [refreshToken, clientId] = [form.get('refresh_token'), form.get('client_id')]
   if (!refreshToken || !clientId) return missingParameters
   const channel = platform.channels.get(clientId)

@@ -1,11 +1,11 @@
 import { formOf, type LineRequest } from '../http/line-request.ts'
-import { type Answer, json, missingParameters, oauthError } from '../http/line-response.ts'
+import { json, type LineResponse, missingParameters, oauthError } from '../http/line-response.ts'
 import { ISSUER, readIdToken } from '../platform/id-token.ts'
 import type { Platform } from '../platform/platform.ts'
 import { shownScope } from '../platform/scope.ts'
 
 /** `GET /oauth2/v2.1/verify`: whose access token this is and how long it lives. Always 400 for a bad one, never 401. */
-export function verifyAccessToken(request: LineRequest, platform: Platform): Answer {
+export function verifyAccessToken(request: LineRequest, platform: Platform): LineResponse {
   const accessToken = new URLSearchParams(request.query).get('access_token')
   if (!accessToken) return missingParameters
   const found = platform.ledger.find(accessToken)
@@ -21,7 +21,7 @@ export function verifyAccessToken(request: LineRequest, platform: Platform): Ans
 }
 
 /** The same path answers 200 for channel tokens, which is why a client must compare `client_id` and scope. */
-function verifyChannelToken(token: string, platform: Platform): Answer {
+function verifyChannelToken(token: string, platform: Platform): LineResponse {
   const found = platform.channelTokens.find(token)
   if (found !== undefined) {
     const expiresIn = Math.floor((found.expiresAt - platform.now()) / 1000)
@@ -34,12 +34,12 @@ function verifyChannelToken(token: string, platform: Platform): Answer {
   )
 }
 
-function refuse(text: string, { switches }: Platform): Answer {
+function refuse(text: string, { switches }: Platform): LineResponse {
   return oauthError('invalid_request', switches.verifyTexts === 'old' ? 'access token expired' : text)
 }
 
 /** `POST /oauth2/v2.1/verify`: the claims of an ID token. Order: format, signature, iss, exp, aud, nonce, sub. */
-export function verifyIdToken(request: LineRequest, platform: Platform): Answer {
+export function verifyIdToken(request: LineRequest, platform: Platform): LineResponse {
   const form = formOf(request)
   const [idToken, clientId] = [form.get('id_token'), form.get('client_id')]
   if (!idToken || !clientId) return missingParameters
@@ -58,7 +58,7 @@ export function verifyIdToken(request: LineRequest, platform: Platform): Answer 
   return json(claims)
 }
 
-function refuseUnreadable(fault: 'format' | 'signature', { switches }: Platform): Answer {
+function refuseUnreadable(fault: 'format' | 'signature', { switches }: Platform): LineResponse {
   const observed = fault === 'format' ? 'JWS format error' : 'JWS verification failed'
   return oauthError('invalid_request', switches.idTokenTexts === 'observed' ? observed : 'Invalid IdToken.')
 }

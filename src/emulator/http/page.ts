@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Html, html } from './html.ts'
-import type { Answer } from './line-response.ts'
+import type { LineResponse } from './line-response.ts'
 
 const style = `
 :root { color-scheme: light dark; --ink: #1b1f23; --paper: #fff; --ground: #eef2f0; --rule: #d5dcd8; --quiet: #57605b; --green: #067a3a; --on-green: #fff }
@@ -29,7 +29,7 @@ code { font-size: .9em; overflow-wrap: anywhere }
 const submitAtOnce = 'document.forms[0].submit()'
 
 /** A page of the emulator for a browser. It loads nothing from anywhere and, save for `autoSubmit`, runs no script. */
-export function page(title: string, content: Html, { status = 200, autoSubmit = false } = {}): Answer {
+export function page(title: string, content: Html, { status = 200, autoSubmit = false } = {}): LineResponse {
   const script = autoSubmit ? html`<script>${{ markup: submitAtOnce }}</script>` : html``
   const { markup } = html`<!doctype html>
 <html lang="en">

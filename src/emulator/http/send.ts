@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import type { EndCall } from '../control/calls.ts'
-import { randomHex } from '../platform/random-text.ts'
-import type { Answer } from './line-response.ts'
+import { randomHex } from '../random-text.ts'
+import type { LineResponse } from './line-response.ts'
 
 /** What LINE sends with every answer, errors included. */
 const commonHeaders = {
@@ -14,13 +13,17 @@ const commonHeaders = {
 }
 
 /** The call ends before its answer leaves, so that who has the answer also sees the call counted as ended. */
-export function send(response: ServerResponse, answer: Answer, end: EndCall = () => undefined): void {
+export function send(
+  response: ServerResponse,
+  answer: LineResponse,
+  end: (status: number) => void = () => undefined,
+): void {
   writeHead(response, answer, Buffer.byteLength(answer.body))
   end(answer.status)
   response.end(answer.body)
 }
 
-export function writeHead(response: ServerResponse, { status, headers }: Answer, contentLength: number): void {
+export function writeHead(response: ServerResponse, { status, headers }: LineResponse, contentLength: number): void {
   response.writeHead(status, {
     ...commonHeaders,
     'x-line-request-id': randomHex(8),

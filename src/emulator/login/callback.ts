@@ -1,11 +1,11 @@
 import { html } from '../http/html.ts'
-import { type Answer, redirect } from '../http/line-response.ts'
+import { type LineResponse, redirect } from '../http/line-response.ts'
 import { page } from '../http/page.ts'
 import { ISSUER, signJwt } from '../platform/id-token.ts'
 import type { Callback } from './authorization-request.ts'
 
 /** Sends the browser back to the app, in the response mode it asked for. `now` in epoch ms. */
-export function returnTo(callback: Callback, result: Readonly<Record<string, string>>, now: number): Answer {
+export function returnTo(callback: Callback, result: Readonly<Record<string, string>>, now: number): LineResponse {
   const { responseMode, redirectUri, state } = callback
   const parameters: Record<string, string> = state === undefined ? { ...result } : { ...result, state }
   const sent = responseMode.endsWith('jwt') ? { response: wrapped(callback, parameters, now) } : parameters
@@ -22,7 +22,7 @@ function wrapped({ channel }: Callback, parameters: Readonly<Record<string, stri
   return signJwt({ iss: ISSUER, aud: channel.id, exp: Math.floor(now / 1000) + 600, ...parameters }, channel, undefined)
 }
 
-function postForm(redirectUri: string, parameters: Readonly<Record<string, string>>): Answer {
+function postForm(redirectUri: string, parameters: Readonly<Record<string, string>>): LineResponse {
   const fields = Object.entries(parameters).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )

@@ -1,5 +1,5 @@
 import { type Html, html } from '../http/html.ts'
-import type { Answer } from '../http/line-response.ts'
+import type { LineResponse } from '../http/line-response.ts'
 import { page } from '../http/page.ts'
 import type { Channel, User } from '../platform/accounts.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
@@ -10,7 +10,7 @@ export const LOGIN_PATH = '/emulator/login'
 
 const MAX_USERS_SHOWN = 50
 
-export function loginPage({ channel }: AuthorizationRequest, query: string, users: readonly User[]): Answer {
+export function loginPage({ channel }: AuthorizationRequest, query: string, users: readonly User[]): LineResponse {
   const content = html`<h1>Log in with LINE</h1>
 <p>To continue with the app of ${nameOf(channel)}, choose one of the demo users.</p>
 <form method="post" action="${LOGIN_PATH}?${query}"><ul>${users.slice(0, MAX_USERS_SHOWN).map(userButton)}</ul></form>
@@ -23,7 +23,7 @@ function userButton({ userId, displayName }: User): Html {
 `
 }
 
-export function consentPage(request: AuthorizationRequest, query: string, user: User): Answer {
+export function consentPage(request: AuthorizationRequest, query: string, user: User): LineResponse {
   const mandatory = request.scopes.filter((scope) => scope !== 'email')
   const content = html`<h1>Allow access?</h1>
 <p>The app of ${nameOf(request.channel)} asks <bdi dir="auto">${user.displayName}</bdi> for:</p>

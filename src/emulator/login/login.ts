@@ -1,6 +1,6 @@
 import { html } from '../http/html.ts'
 import { formOf, type LineRequest } from '../http/line-request.ts'
-import type { Answer } from '../http/line-response.ts'
+import type { LineResponse } from '../http/line-response.ts'
 import { page } from '../http/page.ts'
 import type { User } from '../platform/accounts.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -18,7 +18,7 @@ import { issueCode, needsConsent, offersFriendship } from './login-result.ts'
  * The forms of the login: `user`, then `decision` (allow or cancel) with the checkboxes `email` and `friend`.
  * The authorization request is in the query still, so one POST with all of them is a whole login without a browser.
  */
-export function logIn(request: LineRequest, platform: Platform): Answer {
+export function logIn(request: LineRequest, platform: Platform): LineResponse {
   const judgement = judgeAuthorization(request.query, platform.channels)
   if (judgement.verdict === 'refused') return refusedPage(judgement.reason)
   if (judgement.verdict === 'returned') return returned(judgement, platform)
@@ -29,14 +29,14 @@ export function logIn(request: LineRequest, platform: Platform): Answer {
 }
 
 /** LINE's own error page: an unknown channel or callback URL must not be sent anything. */
-export function refusedPage(reason: string): Answer {
+export function refusedPage(reason: string): LineResponse {
   return page('Bad Request', html`<h1>400 Bad Request</h1><p>${reason}</p>`, { status: 400 })
 }
 
 export function returned(
   { callback, error, description }: { callback: Callback; error: CallbackError; description: string },
   { now }: Platform,
-): Answer {
+): LineResponse {
   return returnTo(callback, { error, error_description: description }, now())
 }
 
@@ -46,7 +46,7 @@ function decide(
   form: URLSearchParams,
   query: string,
   platform: Platform,
-): Answer {
+): LineResponse {
   const asked = needsConsent(request, user, platform)
   const decision = form.get('decision')
   if (asked && decision !== 'allow' && decision !== 'cancel') return consentPage(request, query, user)
@@ -62,7 +62,7 @@ function admit(
   user: User,
   consent: URLSearchParams | undefined,
   platform: Platform,
-): Answer {
+): LineResponse {
   const { cookie, session } = platform.sessions.open(user)
   const scopes = request.scopes.filter((scope) => scope !== 'email' || consent === undefined || consent.has('email'))
   const offered = consent !== undefined && offersFriendship(request, user)

@@ -1,5 +1,5 @@
+import { randomText } from '../random-text.ts'
 import type { Channel } from './accounts.ts'
-import { randomText } from './random-text.ts'
 
 /** Stateless channel access tokens live 15 minutes, in seconds, and can't be revoked. */
 export const CHANNEL_TOKEN_LIFETIME_S = 900

@@ -1,6 +1,6 @@
+import { randomText } from '../random-text.ts'
 import type { LoginFacts } from './id-token.ts'
 import type { Link } from './ledger.ts'
-import { randomText } from './random-text.ts'
 
 const CODE_TTL_MS = 600_000
 

@@ -1,5 +1,5 @@
+import { randomText } from '../random-text.ts'
 import type { Channel, User } from './accounts.ts'
-import { randomText } from './random-text.ts'
 import type { Switches } from './switches.ts'
 
 const DAY_MS = 86_400_000

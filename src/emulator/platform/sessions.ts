@@ -1,5 +1,5 @@
+import { randomText } from '../random-text.ts'
 import type { User } from './accounts.ts'
-import { randomText } from './random-text.ts'
 
 /** `loggedInAt` in epoch ms. */
 export type Session = { user: User; loggedInAt: number }

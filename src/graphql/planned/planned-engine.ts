@@ -1,60 +1,64 @@
 import type { GraphQLError } from 'graphql'
-import { contentTypes } from '../../http/content-negotiation.ts'
-import type { Engine, Exchange, HttpAnswer } from '../engine.ts'
-import { type Http, publish } from '../errors.ts'
-import type { Admission, Admitted } from '../prepare-operation.ts'
+import type { Reply } from '../../http/send.ts'
+import type { Engine, RunningOperation } from '../engine.ts'
+import { type Http, toPublicError } from '../errors.ts'
+import { contentTypes } from '../media-type.ts'
+import type { PrepareOperation, ReadyOperation } from '../prepare-operation.ts'
 import type { Result } from './plan.ts'
 
 /**
- * Operations answered from their plans, without a promise where nothing has to be waited for. What has no plan goes to
- * the general engine, which answers everything and to which this one is held, answer by answer, in a test.
+ * The fast engine: executes operations from their plans, and without a promise where nothing has to be waited for.
+ * Operations without a plan go to the general engine. A test sends the same operations through both engines and demands
+ * the same answers.
  */
 export function createPlannedEngine(
-  admission: Admission,
+  prepareOperation: PrepareOperation,
   general: Engine,
   unexpected: (error: unknown) => void,
 ): Engine {
-  return { answer }
+  return { execute }
 
-  function answer(exchange: Exchange): HttpAnswer | Promise<HttpAnswer> {
-    if (exchange.asked.method === 'GET') return general.answer(exchange)
-    let admitted: Admitted
+  function execute(running: RunningOperation): Reply | Promise<Reply> {
+    const { params, method } = running.request
+    if (method === 'GET') return general.execute(running)
+    let ready: ReadyOperation
     try {
-      admitted = admission.admit(exchange.asked.params, exchange.asked.method)
+      ready = prepareOperation(params, method)
     } catch (error) {
-      return refused(exchange, error)
+      return refused(running, error)
     }
-    const { prepared, variables } = admitted
-    if (prepared.plan === undefined) return general.answer(exchange)
-    exchange.operation = prepared
-    const result = prepared.plan.run(exchange.context, variables)
-    return result instanceof Promise
-      ? result.then((settled) => answered(exchange, settled))
-      : answered(exchange, result)
+    const { prepared, variables } = ready
+    if (prepared.plan === undefined) return general.execute(running)
+    running.prepared = prepared
+    const result = prepared.plan.run(running.context, variables)
+    return result instanceof Promise ? result.then((settled) => replyOf(running, settled)) : replyOf(running, result)
   }
 
-  function answered(exchange: Exchange, { data, errors = none }: Result): HttpAnswer {
-    if (errors.length === 0 && exchange.errors.length === 0) {
-      return { status: 200, headers: contentTypes[exchange.asked.mediaType], body: `{"data":${data}}` }
+  function replyOf(running: RunningOperation, { data, errors = noErrors }: Result): Reply {
+    if (errors.length === 0 && running.errors.length === 0) {
+      return { status: 200, headers: contentTypes[running.request.mediaType], body: `{"data":${data}}` }
     }
-    return withErrors(exchange, [...published(errors), ...exchange.errors], `,"data":${data}`)
+    return withErrors(running, [...toPublic(errors), ...running.errors], `,"data":${data}`)
   }
 
-  function refused(exchange: Exchange, error: unknown): HttpAnswer {
-    return withErrors(exchange, published(error instanceof AggregateError ? error.errors : [error]), '')
+  function refused(running: RunningOperation, error: unknown): Reply {
+    return withErrors(running, toPublic(error instanceof AggregateError ? error.errors : [error]), '')
   }
 
-  function published(errors: readonly unknown[]): GraphQLError[] {
-    return errors.map((error) => publish(error, unexpected))
+  function toPublic(errors: readonly unknown[]): GraphQLError[] {
+    return errors.map((error) => toPublicError(error, unexpected))
   }
 }
 
-const none: readonly GraphQLError[] = []
+const noErrors: readonly GraphQLError[] = []
 
-/** GraphQL over HTTP (draft of 2025, section 6.4): the older media type keeps 200 for whatever the specification calls well-formed. */
-function withErrors(exchange: Exchange, errors: readonly GraphQLError[], data: string): HttpAnswer {
-  const { mediaType } = exchange.asked
-  exchange.errors = errors
+/**
+ * GraphQL over HTTP (draft of 2025, section 6.4). With `application/json`, errors that the GraphQL specification foresees
+ * keep the status 200.
+ */
+function withErrors(running: RunningOperation, errors: readonly GraphQLError[], data: string): Reply {
+  const { mediaType } = running.request
+  running.errors = errors
   let status = 200
   const headers: Record<string, string> = {}
   for (const { extensions } of errors) {
@@ -71,6 +75,6 @@ function withErrors(exchange: Exchange, errors: readonly GraphQLError[], data: s
 }
 
 function withoutHttp(error: GraphQLError): object {
-  const { extensions: { http, ...extensions } = {}, ...told } = error.toJSON()
-  return { ...told, extensions }
+  const { extensions: { http, ...extensions } = {}, ...rest } = error.toJSON()
+  return { ...rest, extensions }
 }

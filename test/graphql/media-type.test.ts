@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { acceptedMediaType } from '../../src/http/content-negotiation.ts'
+import { acceptedMediaType } from '../../src/graphql/media-type.ts'
 
 const older = 'application/json'
 const newer = 'application/graphql-response+json'

@@ -1,0 +1,20 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { plainText, send } from '../http/send.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+
+/** `GET /metrics` in the Prometheus text format, on a port of its own. */
+export function createMetricsEndpoint(telemetry: Telemetry) {
+  return function handle(request: IncomingMessage, response: ServerResponse): void {
+    if (request.url !== '/metrics') {
+      send(response, plainText(404, 'not found\n'))
+      return
+    }
+    telemetry.metrics().then(
+      ({ contentType, text }) => send(response, { status: 200, headers: ['content-type', contentType], body: text }),
+      (error) => {
+        telemetry.unexpected(error, 'metrics')
+        send(response, plainText(500, 'no metrics\n'))
+      },
+    )
+  }
+}

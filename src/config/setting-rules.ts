@@ -1,0 +1,101 @@
+import { isIP, isIPv4 } from 'node:net'
+import { z } from 'zod'
+
+/**
+ * What each setting must look like. Every rule has an error message of its own, because zod's messages may quote the value.
+ */
+
+const text = (fits: (value: string) => boolean, error: string, missing = error) =>
+  z.string({ error: ({ input }) => (input === undefined ? missing : error) }).refine(fits, { error })
+export const oneOf = <const T extends readonly string[]>(...words: T) =>
+  z.enum(words, { error: `must be ${words.join(' or ')}` })
+export const flag = oneOf('true', 'false', '1', '0').transform((word) => word === 'true' || word === '1')
+export const list = (item: z.ZodType<string, string>) =>
+  z.preprocess(
+    (all) => (typeof all === 'string' ? all.split(',').map((one) => one.trim()) : (all ?? [])),
+    z.array(item),
+  )
+
+export const whole = (least: number, most: number) =>
+  text(
+    (digits) => /^\d+$/.test(digits) && Number(digits) >= least && Number(digits) <= most,
+    `must be a whole number from ${least} to ${most}, in plain digits`,
+  ).transform(Number)
+export const rate = text(
+  (digits) => /^\d+(\.\d+)?$/.test(digits) && Number(digits) > 0 && Number(digits) <= 1_000_000,
+  'must be a number above 0 and up to 1000000, in plain digits such as 2 or 0.5',
+).transform(Number)
+
+const loopback = /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/
+const isSafe = ({ protocol, hostname }: URL) =>
+  protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))
+export const lineUrl = text(
+  (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isSafe(new URL(url)),
+  'must be an origin such as https://host: https (http only on loopback), no path, query, fragment or user',
+).transform((url) => new URL(url).origin)
+export const redirectUri = text((uri) => {
+  if (!/^[a-z][a-z0-9+.-]*:(?!\/\/[^/?]*@)[^\s#\\]+$/i.test(uri) || !URL.canParse(uri)) return false
+  if (/^https?:/i.test(uri)) return /^https?:\/\/[^/]/i.test(uri) && isSafe(new URL(uri))
+  return !/^(javascript|data|file|vbscript|blob|about):/i.test(uri)
+}, "must be an absolute URI without fragment or user: https, http only on loopback, or an app's own scheme")
+export const corsOrigin = text((origin) => {
+  if (origin.includes('*') || !URL.canParse(origin)) return false
+  const { protocol, host } = new URL(origin)
+  return host !== '' && origin === `${protocol}//${host}`
+}, 'must be an origin as browsers send it: scheme://host or scheme://host:port in lower case, no path, no *')
+
+export const host = text(
+  (name) => isIP(name) !== 0 || /^[a-z0-9.-]+$/i.test(name),
+  'must be an address or a host name, without scheme, port or brackets',
+)
+export const addressBlock = text((block) => {
+  const [address = '', prefix = '0', ...rest] = block.split('/')
+  const isPrefix = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIPv4(address) ? 32 : 128)
+  return isIP(address) !== 0 && !address.includes('%') && isPrefix && rest.length === 0
+}, 'must be an IPv4 or IPv6 address, or a block of them such as 10.0.0.0/8')
+
+export const redisUrl = text(
+  (url) => /^rediss?:\/\/[^/]/.test(url) && URL.canParse(url),
+  'must be a redis:// or rediss:// URL',
+)
+export const cacheSecret = text(
+  (secret) => Buffer.byteLength(secret) >= 32,
+  'is too short: expected 32 bytes or more',
+  'is missing: REDIS_URL needs it, expected 32 bytes or more',
+)
+
+export const channel = z
+  .strictObject(
+    {
+      id: text(
+        (id) => /^\d{1,20}$/.test(id),
+        'must be 1 to 20 digits, as text',
+        'is missing: expected the ID of a LINE Login channel (one here, or several in LINE_CHANNELS)',
+      ),
+      secret: text((secret) => secret.trim() !== '', 'must be text').optional(),
+      type: oneOf('web', 'native', 'liff').default('web'),
+    },
+    { error: 'must be an object with the members id, secret and type, and no others' },
+  )
+  .refine(({ secret, type }) => secret !== undefined || type !== 'web', {
+    path: ['secret'],
+    error: 'is missing: a channel of type web (the default) needs its secret, native and liff do not',
+    when: ({ value }) => typeof value === 'object' && value !== null,
+  })
+  .transform(({ id, secret, type }) => ({ id, secret, type }))
+export const channels = z
+  .string()
+  .transform(parseJson)
+  .pipe(z.array(channel, { error: 'must be a JSON list of objects with the members id, secret and type' }))
+  .refine((list) => list.length > 0, { error: 'is an empty list: expected at least one channel' })
+  .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, {
+    error: 'has the same id twice: expected each channel once',
+  })
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}

@@ -54,7 +54,7 @@ export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins
         parseTokenResponse(await line.exchangeCode(channel, authorization)),
       )
       const family = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
-      const record = toRecord(answer, channel.id, askedAt, { family })
+      const record = toRecord(answer, channel.id, askedAt, family)
       if (record !== undefined) memory.learn(digestOf(answer.accessToken), record)
       return { tokens: toTokenSet(answer, askedAt), idToken: answer.idToken }
     } catch (error) {

@@ -84,7 +84,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
       // Where LINE returns no refresh token, the one sent is still the one to use.
       const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
       const family = bindFamily(key, refreshKeyOf(channel.id, kept.refreshToken))
-      const record = toRecord(kept, channel.id, askedAt, { family })
+      const record = toRecord(kept, channel.id, askedAt, family)
       const accessKey = digestOf(kept.accessToken)
       if (record !== undefined) memory.learn(accessKey, record)
       return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))

@@ -4,7 +4,7 @@ import type { LineClient } from '../line/client.ts'
 import { assertDeauthorized, assertRevoked, longestLifeMs } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
-import { scopeMissing, type TokenRecord, userIdOf } from '../tokens/record.ts'
+import { scopeMissing, type TokenRecord } from '../tokens/record.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import { type Invalid, SourceLimited } from '../tokens/token-resolver.ts'
@@ -148,7 +148,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
 
   /** Whose other tokens die is known only once somebody has asked LINE who it is. */
   async function withUser(token: AccessToken, record: TokenRecord, clientAddress: string): Promise<TokenRecord> {
-    if (userIdOf(record) !== undefined) return record
+    if (record.userId !== undefined) return record
     const subject = scopeMissing(record, 'profile') === undefined ? 'profile' : 'userinfo'
     const answer = await memory.resolve({ token, clientAddress, subject, since: performance.now() })
     return answer.verdict === 'valid' ? answer.record : record
@@ -184,8 +184,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
 
   /** The user's tokens of this channel and the refresh tokens they came from: LINE kills them all at once. */
   function forgetUser(record: TokenRecord): void {
-    const userId = userIdOf(record)
-    const isTheirs = (other: TokenRecord) => other.channelId === record.channelId && userIdOf(other) === userId
+    const userId = record.userId
+    const isTheirs = (other: TokenRecord) => other.channelId === record.channelId && other.userId === userId
     const theirs = userId === undefined ? [] : forgetAll(isTheirs)
     const families = new Set([record.family, ...theirs.map(([, { family }]) => family)])
     for (const family of families) if (family !== undefined) forgetFamily(family, record.channelId)

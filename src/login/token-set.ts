@@ -1,5 +1,5 @@
 import { longestLifeMs, type TokenResponse } from '../line/responses.ts'
-import type { TokenRecord } from '../tokens/record.ts'
+import { createRecord, type TokenRecord } from '../tokens/record.ts'
 import { digestOf } from '../tokens/token-key.ts'
 
 /** What a login or a refresh gave, as callers see it. */
@@ -27,24 +27,15 @@ export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
   })
 }
 
-/** LINE's token answer is a fresh verification: our channel, its lifetime, its scopes. `undefined` where it says no lifetime. */
+/** LINE's token answer is a fresh verification: our channel, its lifetime, its scopes. `undefined` where it tells no lifetime. */
 export function toRecord(
-  answer: TokenResponse,
+  { scopes, expiresInMs }: TokenResponse,
   channelId: string,
   askedAt: number,
-  links: { readonly userId?: string | undefined; readonly family?: string | undefined },
+  family: string | undefined,
 ): TokenRecord | undefined {
-  if (answer.expiresInMs === undefined) return undefined
-  return Object.freeze({
-    channelId,
-    scopes: Object.freeze(answer.scopes),
-    verifiedAt: askedAt,
-    expiresAt: askedAt + answer.expiresInMs,
-    profile: undefined,
-    friendship: undefined,
-    userId: links.userId,
-    family: links.family,
-  })
+  if (expiresInMs === undefined) return undefined
+  return createRecord({ channelId, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs, family })
 }
 
 /** The name a refresh token has in our memory. A channel is part of it: LINE binds refresh tokens to theirs. */

@@ -29,7 +29,7 @@ ViewerRef.implement({
     id: t.id({
       description:
         'The LINE user ID: `U` and 32 hexadecimal digits, the same in all channels of a provider. The only thing to recognise a user by. Needs the scope `profile` or `openid`.',
-      resolve: ({ record }) => record.profile?.userId ?? record.userId ?? missing('openid'),
+      resolve: ({ record }) => record.userId ?? missing('openid'),
     }),
     displayName: t.string({
       description:

@@ -1,27 +1,17 @@
 import type { LineClient } from '../line/client.ts'
 import { isLineOutage } from '../line/errors.ts'
-import {
-  judgeFriendship,
-  judgeProfile,
-  judgeUserinfo,
-  judgeVerification,
-  type Verdict,
-  type VerificationFacts,
-} from '../line/responses.ts'
+import { judgeVerification, type Verdict, type VerificationFacts } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
-import { type Subject, scopeMissing, type TokenRecord, withFacts } from './record.ts'
+import { type Learned, type ReadingName, readings } from './readings.ts'
+import { createRecord, scopeMissing, type TokenRecord, withFacts } from './record.ts'
 import type { Answer, Question, Resolver } from './token-resolver.ts'
 
-type Reading = Exclude<Subject, 'verification'>
-/** What one reading adds to a record. */
-type Learned = Partial<Pick<TokenRecord, 'profile' | 'friendship' | 'userId'>>
-
 /**
- * The last tier: whoever gets this far is answered by LINE. How many calls are in flight at once is bounded below, by the
- * transport, so nothing is counted here.
+ * The last tier: LINE answers every question that reaches it. The transport below bounds how many calls are in flight, so
+ * this tier does not count.
  */
 export function askLine(
-  line: Pick<LineClient, 'verifyAccessToken' | 'profile' | 'userinfo' | 'friendship'>,
+  line: Pick<LineClient, 'verifyAccessToken' | ReadingName>,
   isOurs: (channelId: string) => boolean,
   now: () => number,
 ): Resolver {
@@ -32,10 +22,10 @@ export function askLine(
     return read(question, subject, known)
   }
 
-  /** The verification and, where wanted, one reading in the same round trip; the reading counts only if the token is good. */
+  /** The verification and, where wanted, one reading in the same round trip. The reading counts only if the token is good. */
   async function verify({ token, since, known, alongside }: Question): Promise<Answer> {
     const askedAt = now()
-    const reading = alongside && alongside !== 'verification' ? fetchReading(token.raw, alongside, since) : undefined
+    const reading = alongside === undefined ? undefined : fetchReading(token.raw, alongside, since)
     const verdict = await fetchVerification(token.raw, since)
     if (verdict.verdict !== 'valid') return verdict
     const record = toRecord(verdict.facts, askedAt, known)
@@ -48,10 +38,10 @@ export function askLine(
     return { verdict: 'valid', record: withFacts(record, read.facts) }
   }
 
-  /** A reading that LINE answers proves the token alive as well. */
-  async function read({ token, since }: Question, subject: Reading, known: TokenRecord): Promise<Answer> {
+  /** An answered reading proves the token alive as well. */
+  async function read({ token, since }: Question, reading: ReadingName, known: TokenRecord): Promise<Answer> {
     const askedAt = now()
-    const verdict = await fetchReading(token.raw, subject, since)
+    const verdict = await fetchReading(token.raw, reading, since)
     if (verdict.verdict !== 'valid') return verdict
     return { verdict: 'valid', record: withFacts(known, { ...verdict.facts, verifiedAt: askedAt }) }
   }
@@ -60,24 +50,13 @@ export function askLine(
     return judged(line.verifyAccessToken(raw, since), (answer) => judgeVerification(answer, isOurs))
   }
 
-  async function fetchReading(raw: string, subject: Reading, since: number): Promise<Verdict<Learned>> {
+  function fetchReading(raw: string, reading: ReadingName, since: number): Promise<Verdict<Learned>> {
     const readAt = now()
-    switch (subject) {
-      case 'profile':
-        return map(await judged(line.profile(raw, since), judgeProfile), (facts) => ({
-          profile: Object.freeze({ ...facts, readAt }),
-        }))
-      case 'friendship':
-        return map(await judged(line.friendship(raw, since), judgeFriendship), (facts) => ({
-          friendship: Object.freeze({ ...facts, readAt }),
-        }))
-      case 'userinfo':
-        return judged(line.userinfo(raw, since), judgeUserinfo)
-    }
+    return judged(line[reading](raw, since), (answer) => readings[reading].read(answer, readAt))
   }
 }
 
-/** An outage is an answer here, so that nothing above has to tell it from a bug by catching. */
+/** Turns an outage into the verdict `unknown`. Anything else that is thrown is a bug and is thrown on. */
 async function judged<Facts>(
   asked: Promise<LineAnswer>,
   judge: (answer: LineAnswer) => Verdict<Facts>,
@@ -90,20 +69,8 @@ async function judged<Facts>(
   }
 }
 
-function map<From, To>(verdict: Verdict<From>, change: (facts: From) => To): Verdict<To> {
-  return verdict.verdict === 'valid' ? { verdict: 'valid', facts: change(verdict.facts) } : verdict
-}
-
-/** Time counts from the moment of asking, so that we never believe a token longer than LINE does. */
-function toRecord(facts: VerificationFacts, askedAt: number, known: TokenRecord | undefined): TokenRecord {
-  return Object.freeze({
-    channelId: facts.channelId,
-    scopes: Object.freeze(facts.scopes),
-    verifiedAt: askedAt,
-    expiresAt: askedAt + facts.expiresInMs,
-    profile: known?.profile,
-    friendship: known?.friendship,
-    userId: known?.userId,
-    family: known?.family,
-  })
+/** Times count from the moment of asking, so that a token is never served longer than LINE accepts it. */
+function toRecord({ channelId, scopes, expiresInMs }: VerificationFacts, askedAt: number, known?: TokenRecord) {
+  const verified = { channelId, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs }
+  return known === undefined ? createRecord(verified) : withFacts(known, verified)
 }

@@ -1,211 +1,158 @@
 import type { TokenRecord } from './record.ts'
+import { decodeText, encodeText, hasField, readField, readNumber, writeFields, writeNumber } from './record-bytes.ts'
 
 /**
- * A record as it is kept: one string with a character for each byte, because a million records are paid for by the object
- * and, most of all, by the garbage collector. Nothing is unpacked that nobody asks for: a record is read where it lies.
+ * How a record is stored: as one string of bytes. With a million records, objects would cost twice the memory, and above
+ * all the garbage collector would have to visit each of them. A stored record is not unpacked: its getters read the bytes.
  *
- * Layout: three times, the number of the grant, then fields that each begin with their length. Fields that are missing at
- * the end are left out.
+ * Layout: three times, the number of the channel's scopes, then the fields of the table below.
  */
 
-/** The few different things that tokens are good for; kept once and shared by all records. */
-export type Grant = Pick<TokenRecord, 'channelId' | 'scopes'>
+/** The channel and scopes of a token. Most tokens share a few of them, so each is stored once and numbered. */
+export type ChannelScopes = Pick<TokenRecord, 'channelId' | 'scopes'>
 
 const timeBytes = 6
-const grantBytes = 2
-/** LINE's answers end at 64 KB, but what is no UTF-8 in them grows when it is read and written again. */
-const lengthBytes = 3
-const at = { verifiedAt: 0, expiresAt: 6, readAt: 12, grant: 18, fields: 20 }
-const fields = { userId: 0, displayName: 1, pictureUrl: 2, statusMessage: 3, friendship: 4, family: 5, grant: 6 }
-/** In place of a number: the grant is a field of the record's own. */
-const unshared = 2 ** (8 * grantBytes) - 1
+const numberBytes = 2
+const verifiedAtByte = 0
+const expiresAtByte = verifiedAtByte + timeBytes
+const profileReadAtByte = expiresAtByte + timeBytes
+const channelScopesByte = profileReadAtByte + timeBytes
+const firstFieldByte = channelScopesByte + numberBytes
 
-/** `grant` is the number of the record's grant among the shared ones, if it is one of them. */
-export function writeRecord(record: TokenRecord, grant = unshared): string {
-  const { profile, friendship } = record
+/** Stored in place of a number: the record has the channel and scopes in a field of its own. */
+const notShared = 2 ** (8 * numberBytes) - 1
+
+/** The fields in their order, each with the bytes it stores. `undefined`: missing. */
+const layout = {
+  userId: ({ userId }: TokenRecord) => packUserId(userId),
+  displayName: ({ profile }: TokenRecord) => encodeText(profile?.displayName),
+  pictureUrl: ({ profile }: TokenRecord) => encodeText(packPicture(profile?.pictureUrl)),
+  statusMessage: ({ profile }: TokenRecord) => encodeText(profile?.statusMessage),
+  friendship: ({ friendship }: TokenRecord) =>
+    friendship && String(friendship.isFriend)[0] + writeNumber(friendship.readAt, timeBytes),
+  family: ({ family }: TokenRecord) => family,
+  channelScopes: ({ channelId, scopes }: TokenRecord, number: number) =>
+    number === notShared ? encodeText([channelId, ...scopes].join(' ')) : undefined,
+}
+
+const packers = Object.values(layout)
+const fieldNumber = (name: keyof typeof layout) => Object.keys(layout).indexOf(name)
+const userIdField = fieldNumber('userId')
+const displayNameField = fieldNumber('displayName')
+const pictureUrlField = fieldNumber('pictureUrl')
+const statusMessageField = fieldNumber('statusMessage')
+const friendshipField = fieldNumber('friendship')
+const familyField = fieldNumber('family')
+const channelScopesField = fieldNumber('channelScopes')
+
+/** `number`: that of the record's channel and scopes among the shared ones, if they are shared. */
+export function writeRecord(record: TokenRecord, number = notShared): string {
   const head = [
     writeNumber(record.verifiedAt, timeBytes),
     writeNumber(record.expiresAt, timeBytes),
-    writeNumber(profile?.readAt ?? 0, timeBytes),
-    writeNumber(grant, grantBytes),
+    writeNumber(record.profile?.readAt ?? 0, timeBytes),
+    writeNumber(number, numberBytes),
   ]
-  const rest = [
-    packUserId(profile?.userId ?? record.userId),
-    encode(profile?.displayName),
-    encode(packPicture(profile?.pictureUrl)),
-    encode(profile?.statusMessage),
-    friendship && String(friendship.isFriend)[0] + writeNumber(friendship.readAt, timeBytes),
-    record.family,
-    grant === unshared ? encode([record.channelId, ...record.scopes].join(' ')) : undefined,
-  ]
-  return [...head, ...rest.slice(0, rest.findLastIndex(isGiven) + 1).map(writeField)].join('')
+  return head.join('') + writeFields(packers.map((pack) => pack(record, number)))
 }
 
-/** What `writeRecord` wrote, as far as it is looked at. It is a value: what becomes of the store it came from is nothing to it. */
-export class WrittenRecord implements TokenRecord {
+/** A stored record. It is a value: it stays valid when the store drops it. */
+export class StoredRecord implements TokenRecord {
   readonly #text: string
-  readonly #grants: readonly Grant[]
+  readonly #shared: readonly ChannelScopes[]
 
-  constructor(text: string, grants: readonly Grant[]) {
+  constructor(text: string, shared: readonly ChannelScopes[]) {
     this.#text = text
-    this.#grants = grants
+    this.#shared = shared
   }
 
   get channelId(): string {
-    return this.#grant.channelId
+    return this.#channelScopes.channelId
   }
 
   get scopes(): readonly string[] {
-    return this.#grant.scopes
+    return this.#channelScopes.scopes
   }
 
   get verifiedAt(): number {
-    return readNumber(this.#text, at.verifiedAt, timeBytes)
+    return readNumber(this.#text, verifiedAtByte, timeBytes)
   }
 
   get expiresAt(): number {
-    return readNumber(this.#text, at.expiresAt, timeBytes)
-  }
-
-  get profile(): TokenRecord['profile'] {
-    return hasField(this.#text, fields.displayName) ? new WrittenProfile(this.#text) : undefined
-  }
-
-  get friendship(): TokenRecord['friendship'] {
-    const text = readField(this.#text, fields.friendship)
-    if (text === undefined) return undefined
-    return { isFriend: text[0] === 'n' ? null : text[0] === 't', readAt: readNumber(text, 1, timeBytes) }
+    return readNumber(this.#text, expiresAtByte, timeBytes)
   }
 
   get userId(): string | undefined {
-    return unpackUserId(readField(this.#text, fields.userId))
+    return unpackUserId(readField(this.#text, firstFieldByte, userIdField))
   }
 
   get family(): string | undefined {
-    return readField(this.#text, fields.family)
+    return readField(this.#text, firstFieldByte, familyField)
   }
 
-  get #grant(): Grant {
-    const number = readNumber(this.#text, at.grant, grantBytes)
-    return this.#grants[number] ?? readGrant(decode(readField(this.#text, fields.grant)) ?? '')
+  get profile(): TokenRecord['profile'] {
+    return hasField(this.#text, firstFieldByte, displayNameField) ? new StoredProfile(this.#text) : undefined
+  }
+
+  get friendship(): TokenRecord['friendship'] {
+    const bytes = readField(this.#text, firstFieldByte, friendshipField)
+    if (bytes === undefined) return undefined
+    return { isFriend: bytes[0] === 'n' ? null : bytes[0] === 't', readAt: readNumber(bytes, 1, timeBytes) }
+  }
+
+  get #channelScopes(): ChannelScopes {
+    const number = readNumber(this.#text, channelScopesByte, numberBytes)
+    return this.#shared[number] ?? parseChannelScopes(readField(this.#text, firstFieldByte, channelScopesField))
   }
 }
 
-class WrittenProfile implements NonNullable<TokenRecord['profile']> {
+class StoredProfile implements NonNullable<TokenRecord['profile']> {
   readonly #text: string
 
   constructor(text: string) {
     this.#text = text
   }
 
-  get userId(): string {
-    return unpackUserId(readField(this.#text, fields.userId)) ?? ''
-  }
-
   get displayName(): string {
-    return decode(readField(this.#text, fields.displayName)) ?? ''
+    return decodeText(readField(this.#text, firstFieldByte, displayNameField)) ?? ''
   }
 
   get pictureUrl(): string | null {
-    return unpackPicture(decode(readField(this.#text, fields.pictureUrl))) ?? null
+    return unpackPicture(decodeText(readField(this.#text, firstFieldByte, pictureUrlField))) ?? null
   }
 
   get statusMessage(): string | null {
-    return decode(readField(this.#text, fields.statusMessage)) ?? null
+    return decodeText(readField(this.#text, firstFieldByte, statusMessageField)) ?? null
   }
 
   get readAt(): number {
-    return readNumber(this.#text, at.readAt, timeBytes)
+    return readNumber(this.#text, profileReadAtByte, timeBytes)
   }
 }
 
-function readGrant(text: string): Grant {
-  const [channelId = '', ...scopes] = text.split(' ')
+function parseChannelScopes(bytes: string | undefined): ChannelScopes {
+  const [channelId = '', ...scopes] = (decodeText(bytes) ?? '').split(' ')
   return Object.freeze({ channelId, scopes: Object.freeze(scopes) })
 }
 
-/** Least significant byte first. Fractions are cut off: nothing may look younger or live longer than it does. */
-function writeNumber(value: number, bytes: number): string {
-  let written = ''
-  let rest = Math.max(Math.floor(value), 0)
-  for (let index = 0; index < bytes; index++) {
-    written += String.fromCharCode(rest % 256)
-    rest = Math.floor(rest / 256)
-  }
-  return written
-}
-
-function readNumber(text: string, from: number, bytes: number): number {
-  let value = 0
-  for (let index = from + bytes - 1; index >= from; index--) value = value * 256 + text.charCodeAt(index)
-  return value
-}
-
-function isGiven(field: string | undefined): boolean {
-  return field !== undefined
-}
-
-/** The length is one more than it is: zero says that there is no such field, which an empty one is. */
-function writeField(bytes: string | undefined): string {
-  return bytes === undefined ? missing : writeNumber(bytes.length + 1, lengthBytes) + bytes
-}
-
-const missing = writeNumber(0, lengthBytes)
-
-function readField(text: string, field: number): string | undefined {
-  const from = startOf(text, field)
-  const length = lengthAt(text, from)
-  return length < 0 ? undefined : text.slice(from + lengthBytes, from + lengthBytes + length)
-}
-
-function hasField(text: string, field: number): boolean {
-  return lengthAt(text, startOf(text, field)) >= 0
-}
-
-function startOf(text: string, field: number): number {
-  let from = at.fields
-  for (let before = 0; before < field; before++) from += lengthBytes + Math.max(lengthAt(text, from), 0)
-  return from
-}
-
-/** -1 where there is no such field; past the end there is none either. */
-function lengthAt(text: string, from: number): number {
-  return from < text.length ? readNumber(text, from, lengthBytes) - 1 : -1
-}
-
-/** UTF-8, a character a byte: with one wide character among them, a string would take two bytes for every other as well. */
-function encode(text: string | null | undefined): string | undefined {
-  if (text == null) return undefined
-  return isAscii(text) ? text : Buffer.from(text).toString('latin1')
-}
-
-function decode(bytes: string | undefined): string | undefined {
-  return bytes === undefined || isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString()
-}
-
-/** The same in UTF-8 as it is. */
-function isAscii(text: string): boolean {
-  return !/[^\0-\x7f]/.test(text)
-}
-
-/** A user ID is `U` and 16 bytes in hexadecimal: half as long as 16 characters of a byte each. */
+/** LINE's user IDs are `U` and 32 hexadecimal digits, which are 16 bytes. */
 function packUserId(userId: string | undefined): string | undefined {
   if (userId === undefined) return undefined
   return /^U[0-9a-f]{32}$/.test(userId)
     ? Buffer.from(userId.slice(1), 'hex').toString('latin1')
-    : encode(otherId + userId)
+    : encodeText(otherIdPrefix + userId)
 }
 
 function unpackUserId(packed: string | undefined): string | undefined {
-  if (packed === undefined || packed.length > userIdBytes) return decode(packed)?.slice(otherId.length)
+  if (packed === undefined || packed.length > userIdBytes) return decodeText(packed)?.slice(otherIdPrefix.length)
   return `U${Buffer.from(packed, 'latin1').toString('hex')}`
 }
 
 const userIdBytes = 16
-/** Before any other ID: longer by itself than those of 16 bytes. */
-const otherId = 'not hexadecimal: '
+/** Stands before any other ID, and is longer than 16 bytes itself. */
+const otherIdPrefix = 'not hexadecimal: '
 
-/** Where LINE keeps the pictures of its users. Addresses are absolute, so a path alone says: there. */
+/** The host of LINE's profile pictures. Addresses are absolute, so a stored path alone stands for this host. */
 const pictureHost = 'https://profile.line-scdn.net'
 
 function packPicture(pictureUrl: string | null | undefined): string | null | undefined {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { TokenRecord } from './record.ts'
-import { type Grant, WrittenRecord, writeRecord } from './record-codec.ts'
+import { type ChannelScopes, StoredRecord, writeRecord } from './record-codec.ts'
 
 export type RecordStore = {
   get(key: string): TokenRecord | undefined
@@ -13,43 +13,43 @@ export type RecordStore = {
   size(): number
 }
 
-/** LINE decides which scopes there are; if it ever sent a new list with each token, we would stop to share them. */
-const mostGrants = 1_000
+/** Few in practice. If LINE ever sent a new list of scopes with each token, later ones would no longer be shared. */
+const mostShared = 1_000
 
 /** The least recently used records go first when there are more than `max`. */
 export function createRecordStore(max: number): RecordStore {
   const kept = new LRUCache<string, string>({ max })
-  const grants: Grant[] = []
+  const shared: ChannelScopes[] = []
   const numbers = new Map<string, number>()
 
   return { get, peek, set, delete: (key) => void kept.delete(key), entries, size: () => kept.size }
 
   function get(key: string): TokenRecord | undefined {
     const text = kept.get(key)
-    return text === undefined ? undefined : new WrittenRecord(text, grants)
+    return text === undefined ? undefined : new StoredRecord(text, shared)
   }
 
   function peek(key: string): TokenRecord | undefined {
     const text = kept.peek(key)
-    return text === undefined ? undefined : new WrittenRecord(text, grants)
+    return text === undefined ? undefined : new StoredRecord(text, shared)
   }
 
   function set(key: string, record: TokenRecord): TokenRecord {
     const text = writeRecord(record, numberOf(record))
     kept.set(key, text)
-    return new WrittenRecord(text, grants)
+    return new StoredRecord(text, shared)
   }
 
   function* entries(): Generator<readonly [string, TokenRecord]> {
-    for (const [key, text] of kept.entries()) yield [key, new WrittenRecord(text, grants)]
+    for (const [key, text] of kept.entries()) yield [key, new StoredRecord(text, shared)]
   }
 
-  /** `undefined` where there are too many to share one more. */
+  /** The number of a record's channel and scopes; `undefined` where there are too many to share one more. */
   function numberOf({ channelId, scopes }: TokenRecord): number | undefined {
     const name = `${channelId} ${scopes.join(' ')}`
     const known = numbers.get(name)
-    if (known !== undefined || grants.length === mostGrants) return known
-    numbers.set(name, grants.length)
-    return grants.push(Object.freeze({ channelId, scopes: Object.freeze([...scopes]) })) - 1
+    if (known !== undefined || shared.length === mostShared) return known
+    numbers.set(name, shared.length)
+    return shared.push(Object.freeze({ channelId, scopes: Object.freeze([...scopes]) })) - 1
   }
 }

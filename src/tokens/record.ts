@@ -1,86 +1,72 @@
-import type { ProfileFacts } from '../line/responses.ts'
+import { type KeptReadings, keptReadings, type ReadingName, readings } from './readings.ts'
 
-/** What can be asked about a token. Each but the first is one call to LINE that also proves the token alive. */
-export type Subject = 'verification' | 'profile' | 'userinfo' | 'friendship'
+/** What can be asked about a token. Each but the verification is one call to LINE that also proves the token alive. */
+export type Subject = 'verification' | ReadingName
 
 /**
- * LINE's facts about one access token, and when we learned them. Frozen, replaced as a whole, and judged again by whoever
- * reads it: what a fact means depends on the reader's clock and settings, never on who wrote it down.
+ * LINE's facts about one access token, and when we learned them. A record is frozen and replaced as a whole. Every reader
+ * judges the facts again by its own clock and settings, whoever wrote them.
  */
-export type TokenRecord = {
+export type TokenRecord = KeptReadings & {
   readonly channelId: string
   readonly scopes: readonly string[]
   /** Epoch ms at which LINE last proved the token alive. */
   readonly verifiedAt: number
   /** Epoch ms; the record is never served from then on. */
   readonly expiresAt: number
-  readonly profile: (ProfileFacts & { readonly readAt: number }) | undefined
-  /** `isFriend: null`: no official account is linked to the channel. */
-  readonly friendship: { readonly isFriend: boolean | null; readonly readAt: number } | undefined
-  /** Whose token it is, where something but the profile told us. */
+  /** The user of the token, once a reading has told us. */
   readonly userId: string | undefined
-  /** Key of the refresh token it was issued with, so that revoking the one forgets the other. */
+  /** Key of the refresh token it was issued with: revoking that one forgets this one too. */
   readonly family: string | undefined
 }
 
-/** `undefined` where the record does not hold the subject; then it has to be asked for. */
+/** What a verification tells. */
+type VerifiedFacts = Pick<TokenRecord, 'channelId' | 'scopes' | 'verifiedAt' | 'expiresAt'>
+
+/** `undefined` where the record does not hold the subject: then LINE has to be asked. */
 export type Age = 'fresh' | 'aging' | 'stale' | undefined
 
 export type Ages = {
-  /** A record this young is answered as it is. */
+  /** Younger than this (ms), an answer is served from the record. */
   readonly freshForMs: number
-  /** A record this old is re-checked before it is answered. */
+  /** From this age (ms) on, LINE is asked before the record is served. */
   readonly maxStaleMs: number
 }
 
-/** How old a record's answer on a subject is. A clock that was set back makes its age unknown, which is as good as stale. */
+/** Makes a record; facts that are not given are unknown. */
+export function createRecord(facts: VerifiedFacts & Partial<TokenRecord>): TokenRecord {
+  return Object.freeze({ ...unknownFacts, ...facts, scopes: Object.freeze(facts.scopes) })
+}
+
+const unknownFacts = { profile: undefined, friendship: undefined, userId: undefined, family: undefined }
+
+/** A record with some facts replaced. */
+export function withFacts(record: TokenRecord, changed: Partial<TokenRecord>): TokenRecord {
+  const { channelId, scopes, verifiedAt, expiresAt, userId, family } = record
+  // A stored record has getters, which a spread would not copy.
+  const kept = mapReadings((name) => record[name])
+  return createRecord({ channelId, scopes, verifiedAt, expiresAt, userId, family, ...kept, ...changed })
+}
+
+/** How old a record's answer about a subject is. A negative age (the clock was set back) counts as stale. */
 export function ageOf(record: TokenRecord, subject: Subject, now: number, ages: Ages): Age {
-  const learnedAt = learnedAtOf(record, subject)
+  const learnedAt = subject === 'verification' ? record.verifiedAt : readings[subject].learnedAt(record)
   if (learnedAt === undefined) return undefined
   const age = now - learnedAt
   if (age < 0 || age >= ages.maxStaleMs) return 'stale'
   return age < ages.freshForMs ? 'fresh' : 'aging'
 }
 
-function learnedAtOf(record: TokenRecord, subject: Subject): number | undefined {
-  switch (subject) {
-    case 'verification':
-      return record.verifiedAt
-    case 'profile':
-      return record.profile?.readAt
-    case 'friendship':
-      return record.friendship?.readAt
-    case 'userinfo':
-      return userIdOf(record) === undefined ? undefined : record.verifiedAt
-  }
-}
-
-/** The scope LINE wants for a subject, where the token lacks it. */
+/** The scope that a subject needs and the token lacks; `undefined` where nothing is lacking. */
 export function scopeMissing(record: TokenRecord, subject: Subject): string | undefined {
-  const scope = scopeOf[subject]
-  return scope === undefined || record.scopes.includes(scope) ? undefined : scope
-}
-
-const scopeOf: Record<Subject, string | undefined> = {
-  verification: undefined,
-  profile: 'profile',
-  userinfo: 'openid',
-  friendship: 'profile',
-}
-
-export function userIdOf(record: TokenRecord): string | undefined {
-  return record.profile?.userId ?? record.userId
-}
-
-/** A record with some facts replaced. All are named, because a record may be a view, which cannot be spread. */
-export function withFacts(record: TokenRecord, facts: Partial<TokenRecord>): TokenRecord {
-  const { channelId, scopes, verifiedAt, expiresAt, profile, friendship, userId, family } = record
-  return Object.freeze({ channelId, scopes, verifiedAt, expiresAt, profile, friendship, userId, family, ...facts })
+  if (subject === 'verification') return undefined
+  const { scope } = readings[subject]
+  return record.scopes.includes(scope) ? undefined : scope
 }
 
 /**
- * What is known after an answer, where another answer about the same token may have come home meanwhile: each reading is
- * the newer of the two, the verification that of the answer if it is one.
+ * Merges an answer with the record stored meanwhile. Of each reading the newer one is kept. Channel, scopes and end come
+ * from the answer only if it is a verification.
  */
 export function merge(
   answer: TokenRecord,
@@ -89,25 +75,28 @@ export function merge(
   now: number,
 ): TokenRecord {
   if (current === undefined) return answer
-  const verification = subject === 'verification' ? answer : current
-  return Object.freeze({
-    channelId: verification.channelId,
-    scopes: verification.scopes,
+  const { channelId, scopes, expiresAt } = subject === 'verification' ? answer : current
+  return createRecord({
+    channelId,
+    scopes,
     verifiedAt: answer.verifiedAt,
-    expiresAt: verification.expiresAt,
-    profile: newer(answer.profile, current.profile, now),
-    friendship: newer(answer.friendship, current.friendship, now),
+    expiresAt,
     userId: answer.userId ?? current.userId,
     family: answer.family ?? current.family,
+    ...mapReadings((name) => newer(answer[name], current[name], now)),
   })
 }
 
-/** A reading from the future is one of before the clock was set back. */
-function newer<Reading extends { readonly readAt: number }>(
-  answer: Reading | undefined,
-  current: Reading | undefined,
+function mapReadings(readingOf: (name: keyof KeptReadings) => KeptReadings[keyof KeptReadings]): KeptReadings {
+  return Object.fromEntries(keptReadings.map((name) => [name, readingOf(name)])) as KeptReadings
+}
+
+/** A reading with a time in the future was made before the clock was set back: it is the older one. */
+function newer<Value extends { readonly readAt: number }>(
+  answer: Value | undefined,
+  current: Value | undefined,
   now: number,
-): Reading | undefined {
+): Value | undefined {
   if (answer === undefined || current === undefined) return answer ?? current
   return answer.readAt >= current.readAt || current.readAt > now ? answer : current
 }

@@ -1,5 +1,6 @@
 import type { LineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
+import type { ReadingName } from './readings.ts'
 import type { Subject, TokenRecord } from './record.ts'
 import type { AccessToken } from './token-key.ts'
 
@@ -22,7 +23,7 @@ export type Question = {
   /** What the tiers above know of the token already; without it the token is cold. */
   readonly known?: TokenRecord | undefined
   /** Asked of LINE at the same time, where there is room for it: a cold token's profile in the round trip of its verification. */
-  readonly alongside?: Subject | undefined
+  readonly alongside?: ReadingName | undefined
 }
 
 export type Answer = Valid | Invalid | Unknown

@@ -1,7 +1,7 @@
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { InvalidGrant } from '../../src/line/errors.ts'
 import type { TokenSet } from '../../src/login/token-set.ts'
-import { type Subject, userIdOf } from '../../src/tokens/record.ts'
+import type { Subject } from '../../src/tokens/record.ts'
 import type { Answer, Valid } from '../../src/tokens/token-resolver.ts'
 import { here, type Layer, type Token, tokenOf, web } from '../harness/token-layer.ts'
 
@@ -215,7 +215,7 @@ export function createWorld(layer: Layer, breakage: Fault) {
     if (!wasBroken && !wasSet && askedAt - record.verifiedAt >= MAX_STALE_MS) broken.push('served too stale')
     if (!wasSet && truth.diedAt !== undefined && record.verifiedAt > truth.diedAt)
       broken.push('believed verified after its death')
-    const userId = userIdOf(record)
+    const userId = record.userId
     if (userId !== undefined && userId !== truth.userId) broken.push("served with another user's data")
     if (userId !== undefined) truth.userKnown = true
     const held = { verification: true, profile: record.profile, userinfo: userId, friendship: record.friendship }[

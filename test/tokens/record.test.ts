@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type Age,
-  ageOf,
-  merge,
-  type Subject,
-  scopeMissing,
-  type TokenRecord,
-  userIdOf,
-} from '../../src/tokens/record.ts'
+import { readingNames } from '../../src/tokens/readings.ts'
+import { type Age, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from '../../src/tokens/record.ts'
 
 const ages = { freshForMs: 300, maxStaleMs: 3_600 }
 
@@ -21,12 +14,22 @@ describe('the age of an answer', () => {
     [1e12, 'stale'],
     [-1, 'stale'],
   ])('after %i ms is %s', (passed, age) => {
-    const old = record({ verifiedAt: 5_000, profile: profile(5_000), friendship: { isFriend: true, readAt: 5_000 } })
+    const old = record({
+      verifiedAt: 5_000,
+      userId: 'U1',
+      profile: profile(5_000),
+      friendship: { isFriend: true, readAt: 5_000 },
+    })
     for (const subject of subjects) expect(ageOf(old, subject, 5_000 + passed, ages)).toBe(age)
   })
 
   it('is that of the reading, not of the verification', () => {
-    const mixed = record({ verifiedAt: 10_000, profile: profile(9_000), friendship: { isFriend: null, readAt: 5_000 } })
+    const mixed = record({
+      verifiedAt: 10_000,
+      userId: 'U1',
+      profile: profile(9_000),
+      friendship: { isFriend: null, readAt: 5_000 },
+    })
     expect(subjects.map((subject) => ageOf(mixed, subject, 10_000, ages))).toEqual(['fresh', 'aging', 'fresh', 'stale'])
   })
 
@@ -56,12 +59,6 @@ it('a subject needs its scope', () => {
   expect(missing(['openid'])).toEqual([undefined, 'profile', undefined, 'profile'])
   expect(missing(['profile'])).toEqual([undefined, undefined, 'openid', undefined])
   expect(missing(['profiles', 'openid.x'])).toEqual([undefined, 'profile', 'openid', 'profile'])
-})
-
-it('the user is who the profile says, else who userinfo says', () => {
-  expect(userIdOf(record({}))).toBeUndefined()
-  expect(userIdOf(record({ userId: 'U1' }))).toBe('U1')
-  expect(userIdOf(record({ userId: 'U1', profile: profile(0) }))).toBe('U0')
 })
 
 describe('two answers about one token', () => {
@@ -105,10 +102,10 @@ describe('two answers about one token', () => {
   })
 })
 
-const subjects: readonly Subject[] = ['verification', 'profile', 'userinfo', 'friendship']
+const subjects: readonly Subject[] = ['verification', ...readingNames]
 
 function profile(readAt: number) {
-  return { userId: 'U0', displayName: 'Sakura', pictureUrl: null, statusMessage: null, readAt }
+  return { displayName: 'Sakura', pictureUrl: null, statusMessage: null, readAt }
 }
 
 function record(facts: Partial<TokenRecord>): TokenRecord {

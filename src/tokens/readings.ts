@@ -1,0 +1,72 @@
+import { judgeFriendship, judgeProfile, judgeUserinfo, type ProfileFacts, type Verdict } from '../line/responses.ts'
+import type { LineAnswer } from '../line/transport.ts'
+
+/** The readings that a record keeps, each with the time (epoch ms) at which LINE was asked. */
+export type KeptReadings = {
+  readonly profile: (Omit<ProfileFacts, 'userId'> & ReadAt) | undefined
+  /** `isFriend: null`: no official account is linked to the channel. */
+  readonly friendship: ({ readonly isFriend: boolean | null } & ReadAt) | undefined
+}
+
+type ReadAt = { readonly readAt: number }
+
+/** What a reading adds to a record. */
+export type Learned = Partial<KeptReadings> & { readonly userId?: string }
+
+type KnownFacts = KeptReadings & { readonly userId: string | undefined; readonly verifiedAt: number }
+
+export type Reading = {
+  /** The scope that LINE demands for it. */
+  readonly scope: string
+  /** Judges LINE's answer and turns it into what the record learns. `readAt` is epoch ms. */
+  read(answer: LineAnswer, readAt: number): Verdict<Learned>
+  /** When a record learned it (epoch ms); `undefined` where it has not. */
+  learnedAt(record: KnownFacts): number | undefined
+}
+
+/**
+ * What can be read at LINE with an access token: one row an endpoint, named as its call in `line/client.ts`. The tiers, the
+ * record and the tests take their subjects from this table.
+ */
+export const readings = {
+  profile: reading({
+    scope: 'profile',
+    judge: judgeProfile,
+    learn: ({ userId, ...profile }, readAt) => ({ userId, profile: Object.freeze({ ...profile, readAt }) }),
+    learnedAt: ({ profile }) => profile?.readAt,
+  }),
+  userinfo: reading({
+    scope: 'openid',
+    judge: judgeUserinfo,
+    learn: ({ userId }) => ({ userId }),
+    // The user of a token never changes, so each verification confirms it.
+    learnedAt: ({ userId, verifiedAt }) => (userId === undefined ? undefined : verifiedAt),
+  }),
+  friendship: reading({
+    scope: 'profile',
+    judge: judgeFriendship,
+    learn: ({ isFriend }, readAt) => ({ friendship: Object.freeze({ isFriend, readAt }) }),
+    learnedAt: ({ friendship }) => friendship?.readAt,
+  }),
+} satisfies Record<string, Reading>
+
+export type ReadingName = keyof typeof readings
+
+export const readingNames = Object.keys(readings) as readonly ReadingName[]
+
+/** The members of a record that hold a reading. */
+export const keptReadings: readonly (keyof KeptReadings)[] = ['profile', 'friendship']
+
+type Row<Facts> = Pick<Reading, 'scope' | 'learnedAt'> & {
+  readonly judge: (answer: LineAnswer) => Verdict<Facts>
+  readonly learn: (facts: Facts, readAt: number) => Learned
+}
+
+function reading<Facts>({ scope, judge, learn, learnedAt }: Row<Facts>): Reading {
+  return { scope, read, learnedAt }
+
+  function read(answer: LineAnswer, readAt: number): Verdict<Learned> {
+    const verdict = judge(answer)
+    return verdict.verdict === 'valid' ? { verdict: 'valid', facts: learn(verdict.facts, readAt) } : verdict
+  }
+}

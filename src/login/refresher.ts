@@ -3,12 +3,13 @@ import type { LineClient } from '../line/client.ts'
 import { InvalidGrant } from '../line/errors.ts'
 import { parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
+import { createFlights } from '../tokens/flights.ts'
+import { guarded } from '../tokens/limit-sources.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { createRefusals } from '../tokens/refusals.ts'
 import { seal, unseal } from '../tokens/seal.ts'
-import { guarded, type SourceGate } from '../tokens/source-gate.ts'
+import type { SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
-import { SourceLimited } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
@@ -31,8 +32,6 @@ export type RefresherOptions = {
   readonly now: () => number
 }
 
-type Flight = { readonly clientAddress: string; readonly tokens: Promise<TokenSet> }
-
 type Replay = { readonly sealed: Buffer; readonly accessKey: string; readonly at: number }
 
 /** Double taps, parallel tabs and retries after a lost answer come within this time. */
@@ -48,7 +47,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
   const families = createBoundedMap<string>(maxFamilies)
-  const flights = new Map<string, Flight>()
+  const flights = createFlights<TokenSet>()
 
   return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }
 
@@ -57,21 +56,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
     if (isForgotten(key) || refusals.find(key) !== undefined) throw refused()
     const replay = findReplay(key)
     if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
-    const flight = flights.get(key)
-    if (flight === undefined) return launch(key, refreshToken, channel, clientAddress)
-    return flight.tokens.catch((error) => {
-      // A flight refused because of who launched it says nothing to those who joined it from elsewhere.
-      if (error instanceof SourceLimited && flight.clientAddress !== clientAddress)
-        return refresh(refreshToken, channel, clientAddress)
-      throw error
-    })
-  }
-
-  /** The work outlives the caller: whoever hangs up, the answer is there for the retry. */
-  function launch(key: string, refreshToken: string, channel: Channel, clientAddress: string): Promise<TokenSet> {
-    const tokens = fetchTokens(key, refreshToken, channel, clientAddress).finally(() => flights.delete(key))
-    flights.set(key, { clientAddress, tokens })
-    return tokens
+    return flights.fly(key, clientAddress, () => fetchTokens(key, refreshToken, channel, clientAddress))
   }
 
   async function fetchTokens(key: string, refreshToken: string, channel: Channel, clientAddress: string) {

@@ -1,6 +1,7 @@
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { createBoundedMap } from './bounded-map.ts'
+import { createFlights } from './flights.ts'
+import { createRechecks } from './rechecks.ts'
 import { type Ages, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
@@ -16,14 +17,14 @@ import {
 import type { Tombstones } from './tombstones.ts'
 
 export type MemoryTier = {
-  /** Answers at once, without a promise, where the answer is here. */
+  /** Answers without a promise where the answer is in memory. */
   readonly resolve: Resolver
-  /** Takes a record we have from somewhere better than asking: LINE's answer to a login or a refresh. */
+  /** Stores a record that did not come from asking: LINE's answer to a login or a refresh. */
   learn(key: string, record: TokenRecord): void
   peek(key: string): TokenRecord | undefined
-  /** Drops a record; the tombstone that keeps it away is the caller's. */
+  /** Drops a record. The caller raises the tombstone that keeps it away. */
   drop(key: string): void
-  /** The records that match, with their keys. Walks over all of them: for the rare forgetting of a whole user. */
+  /** The records that match, with their keys. Walks over all records: only for forgetting a whole user. */
   find(matches: (record: TokenRecord) => boolean): readonly (readonly [key: string, record: TokenRecord])[]
   size(): number
 }
@@ -35,21 +36,50 @@ export type MemoryTierOptions = Ages & {
   readonly telemetry: Telemetry
 }
 
-type Flight = { readonly clientAddress: string; readonly answer: Promise<Answer> }
-
-/** After LINE left a re-check open, the record is served for this long before the next try. */
-const postponedForMs = 5_000
-
 /**
- * Remembers what LINE said. Records are held until their token expires and judged on every hit; refusals have a cache of
- * their own; one question is under way only once, in a map beside the caches, so that nothing evicted takes a flight down.
+ * The cache of what LINE said about access tokens.
+ *
+ * The hard part is not to remember but to know when a memory may be used. Three things make it hard. LINE kills a token
+ * when its user unlinks the app, and tells nobody. LINE can be down, and then what we remember is all there is. And while
+ * one question is on its way to LINE, a thousand others about the same token may arrive, or the order to forget it.
+ *
+ * **A record is facts, and each reader judges them.** It says what LINE answered and when; it has no state such as "valid".
+ * So nothing has to be updated when time passes: each hit compares the record with the clock.
+ *
+ *     past the token's end     never served; the answer is EXPIRED, and LINE is not asked
+ *     fresh                    served
+ *     aging                    served, and LINE is asked again behind the caller's back
+ *     stale                    LINE is asked first; the record is served only if LINE gives no answer
+ *     subject not held         LINE is asked for it
+ *
+ * **No record is not the same as no knowledge.** A token without a record may have a tombstone (we were told to forget it)
+ * or a remembered refusal (LINE refused it within the last 30 seconds). Only a token without any of them is asked of LINE.
+ * Outages are never remembered here.
+ *
+ * **One question is under way once.** The flights are not part of the cache: what the cache drops does not end a flight, so
+ * even a cache of ten records asks LINE once for each of fifty tokens. Verification and profile of a new token fly
+ * together, as one question with a second one alongside, because that saves a round trip.
+ *
+ * **A flight is judged when it lands**, not when it starts, because the world may have changed meanwhile:
+ *
+ *     1. the token has a tombstone      nothing is stored, the answer is REVOKED
+ *     2. LINE refused                   the record is dropped, the refusal remembered
+ *     3. LINE gave no answer            nothing changes; the next re-check waits a while
+ *     4. LINE says valid                unless another flight was refused since this one started: then that one wins,
+ *                                       because a dead token does not come back to life; otherwise the record is merged
+ *                                       with the stored one, reading by reading, the newer one kept
+ *
+ * **A hit returns a value, a miss a promise.** Waiting for a promise costs more than the whole look-up, and nearly all
+ * questions are hits. So `resolve` is not an async function, and its callers check what they got.
+ *
+ * (This page is why the file has more than 200 lines.)
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
   const { tombstones, now, telemetry } = options
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
-  const postponed = createBoundedMap<number>(20_000)
-  const flights = new Map<string, Flight>()
+  const flights = createFlights<Answer>(isLimited)
+  const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
 
   return { resolve, learn, peek, drop, find, size: records.size }
 
@@ -59,7 +89,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (record === undefined) return resolveCold(question)
     const time = now()
     if (record.expiresAt <= time) return expire(key)
-    // There is nothing to read then, but the token may have died all the same.
+    // A subject the token has no scope for cannot be read. The token itself may be dead all the same.
     if (scopeMissing(record, question.subject)) return resolve({ ...question, subject: 'verification' })
     switch (ageOf(record, question.subject, time, options)) {
       case 'fresh':
@@ -67,7 +97,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
         return { verdict: 'valid', record }
       case 'aging':
         telemetry.lookUp('rechecking')
-        recheckBehind(question, record)
+        rechecks.startBehind(question, record)
         return { verdict: 'valid', record }
       case 'stale':
         return recheckFirst(question, record)
@@ -77,7 +107,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
   }
 
-  /** Nothing good is known of this token: perhaps something bad is, else LINE knows. */
+  /** There is no record. Perhaps we know something bad about the token, else LINE has to be asked. */
   function resolveCold(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
     const reason = tombstones.has(key) ? 'REVOKED' : refusals.find(key)
@@ -89,7 +119,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return verifyAndRead(question)
   }
 
-  /** The verification, with the reading alongside or, where there was no room for that, after it. */
+  /** The verification, with the reading alongside. Where the tiers below had no room for both, the reading follows. */
   async function verifyAndRead(question: Question): Promise<Answer> {
     const { subject } = question
     const alongside = subject === 'verification' ? undefined : subject
@@ -101,50 +131,20 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return fly({ ...question, known: record })
   }
 
-  /** An aging record is served while one re-check is under way behind it, however many ask. */
-  function recheckBehind(question: Question, record: TokenRecord): void {
-    if (flights.has(flightId(question)) || isPostponed(question)) return
-    recheck(question, record).catch((error) => telemetry.unexpected(error, 'recheck'))
-  }
-
-  /** A stale record is served only where LINE cannot say better. */
   async function recheckFirst(question: Question, record: TokenRecord): Promise<Answer> {
-    if (!isPostponed(question)) {
-      const answer = await recheck(question, record)
-      if (answer.verdict !== 'unknown') return answer
-    }
-    const kept = records.get(question.token.key)
+    const { key } = question.token
+    const answer = await rechecks.run(question, record)
+    if (answer !== undefined) return answer
+    const kept = records.get(key)
     if (kept === undefined) return resolve(question)
-    if (kept.expiresAt <= now()) return expire(question.token.key)
+    if (kept.expiresAt <= now()) return expire(key)
     telemetry.lookUp('stale')
     return { verdict: 'valid', record: kept }
   }
 
-  /** Reading a subject again proves the token alive too. Where LINE leaves the reading open, the token is verified itself. */
-  async function recheck(question: Question, record: TokenRecord): Promise<Answer> {
-    const answer = await fly({ ...question, known: record })
-    if (answer.verdict !== 'unknown' || question.subject === 'verification') return answer
-    if (ageOf(record, 'verification', now(), options) === 'fresh') return answer
-    const verified = await fly({ ...question, known: record, subject: 'verification' })
-    return verified.verdict === 'invalid' ? verified : answer
-  }
-
-  /** Single flight: whoever asks what is under way already waits for that answer. */
   function fly(question: Question): Promise<Answer> {
-    const id = flightId(question)
-    const flight = flights.get(id)
-    if (flight !== undefined) return join(flight, question)
-    const answer = launch(question).finally(() => flights.delete(id))
-    flights.set(id, { clientAddress: question.clientAddress, answer })
-    return answer
-  }
-
-  /** A flight refused because of who launched it says nothing to those who joined it from elsewhere. */
-  async function join(flight: Flight, question: Question): Promise<Answer> {
-    telemetry.lookUp('joined')
-    const answer = await flight.answer
-    const limited = answer.verdict === 'unknown' && answer.outage instanceof SourceLimited
-    return limited && flight.clientAddress !== question.clientAddress ? fly(question) : answer
+    if (isUnderWay(question)) telemetry.lookUp('joined')
+    return flights.fly(flightId(question), question.clientAddress, () => launch(question))
   }
 
   async function launch(question: Question): Promise<Answer> {
@@ -153,7 +153,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return land(question, answer, refusedBefore)
   }
 
-  /** What an answer means for what is kept. Of a token we were told to forget meanwhile nothing is kept. */
   function land(question: Question, answer: Answer, refusedBefore: number): Answer {
     const { key } = question.token
     if (tombstones.has(key)) return invalid('REVOKED')
@@ -161,8 +160,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       case 'invalid':
         return refuse(key, answer)
       case 'unknown':
-        telemetry.lookUp(answer.outage instanceof SourceLimited ? 'limited' : 'unanswered')
-        if (question.known !== undefined) postponed.set(flightId(question), now())
+        telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
+        if (question.known !== undefined) rechecks.postpone(question)
         return answer
       case 'valid':
         if (refusals.isRefusedSince(key, refusedBefore)) return invalid(refusals.find(key) ?? 'INVALID')
@@ -170,7 +169,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
   }
 
-  /** A token may have come to its end while LINE was answering. */
+  /** The token may have expired while LINE was answering. */
   function serve(answer: Valid, record: TokenRecord, key: string): Answer {
     return record.expiresAt <= now() ? expire(key) : { ...answer, record }
   }
@@ -182,7 +181,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return refusal
   }
 
-  /** LINE need not be asked whether a token is dead that it told us the end of. */
   function expire(key: string): Answer {
     records.delete(key)
     refusals.add(key, 'EXPIRED')
@@ -210,12 +208,16 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return [...records.entries()].filter(([, record]) => matches(record))
   }
 
-  function isPostponed(question: Question): boolean {
-    const since = postponed.get(flightId(question))
-    return since !== undefined && Math.abs(now() - since) < postponedForMs
+  function isUnderWay(question: Question): boolean {
+    return flights.isUnderWay(flightId(question))
   }
 }
 
 function flightId({ subject, token }: Question): string {
   return `${subject} ${token.key}`
+}
+
+/** The answer says nothing about the token: only that the caller's address is limited. */
+function isLimited(answer: Answer): boolean {
+  return answer.verdict === 'unknown' && answer.outage instanceof SourceLimited
 }

@@ -43,7 +43,8 @@ describe('a hit', () => {
       scopes: ['profile', 'openid'],
       verifiedAt: START_MS,
       expiresAt: START_MS + 100_000,
-      profile: { userId: emulator.users[0]?.userId, displayName: 'Sakura Tanaka', readAt: START_MS },
+      userId: emulator.users[0]?.userId,
+      profile: { displayName: 'Sakura Tanaka', readAt: START_MS },
     })
   })
 

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
-import {
-  type Admission,
-  createSourceGate,
-  guarded,
-  limitSources,
-  type SourceGateOptions,
-} from '../../src/tokens/source-gate.ts'
-import type { Answer, Resolver } from '../../src/tokens/token-resolver.ts'
+import { guarded } from '../../src/tokens/limit-sources.ts'
+import { type Admission, createSourceGate, type SourceGateOptions } from '../../src/tokens/source-gate.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { elsewhere, here, junk, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
 
@@ -157,69 +151,6 @@ describe('the gate', () => {
     await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
     for (let n = 0; n < 10_001; n += 1) (await gate.admit(`2001:db8::${n.toString(16)}`, single())).settle('open')
     await expect(gate.admit(here, single())).rejects.toThrow(SourceLimited)
-  })
-})
-
-describe('the tier', () => {
-  const question = { token: junk(1), subject: 'profile', clientAddress: here, since: 0, alongside: 'profile' } as const
-  const record = {
-    channelId: '1',
-    scopes: [],
-    verifiedAt: 0,
-    expiresAt: 1,
-    profile: undefined,
-    friendship: undefined,
-    userId: undefined,
-    family: undefined,
-  }
-
-  it('lets warm tokens pass: they are never limited', async () => {
-    const gate = { admit: () => Promise.reject(new SourceLimited(1)) }
-    const answer: Answer = { verdict: 'invalid', reason: 'REVOKED' }
-    const resolve = limitSources(async () => answer, gate)
-    expect(await resolve([{ ...question, known: record }])[0]).toBe(answer)
-    expect(await resolve([question])[0]).toMatchObject({ verdict: 'unknown', outage: { code: 'RATE_LIMITED' } })
-  })
-
-  it('a refusal by the gate is an answer, and a bug is not', async () => {
-    const busy = { admit: () => Promise.reject(new LineUnavailable('busy')) }
-    const broken = { admit: () => Promise.reject(new TypeError('a bug')) }
-    const never: Resolver = () => Promise.reject(new Error('not asked'))
-    expect(await limitSources(never, busy)([question])[0]).toMatchObject({ outage: { code: 'LINE_UNAVAILABLE' } })
-    await expect(limitSources(never, broken)([question])[0]).rejects.toThrow('a bug')
-  })
-
-  it.each<[Answer | Error, string]>([
-    [{ verdict: 'valid', record }, 'good'],
-    [{ verdict: 'invalid', reason: 'INVALID' }, 'refused'],
-    [{ verdict: 'unknown', outage: new LineUnavailable('down') }, 'open'],
-    [new TypeError('a bug'), 'open'],
-  ])('settles every admission, whatever came of it', async (result, outcome) => {
-    const settled: string[] = []
-    const admission = { calls: 2 as const, settle: (how: string) => void settled.push(how) }
-    const resolve = limitSources(
-      async () => {
-        if (result instanceof Error) throw result
-        return result
-      },
-      { admit: async () => admission },
-    )
-    await resolve([question])[0]?.catch(() => {})
-    expect(settled).toEqual([outcome])
-  })
-
-  it('with room for one call asks for nothing alongside', async () => {
-    const asked: unknown[] = []
-    const resolve = limitSources(
-      async ({ alongside }) => {
-        asked.push(alongside)
-        return { verdict: 'valid', record }
-      },
-      { admit: async (_, { calls }) => ({ calls: calls === 2 && asked.length === 0 ? 2 : 1, settle: () => {} }) },
-    )
-    await resolve([question])[0]
-    await resolve([question])[0]
-    expect(asked).toEqual(['profile', undefined])
   })
 })
 

@@ -1,0 +1,69 @@
+import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
+import type { Admission, Outcome, SourceGate } from './source-gate.ts'
+import {
+  type Answer,
+  type BatchResolver,
+  type Outage,
+  type Question,
+  type Resolver,
+  SourceLimited,
+} from './token-resolver.ts'
+
+/** The tier that holds cold tokens against the address they come from. Warm tokens pass: they are never limited. */
+export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver {
+  return (questions) => questions.map(pass)
+
+  async function pass(question: Question): Promise<Answer> {
+    if (question.known !== undefined) return behind(question)
+    const calls = question.alongside === undefined ? 1 : 2
+    try {
+      const admission = await gate.admit(question.clientAddress, { since: question.since, calls })
+      return await settled(
+        admission,
+        behind(admission.calls === calls ? question : { ...question, alongside: undefined }),
+      )
+    } catch (error) {
+      if (isOutage(error)) return { verdict: 'unknown', outage: error }
+      throw error
+    }
+  }
+}
+
+/**
+ * The same gate for presenting a code or refresh token. Rejects as the call does, or as the gate. An answer that is no
+ * refusal to the caller can still be one to the gate.
+ */
+export async function guarded<Result>(
+  gate: SourceGate,
+  clientAddress: string,
+  call: () => Promise<Result>,
+  isRefusal: (result: Result) => boolean = () => false,
+): Promise<Result> {
+  const admission = await gate.admit(clientAddress, { since: performance.now(), calls: 1 })
+  let outcome: Outcome = 'open'
+  try {
+    const result = await call()
+    outcome = isRefusal(result) ? 'refused' : 'good'
+    return result
+  } catch (error) {
+    if (error instanceof InvalidGrant) outcome = 'refused'
+    throw error
+  } finally {
+    admission.settle(outcome)
+  }
+}
+
+async function settled(admission: Admission, asked: Answer | Promise<Answer>): Promise<Answer> {
+  let outcome: Outcome = 'open'
+  try {
+    const answer = await asked
+    if (answer.verdict !== 'unknown') outcome = answer.verdict === 'valid' ? 'good' : 'refused'
+    return answer
+  } finally {
+    admission.settle(outcome)
+  }
+}
+
+function isOutage(error: unknown): error is Outage {
+  return error instanceof SourceLimited || error instanceof LineUnavailable
+}

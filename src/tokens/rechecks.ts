@@ -1,0 +1,62 @@
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import { createBoundedMap } from './bounded-map.ts'
+import { type Ages, ageOf, type TokenRecord } from './record.ts'
+import type { Answer, Question } from './token-resolver.ts'
+
+/** Asks LINE again about a record that is in memory. */
+export type Rechecks = {
+  /** For an aging record, which is served meanwhile: one re-check in the background, however many ask. */
+  startBehind(question: Question, record: TokenRecord): void
+  /** For a stale record: LINE's answer. `undefined` where LINE gives none now, or gave none a moment ago. */
+  run(question: Question, record: TokenRecord): Promise<Answer | undefined>
+  /** LINE gave no answer: the next try waits a while. */
+  postpone(question: Question): void
+}
+
+export type RechecksOptions = {
+  readonly ask: (question: Question) => Promise<Answer>
+  readonly isUnderWay: (question: Question) => boolean
+  readonly idOf: (question: Question) => string
+  readonly ages: Ages
+  readonly now: () => number
+  readonly telemetry: Telemetry
+}
+
+/** How long a record is served without asking again, after LINE gave no answer. */
+const postponedForMs = 5_000
+const mostPostponed = 20_000
+
+export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: RechecksOptions): Rechecks {
+  const postponed = createBoundedMap<number>(mostPostponed)
+
+  return { startBehind, run, postpone }
+
+  function startBehind(question: Question, record: TokenRecord): void {
+    if (isUnderWay(question) || isPostponed(question)) return
+    recheck(question, record).catch((error) => telemetry.unexpected(error, 'recheck'))
+  }
+
+  async function run(question: Question, record: TokenRecord): Promise<Answer | undefined> {
+    if (isPostponed(question)) return undefined
+    const answer = await recheck(question, record)
+    return answer.verdict === 'unknown' ? undefined : answer
+  }
+
+  /** An answered reading proves the token alive too. Where LINE does not answer the reading, the token itself is verified. */
+  async function recheck(question: Question, record: TokenRecord): Promise<Answer> {
+    const answer = await ask({ ...question, known: record })
+    if (answer.verdict !== 'unknown' || question.subject === 'verification') return answer
+    if (ageOf(record, 'verification', now(), ages) === 'fresh') return answer
+    const verified = await ask({ ...question, known: record, subject: 'verification' })
+    return verified.verdict === 'invalid' ? verified : answer
+  }
+
+  function postpone(question: Question): void {
+    postponed.set(idOf(question), now())
+  }
+
+  function isPostponed(question: Question): boolean {
+    const since = postponed.get(idOf(question))
+    return since !== undefined && Math.abs(now() - since) < postponedForMs
+  }
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { createFlights } from '../../src/tokens/flights.ts'
+import { SourceLimited } from '../../src/tokens/token-resolver.ts'
+
+const [here, there] = ['192.0.2.1', '192.0.2.2']
+
+/** A launch that ends when the test says so, and counts how often it was made. */
+function createLaunch<Result>() {
+  const open: PromiseWithResolvers<Result>[] = []
+  const launch = () => {
+    const flight = Promise.withResolvers<Result>()
+    open.push(flight)
+    return flight.promise
+  }
+  return { launch, open, count: () => open.length }
+}
+
+describe('single flight', () => {
+  it('launches once however many ask, and gives all the same result', async () => {
+    const flights = createFlights<object>()
+    const { launch, open, count } = createLaunch<object>()
+    const asked = [here, there, here].map((address) => flights.fly('key', address, launch))
+    const result = {}
+    open[0]?.resolve(result)
+    expect(await Promise.all(asked)).toEqual([result, result, result])
+    expect(count()).toBe(1)
+  })
+
+  it('launches once for each key', () => {
+    const flights = createFlights<string>()
+    const { launch, count } = createLaunch<string>()
+    void flights.fly('one', here, launch)
+    void flights.fly('other', here, launch)
+    expect(count()).toBe(2)
+    expect([flights.isUnderWay('one'), flights.isUnderWay('none')]).toEqual([true, false])
+  })
+
+  it('is over when the result is there: the next one launches again', async () => {
+    const flights = createFlights<string>()
+    const { launch, open, count } = createLaunch<string>()
+    const first = flights.fly('key', here, launch)
+    open[0]?.resolve('first')
+    expect(await first).toBe('first')
+    expect(flights.isUnderWay('key')).toBe(false)
+    void flights.fly('key', here, launch)
+    expect(count()).toBe(2)
+  })
+
+  it('shares a failure with those who waited, and with nobody later', async () => {
+    const flights = createFlights<string>()
+    const { launch, open, count } = createLaunch<string>()
+    const asked = [here, there].map((address) => flights.fly('key', address, launch))
+    open[0]?.reject(new Error('down'))
+    for (const one of asked) await expect(one).rejects.toThrow('down')
+    expect(count()).toBe(1)
+    const later = flights.fly('key', here, launch)
+    open[1]?.resolve('up')
+    expect(await later).toBe('up')
+  })
+
+  it.each([
+    ['rejected', (flight: PromiseWithResolvers<string> | undefined) => flight?.reject(new SourceLimited(1))],
+    ['answered', (flight: PromiseWithResolvers<string> | undefined) => flight?.resolve('limited')],
+  ])(
+    '%s as limited, it counts for callers of its launcher address; the others launch once more, together',
+    async (_, limit) => {
+      const flights = createFlights<string>((result) => result === 'limited')
+      const { launch, open, count } = createLaunch<string>()
+      const [first, same, ...others] = [here, here, there, there].map((address) => flights.fly('key', address, launch))
+      limit(open[0])
+      const isLimited = await Promise.all(
+        [first, same].map((one) =>
+          one?.then(
+            (result) => result === 'limited',
+            (error) => error instanceof SourceLimited,
+          ),
+        ),
+      )
+      expect(isLimited).toEqual([true, true])
+      open[1]?.resolve('good')
+      expect(await Promise.all(others)).toEqual(['good', 'good'])
+      expect(count()).toBe(2)
+    },
+  )
+})

@@ -7,6 +7,7 @@ import { createLineClient } from './line/client.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
+import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
@@ -82,6 +83,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   })
   telemetry.gauge('gateway_tokens_in_memory', 'Records of access tokens held', memory.size)
   const refresher = createRefresher({ line, memory, gate, tombstones, now })
+  const forgetting = createForgetting({ memory, refresher, tombstones, now })
   const channelTokens = createChannelTokens(line, now)
   const nonces = createNonces(nonceSecret(config), now)
   return {
@@ -89,7 +91,15 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     toAccessToken,
     logins: createLogins({ line, memory, gate, now }),
     refresher,
-    revocation: createRevocation({ line, channels, channelTokens, memory, refresher, gate, tombstones, now }),
+    revocation: createRevocation({
+      line,
+      channels,
+      channelTokens,
+      resolve: memory.resolve,
+      forgetting,
+      gate,
+      tombstones,
+    }),
     idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
     nonces,
     channels,

@@ -9,11 +9,12 @@ import { createPlatform } from './platform/platform.ts'
 import { defaultSwitches, type Switches } from './platform/switches.ts'
 import { createEmulatorServer } from './server.ts'
 
-export type { Call, Calls, Endpoint } from './control/calls.ts'
+export type { Call, Calls } from './control/calls.ts'
 export type { Fault, Faults } from './control/faults.ts'
 export { type Channel, demoChannels, demoUsers, type User } from './platform/accounts.ts'
 export type { CodeRequest, IssuedTokens, TokenRequest } from './platform/mint.ts'
 export type { Switches } from './platform/switches.ts'
+export type { Endpoint } from './routes.ts'
 
 export type EmulatorOptions = {
   /** Default 127.0.0.1. */

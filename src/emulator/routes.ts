@@ -1,4 +1,3 @@
-import type { Endpoint } from './control/calls.ts'
 import { authorize } from './endpoints/authorize.ts'
 import { channelToken } from './endpoints/channel-token.ts'
 import { deauthorize } from './endpoints/deauthorize.ts'
@@ -11,21 +10,32 @@ import type { LineRequest } from './http/line-request.ts'
 import type { LineResponse } from './http/line-response.ts'
 import type { Platform } from './platform/platform.ts'
 
-export type Route = { endpoint: Endpoint; answer: (request: LineRequest, platform: Platform) => LineResponse }
+type AnswerRequest = (request: LineRequest, platform: Platform) => LineResponse
 
-/** LINE's endpoints, of access.line.me and api.line.me alike, by method and path. */
-export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ['GET /oauth2/v2.1/authorize', { endpoint: 'authorize', answer: authorize }],
-  ['POST /oauth2/v2.1/token', { endpoint: 'token', answer: token }],
-  ['GET /oauth2/v2.1/verify', { endpoint: 'verifyAccessToken', answer: verifyAccessToken }],
-  ['POST /oauth2/v2.1/verify', { endpoint: 'verifyIdToken', answer: verifyIdToken }],
-  ['POST /oauth2/v2.1/revoke', { endpoint: 'revoke', answer: revoke }],
-  ['GET /v2/profile', { endpoint: 'profile', answer: profile }],
-  ['GET /oauth2/v2.1/userinfo', { endpoint: 'userinfo', answer: userinfo }],
-  ['POST /oauth2/v2.1/userinfo', { endpoint: 'userinfo', answer: userinfo }],
-  ['GET /friendship/v1/status', { endpoint: 'friendship', answer: friendship }],
-  ['GET /oauth2/v2.1/certs', { endpoint: 'certs', answer: certs }],
-  ['GET /.well-known/openid-configuration', { endpoint: 'discovery', answer: discovery }],
-  ['POST /user/v1/deauthorize', { endpoint: 'deauthorize', answer: deauthorize }],
-  ['POST /oauth2/v3/token', { endpoint: 'channelToken', answer: channelToken }],
-])
+/** LINE's endpoints, of access.line.me and api.line.me alike: method and path, the name for calls and faults, the answer. */
+const table = [
+  ['GET /oauth2/v2.1/authorize', 'authorize', authorize],
+  ['POST /oauth2/v2.1/token', 'token', token],
+  ['GET /oauth2/v2.1/verify', 'verifyAccessToken', verifyAccessToken],
+  ['POST /oauth2/v2.1/verify', 'verifyIdToken', verifyIdToken],
+  ['POST /oauth2/v2.1/revoke', 'revoke', revoke],
+  ['GET /v2/profile', 'profile', profile],
+  ['GET /oauth2/v2.1/userinfo', 'userinfo', userinfo],
+  ['POST /oauth2/v2.1/userinfo', 'userinfo', userinfo],
+  ['GET /friendship/v1/status', 'friendship', friendship],
+  ['GET /oauth2/v2.1/certs', 'certs', certs],
+  ['GET /.well-known/openid-configuration', 'discovery', discovery],
+  ['POST /user/v1/deauthorize', 'deauthorize', deauthorize],
+  ['POST /oauth2/v3/token', 'channelToken', channelToken],
+] as const satisfies readonly (readonly [string, string, AnswerRequest])[]
+
+export type Endpoint = (typeof table)[number][1]
+
+export type Route = { endpoint: Endpoint; answer: AnswerRequest }
+
+export const endpoints: readonly Endpoint[] = [...new Set(table.map(([, endpoint]) => endpoint))]
+
+/** By method and path, as in `GET /v2/profile`. */
+export const routes: ReadonlyMap<string, Route> = new Map(
+  table.map(([methodAndPath, endpoint, answer]) => [methodAndPath, { endpoint, answer }]),
+)

@@ -1,6 +1,18 @@
 import type { Channel } from '../config.ts'
 import type { LineAnswer, Transport } from './transport.ts'
 
+/** The endpoints of the LINE Platform we call, named as in LINE's API reference. */
+export type Endpoint =
+  | 'token'
+  | 'verify'
+  | 'revoke'
+  | 'profile'
+  | 'userinfo'
+  | 'friendship'
+  | 'certs'
+  | 'deauthorize'
+  | 'channelToken'
+
 export type LineClient = ReturnType<typeof createLineClient>
 
 /**
@@ -88,21 +100,12 @@ export function createLineClient(transport: Transport) {
     },
   }
 
-  function getAs(
-    endpoint: 'profile' | 'userinfo' | 'friendship',
-    path: string,
-    accessToken: string,
-    since: number | undefined,
-  ) {
+  function getAs(endpoint: Endpoint, path: string, accessToken: string, since: number | undefined) {
     const headers = { authorization: `Bearer ${accessToken}` }
     return transport.send({ endpoint, method: 'GET', path, headers }, since)
   }
 
-  function postForm(
-    endpoint: 'token' | 'revoke' | 'channelToken',
-    path: string,
-    form: Record<string, string | undefined>,
-  ) {
+  function postForm(endpoint: Endpoint, path: string, form: Record<string, string | undefined>) {
     const given = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
     const body = new URLSearchParams(given).toString()
     return transport.send({

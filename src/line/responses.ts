@@ -1,4 +1,5 @@
 import { InvalidGrant, type LineOutage, LineUnavailable } from './errors.ts'
+import { flag, member, text } from './members.ts'
 import type { LineAnswer } from './transport.ts'
 
 /**
@@ -185,22 +186,4 @@ function nonsense(answer: LineAnswer) {
     verdict: 'unknown',
     outage: new LineUnavailable(`LINE answered ${answer.status} with nothing we know`, facts),
   } as const
-}
-
-/** A non-empty string, or `undefined`: LINE leaves unset values out, older answers had empty strings. */
-function text(body: unknown, name: string): string | undefined {
-  const value = member(body, name)
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-/** A boolean, or one spelled as a string, as LINE's Android SDK takes it. */
-function flag(body: unknown, name: string): boolean | undefined {
-  const value = member(body, name)
-  if (value === true || value === 'true') return true
-  return value === false || value === 'false' ? false : undefined
-}
-
-function member(body: unknown, name: string): unknown {
-  if (typeof body !== 'object' || body === null || !Object.hasOwn(body, name)) return undefined
-  return (body as Record<string, unknown>)[name]
 }

@@ -1,62 +1,61 @@
+import { performance } from 'node:perf_hooks'
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
 import type { LineClient } from '../line/client.ts'
-import { assertDeauthorized, assertRevoked, longestLifeMs } from '../line/responses.ts'
+import { assertDeauthorized, assertRevoked } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { guarded } from '../tokens/limit-sources.ts'
-import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { scopeMissing, type TokenRecord } from '../tokens/record.ts'
 import type { SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import { type Invalid, SourceLimited } from '../tokens/token-resolver.ts'
+import { type Invalid, type Resolver, SourceLimited } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
-import type { Refresher } from './refresher.ts'
-import { longestRefreshLifeMs, refreshKeyOf } from './token-set.ts'
+import type { Forgetting } from './forgetting.ts'
+import { refreshKeyOf } from './token-set.ts'
 
-/** What became of a token we were told to forget: dead now, or refused for a reason it had before. */
-export type Forgotten = { readonly verdict: 'forgotten' } | Invalid
+/** What became of a token that was to be revoked: forgotten now, or refused for a reason it had before. */
+export type Revoked = { readonly verdict: 'forgotten' } | Invalid
 
-const forgotten: Forgotten = { verdict: 'forgotten' }
+const forgotten: Revoked = { verdict: 'forgotten' }
 
+/**
+ * Ends tokens at LINE. Each method rejects with an outage when LINE cannot be told. The token is refused here all the same,
+ * and the caller may try again.
+ */
 export type Revocation = {
-  /** Revokes an access token at LINE. Rejects with an outage when LINE cannot be told: the token is dead here all the same. */
-  revokeAccessToken(token: AccessToken, clientAddress: string, channel?: Channel): Promise<Forgotten>
-  /** Revokes a refresh token at LINE; forgets the access tokens issued from it through us. */
+  revokeAccessToken(token: AccessToken, clientAddress: string, channel?: Channel): Promise<Revoked>
+  /** Forgets the access tokens issued from it through us as well. */
   revokeRefreshToken(refreshToken: string, channel: Channel, clientAddress: string): Promise<void>
   /**
-   * Revokes both of a session. A refresh token outlives its access token, so a dead access token (but not a foreign one)
-   * does not keep us from revoking it.
+   * Revokes both tokens of a session. A refresh token outlives its access token, so it is revoked even where the access
+   * token is refused, unless that one belongs to another channel.
    */
-  logout(token: AccessToken, refreshToken: string | undefined, clientAddress: string): Promise<Forgotten>
-  /** Takes the user's consent back at LINE; forgets all tokens of that user we know. */
-  deauthorize(token: AccessToken, clientAddress: string): Promise<Forgotten>
+  logout(token: AccessToken, refreshToken: string | undefined, clientAddress: string): Promise<Revoked>
+  /** Withdraws the user's consent at LINE and forgets all tokens of that user we know. */
+  deauthorize(token: AccessToken, clientAddress: string): Promise<Revoked>
 }
 
 export type RevocationOptions = {
   readonly line: Pick<LineClient, 'revoke' | 'deauthorize'>
   readonly channels: Channels
   readonly channelTokens: ChannelTokens
-  readonly memory: MemoryTier
-  readonly refresher: Pick<Refresher, 'dropReplay' | 'dropReplaysOf' | 'familyOf'>
+  readonly resolve: Resolver
+  readonly forgetting: Forgetting
   readonly gate: SourceGate
   readonly tombstones: Tombstones
-  readonly now: () => number
 }
 
-/**
- * Revocation, in one order throughout: first the tombstone, so that no flight under way can bring the token back, then
- * what we remember, then LINE. When LINE cannot be told, the caller hears of it and may try again.
- */
+/** The order is the same throughout: forget here, then tell LINE, then mark the tombstone as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
-  const { line, channels, channelTokens, memory, refresher, gate, tombstones, now } = options
+  const { line, channels, channelTokens, resolve, forgetting, gate, tombstones } = options
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
-  async function revokeAccessToken(token: AccessToken, clientAddress: string, hint?: Channel): Promise<Forgotten> {
+  async function revokeAccessToken(token: AccessToken, clientAddress: string, hint?: Channel): Promise<Revoked> {
     const known = await identify(token, clientAddress, hint)
     if ('verdict' in known) return known
-    forget(token.key, known.channel.id, known.record?.expiresAt)
+    forgetting.forgetAccessToken(token.key, known.channel.id, known.record?.expiresAt)
     assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }))
     tombstones.confirm(token.key)
     return forgotten
@@ -69,27 +68,23 @@ export function createRevocation(options: RevocationOptions): Revocation {
     try {
       await guarded(gate, clientAddress, revokeAtLine, ({ status }) => status === 400)
     } catch (error) {
-      if (!(error instanceof SourceLimited) && dead.length === 0) forgetRefreshToken(key, channel.id)
+      if (!(error instanceof SourceLimited) && dead.length === 0) forgetting.forgetRefreshToken(key, channel.id)
       throw error
     }
     for (const one of dead) tombstones.confirm(one)
 
-    /** Behind the gate, so that junk can neither push out tombstones nor make us walk. */
+    /** Forgets only once the gate is passed: junk must neither push out tombstones nor cause walks over all records. */
     async function revokeAtLine(): Promise<LineAnswer> {
-      dead = forgetRefreshToken(key, channel.id)
+      dead = forgetting.forgetRefreshToken(key, channel.id)
       const answer = await line.revoke(channel, { refreshToken })
       assertRevoked(answer)
       return answer
     }
   }
 
-  async function logout(
-    token: AccessToken,
-    refreshToken: string | undefined,
-    clientAddress: string,
-  ): Promise<Forgotten> {
+  async function logout(token: AccessToken, refreshToken: string | undefined, clientAddress: string): Promise<Revoked> {
     const known = await identify(token, clientAddress)
-    if ('verdict' in known) return logoutOfDead(known, refreshToken, clientAddress)
+    if ('verdict' in known) return logoutRefused(known, refreshToken, clientAddress)
     const revoked = [revokeAccessToken(token, clientAddress)]
     if (refreshToken !== undefined)
       revoked.push(revokeRefreshToken(refreshToken, known.channel, clientAddress).then(() => forgotten))
@@ -97,32 +92,32 @@ export function createRevocation(options: RevocationOptions): Revocation {
     return forgotten
   }
 
-  async function logoutOfDead(
-    dead: Invalid,
+  async function logoutRefused(
+    refusal: Invalid,
     refreshToken: string | undefined,
     clientAddress: string,
-  ): Promise<Forgotten> {
+  ): Promise<Revoked> {
     const channel = channels.only
-    if (refreshToken === undefined || channel === undefined || dead.reason === 'WRONG_CHANNEL') return dead
+    if (refreshToken === undefined || channel === undefined || refusal.reason === 'WRONG_CHANNEL') return refusal
     await revokeRefreshToken(refreshToken, channel, clientAddress)
     return forgotten
   }
 
-  async function deauthorize(token: AccessToken, clientAddress: string): Promise<Forgotten> {
+  async function deauthorize(token: AccessToken, clientAddress: string): Promise<Revoked> {
     const known = await identify(token, clientAddress)
     if ('verdict' in known) return known
     const { channel } = known
-    // A channel that cannot deauthorize says so before anything is forgotten.
+    // Checked first, so that nothing is forgotten where the channel cannot deauthorize at all.
     if (channel.secret === undefined) throw new NoChannelSecret()
     const record = known.record && (await withUser(token, known.record, clientAddress))
-    forget(token.key, channel.id, record?.expiresAt)
-    if (record !== undefined) forgetUser(record)
+    forgetting.forgetAccessToken(token.key, channel.id, record?.expiresAt)
+    if (record !== undefined) forgetting.forgetUserOf(record)
     await deauthorizeAtLine(channel, await channelTokens.tokenOf(channel), token)
     tombstones.confirm(token.key)
     return forgotten
   }
 
-  /** LINE forgets channel tokens before their time too: one that is refused is replaced once. */
+  /** LINE may drop a channel token before its end: one that is refused is replaced once. */
   async function deauthorizeAtLine(channel: Channel, channelToken: string, token: AccessToken): Promise<void> {
     const answer = await line.deauthorize(channelToken, token.raw)
     if (answer.status !== 401) return assertDeauthorized(answer)
@@ -130,28 +125,31 @@ export function createRevocation(options: RevocationOptions): Revocation {
     assertDeauthorized(await line.deauthorize(await channelTokens.tokenOf(channel), token.raw))
   }
 
-  /** Whose token it is. One never seen is verified first, through the same gate as any other, so that junk costs no more here. */
+  /**
+   * The channel of a token, with its record. A token we do not know is verified first, through the same gate as any other.
+   * Where LINE does not answer, the token is forgotten for the channel that `hint` names, or for the only one.
+   */
   async function identify(
     token: AccessToken,
     clientAddress: string,
     hint?: Channel,
   ): Promise<Invalid | { readonly channel: Channel; readonly record?: TokenRecord }> {
-    const dying = channels.find(tombstones.unconfirmedChannel(token.key) ?? '')
-    if (dying !== undefined) return { channel: dying }
-    const question = { token, clientAddress, subject: 'verification', since: performance.now() } as const
-    const answer = await memory.resolve(question)
+    const unconfirmed = channels.find(tombstones.unconfirmedChannel(token.key) ?? '')
+    if (unconfirmed !== undefined) return { channel: unconfirmed }
+    const answer = await resolve({ token, clientAddress, subject: 'verification', since: performance.now() })
     if (answer.verdict === 'invalid') return answer
     if (answer.verdict === 'valid') return { channel: channelOf(answer.record), record: answer.record }
     const channel = hint ?? channels.only
-    if (channel !== undefined && !(answer.outage instanceof SourceLimited)) forget(token.key, channel.id, undefined)
+    if (channel !== undefined && !(answer.outage instanceof SourceLimited))
+      forgetting.forgetAccessToken(token.key, channel.id, undefined)
     throw answer.outage
   }
 
-  /** Whose other tokens die is known only once somebody has asked LINE who it is. */
+  /** To forget the user's other tokens we must know the user, so LINE is asked where no reading has told us yet. */
   async function withUser(token: AccessToken, record: TokenRecord, clientAddress: string): Promise<TokenRecord> {
     if (record.userId !== undefined) return record
     const subject = scopeMissing(record, 'profile') === undefined ? 'profile' : 'userinfo'
-    const answer = await memory.resolve({ token, clientAddress, subject, since: performance.now() })
+    const answer = await resolve({ token, clientAddress, subject, since: performance.now() })
     return answer.verdict === 'valid' ? answer.record : record
   }
 
@@ -159,42 +157,5 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const channel = channels.find(record.channelId)
     if (channel === undefined) throw new TypeError('a record of a channel that is none of ours')
     return channel
-  }
-
-  function forget(key: string, channelId: string, expiresAt: number | undefined): void {
-    tombstones.raise(key, { until: expiresAt ?? now() + longestLifeMs, channelId })
-    memory.drop(key)
-    refresher.dropReplaysOf(key)
-  }
-
-  /** Answers the keys of all that is dead now, as the next one does. */
-  function forgetRefreshToken(key: string, channelId: string): readonly string[] {
-    forgetRefreshKey(key, channelId)
-    return [key, ...forgetFamily(refresher.familyOf(key), channelId)]
-  }
-
-  function forgetRefreshKey(key: string, channelId: string): void {
-    tombstones.raise(key, { until: now() + longestRefreshLifeMs, channelId })
-    refresher.dropReplay(key)
-  }
-
-  function forgetFamily(family: string, channelId: string): readonly string[] {
-    forgetRefreshKey(family, channelId)
-    return [family, ...forgetAll((record) => record.family === family).map(([key]) => key)]
-  }
-
-  /** The user's tokens of this channel and the refresh tokens they came from: LINE kills them all at once. */
-  function forgetUser(record: TokenRecord): void {
-    const userId = record.userId
-    const isTheirs = (other: TokenRecord) => other.channelId === record.channelId && other.userId === userId
-    const theirs = userId === undefined ? [] : forgetAll(isTheirs)
-    const families = new Set([record.family, ...theirs.map(([, { family }]) => family)])
-    for (const family of families) if (family !== undefined) forgetFamily(family, record.channelId)
-  }
-
-  function forgetAll(matches: (record: TokenRecord) => boolean): readonly (readonly [string, TokenRecord])[] {
-    const found = memory.find(matches)
-    for (const [key, record] of found) forget(key, record.channelId, record.expiresAt)
-    return found
   }
 }

@@ -1,4 +1,4 @@
-import type { Forgotten } from '../login/revocation.ts'
+import type { Revoked } from '../login/revocation.ts'
 import { assertCredential } from './argument-rules.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
@@ -87,7 +87,7 @@ builder.mutationField('logout', (t) =>
       const refreshToken = input?.refreshToken ?? undefined
       if (refreshToken !== undefined) assertCredential('refreshToken', refreshToken)
       const outcome = await context.services.revocation.logout(bearerOf(context), refreshToken, context.clientAddress)
-      return { revoked: assertForgotten(outcome) }
+      return { revoked: assertRevoked(outcome) }
     },
   }),
 )
@@ -106,12 +106,12 @@ builder.mutationField('deauthorize', (t) =>
       "Takes back all that the Bearer token's user has permitted, as LINE requires when a user leaves your service: all their tokens die, and the next login asks for consent again. Needs the channel's secret.",
     resolve: async (_, __, context) => {
       const outcome = await context.services.revocation.deauthorize(bearerOf(context), context.clientAddress)
-      return { deauthorized: assertForgotten(outcome) }
+      return { deauthorized: assertRevoked(outcome) }
     },
   }),
 )
 
-function assertForgotten(outcome: Forgotten): true {
+function assertRevoked(outcome: Revoked): true {
   if (outcome.verdict === 'invalid') throw new Unauthenticated(outcome.reason, outcome.lineRequestId)
   return true
 }

@@ -1,5 +1,6 @@
 import pino, { type Logger } from 'pino'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { errorFields } from './error-fields.ts'
 import { createDurations, createTally } from './meters.ts'
 
 /** One call to LINE: the five facts LINE asks its integrators to keep, how it ended, and nothing else of the call. */
@@ -99,7 +100,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   }
 
   function unexpected(error: unknown, where: string): void {
-    log.error({ where, ...describe(error) }, 'unexpected error')
+    log.error({ where, ...errorFields(error) }, 'unexpected error')
   }
 
   function gauge(name: string, help: string, read: () => number): void {
@@ -151,25 +152,4 @@ function collectInto(read: () => number) {
   return function collect(this: Gauge): void {
     this.set(read())
   }
-}
-
-/** An error as log fields: its type, its causes and where it was thrown, with whatever could be a secret taken out. */
-function describe(error: unknown, depth = 0): object {
-  if (!(error instanceof Error)) return { error: typeof error }
-  // A message may have lines that look like frames.
-  const frames = error.stack
-    ?.replace(error.message, '')
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-  return {
-    error: error.constructor.name,
-    message: withoutSecrets(error.message),
-    ...(frames && { stack: frames.join('\n') }),
-    ...(error.cause !== undefined && depth < 3 && { cause: describe(error.cause, depth + 1) }),
-  }
-}
-
-/** Messages may quote what a caller or LINE sent: every long run of characters a token is made of goes. */
-function withoutSecrets(message: string): string {
-  return message.replace(/[\w.~+/=%-]{12,}/g, '[redacted]')
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Emulator, Switches } from '../../src/emulator/emulator.ts'
-import type { Endpoint } from '../../src/line/transport.ts'
+import type { Endpoint } from '../../src/line/client.ts'
 import { type Check, checks, isContested, type Observations } from './checks.ts'
 import { createDriver } from './driver.ts'
 import { holdingsFor, startLine, user } from './holdings.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createChannels } from '../../src/line/channels.ts'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
+import { createForgetting } from '../../src/login/forgetting.ts'
 import { createRevocation } from '../../src/login/revocation.ts'
 import { refreshKeyOf } from '../../src/login/token-set.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
@@ -287,18 +288,15 @@ describe('when the turn to tell LINE does not come', () => {
       line: { revoke: never, deauthorize: never },
       channels: createChannels([web]),
       channelTokens: { tokenOf: never, drop: () => {} },
-      memory: {
-        resolve: never,
-        learn: () => {},
-        peek: () => undefined,
-        drop: () => {},
-        find: () => [],
-        size: () => 0,
-      },
-      refresher: { dropReplay: () => {}, dropReplaysOf: () => {}, familyOf: (key) => key },
+      resolve: never,
+      forgetting: createForgetting({
+        memory: { drop: () => {}, find: () => [] },
+        refresher: { dropReplay: () => {}, dropReplaysOf: () => {}, familyOf: (key) => key },
+        tombstones,
+        now: () => 0,
+      }),
       gate: { admit: () => Promise.reject(refusal) },
       tombstones,
-      now: () => 0,
     })
     await expect(revocation.revokeRefreshToken('r', web, here)).rejects.toBe(refusal)
     expect(tombstones.has(refreshKeyOf(web.id, 'r'))).toBe(isDead)

@@ -1,19 +1,4 @@
-export const endpoints = [
-  'authorize',
-  'token',
-  'verifyAccessToken',
-  'verifyIdToken',
-  'revoke',
-  'profile',
-  'userinfo',
-  'friendship',
-  'certs',
-  'discovery',
-  'deauthorize',
-  'channelToken',
-] as const
-
-export type Endpoint = (typeof endpoints)[number]
+import { type Endpoint, endpoints } from '../routes.ts'
 
 /** One call as remembered, without credentials. `status` is null when no whole answer was sent; `at` is epoch ms. */
 export type Call = { endpoint: Endpoint; method: string; status: number | null; at: number }
@@ -75,18 +60,5 @@ export function createCallBook(now: () => number): CallBook {
 }
 
 function noCalls(): Record<Endpoint, number> {
-  return {
-    authorize: 0,
-    token: 0,
-    verifyAccessToken: 0,
-    verifyIdToken: 0,
-    revoke: 0,
-    profile: 0,
-    userinfo: 0,
-    friendship: 0,
-    certs: 0,
-    discovery: 0,
-    deauthorize: 0,
-    channelToken: 0,
-  }
+  return Object.fromEntries(endpoints.map((endpoint) => [endpoint, 0])) as Record<Endpoint, number>
 }

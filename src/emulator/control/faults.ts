@@ -1,4 +1,4 @@
-import { type Endpoint, endpoints } from './calls.ts'
+import { type Endpoint, endpoints } from '../routes.ts'
 
 /**
  * What goes wrong at an endpoint. One kind at a time; `latencyMs` and `times` go with each.

@@ -1,5 +1,5 @@
 import type { Switches } from '../../../src/emulator/emulator.ts'
-import type { Endpoint } from '../../../src/line/transport.ts'
+import type { Endpoint } from '../../../src/line/client.ts'
 import type { Driver, Need } from '../driver.ts'
 
 /** The endpoints of LINE that the checks look at: those we call, and those only browsers and libraries see. */

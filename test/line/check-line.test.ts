@@ -5,8 +5,8 @@ import { request } from 'undici'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 import { checks } from './checks.ts'
-import type { Need } from './driver.ts'
-import { holdingsFor, startLine } from './holdings.ts'
+import type { Need } from '../harness/check-driver.ts'
+import { credentialsFor, startLine } from '../harness/check-credentials.ts'
 
 const script = fileURLToPath(new URL('check-line.ts', import.meta.url))
 
@@ -135,9 +135,9 @@ it('pauses between calls', async () => {
 type Settings = Readonly<Record<string, string>>
 
 function credentials(): Settings {
-  const holdings = holdingsFor(Object.keys(settings) as Need[], line)
-  const named = Object.entries(settings).map(([need, name]) => [name, holdings.get(need as Need)?.[0] ?? ''])
-  const codes = [0, 1].flatMap(() => holdingsFor(['code'], line).get('code') ?? [])
+  const credentials = credentialsFor(Object.keys(settings) as Need[], line)
+  const named = Object.entries(settings).map(([need, name]) => [name, credentials.get(need as Need)?.[0] ?? ''])
+  const codes = [0, 1].flatMap(() => credentialsFor(['code'], line).get('code') ?? [])
   return { ...Object.fromEntries(named), LINE_CODE: codes.join(',') }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { type Check, checks, isContested, type Observations } from './checks.ts'
-import { type Answer, createDriver, type Holdings, type Need } from './driver.ts'
+import { type Answer, createDriver, type Credentials, type Need } from '../harness/check-driver.ts'
 
 /**
  * Puts the checks to LINE itself, a few calls a minute:
@@ -92,7 +92,7 @@ function readRun(args: string[], env: NodeJS.ProcessEnv) {
   if (!(pauseSeconds >= (isLocal ? 0 : leastPauseSeconds))) {
     throw new Refusal(`LINE_CHECK_PAUSE_SECONDS: at least ${leastPauseSeconds}, LINE forbids load tests`)
   }
-  return { api, access, pauseSeconds, holdings: readHoldings(env), revoke, only }
+  return { api, access, pauseSeconds, credentials: readCredentials(env), revoke, only }
 }
 
 function readOptions(args: string[]) {
@@ -110,13 +110,13 @@ function originIn(text: string, name: string): string {
 }
 
 /** Codes are good once, so there may be several of a kind. */
-function readHoldings(env: NodeJS.ProcessEnv): Holdings {
-  const holdings: Holdings = new Map()
+function readCredentials(env: NodeJS.ProcessEnv): Credentials {
+  const credentials: Credentials = new Map()
   for (const [need, name] of Object.entries(settings) as [Need, string | undefined][]) {
     const value = name === undefined ? undefined : env[name]
-    if (value) holdings.set(need, /code$/i.test(need) ? value.split(',') : [value])
+    if (value) credentials.set(need, /code$/i.test(need) ? value.split(',') : [value])
   }
-  return holdings
+  return credentials
 }
 
 async function checkLine(run: Run): Promise<number> {
@@ -145,21 +145,21 @@ function isHarmless({ harms }: Check): boolean {
 }
 
 /** Asks one check after the other, with a pause before each call but the first. */
-function createAsking({ api, access, pauseSeconds, holdings, revoke }: Run): (check: Check) => Promise<Outcome> {
-  const secrets = new Set([...holdings.values()].flat())
+function createAsking({ api, access, pauseSeconds, credentials, revoke }: Run): (check: Check) => Promise<Outcome> {
+  const secrets = new Set([...credentials.values()].flat())
   let calls = 0
 
   return async function ask(check) {
-    const reason = reasonToSkip(check, holdings, revoke)
+    const reason = reasonToSkip(check, credentials, revoke)
     if (reason !== undefined) return { verdict: 'skipped', note: reason }
-    const driver = createDriver({ api, access, holdings, needs: check.needs, pause, secret, answered })
+    const driver = createDriver({ api, access, credentials, needs: check.needs, pause, secret, answered })
     try {
       return judge(check, await check.run(driver))
     } catch (error) {
       if (error instanceof TooMuch) throw error
       return { verdict: 'DIFFERENT', note: withoutSecrets(error instanceof Error ? error.message : 'no answer') }
     } finally {
-      for (const need of check.spends ?? []) holdings.get(need)?.shift()
+      for (const need of check.spends ?? []) credentials.get(need)?.shift()
     }
   }
 
@@ -191,8 +191,8 @@ function createAsking({ api, access, pauseSeconds, holdings, revoke }: Run): (ch
   }
 }
 
-function reasonToSkip({ needs, harms }: Check, holdings: Holdings, revoke: boolean): string | undefined {
-  const unmet = needs.filter((need) => (holdings.get(need) ?? []).length === 0)
+function reasonToSkip({ needs, harms }: Check, credentials: Credentials, revoke: boolean): string | undefined {
+  const unmet = needs.filter((need) => (credentials.get(need) ?? []).length === 0)
   if (unmet.length > 0) return `needs ${unmet.map((need) => settings[need] ?? missing[need]).join(', ')}`
   return harms === undefined || revoke ? undefined : `${harms}: only with --revoke`
 }

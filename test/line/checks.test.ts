@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { Emulator, Switches } from '../../src/emulator/emulator.ts'
 import type { Endpoint } from '../../src/line/client.ts'
 import { type Check, checks, isContested, type Observations } from './checks.ts'
-import { createDriver } from './driver.ts'
-import { holdingsFor, startLine, user } from './holdings.ts'
+import { createDriver } from '../harness/check-driver.ts'
+import { credentialsFor, startLine, user } from '../harness/check-credentials.ts'
 
 let emulator: Emulator | undefined
 afterEach(() => emulator?.close())
@@ -105,7 +105,7 @@ async function observe(check: Check, switches: Partial<Switches> = {}): Promise<
     api: line.url,
     access: line.url,
     needs: check.needs,
-    holdings: holdingsFor(check.needs, line),
+    credentials: credentialsFor(check.needs, line),
     logIn: (query, decision) => ({
       path: `/emulator/login?${query}`,
       form: { user: user.userId, ...decision },

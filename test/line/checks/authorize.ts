@@ -1,4 +1,4 @@
-import type { Answer, Driver, Form } from '../driver.ts'
+import type { Answer, Driver, Form } from '../../harness/check-driver.ts'
 import { at, type Check, contested, type Observations } from './check.ts'
 import { callbackOf, jwtParts, pageOf, textIn } from './reading.ts'
 

@@ -1,6 +1,6 @@
 import type { Switches } from '../../../src/emulator/emulator.ts'
 import type { Endpoint } from '../../../src/line/client.ts'
-import type { Driver, Need } from '../driver.ts'
+import type { Driver, Need } from '../../harness/check-driver.ts'
 
 /** The endpoints of LINE that the checks look at: those we call, and those only browsers and libraries see. */
 export type LineEndpoint = Endpoint | 'authorize' | 'verifyIdToken' | 'discovery'
@@ -23,7 +23,7 @@ export type Check = {
   readonly source: Source
   /** D: documented by LINE; S: seen in LINE's SDKs; O: observed by third parties; I: inferred. */
   readonly tag: 'D' | 'S' | 'O' | 'I'
-  /** What a runner must hold. The driver hands out nothing else. */
+  /** The credentials its runner must have. The driver hands out nothing else. */
   readonly needs: readonly Need[]
   /** What it does to a real login; such a check runs by hand only where that was allowed. */
   readonly harms?: string

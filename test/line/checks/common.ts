@@ -1,4 +1,4 @@
-import type { Answer } from '../driver.ts'
+import type { Answer } from '../../harness/check-driver.ts'
 import { at, type Check } from './check.ts'
 
 const bad = '/oauth2/v2.1/verify?access_token=garbage'

@@ -1,4 +1,4 @@
-import type { Answer, Driver } from '../driver.ts'
+import type { Answer, Driver } from '../../harness/check-driver.ts'
 import { at, type Check } from './check.ts'
 import { errorOf, isWithin, pageOf, refusalOf, textIn, typesOf } from './reading.ts'
 

@@ -1,4 +1,4 @@
-import type { Driver } from '../driver.ts'
+import type { Driver } from '../../harness/check-driver.ts'
 import { at, type Check, contested } from './check.ts'
 import { isSignedWith, jwtParts, typesOf } from './reading.ts'
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { Answer } from '../driver.ts'
+import type { Answer } from '../../harness/check-driver.ts'
 import type { Observations } from './check.ts'
 
 /** What an answer of the token, verify and revoke endpoints refuses with. */

@@ -1,4 +1,4 @@
-import type { Driver, Need } from '../driver.ts'
+import type { Driver, Need } from '../../harness/check-driver.ts'
 import { at, type Check } from './check.ts'
 import { deniedBy, textIn, typesOf } from './reading.ts'
 

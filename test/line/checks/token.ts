@@ -1,4 +1,4 @@
-import type { Driver, Form, Need } from '../driver.ts'
+import type { Driver, Form, Need } from '../../harness/check-driver.ts'
 import { at, type Check } from './check.ts'
 import { errorOf, isWithin, jwtParts, refusalOf, textIn, typesOf, wordsIn } from './reading.ts'
 

@@ -1,4 +1,4 @@
-import type { Answer, Driver, Need } from '../driver.ts'
+import type { Answer, Driver, Need } from '../../harness/check-driver.ts'
 import { at, type Check, contested } from './check.ts'
 import { errorOf, isWithin, refusalOf, textIn, typesOf, wordsIn } from './reading.ts'
 

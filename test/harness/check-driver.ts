@@ -1,6 +1,6 @@
 import { request } from 'undici'
 
-/** What a check may need its runner to hold. The last three are no credentials but somebody who does something. */
+/** The credentials a check may need. The last three are no credentials but somebody who does something. */
 export type Need =
   | 'channel'
   | 'secret'
@@ -78,12 +78,12 @@ export type Driver = {
 }
 
 /** The credentials of a run, each need with as many as there are. */
-export type Holdings = Map<Need, string[]>
+export type Credentials = Map<Need, string[]>
 
 export type DriverOptions = {
   readonly api: string
   readonly access: string
-  readonly holdings: Holdings
+  readonly credentials: Credentials
   readonly needs: readonly Need[]
   /** Awaited before each call. */
   readonly pause?: () => Promise<unknown>
@@ -97,12 +97,12 @@ export type DriverOptions = {
 }
 
 export function createDriver(options: DriverOptions): Driver {
-  const { api, access, holdings, needs, pause, secret = () => {} } = options
+  const { api, access, credentials, needs, pause, secret = () => {} } = options
 
   return { hold, keep, get, getAs, post, postText, authorize, wellKnown, logIn, wait, unlink }
 
   function hold(need: Need): string {
-    const value = needs.includes(need) ? holdings.get(need)?.[0] : undefined
+    const value = needs.includes(need) ? credentials.get(need)?.[0] : undefined
     if (value === undefined) throw new TypeError(`the check does not say that it needs "${need}"`)
     secret(value)
     return value
@@ -110,7 +110,7 @@ export function createDriver(options: DriverOptions): Driver {
 
   function keep(need: Need, value: unknown): void {
     if (typeof value !== 'string' || value === '') return
-    holdings.set(need, [value, ...(holdings.get(need) ?? []).slice(1)])
+    credentials.set(need, [value, ...(credentials.get(need) ?? []).slice(1)])
   }
 
   function get(path: string, headers: Form = {}): Promise<Answer> {

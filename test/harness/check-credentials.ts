@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type Channel, type Emulator, type Switches, startEmulator, type User } from '../../src/emulator/emulator.ts'
-import type { Holdings, Need } from './driver.ts'
+import type { Credentials, Need } from './check-driver.ts'
 
-/** What the emulator can give a check to hold. */
+/** The credentials that the emulator gives to a check. */
 const startMs = Date.UTC(2026, 0, 1)
 const redirectUri = 'https://app.example/callback'
 const codeVerifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
@@ -34,7 +34,7 @@ export function startLine(switches: Partial<Switches> = {}): Promise<Emulator> {
 }
 
 /** All a check says it needs. Access and refresh token are those of one login, as by hand. */
-export function holdingsFor(needs: readonly Need[], line: Emulator): Holdings {
+export function credentialsFor(needs: readonly Need[], line: Emulator): Credentials {
   const login = line.issueTokens({ nonce })
   const asNative = line.issueTokens({ channelId: native.id })
   const code = (channelId: string, scope?: string, challenge: string | undefined = codeChallenge) =>

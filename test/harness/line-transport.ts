@@ -60,7 +60,7 @@ export function useRoads() {
   }
 
   /** A LINE that speaks in raw bytes: `answer` is called once for each request, with how many there have been. */
-  async function sockets(answer: (socket: Socket, nth: number) => void) {
+  async function sockets(answer: (socket: Socket, nth: number) => unknown) {
     const seen = { requests: 0, connections: 0, text: '' }
     const open = new Set<Socket>()
     const server = createSocketServer((socket) => {
@@ -71,7 +71,7 @@ export function useRoads() {
       socket.on('data', (bytes) => {
         const text = bytes.toString('latin1')
         seen.text += text
-        if (/^(GET|POST) /.test(text)) answer(socket, ++seen.requests)
+        if (/^(GET|POST) /.test(text)) void answer(socket, ++seen.requests)
       })
     })
     const url = await listen(server)

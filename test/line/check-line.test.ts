@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
-import { checks } from './checks.ts'
-import type { Need } from '../harness/check-driver.ts'
 import { credentialsFor, startLine } from '../harness/check-credentials.ts'
+import type { Need } from '../harness/check-driver.ts'
+import { checks } from './checks.ts'
 
 const script = fileURLToPath(new URL('check-line.ts', import.meta.url))
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { type Answer, type Credentials, createDriver, type Need } from '../harness/check-driver.ts'
 import { type Check, checks, isContested, type Observations } from './checks.ts'
-import { type Answer, createDriver, type Credentials, type Need } from '../harness/check-driver.ts'
 
 /**
  * Puts the checks to LINE itself, a few calls a minute:

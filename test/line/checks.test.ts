@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Emulator, Switches } from '../../src/emulator/emulator.ts'
 import type { Endpoint } from '../../src/line/client.ts'
-import { type Check, checks, isContested, type Observations } from './checks.ts'
-import { createDriver } from '../harness/check-driver.ts'
 import { credentialsFor, startLine, user } from '../harness/check-credentials.ts'
+import { createDriver } from '../harness/check-driver.ts'
+import { type Check, checks, isContested, type Observations } from './checks.ts'
 
 let emulator: Emulator | undefined
 afterEach(() => emulator?.close())

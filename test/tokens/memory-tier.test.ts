@@ -635,7 +635,7 @@ describe('the store', () => {
   it('holds no more records than it may, the longest unused going first', async () => {
     const tier = createTier(async () => ({ verdict: 'valid', record }))
     for (let n = 0; n < 10; n += 1) await tier.resolve(question(String(n)))
-    tier.resolve(question('0'))
+    await tier.resolve(question('0'))
     for (let n = 10; n < 15; n += 1) await tier.resolve(question(String(n)))
     expect(tier.size()).toBe(10)
     expect(plain(tier.peek(junk('0').key))).toEqual(record)

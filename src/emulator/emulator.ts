@@ -1,10 +1,10 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createBackstage } from './control/backstage.ts'
-import { type Calls, createCallBook } from './control/calls.ts'
-import { createFaultBook, type Faults } from './control/faults.ts'
+import { type Calls, createCallLog } from './control/calls.ts'
+import { createFaultStore, type Faults } from './control/faults.ts'
+import { createOwnEndpoints } from './control/own-endpoints.ts'
 import { type Channel, demoChannels, demoUsers, type User } from './platform/accounts.ts'
-import { createMint, type Mint } from './platform/mint.ts'
+import { createDirectActions, type DirectActions } from './platform/direct-actions.ts'
 import { createPlatform } from './platform/platform.ts'
 import { defaultSwitches, type Switches } from './platform/switches.ts'
 import { createEmulatorServer } from './server.ts'
@@ -12,7 +12,7 @@ import { createEmulatorServer } from './server.ts'
 export type { Call, Calls } from './control/calls.ts'
 export type { Fault, Faults } from './control/faults.ts'
 export { type Channel, demoChannels, demoUsers, type User } from './platform/accounts.ts'
-export type { CodeRequest, IssuedTokens, TokenRequest } from './platform/mint.ts'
+export type { CodeRequest, IssuedTokens, TokenRequest } from './platform/direct-actions.ts'
 export type { Switches } from './platform/switches.ts'
 export type { Endpoint } from './routes.ts'
 
@@ -28,19 +28,19 @@ export type EmulatorOptions = {
   switches?: Partial<Switches>
 }
 
-export type Emulator = Mint & {
+export type Emulator = DirectActions & {
   /** `http://127.0.0.1:PORT`, in place of both https://access.line.me and https://api.line.me. */
   url: string
   channels: readonly Channel[]
-  /** Copies of what was handed in: a test may rename a user here. */
+  /** Copies of the users in the options, so a test can rename a user here. */
   users: readonly User[]
   faults: Faults
   calls: Calls
-  /** May be changed at any time. */
+  /** Can be changed at any time. */
   switches: Switches
   /** Moves the emulator's clock forward. */
   advanceClock(ms: number): void
-  /** At once, also while requests hang. */
+  /** Does not wait for requests that hang. */
   close(): Promise<void>
 }
 
@@ -57,14 +57,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   }
 
   const platform = createPlatform(channels, users, switches, now)
-  const calls = createCallBook(now)
-  const faults = createFaultBook()
-  const mint = createMint(platform)
-  const backstage = createBackstage({ platform, calls, faults, mint, advanceClock })
-  const server = createEmulatorServer({ platform, calls, faults, backstage })
+  const calls = createCallLog(now)
+  const faults = createFaultStore()
+  const actions = createDirectActions(platform)
+  const ownEndpoints = createOwnEndpoints({ platform, calls, faults, actions, advanceClock })
+  const server = createEmulatorServer({ platform, calls, faults, ownEndpoints })
   const url = await listen(server, host, port)
 
-  return { url, channels, users, ...mint, faults, calls, switches, advanceClock, close: () => close(server) }
+  return { url, channels, users, ...actions, faults, calls, switches, advanceClock, close: () => close(server) }
 }
 
 function listen(server: Server, host: string, port: number): Promise<string> {

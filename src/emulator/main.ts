@@ -21,7 +21,7 @@ function introductionOf(emulator: Emulator): string {
   return `LINE emulator: ${emulator.url}
 Control:       ${emulator.url}/emulator/calls, /emulator/faults, /emulator/switches
 
-Channels (ID, secret, type; all made up):
+Channels (ID, secret, type; all are examples):
 ${channels.join('\n')}
 
 Access token:  ${accessToken}
@@ -30,7 +30,7 @@ Refresh token: ${refreshToken}
 }
 
 function explain(error: unknown): string {
-  if (!(error instanceof Error)) return 'The emulator did not start'
+  if (!(error instanceof Error)) return 'The emulator could not start'
   if (!('code' in error && 'port' in error && error.code === 'EADDRINUSE')) return error.message
   return `Port ${error.port} is in use by another program: set EMULATOR_PORT to another one (0: any free port)`
 }

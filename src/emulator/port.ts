@@ -4,7 +4,7 @@ const defaultPort = 4001
 export function readPort(text: string | undefined): number {
   if (text === undefined || text === '') return defaultPort
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
-    throw new TypeError('EMULATOR_PORT is a port number from 0 to 65535 (0: any free port)')
+    throw new TypeError('EMULATOR_PORT must be a port number from 0 to 65535 (0: any free port)')
   }
   return Number(text)
 }

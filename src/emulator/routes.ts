@@ -12,7 +12,7 @@ import type { Platform } from './platform/platform.ts'
 
 type AnswerRequest = (request: LineRequest, platform: Platform) => LineResponse
 
-/** LINE's endpoints, of access.line.me and api.line.me alike: method and path, the name for calls and faults, the answer. */
+/** The endpoints of access.line.me and api.line.me: method and path, the name in calls and faults, the function. */
 const table = [
   ['GET /oauth2/v2.1/authorize', 'authorize', authorize],
   ['POST /oauth2/v2.1/token', 'token', token],
@@ -35,7 +35,7 @@ export type Route = { endpoint: Endpoint; answer: AnswerRequest }
 
 export const endpoints: readonly Endpoint[] = [...new Set(table.map(([, endpoint]) => endpoint))]
 
-/** By method and path, as in `GET /v2/profile`. */
+/** The key is method and path: `GET /v2/profile`. */
 export const routes: ReadonlyMap<string, Route> = new Map(
   table.map(([methodAndPath, endpoint, answer]) => [methodAndPath, { endpoint, answer }]),
 )

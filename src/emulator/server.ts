@@ -1,36 +1,36 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { CallBook, EndCall } from './control/calls.ts'
-import type { FaultBook } from './control/faults.ts'
-import { isCarriedOut, misbehave } from './control/misbehaviour.ts'
+import type { CallLog, EndCall } from './control/calls.ts'
+import { deliverFaulty, hasEffect } from './control/fault-delivery.ts'
+import type { FaultStore } from './control/faults.ts'
 import { type LineRequest, readBody } from './http/line-request.ts'
 import { type LineResponse, refusal } from './http/line-response.ts'
 import { send } from './http/send.ts'
 import type { Platform } from './platform/platform.ts'
 import { type Route, routes } from './routes.ts'
 
-export type Surroundings = {
+export type ServerParts = {
   platform: Platform
-  calls: CallBook
-  faults: FaultBook
-  /** What isn't LINE's: the login form, the control endpoint, the page for people. Undefined when it is no one's. */
-  backstage: (request: LineRequest) => LineResponse | undefined
+  calls: CallLog
+  faults: FaultStore
+  /** Answers requests for paths that LINE does not have. Undefined: the emulator does not have the path either. */
+  ownEndpoints: (request: LineRequest) => LineResponse | undefined
 }
 
-/** The emulator on a socket: finds the endpoint, counts the call, lets a fault have its way. */
-export function createEmulatorServer({ platform, calls, faults, backstage }: Surroundings): Server {
+/** The emulator as an HTTP server: finds the endpoint, counts the call and applies the fault. */
+export function createEmulatorServer({ platform, calls, faults, ownEndpoints }: ServerParts): Server {
   return createServer({ keepAliveTimeout: 60_000, maxHeaderSize: 64 * 1024 }, serve)
 
   function serve(message: IncomingMessage, response: ServerResponse): void {
     const request = readHead(message)
     const route = routes.get(`${request.method} ${request.path}`)
-    if (route === undefined) serveBackstage(message, request, response)
+    if (route === undefined) serveOwn(message, request, response)
     else serveLine(route, message, request, response)
   }
 
   function serveLine(route: Route, message: IncomingMessage, head: LineRequest, response: ServerResponse): void {
     const end = calls.begin(route.endpoint, head.method)
     response.once('close', () => end(null))
-    // The road of verify and profile has no promise in it.
+    // Verify and profile are answered without a promise, which is faster.
     if (head.method === 'GET') deliver(route, head, response, end)
     else {
       readBody(message).then(
@@ -40,17 +40,18 @@ export function createEmulatorServer({ platform, calls, faults, backstage }: Sur
     }
   }
 
-  /** `request` is undefined when its body was too large. */
+  /** `request` is undefined when the body was too large. */
   function deliver(route: Route, request: LineRequest | undefined, response: ServerResponse, end: EndCall): void {
     const fault = faults.take(route.endpoint)
-    const ask = () => (request === undefined ? tooLarge : guarded(() => route.answer(request, platform)))
-    if (fault === undefined) send(response, ask(), end)
-    else misbehave(fault, isCarriedOut(fault) ? ask() : undefined, response, end).catch(() => response.destroy())
+    const makeAnswer = () => (request === undefined ? tooLarge : guarded(() => route.answer(request, platform)))
+    if (fault === undefined) send(response, makeAnswer(), end)
+    else
+      deliverFaulty(fault, hasEffect(fault) ? makeAnswer() : undefined, response, end).catch(() => response.destroy())
   }
 
-  function serveBackstage(message: IncomingMessage, head: LineRequest, response: ServerResponse): void {
+  function serveOwn(message: IncomingMessage, head: LineRequest, response: ServerResponse): void {
     const answer = (body: string | undefined) =>
-      body === undefined ? tooLarge : guarded(() => backstage({ ...head, body }) ?? notFound(head))
+      body === undefined ? tooLarge : guarded(() => ownEndpoints({ ...head, body }) ?? notFound(head))
     readBody(message).then(
       (body) => send(response, answer(body)),
       () => response.destroy(),
@@ -66,16 +67,16 @@ function readHead({ method = 'GET', url = '/', headers }: IncomingMessage): Line
   return { method, path, query, headers, body: '' }
 }
 
-/** A mistake in the emulator is an answer, not the end of the process. */
-function guarded(ask: () => LineResponse): LineResponse {
+/** A bug in the emulator gives an answer with status 500. The process goes on. */
+function guarded(makeAnswer: () => LineResponse): LineResponse {
   try {
-    return ask()
+    return makeAnswer()
   } catch (error) {
     return refusal(500, `The emulator failed: ${error instanceof Error ? error.message : 'unknown'}`)
   }
 }
 
-/** LINE doesn't document what a wrong method gets. */
+/** LINE does not document its answer to a wrong method. */
 function notFound({ path }: LineRequest): LineResponse {
   const isKnown = ['GET', 'POST'].some((method) => routes.has(`${method} ${path}`))
   return isKnown ? refusal(405, 'Method Not Allowed') : refusal(404, 'Not Found')

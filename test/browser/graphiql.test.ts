@@ -1,31 +1,31 @@
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Stage, startStage } from '../harness/browser-stage.ts'
-import { describeInChromium, type Visitor } from '../harness/chromium.ts'
+import { type System, startSystem } from '../harness/browser-stage.ts'
+import { describeInChromium, type OpenPage } from '../harness/chromium.ts'
 
-describeInChromium('GraphiQL', (visit) => {
-  let stage: Stage
+describeInChromium('GraphiQL', (openPage) => {
+  let system: System
 
   beforeAll(async () => {
-    stage = await startStage()
+    system = await startSystem()
   })
-  afterAll(() => stage.close())
+  afterAll(() => system.close())
 
-  it('answers who I am with the demo token, and asks nobody but the gateway', async () => {
-    const { page, complaints, strangers } = await open(visit, stage, readmeSize)
-    await expect.poll(() => run(page), patience).toMatch(/"displayName": "Sakura Tanaka"/)
-    if (process.env.PICTURES === 'write') await paint(page)
+  it('with the demo token: shows the viewer and sends no request to other hosts', async () => {
+    const { page, errors, otherHosts } = await open(openPage, system, readmeSize)
+    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Sakura Tanaka"/)
+    if (process.env.PICTURES === 'write') await writePicture(page)
     await page.getByRole('button', { name: 'Show Documentation Explorer' }).click()
     await page.getByRole('link', { name: 'Query' }).click()
     await page.getByRole('link', { name: 'viewer', exact: true }).click()
     await page.getByText("The LINE user of the request's").first().waitFor()
-    expect(strangers).toEqual([])
-    expect(complaints).toEqual([])
+    expect(otherHosts).toEqual([])
+    expect(errors).toEqual([])
   })
 
-  it('runs each sample with the variables it brings', async () => {
-    const { page, complaints } = await open(visit, stage)
+  it('each sample: runs with its variables', async () => {
+    const { page, errors } = await open(openPage, system)
     for (const [tab, expected] of [
       ['Verify', /"active": true/],
       ['Refresh', /"accessToken": "ey/],
@@ -35,38 +35,38 @@ describeInChromium('GraphiQL', (visit) => {
     ] as const) {
       await page.getByRole('tab', { name: tab }).getByRole('button', { name: tab }).click()
       await page.getByRole('tab', { name: tab, selected: true }).waitFor()
-      await expect.poll(() => run(page), patience).toMatch(expected)
+      await expect.poll(() => run(page), longWait).toMatch(expected)
     }
-    expect(complaints).toEqual([])
+    expect(errors).toEqual([])
   })
 
-  it('has the demo token in a new tab', async () => {
-    const { page } = await open(visit, stage)
+  it('a new tab: has the demo token', async () => {
+    const { page } = await open(openPage, system)
     await page.getByRole('button', { name: 'New tab' }).click()
     await page.getByRole('tab', { name: '<untitled>', selected: true }).waitFor()
     await write(page, 'query Mine { viewer { displayName } }')
-    await expect.poll(() => run(page), patience).toMatch(/"Sakura Tanaka"/)
+    await expect.poll(() => run(page), longWait).toMatch(/"Sakura Tanaka"/)
   })
 
-  it('leaves no token behind in the browser, and starts afresh with the next load', async () => {
-    const { page } = await open(visit, stage)
-    await expect.poll(() => run(page), patience).toMatch(/"Sakura Tanaka"/)
+  it('stores nothing in the browser; a reload opens the samples again', async () => {
+    const { page } = await open(openPage, system)
+    await expect.poll(() => run(page), longWait).toMatch(/"Sakura Tanaka"/)
     await write(page, 'query Mine { viewer { id } }')
     await page.getByRole('tab', { name: 'Mine' }).waitFor()
     expect(await page.evaluate('JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie')).toBe('{}')
-    expect(page.url()).toBe(`${stage.gateway.url}/graphql`)
+    expect(page.url()).toBe(`${system.gateway.url}/graphql`)
 
     await page.reload()
     await page.getByRole('tab', { name: 'WhoAmI', selected: true }).waitFor()
-    expect(await page.getByRole('tab').count()).toBe(5)
-    await expect.poll(() => run(page), patience).toMatch(/"Sakura Tanaka"/)
+    await expect.poll(() => page.getByRole('tab').count(), longWait).toBe(5)
+    await expect.poll(() => run(page), longWait).toMatch(/"Sakura Tanaka"/)
   })
 })
 
 const readmeSize = { viewport: { width: 1100, height: 640 }, deviceScaleFactor: 1.5 }
 
-/** `PICTURES=write` remakes the README's picture, once the query has its colours and the traces of the mouse are gone. */
-async function paint(page: Page): Promise<void> {
+/** For `PICTURES=write`: writes the README's picture, after the query has its colours and the mouse is away. */
+async function writePicture(page: Page): Promise<void> {
   const keyword = { hasText: /^query$/ }
   await page.getByRole('region', { name: 'Operation Editor' }).locator('span:not(.mtk1)', keyword).first().waitFor()
   await page.mouse.move(900, 600)
@@ -75,32 +75,33 @@ async function paint(page: Page): Promise<void> {
   await page.screenshot({ path, animations: 'disabled' })
 }
 
-/** GraphiQL for one that has no network: only the gateway can be asked, and who else would have been is written down. */
-async function open(visit: Visitor, { gateway }: Stage, options: Parameters<Visitor>[0] = {}) {
-  const visited = await visit(options)
-  const strangers: string[] = []
-  await visited.page.context().route(
+/** Opens GraphiQL. The page can reach only the gateway. `otherHosts` has the URLs it requested from other hosts. */
+async function open(openPage: OpenPage, { gateway }: System, options: Parameters<OpenPage>[0] = {}) {
+  const opened = await openPage(options)
+  const otherHosts: string[] = []
+  await opened.page.context().route(
     ({ origin, protocol }) => origin !== gateway.url && protocol !== 'blob:',
     async (route) => {
-      strangers.push(route.request().url())
+      otherHosts.push(route.request().url())
       await route.abort()
     },
   )
-  await visited.page.goto(`${gateway.url}/graphql`)
-  return { ...visited, strangers }
+  await opened.page.goto(`${gateway.url}/graphql`)
+  return { ...opened, otherHosts }
 }
 
-/** Runs what is in the editor; returns what the result pane shows. GraphiQL knows a new tab's operation after a while only. */
+/** Runs the document in the editor and returns the result. Poll it: GraphiQL needs time to read a new document. */
 async function run(page: Page): Promise<string> {
   await page.getByRole('button', { name: /^Execute query/ }).click()
   const answer = page.getByRole('region', { name: 'Result Window' })
-  await answer.getByText('{').first().waitFor()
+  // Short, so that a poll clicks again if the first click came too early.
+  await answer.getByText('{').first().waitFor({ timeout: 5_000 })
   return (await answer.innerText()).replace(/\s+/g, ' ')
 }
 
-const patience = { timeout: 8_000, interval: 200 }
+const longWait = { timeout: 60_000, interval: 200 }
 
-/** Puts a document into the editor, as pasting does: nothing is completed on the way. */
+/** Inserts a document into the editor at once, because typing would start completion. */
 async function write(page: Page, document: string): Promise<void> {
   await page.getByRole('region', { name: 'Operation Editor' }).getByRole('code').click()
   await page.keyboard.press('ControlOrMeta+A')

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { demoUsers, type User } from '../../src/emulator/emulator.ts'
-import { type Arrival, type Stage, startStage } from '../harness/browser-stage.ts'
+import { type CallbackRequest, type System, startSystem } from '../harness/browser-stage.ts'
 import { describeInChromium } from '../harness/chromium.ts'
 
 type Login = {
@@ -18,123 +18,123 @@ type Exchanged = {
   }
 }
 
-const tricky: User = { userId: `U${'5'.repeat(32)}`, displayName: '<b>Bob</b> & "Co" <script>throw 1</script>' }
+const userWithMarkup: User = { userId: `U${'5'.repeat(32)}`, displayName: '<b>Bob</b> & "Co" <script>throw 1</script>' }
 
-let stage: Stage
+let system: System
 
-describeInChromium('a login', (visit) => {
+describeInChromium('a login', (openPage) => {
   beforeEach(async () => {
-    stage = await startStage({ users: [...demoUsers, tricky] })
+    system = await startSystem({ users: [...demoUsers, userWithMarkup] })
   })
-  afterEach(() => stage.close())
+  afterEach(() => system.close())
 
-  it('ends with the app knowing who came back', async () => {
+  it('with consent: the app gets the user, the ID token and an access token', async () => {
     const login = await start()
-    const { page, complaints } = await visit()
+    const { page, errors } = await openPage()
     await page.goto(login.authorizationUrl)
     await page.getByRole('button', { name: 'Log in as Sakura Tanaka' }).click()
     await page.getByRole('heading', { name: 'Allow access?' }).waitFor()
     await page.getByRole('button', { name: 'Allow' }).click()
 
-    const { method, came } = await arrival(page)
+    const { method, parameters } = await callbackRequest(page)
     expect(method).toBe('GET')
-    expect(came.get('state')).toBe(login.state)
-    const { tokens, viewer, idTokenClaims } = await exchange(came, login)
+    expect(parameters.get('state')).toBe(login.state)
+    const { tokens, viewer, idTokenClaims } = await exchange(parameters, login)
     expect(viewer).toMatchObject({ id: demoUsers[0]?.userId, displayName: 'Sakura Tanaka' })
     expect(idTokenClaims).toEqual({ sub: viewer.id, nonce: login.nonce, name: 'Sakura Tanaka' })
-    expect(await whoHas(tokens.accessToken)).toEqual({ viewer: { displayName: 'Sakura Tanaka' } })
-    expect(complaints).toEqual([])
+    expect(await viewerOf(tokens.accessToken)).toEqual({ viewer: { displayName: 'Sakura Tanaka' } })
+    expect(errors).toEqual([])
   })
 
-  it('asks for consent once', async () => {
-    const { page } = await visit()
+  it('a second time: not asked for consent', async () => {
+    const { page } = await openPage()
     await logIn(page, await start(), 'Tom')
     await page.goto((await start()).authorizationUrl)
     await page.getByRole('button', { name: 'Log in as Tom' }).click()
     await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
-    expect(stage.arrivals).toHaveLength(2)
-    expect(stage.arrivals[1]?.came.get('code')).toBeTruthy()
+    expect(system.callbackRequests).toHaveLength(2)
+    expect(system.callbackRequests[1]?.parameters.get('code')).toBeTruthy()
   })
 
-  it('that the user denies comes back without a code', async () => {
+  it('without consent: ACCESS_DENIED and no code', async () => {
     const login = await start()
-    const { page } = await visit()
+    const { page } = await openPage()
     await page.goto(login.authorizationUrl)
     await page.getByRole('button', { name: 'Log in as Tom' }).click()
     await page.getByRole('button', { name: 'Cancel' }).click()
-    expect(Object.fromEntries((await arrival(page)).came)).toEqual({
+    expect(Object.fromEntries((await callbackRequest(page)).parameters)).toEqual({
       error: 'ACCESS_DENIED',
       error_description: 'The resource owner denied the request.',
       state: login.state,
     })
   })
 
-  it('grants what the user ticked and no more', async () => {
+  it('without the e-mail checkbox: no scope `email`', async () => {
     const login = await start({ scopes: ['profile', 'openid', 'email'] })
-    const { page } = await visit()
+    const { page } = await openPage()
     await page.goto(login.authorizationUrl)
     await page.getByRole('button', { name: 'Log in as Sakura Tanaka' }).click()
     await page.getByLabel('Your e-mail address').uncheck()
     await page.getByRole('button', { name: 'Allow' }).click()
-    const { tokens } = await exchange((await arrival(page)).came, login)
+    const { tokens } = await exchange((await callbackRequest(page)).parameters, login)
     expect([...tokens.scopes].sort()).toEqual(['openid', 'profile'])
   })
 
   it.each([
-    ['in Japanese', demoUsers[1]],
-    ['of emoji', demoUsers[2]],
-    ['written from the right', demoUsers[3]],
+    ['with a Japanese name', demoUsers[1]],
+    ['with emoji in the name', demoUsers[2]],
+    ['with an Arabic name', demoUsers[3]],
     ['without picture and status', demoUsers[4]],
-    ['full of markup', tricky],
-  ])('of a user with a name %s', async (_, user) => {
+    ['with markup in the name', userWithMarkup],
+  ])('of a user %s: viewer and ID token have exactly these values', async (_, user) => {
     const { displayName = '', userId, pictureUrl = null, statusMessage = null } = user ?? {}
     const login = await start()
-    const { page, complaints } = await visit()
-    const { viewer, idTokenClaims } = await exchange((await logIn(page, login, displayName)).came, login)
+    const { page, errors } = await openPage()
+    const { viewer, idTokenClaims } = await exchange((await logIn(page, login, displayName)).parameters, login)
     expect(viewer).toEqual({ id: userId, displayName, pictureUrl, statusMessage })
     expect(idTokenClaims.name).toBe(displayName)
-    expect(complaints).toEqual([])
+    expect(errors).toEqual([])
   })
 
-  it('comes back as a form that sends itself, where the app wants that', async () => {
+  it('with FORM_POST: a script sends the form to the app', async () => {
     const login = await start({ responseMode: 'FORM_POST' })
-    const { page, complaints } = await visit()
-    const { method, search, came } = await logIn(page, login, 'Tom')
+    const { page, errors } = await openPage()
+    const { method, search, parameters } = await logIn(page, login, 'Tom')
     expect({ method, search }).toEqual({ method: 'POST', search: '' })
-    expect(came.get('state')).toBe(login.state)
-    expect((await exchange(came, login)).viewer.displayName).toBe('Tom')
-    expect(complaints).toEqual([])
+    expect(parameters.get('state')).toBe(login.state)
+    expect((await exchange(parameters, login)).viewer.displayName).toBe('Tom')
+    expect(errors).toEqual([])
   })
 
-  it('needs no script: a button sends the form', async () => {
+  it('with FORM_POST and without scripts: a button sends the form to the app', async () => {
     const login = await start({ responseMode: 'FORM_POST' })
-    const { page } = await visit({ javaScriptEnabled: false })
+    const { page } = await openPage({ javaScriptEnabled: false })
     await page.goto(login.authorizationUrl)
     await page.getByRole('button', { name: 'Log in as Tom' }).click()
     await page.getByRole('button', { name: 'Allow' }).click()
     await page.getByRole('button', { name: 'Continue' }).click()
-    const { method, came } = await arrival(page)
+    const { method, parameters } = await callbackRequest(page)
     expect(method).toBe('POST')
-    expect((await exchange(came, login)).viewer.displayName).toBe('Tom')
+    expect((await exchange(parameters, login)).viewer.displayName).toBe('Tom')
   })
 
-  it("begun on the emulator's own page comes back there, and is shown", async () => {
-    const { page, complaints } = await visit()
-    await page.goto(stage.emulator.url)
+  it("from the emulator's home page: that page shows the result, with markup escaped", async () => {
+    const { page, errors } = await openPage()
+    await page.goto(system.emulator.url)
     await page.getByRole('link', { name: 'Log in as a demo user' }).click()
     await page.getByRole('button', { name: 'Log in as Tom' }).click()
     await page.getByRole('button', { name: 'Allow' }).click()
-    await page.getByRole('heading', { name: 'Back from the login' }).waitFor()
+    await page.getByRole('heading', { name: 'Result of the login' }).waitFor()
     const code = new URL(page.url()).searchParams.get('code')
     expect(await page.getByRole('row', { name: `code ${code}` }).isVisible()).toBe(true)
-    await page.goto(`${stage.emulator.url}/?${new URLSearchParams({ error: '<b>no</b>' })}`)
+    await page.goto(`${system.emulator.url}/?${new URLSearchParams({ error: '<b>no</b>' })}`)
     await page.getByText('<b>no</b>').waitFor()
-    expect(complaints).toEqual([])
+    expect(errors).toEqual([])
   })
 
-  describe('of the demo comes back to a page that', () => {
-    it('exchanges the code at the press of a button', async () => {
-      const { page, complaints } = await visit()
+  describe('of the demo', () => {
+    it('with consent: a button exchanges the code', async () => {
+      const { page, errors } = await openPage()
       await page.goto(demoLogin())
       await page.getByRole('button', { name: 'Log in as Sakura Tanaka' }).click()
       await page.getByRole('button', { name: 'Allow' }).click()
@@ -142,13 +142,15 @@ describeInChromium('a login', (visit) => {
       await page.getByRole('button', { name: 'Exchange the code' }).click()
       const { data } = await answerOn(page)
       expect(data.exchangeLogin.viewer.displayName).toBe('Sakura Tanaka')
-      expect(await whoHas(data.exchangeLogin.tokens.accessToken)).toEqual({ viewer: { displayName: 'Sakura Tanaka' } })
-      expect(complaints).toEqual([])
+      expect(await viewerOf(data.exchangeLogin.tokens.accessToken)).toEqual({
+        viewer: { displayName: 'Sakura Tanaka' },
+      })
+      expect(errors).toEqual([])
     })
 
-    it('takes what else startLogin gave', async () => {
-      const login = await start({ redirectUri: stage.devCallback })
-      const { page } = await visit()
+    it('with the code verifier and nonce of startLogin: sends them too', async () => {
+      const login = await start({ redirectUri: system.devCallback })
+      const { page } = await openPage()
       await page.goto(login.authorizationUrl)
       await page.getByRole('button', { name: 'Log in as Sakura Tanaka' }).click()
       await page.getByRole('button', { name: 'Allow' }).click()
@@ -157,7 +159,7 @@ describeInChromium('a login', (visit) => {
       const { input } = JSON.parse((await page.locator('#variables').textContent()) ?? '')
       expect(input).toEqual({
         code: new URL(page.url()).searchParams.get('code'),
-        redirectUri: stage.devCallback,
+        redirectUri: system.devCallback,
         codeVerifier: login.codeVerifier,
         nonce: login.nonce,
       })
@@ -165,8 +167,8 @@ describeInChromium('a login', (visit) => {
       expect((await answerOn(page)).data.exchangeLogin.idTokenClaims.name).toBe('Sakura Tanaka')
     })
 
-    it('says why there is no code, and where to begin again', async () => {
-      const { page } = await visit()
+    it('without consent: shows the error and a link to GraphiQL', async () => {
+      const { page } = await openPage()
       await page.goto(demoLogin())
       await page.getByRole('button', { name: 'Log in as Tom' }).click()
       await page.getByRole('button', { name: 'Cancel' }).click()
@@ -175,66 +177,69 @@ describeInChromium('a login', (visit) => {
       expect(await page.getByRole('link', { name: 'GraphiQL' }).isVisible()).toBe(true)
     })
 
-    it('shows whatever it is sent as text', async () => {
-      const { page, complaints } = await visit()
+    it('with markup in the parameters: shows it as text', async () => {
+      const { page, errors } = await openPage()
       const markup = '<img src=x onerror="throw 1">'
-      await page.goto(`${stage.devCallback}?${new URLSearchParams({ code: markup, state: markup })}`)
+      await page.goto(`${system.devCallback}?${new URLSearchParams({ code: markup, state: markup })}`)
       await page.getByText(`the state "${markup}"`).waitFor()
-      await page.goto(`${stage.devCallback}?${new URLSearchParams({ error: markup, error_description: markup })}`)
+      await page.goto(`${system.devCallback}?${new URLSearchParams({ error: markup, error_description: markup })}`)
       await page.getByText(`No login: ${markup}. ${markup}`).waitFor()
-      expect(complaints).toEqual([])
+      expect(errors).toEqual([])
     })
   })
 })
 
 async function start(input: object = {}): Promise<Login> {
-  const { data } = await stage.ask<{ startLogin: Login }>(
+  const { data } = await system.ask<{ startLogin: Login }>(
     'mutation ($input: StartLoginInput!) { startLogin(input: $input) { authorizationUrl state nonce codeVerifier } }',
-    { input: { redirectUri: stage.redirectUri, ...input } },
+    { input: { redirectUri: system.redirectUri, ...input } },
   )
   return data.startLogin
 }
 
-/** The whole way of a user who agrees. */
-async function logIn(page: Page, { authorizationUrl }: Login, name: string): Promise<Arrival> {
+/** Logs in in the browser and consents. */
+async function logIn(page: Page, { authorizationUrl }: Login, name: string): Promise<CallbackRequest> {
   await page.goto(authorizationUrl)
   await page.getByRole('button', { name: `Log in as ${name}` }).click()
   await page.getByRole('button', { name: 'Allow' }).click()
-  return arrival(page)
+  return callbackRequest(page)
 }
 
-async function arrival(page: Page): Promise<Arrival> {
+async function callbackRequest(page: Page): Promise<CallbackRequest> {
   await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
-  const [first, second] = stage.arrivals
-  if (first === undefined || second !== undefined) throw new Error('expected the browser at the callback, once')
+  const [first, second] = system.callbackRequests
+  if (first === undefined || second !== undefined) throw new Error('expected exactly one request to the callback')
   return first
 }
 
-async function exchange(came: URLSearchParams, { codeVerifier, nonce }: Login): Promise<Exchanged['exchangeLogin']> {
-  const { data, errors } = await stage.ask<Exchanged>(
+async function exchange(
+  parameters: URLSearchParams,
+  { codeVerifier, nonce }: Login,
+): Promise<Exchanged['exchangeLogin']> {
+  const { data, errors } = await system.ask<Exchanged>(
     `mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) {
       tokens { accessToken scopes } viewer { id displayName pictureUrl statusMessage } idTokenClaims { sub nonce name }
     } }`,
-    { input: { code: came.get('code'), redirectUri: stage.redirectUri, codeVerifier, nonce } },
+    { input: { code: parameters.get('code'), redirectUri: system.redirectUri, codeVerifier, nonce } },
   )
   expect(errors).toBeUndefined()
   return data.exchangeLogin
 }
 
-async function whoHas(accessToken: string): Promise<unknown> {
-  return (await stage.ask('{ viewer { displayName } }', {}, accessToken)).data
+async function viewerOf(accessToken: string): Promise<unknown> {
+  return (await system.ask('{ viewer { displayName } }', {}, accessToken)).data
 }
 
-/** A login without startLogin, as `npm run dev` prints one. */
+/** The address of a login without startLogin, as `npm run dev` prints it. */
 function demoLogin(): string {
   const parameters = {
     response_type: 'code',
-    client_id: stage.emulator.channels[0]?.id ?? '',
-    redirect_uri: stage.devCallback,
+    client_id: system.emulator.channels[0]?.id ?? '',
+    redirect_uri: system.devCallback,
     state: 'demo',
     scope: 'profile openid',
   }
-  return `${stage.emulator.url}/oauth2/v2.1/authorize?${new URLSearchParams(parameters)}`
+  return `${system.emulator.url}/oauth2/v2.1/authorize?${new URLSearchParams(parameters)}`
 }
 
 async function answerOn(page: Page): Promise<{ data: Exchanged }> {

@@ -8,9 +8,9 @@ import { useEmulator } from '../harness/emulator-client.ts'
 const { emulator } = useEmulator()
 const main = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url))
 
-test('prints where it listens, channels and tokens that work, and ends on SIGTERM', async () => {
+test('prints its URL, channels and tokens that work; SIGTERM ends it with exit code 0', async () => {
   const program = start('0')
-  await expect.poll(() => program.output(), { timeout: 10_000 }).toContain('Refresh token:')
+  await expect.poll(() => program.output(), { timeout: 30_000 }).toContain('Refresh token:')
   const [url, token] = [/http:\S+/, /Access token: +(\S+)/].map((pattern) => pattern.exec(program.output())?.at(-1))
   const { statusCode, body } = await request(`${url}/v2/profile`, { headers: { authorization: `Bearer ${token}` } })
   expect([statusCode, await body.json()]).toMatchObject([200, { displayName: 'Sakura Tanaka' }])
@@ -19,13 +19,16 @@ test('prints where it listens, channels and tokens that work, and ends on SIGTER
   expect(await program.code).toBe(0)
 })
 
-test.each(['x', '65536', '-1', '1.5'])('EMULATOR_PORT=%s is one clear line and exit code 1', async (port) => {
-  const program = start(port)
-  expect(await program.code).toBe(1)
-  expect(program.output()).toMatch(/^EMULATOR_PORT is a port number.*\n$/)
-})
+test.each(['x', '65536', '-1', '1.5'])(
+  'EMULATOR_PORT=%s: one line that names the setting, and exit code 1',
+  async (port) => {
+    const program = start(port)
+    expect(await program.code).toBe(1)
+    expect(program.output()).toMatch(/^EMULATOR_PORT must be a port number.*\n$/)
+  },
+)
 
-test('a port in use is one clear line and exit code 1', async () => {
+test('a port in use: one line that names the setting, and exit code 1', async () => {
   const program = start(new URL(emulator().url).port)
   expect(await program.code).toBe(1)
   expect(program.output()).toMatch(/^Port \d+ is in use.*EMULATOR_PORT.*\n$/)

@@ -7,27 +7,27 @@ import { sampleTabs } from '../../src/endpoints/graphiql-tabs.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 
-/** What `npm run dev` starts, and the app of somebody who uses it. */
-export type Stage = Awaited<ReturnType<typeof startStage>>
+export type System = Awaited<ReturnType<typeof startSystem>>
 
-/** A browser at the app's callback: `method` and parameters, wherever they were. */
-export type Arrival = { readonly method: string; readonly search: string; readonly came: URLSearchParams }
+/** A request to the app's callback. The parameters are from the query, or from the form of a POST. */
+export type CallbackRequest = { readonly method: string; readonly search: string; readonly parameters: URLSearchParams }
 
 type Answer<T> = { readonly data: T; readonly errors?: readonly { readonly extensions: { readonly code: string } }[] }
 
-export async function startStage(options: EmulatorOptions = {}) {
+/** Starts the emulator and the gateway as `npm run dev` does, and an app that uses the gateway. */
+export async function startSystem(options: EmulatorOptions = {}) {
   const emulator = await startEmulator(options)
   const gateway = await startGateway(emulator)
-  const arrivals: Arrival[] = []
-  const { app, url } = await startApp(arrivals)
+  const callbackRequests: CallbackRequest[] = []
+  const { app, url } = await startApp(callbackRequests)
 
   return {
     emulator,
     gateway,
-    arrivals,
-    /** Where the app has its users sent back to. */
+    callbackRequests,
+    /** The app's callback URL. */
     redirectUri: `${url}/callback`,
-    /** Where a demo login comes back to. */
+    /** The callback URL of the demo login. */
     devCallback: `${gateway.url}${callbackPath}`,
     ask,
     close,
@@ -60,6 +60,7 @@ function startGateway(emulator: Emulator): Promise<Gateway> {
     LINE_API_URL: emulator.url,
     LINE_ACCESS_URL: emulator.url,
     SHUTDOWN_GRACE_SECONDS: '0',
+    LINE_TIMEOUT_MS: '60000',
   })
   const { accessToken, refreshToken = '' } = emulator.issueTokens()
   return createGateway(config, {
@@ -71,14 +72,14 @@ function startGateway(emulator: Emulator): Promise<Gateway> {
   })
 }
 
-async function startApp(arrivals: Arrival[]): Promise<{ app: Server; url: string }> {
+async function startApp(callbackRequests: CallbackRequest[]): Promise<{ app: Server; url: string }> {
   const app = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
     const { pathname, search } = new URL(request.url ?? '/', 'http://app')
     if (pathname === '/callback') {
       const { method = '' } = request
-      arrivals.push({ method, search, came: new URLSearchParams(method === 'POST' ? body : search) })
+      callbackRequests.push({ method, search, parameters: new URLSearchParams(method === 'POST' ? body : search) })
     }
     response.writeHead(200, { 'content-type': 'text/html' }).end('<title>The app</title><h1>Welcome back</h1>')
   })

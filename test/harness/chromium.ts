@@ -3,21 +3,23 @@ import { delimiter, join } from 'node:path'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 
-/** A page in a profile of its own, and whatever went wrong in it: script errors, refused resources, CSP violations. */
-export type Visit = { readonly page: Page; readonly complaints: readonly string[] }
+/** A page in a new browser profile. `errors` has its script errors, refused resources and CSP violations. */
+export type OpenedPage = { readonly page: Page; readonly errors: readonly string[] }
 
-export type Visitor = (options?: BrowserContextOptions) => Promise<Visit>
+export type OpenPage = (options?: BrowserContextOptions) => Promise<OpenedPage>
 
-/** Tests in a real browser; where the machine has none, they are skipped and the output says why. */
-export function describeInChromium(what: string, tests: (visit: Visitor) => void): void {
-  if (program !== undefined) return void describe(what, patience, () => tests(useChromium(program)))
-  const why = `chromium is not installed: skipped ${what}`
-  process.stderr.write(`${why}\n`)
-  describe.skip(why, () => tests(unvisited))
+/** Tests in a real browser. On a machine without one they are skipped, and the output gives the reason. */
+export function describeInChromium(subject: string, tests: (openPage: OpenPage) => void): void {
+  if (program !== undefined) return void describe(subject, { timeout }, () => tests(useChromium(program)))
+  const reason = `chromium is not installed: skipped ${subject}`
+  process.stderr.write(`${reason}\n`)
+  describe.skip(reason, () => tests(failToOpen))
 }
 
-/** A browser on a busy machine takes its time. */
-const patience = { timeout: 60_000 }
+/** For a test, in ms. A browser is slow on a busy machine, so this only ends a test that hangs. */
+const timeout = 180_000
+/** For one step of a test, in ms: a click, a page load. */
+const stepTimeout = 60_000
 
 const program = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
   .flatMap((name) => (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)))
@@ -33,35 +35,35 @@ const flags = [
   '--disable-sync',
 ]
 
-function useChromium(executablePath: string): Visitor {
+function useChromium(executablePath: string): OpenPage {
   let browser: Browser | undefined
   let contexts: BrowserContext[] = []
 
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath, args: flags })
-  }, patience.timeout)
+  }, timeout)
   afterEach(async () => {
     for (const context of contexts) await context.close()
     contexts = []
-  })
-  afterAll(() => browser?.close())
+  }, timeout)
+  afterAll(() => browser?.close(), timeout)
 
-  return async function visit(options = {}) {
-    if (browser === undefined) throw new Error('Only while a test runs')
+  return async function openPage(options = {}) {
+    if (browser === undefined) throw new Error('The browser runs only during a test')
     const context = await browser.newContext(options)
     contexts.push(context)
-    context.setDefaultTimeout(patience.timeout / 3)
+    context.setDefaultTimeout(stepTimeout)
     const page = await context.newPage()
-    const complaints: string[] = []
-    page.on('pageerror', (error) => complaints.push(error.message))
+    const errors: string[] = []
+    page.on('pageerror', (error) => errors.push(error.message))
     page.on('console', (message) => {
-      if (['error', 'warning', 'assert'].includes(message.type())) complaints.push(message.text())
+      if (['error', 'warning', 'assert'].includes(message.type())) errors.push(message.text())
     })
-    return { page, complaints }
+    return { page, errors }
   }
 }
 
-const unvisited: Visitor = () => Promise.reject(new Error('chromium is not installed'))
+const failToOpen: OpenPage = () => Promise.reject(new Error('chromium is not installed'))
 
 function isExecutable(path: string): boolean {
   try {

@@ -4,9 +4,6 @@ import { type Channel, type Emulator, type EmulatorOptions, startEmulator } from
 
 export type Reply = { status: number; headers: Dispatcher.ResponseData['headers']; text: string; body: unknown }
 
-/** An emulator for each test, with a clock that stands still, and the ways to call it. */
-export type Visitor = ReturnType<typeof useEmulator>
-
 export const START_MS = Date.UTC(2026, 0, 1)
 
 export const [web, native, liff]: [Channel, Channel, Channel] = [
@@ -17,6 +14,7 @@ export const [web, native, liff]: [Channel, Channel, Channel] = [
 
 export const credentials = { client_id: web.id, client_secret: web.secret }
 
+/** Starts an emulator for each test, with a fixed clock, and returns functions that call it. */
 export function useEmulator(options: EmulatorOptions = {}) {
   let started: Emulator | undefined
 
@@ -25,10 +23,10 @@ export function useEmulator(options: EmulatorOptions = {}) {
   })
   afterEach(() => started?.close())
 
-  return { emulator, get, post, bearing, send }
+  return { emulator, get, post, getWithToken, send }
 
   function emulator(): Emulator {
-    if (started === undefined) throw new Error('Only while a test runs')
+    if (started === undefined) throw new Error('The emulator runs only during a test')
     return started
   }
 
@@ -36,13 +34,13 @@ export function useEmulator(options: EmulatorOptions = {}) {
     return send(path, { headers })
   }
 
-  /** A form, as LINE's endpoints take it. */
+  /** Sends a form, which is what LINE's endpoints accept. */
   function post(path: string, form: Record<string, string>, headers: Record<string, string> = {}): Promise<Reply> {
     const type = { 'content-type': 'application/x-www-form-urlencoded' }
     return send(path, { method: 'POST', headers: { ...type, ...headers }, body: new URLSearchParams(form).toString() })
   }
 
-  function bearing(token: string, path: string): Promise<Reply> {
+  function getWithToken(token: string, path: string): Promise<Reply> {
     return get(path, { authorization: `Bearer ${token}` })
   }
 

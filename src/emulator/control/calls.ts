@@ -1,9 +1,9 @@
 import { type Endpoint, endpoints } from '../routes.ts'
 
-/** One call as remembered, without credentials. `status` is null when no whole answer was sent; `at` is epoch ms. */
+/** A recorded call, without credentials. `status` is null when no complete answer was sent. `at` is epoch ms. */
 export type Call = { endpoint: Endpoint; method: string; status: number | null; at: number }
 
-/** What was asked of the emulated LINE. A call counts when it arrives and is in flight until its answer is sent. */
+/** The calls to LINE's endpoints. A call counts when it arrives. It is in flight until its answer is sent. */
 export type Calls = {
   total(): number
   of(endpoint: Endpoint): number
@@ -16,12 +16,12 @@ export type Calls = {
   reset(): void
 }
 
-/** Ends a call; only the first time counts. */
+/** Ends a call. Later calls of this function have no effect. */
 export type EndCall = (status: number | null) => void
 
-export type CallBook = Calls & { begin(endpoint: Endpoint, method: string): EndCall }
+export type CallLog = Calls & { begin(endpoint: Endpoint, method: string): EndCall }
 
-export function createCallBook(now: () => number): CallBook {
+export function createCallLog(now: () => number): CallLog {
   let counts = noCalls()
   let recent: Call[] = []
   let inFlight = 0

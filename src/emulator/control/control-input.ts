@@ -1,4 +1,4 @@
-import type { TokenRequest } from '../platform/mint.ts'
+import type { TokenRequest } from '../platform/direct-actions.ts'
 
 export function isRecord(input: unknown): input is Record<string, unknown> {
   return typeof input === 'object' && input !== null && !Array.isArray(input)
@@ -6,13 +6,13 @@ export function isRecord(input: unknown): input is Record<string, unknown> {
 
 export function stringIn(input: unknown, name: string): string {
   const value = isRecord(input) ? input[name] : undefined
-  if (typeof value !== 'string') throw new TypeError(`${name} is a string`)
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string`)
   return value
 }
 
 export function numberIn(input: unknown, name: string): number {
   const value = isRecord(input) ? input[name] : undefined
-  if (typeof value !== 'number') throw new TypeError(`${name} is a number`)
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`)
   return value
 }
 
@@ -32,11 +32,11 @@ const tokenRequestReaders = {
   es256: booleanIn,
 }
 
-/** The body of `POST /emulator/tokens`: as issueTokens takes it. Throws TypeError naming what is wrong. */
+/** Reads the body of `POST /emulator/tokens`, a `TokenRequest`. Throws a `TypeError` that names the wrong member. */
 export function parseTokenRequest(input: unknown): TokenRequest {
-  if (!isRecord(input)) throw new TypeError('Not an object')
+  if (!isRecord(input)) throw new TypeError('The body must be an object')
   for (const name of Object.keys(input)) {
-    if (!Object.hasOwn(tokenRequestReaders, name)) throw new TypeError(`There is no "${name}"`)
+    if (!Object.hasOwn(tokenRequestReaders, name)) throw new TypeError(`Unknown member "${name}"`)
   }
   const read = Object.entries(tokenRequestReaders).map(([name, read]) => [name, optional<unknown>(read, input, name)])
   return Object.fromEntries(read.filter(([, value]) => value !== undefined))
@@ -45,13 +45,13 @@ export function parseTokenRequest(input: unknown): TokenRequest {
 function stringsIn(input: unknown, name: string): string[] {
   const value = isRecord(input) ? input[name] : undefined
   if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
-    throw new TypeError(`${name} is a list of strings`)
+    throw new TypeError(`${name} must be a list of strings`)
   }
   return value
 }
 
 function booleanIn(input: unknown, name: string): boolean {
   const value = isRecord(input) ? input[name] : undefined
-  if (typeof value !== 'boolean') throw new TypeError(`${name} is true or false`)
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`)
   return value
 }

@@ -1,52 +1,52 @@
 import { type Endpoint, endpoints } from '../routes.ts'
 
 /**
- * What goes wrong at an endpoint. One kind at a time; `latencyMs` and `times` go with each.
+ * A fault of an endpoint. It has at most one kind. `latencyMs` and `times` can be combined with each kind.
  *
- * `hang`, `reset`, `close`, `garbage`, `empty` and a `status` or `body` stand in for LINE: the call has no effect.
- * `latencyMs`, `truncated`, `huge`, `drip`, `gzip` and `commitThenReset` spoil the delivery of a true answer.
+ * `hang`, `reset`, `close`, `garbage`, `empty`, `status` and `body` replace LINE: the call has no effect.
+ * `latencyMs`, `truncated`, `huge`, `drip`, `gzip` and `commitThenReset` change only how LINE's real answer is sent.
  */
 export type Fault = {
-  /** Delay of the answer. LINE decides when the call arrives; only its answer is late. */
+  /** Delays the answer. LINE processes the call when it arrives, only the answer is late. */
   latencyMs?: number
-  /** Only the next n calls. */
+  /** The fault applies to this number of calls and then ends. Default: to all calls. */
   times?: number
-  /** Default 200 when there is a body. */
+  /** Default 200 when `body` is set. */
   status?: number
-  /** A string is sent as it is, all else as JSON. */
+  /** A string is sent as it is. Other values are sent as JSON. */
   body?: unknown
   headers?: Readonly<Record<string, string>>
-  /** Takes the request and never answers. */
+  /** Accepts the request and never answers. */
   hang?: true
   /** A TCP reset. */
   reset?: true
   /** The connection ends without an answer. */
   close?: true
-  /** 200 and something that isn't JSON. */
+  /** 200 with a body that is not JSON. */
   garbage?: true
-  /** 200 and no body. */
+  /** 200 without a body. */
   empty?: true
-  /** Ends before Content-Length is reached. */
+  /** The connection ends before the body has the length in Content-Length. */
   truncated?: true
-  /** Pads the answer to 8 MB, or to this many. */
+  /** Adds 8 MB to the answer, or this number of MB. */
   huge?: true | number
-  /** One byte every 100 ms. */
+  /** Sends one byte every 100 ms. */
   drip?: true
-  /** Compressed though nobody asked; `bomb` unpacks to 32 MB. */
+  /** Compresses the answer although the request does not allow it. `bomb` unpacks to more than 32 MB. */
   gzip?: true | 'bomb'
-  /** The call has its effect and then the answer is lost. */
+  /** The call has its effect, then a TCP reset comes instead of the answer. */
   commitThenReset?: true
 }
 
 export type Faults = {
-  /** Throws TypeError for an unknown endpoint or a fault that makes no sense. Replaces the fault set before. */
+  /** Replaces the fault of an endpoint, or of all (`*`). Throws a `TypeError` if the endpoint or the fault is wrong. */
   set(endpoint: Endpoint | '*', fault: Fault): void
-  /** Without an endpoint: all. */
+  /** Without an endpoint: clears all faults. */
   clear(endpoint?: Endpoint | '*'): void
 }
 
-export type FaultBook = Faults & {
-  /** The fault for the call that just arrived, which uses it up; the endpoint's own before `*`. */
+export type FaultStore = Faults & {
+  /** The fault for a call that arrived: the endpoint's own, else that of `*`. Counts down its `times`. */
   take(endpoint: Endpoint): Fault | undefined
   all(): Record<string, Fault>
 }
@@ -63,9 +63,9 @@ const kinds = [
   'gzip',
   'commitThenReset',
 ] as const
-const companions = ['status', 'body', 'headers', 'latencyMs', 'times'] as const
+const otherMembers = ['status', 'body', 'headers', 'latencyMs', 'times'] as const
 
-export function createFaultBook(): FaultBook {
+export function createFaultStore(): FaultStore {
   const faults = new Map<Endpoint | '*', Fault>()
 
   return {
@@ -85,17 +85,17 @@ export function createFaultBook(): FaultBook {
 
 export function parseFaultTarget(target: string): Endpoint | '*' {
   const known = ['*' as const, ...endpoints].find((name) => name === target)
-  if (known === undefined) throw new TypeError(`faults: there is no endpoint "${target}"`)
+  if (known === undefined) throw new TypeError(`faults: unknown endpoint "${target}"`)
   return known
 }
 
-/** Checks a fault that may have come as JSON. */
+/** Checks a fault, which can come from JSON. Throws a `TypeError`. */
 export function parseFault(value: unknown): Fault {
-  if (typeof value !== 'object' || value === null) throw new TypeError('faults: not an object')
+  if (typeof value !== 'object' || value === null) throw new TypeError('faults: a fault must be an object')
   const fault: Fault = value
-  const known: readonly string[] = [...kinds, ...companions]
+  const known: readonly string[] = [...kinds, ...otherMembers]
   const unknown = Object.keys(fault).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw new TypeError(`faults: there is no "${unknown}"`)
+  if (unknown !== undefined) throw new TypeError(`faults: unknown member "${unknown}"`)
   assertOneKind(fault)
   assertNumbers(fault)
   return fault
@@ -104,13 +104,15 @@ export function parseFault(value: unknown): Fault {
 function assertOneKind(fault: Fault): void {
   const chosen: string[] = kinds.filter((kind) => fault[kind] !== undefined)
   if (fault.status !== undefined || fault.body !== undefined) chosen.push('status or body')
-  if (chosen.length > 1) throw new TypeError(`faults: ${chosen.join(' and ')} do not go together`)
+  if (chosen.length > 1) throw new TypeError(`faults: ${chosen.join(' and ')} cannot be combined`)
 }
 
 function assertNumbers({ latencyMs, times, status }: Fault): void {
-  if (latencyMs !== undefined && !(latencyMs >= 0)) throw new TypeError('faults: latencyMs is a number of ms')
-  if (times !== undefined && !(Number.isInteger(times) && times > 0)) throw new TypeError('faults: times is 1 or more')
+  if (latencyMs !== undefined && !(latencyMs >= 0))
+    throw new TypeError('faults: latencyMs must be a number of ms, 0 or more')
+  if (times !== undefined && !(Number.isInteger(times) && times > 0))
+    throw new TypeError('faults: times must be an integer, 1 or more')
   if (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 599)) {
-    throw new TypeError('faults: status is an HTTP status')
+    throw new TypeError('faults: status must be an HTTP status from 200 to 599')
   }
 }

@@ -3,14 +3,14 @@ import type { LineRequest } from '../http/line-request.ts'
 import type { LineResponse } from '../http/line-response.ts'
 import { page } from '../http/page.ts'
 import type { Channel, User } from '../platform/accounts.ts'
-import type { Stage } from './control.ts'
+import type { EmulatorParts } from './control.ts'
 
-/** `GET /`: what this is, for who opens it in a browser. Shows no secret. */
-export function homePage({ platform, calls }: Stage, { headers, query }: LineRequest): LineResponse {
+/** `GET /`: explains the emulator to people who open it in a browser. Shows no secret. */
+export function homePage({ platform, calls }: EmulatorParts, { headers, query }: LineRequest): LineResponse {
   const [channels, users] = [[...platform.channels.values()], [...platform.users.values()]]
   const content = html`<h1>LINE emulator</h1>
-<p>Answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are made up; nothing leaves this machine.</p>
-${returnedWith(query)}
+<p>This server answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are examples. No data leaves this machine.</p>
+${loginResult(query)}
 ${channels.slice(0, 1).map((channel) => html`<p><a href="${loginLink(channel, headers.host ?? '')}">Log in as a demo user</a></p>`)}
 <h2>Users</h2>${table(['Name', 'User ID'], users.slice(0, 50).map(userRow))}
 <h2>Channels</h2>${table(['Channel ID', 'Type'], channels.map(channelRow))}
@@ -28,15 +28,15 @@ const controlLinks = [
   '/.well-known/openid-configuration',
 ]
 
-/** What a login that began here came back with: a code that can be exchanged, or why there is none. */
-function returnedWith(query: string): readonly Html[] {
-  const came = [...new URLSearchParams(query)]
-  if (came.length === 0) return []
-  const rows = came.map(([name, value]) => html`<tr><td>${name}</td><td><code>${value}</code></td></tr>`)
-  return [html`<h2>Back from the login</h2>${table(['Parameter', 'Value'], rows)}`]
+/** The result of a login that started on this page: a code to exchange, or the error. */
+function loginResult(query: string): readonly Html[] {
+  const parameters = [...new URLSearchParams(query)]
+  if (parameters.length === 0) return []
+  const rows = parameters.map(([name, value]) => html`<tr><td>${name}</td><td><code>${value}</code></td></tr>`)
+  return [html`<h2>Result of the login</h2>${table(['Parameter', 'Value'], rows)}`]
 }
 
-/** A login that returns to this page. */
+/** A login that returns to this page, if the channel has no registered callback URL. */
 function loginLink({ id, callbackUrls }: Channel, host: string): string {
   const redirectUri = callbackUrls?.[0] ?? `http://${host}/`
   const query = {
@@ -49,8 +49,8 @@ function loginLink({ id, callbackUrls }: Channel, host: string): string {
   return `/oauth2/v2.1/authorize?${new URLSearchParams(query)}`
 }
 
-function table(heads: readonly string[], rows: readonly Html[]): Html {
-  return html`<table><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`
+function table(columns: readonly string[], rows: readonly Html[]): Html {
+  return html`<table><thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`
 }
 
 function userRow({ userId, displayName }: User): Html {

@@ -3,7 +3,7 @@ import { json, type LineResponse, missingParameters, wrongFormat, wrongSecret } 
 import { CHANNEL_TOKEN_LIFETIME_S } from '../platform/channel-tokens.ts'
 import type { Platform } from '../platform/platform.ts'
 
-/** `POST /oauth2/v3/token`: a stateless channel token. Only `client_secret` is emulated, no JWT assertion. */
+/** `POST /oauth2/v3/token`: a stateless channel token. Supports `client_secret` but no JWT assertion. */
 export function channelToken(request: LineRequest, platform: Platform): LineResponse {
   const form = formOf(request)
   const clientId = form.get('client_id')

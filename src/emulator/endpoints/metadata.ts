@@ -3,12 +3,12 @@ import { json, type LineResponse } from '../http/line-response.ts'
 import { ISSUER } from '../platform/id-token.ts'
 import type { Platform } from '../platform/platform.ts'
 
-/** `GET /oauth2/v2.1/certs`: the public halves of the ES256 keys. */
+/** `GET /oauth2/v2.1/certs`: the public ES256 keys. */
 export function certs(_request: LineRequest, { keys, switches }: Platform): LineResponse {
   return json(keys.jwks(switches.wideCoordinates))
 }
 
-/** `GET /.well-known/openid-configuration`, as recorded from LINE: about LINE's real hosts, and silent about HS256. */
+/** `GET /.well-known/openid-configuration`: a copy of LINE's answer, with LINE's real hosts and without HS256. */
 export function discovery(): LineResponse {
   return json({
     issuer: ISSUER,

@@ -10,7 +10,7 @@ import {
 import { type Channel, isAuthenticated } from '../platform/accounts.ts'
 import type { Platform } from '../platform/platform.ts'
 
-/** `POST /oauth2/v2.1/revoke` by access token, or (the SDKs) by refresh token, which ends the whole login. */
+/** `POST /oauth2/v2.1/revoke` of an access token. The SDKs send a refresh token, which revokes the whole login. */
 export function revoke(request: LineRequest, platform: Platform): LineResponse {
   const form = formOf(request)
   const [accessToken, refreshToken] = [form.get('access_token'), form.get('refresh_token')]
@@ -25,17 +25,17 @@ export function revoke(request: LineRequest, platform: Platform): LineResponse {
   return revoked || platform.switches.revokeUnknown === 'ok' ? empty(200) : oauthError('invalid_request')
 }
 
-function revokeAccessToken(accessToken: string, channel: Channel, { ledger, switches }: Platform): boolean {
-  const found = ledger.find(accessToken)
-  if (found?.grant.link.channel !== channel || ledger.standingOf(found) !== 'good') return false
+function revokeAccessToken(accessToken: string, channel: Channel, { userTokens, switches }: Platform): boolean {
+  const found = userTokens.find(accessToken)
+  if (found?.grant.link.channel !== channel || userTokens.statusOf(found) !== 'good') return false
   found.revoked = true
-  if (switches.revokeKillsRefreshToken) ledger.revokeGrant(found.grant)
+  if (switches.revokeKillsRefreshToken) userTokens.revokeGrant(found.grant)
   return true
 }
 
-function revokeRefreshToken(refreshToken: string, channel: Channel, { ledger }: Platform): boolean {
-  const grant = ledger.findGrant(refreshToken)
+function revokeRefreshToken(refreshToken: string, channel: Channel, { userTokens }: Platform): boolean {
+  const grant = userTokens.findGrant(refreshToken)
   if (grant?.link.channel !== channel) return false
-  ledger.revokeGrant(grant)
+  userTokens.revokeGrant(grant)
   return true
 }

@@ -11,13 +11,13 @@ import {
 import { isAuthenticated } from '../platform/accounts.ts'
 import type { Authorization } from '../platform/codes.ts'
 import { idTokenFor, type LoginFacts } from '../platform/id-token.ts'
-import type { Grant, Issued } from '../platform/ledger.ts'
 import type { Platform } from '../platform/platform.ts'
-import { hasScope, shownScope } from '../platform/scope.ts'
+import { hasScope, returnedScope } from '../platform/scope.ts'
+import type { Grant, Issued } from '../platform/user-tokens.ts'
 
-/** `POST /oauth2/v2.1/token`: exchanges an authorization code, or refreshes. */
+/** `POST /oauth2/v2.1/token`: exchanges an authorization code or refreshes a token. */
 export function token(request: LineRequest, platform: Platform): LineResponse {
-  // LINE takes client credentials in the body only; a library that tries HTTP Basic first has to notice here.
+  // LINE accepts client credentials only in the body. A library that tries HTTP Basic must fail here too.
   if (request.headers.authorization !== undefined) return missingParameters
   const form = formOf(request)
   switch (form.get('grant_type')) {
@@ -30,7 +30,7 @@ export function token(request: LineRequest, platform: Platform): LineResponse {
   }
 }
 
-/** The order of the checks is LINE's where it was seen: the code before the secret. */
+/** LINE checks the code before the secret. The order of the other checks is not known. */
 function exchange(form: URLSearchParams, platform: Platform): LineResponse {
   const [code, clientId, redirectUri] = [form.get('code'), form.get('client_id'), form.get('redirect_uri')]
   if (!code || !clientId || !redirectUri) return missingParameters
@@ -40,13 +40,13 @@ function exchange(form: URLSearchParams, platform: Platform): LineResponse {
   if (authorization?.link.channel !== channel) return oauthError('invalid_grant', 'invalid authorization code')
   if (authorization.redirectUri !== redirectUri) return oauthError('invalid_grant', 'redirect_uri does not match')
   if (!isAuthenticated(channel, form.get('client_secret'))) return wrongSecret
-  if (!isProven(authorization, form)) return oauthError('invalid_grant', 'invalid code_verifier')
+  if (!isVerifierValid(authorization, form)) return oauthError('invalid_grant', 'invalid code_verifier')
   platform.codes.consume(code)
-  const issued = platform.ledger.open(authorization.link, authorization.scope)
+  const issued = platform.userTokens.open(authorization.link, authorization.scope)
   return json({ ...tokenBody(issued), ...idTokenBody(issued.grant, authorization, form, platform) })
 }
 
-function isProven({ codeChallenge }: Authorization, form: URLSearchParams): boolean {
+function isVerifierValid({ codeChallenge }: Authorization, form: URLSearchParams): boolean {
   if (codeChallenge === undefined) return true
   const verifier = form.get('code_verifier') ?? ''
   return (
@@ -59,7 +59,7 @@ function tokenBody({ accessToken, refreshToken, expiresIn, grant }: Issued) {
     access_token: accessToken,
     expires_in: expiresIn,
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
-    scope: shownScope(grant.scope),
+    scope: returnedScope(grant.scope),
     token_type: 'Bearer',
   }
 }
@@ -75,8 +75,8 @@ function refresh(form: URLSearchParams, platform: Platform): LineResponse {
   if (!refreshToken || !clientId) return missingParameters
   const channel = platform.channels.get(clientId)
   if (channel === undefined) return wrongFormat
-  const grant = platform.ledger.findGrant(refreshToken)
+  const grant = platform.userTokens.findGrant(refreshToken)
   if (grant?.link.channel !== channel) return oauthError('invalid_grant', 'invalid refresh token')
   if (!isAuthenticated(channel, form.get('client_secret'))) return wrongSecret
-  return json(tokenBody(platform.ledger.refresh(grant)))
+  return json(tokenBody(platform.userTokens.refresh(grant)))
 }

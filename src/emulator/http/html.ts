@@ -1,9 +1,9 @@
-/** Markup that is safe to send: made by the `html` tag only. */
+/** Markup that is safe to send. Only the `html` tag makes it. */
 export type Html = { markup: string }
 
 type Value = string | number | Html | readonly Html[]
 
-/** Writes HTML; every value that isn't HTML itself is escaped. */
+/** Writes HTML. Escapes each value that is not `Html`. */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Html {
   return { markup: strings.map((text, index) => text + markupOf(values[index] ?? '')).join('') }
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
-/** A request as the endpoints see it: read whole, nothing decoded yet. */
+/** A request with its complete body. The parts are not decoded. */
 export type LineRequest = {
   method: string
   path: string
@@ -10,10 +10,10 @@ export type LineRequest = {
   body: string
 }
 
-/** More than this is 413 at LINE. */
+/** LINE answers 413 to a larger body. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024
 
-/** The whole body, or undefined when it is larger than LINE takes. Rejects when the client goes away. */
+/** The complete body, or undefined when it is larger than LINE accepts. Rejects when the client disconnects. */
 export async function readBody(message: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let bytes = 0
@@ -24,7 +24,7 @@ export async function readBody(message: IncomingMessage): Promise<string | undef
   return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString()
 }
 
-/** The parameters of a form. A body of any other content type has none. */
+/** The parameters of a form. A body with another content type has no parameters. */
 export function formOf({ headers, body }: LineRequest): URLSearchParams {
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase()
   return new URLSearchParams(type === 'application/x-www-form-urlencoded' ? body : '')

@@ -1,4 +1,4 @@
-/** What an endpoint answers; the server adds LINE's common headers. */
+/** The answer of an endpoint. `send` adds LINE's common headers. */
 export type LineResponse = { status: number; headers: Readonly<Record<string, string>>; body: string }
 
 export const JSON_TYPE = 'application/json;charset=UTF-8'

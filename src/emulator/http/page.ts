@@ -26,11 +26,11 @@ th, td { padding: .35rem .5rem .35rem 0; text-align: start; vertical-align: top;
 code { font-size: .9em; overflow-wrap: anywhere }
 `
 
-const submitAtOnce = 'document.forms[0].submit()'
+const submitScript = 'document.forms[0].submit()'
 
-/** A page of the emulator for a browser. It loads nothing from anywhere and, save for `autoSubmit`, runs no script. */
+/** An HTML page of the emulator. It loads no other resource. It runs a script only with `autoSubmit`. */
 export function page(title: string, content: Html, { status = 200, autoSubmit = false } = {}): LineResponse {
-  const script = autoSubmit ? html`<script>${{ markup: submitAtOnce }}</script>` : html``
+  const script = autoSubmit ? html`<script>${{ markup: submitScript }}</script>` : html``
   const { markup } = html`<!doctype html>
 <html lang="en">
 <head>
@@ -51,7 +51,7 @@ const pageHeaders = {
   'content-security-policy': [
     "default-src 'none'",
     `style-src ${sourceOf(style)}`,
-    `script-src ${sourceOf(submitAtOnce)}`,
+    `script-src ${sourceOf(submitScript)}`,
     'img-src data:',
     "base-uri 'none'",
     "frame-ancestors 'none'",

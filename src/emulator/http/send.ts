@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { randomHex } from '../random-text.ts'
 import type { LineResponse } from './line-response.ts'
 
-/** What LINE sends with every answer, errors included. */
+/** The headers that LINE sends with each answer, also with errors. */
 const commonHeaders = {
   'cache-control': 'max-age=0, no-cache, no-store',
   pragma: 'no-cache',
@@ -12,7 +12,7 @@ const commonHeaders = {
   'x-frame-options': 'DENY',
 }
 
-/** The call ends before its answer leaves, so that who has the answer also sees the call counted as ended. */
+/** Ends the call before it sends the answer: a client that has the answer must see the call as ended. */
 export function send(
   response: ServerResponse,
   answer: LineResponse,

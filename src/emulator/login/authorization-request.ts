@@ -1,6 +1,6 @@
 import type { Channel } from '../platform/accounts.ts'
 
-/** An authorization request that may go on to the login page. */
+/** An authorization request that can continue with the login page. */
 export type AuthorizationRequest = {
   channel: Channel
   callback: Callback
@@ -10,16 +10,16 @@ export type AuthorizationRequest = {
   /** Seconds. */
   maxAge: number | undefined
   codeChallenge: string | undefined
-  /** `normal` or `aggressive`: offer to add the official account as a friend. */
+  /** `normal` or `aggressive`: the consent page offers to add the official account as a friend. */
   botPrompt: string | undefined
   startsWithQr: boolean
   allowsAutoLogin: boolean
 }
 
-/** Where the browser returns to, and how. */
+/** The address that the browser returns to, and the way it returns. */
 export type Callback = { channel: Channel; redirectUri: string; responseMode: string; state: string | undefined }
 
-/** Documented error codes of the callback. LINE writes them in upper case. */
+/** The documented error codes of the callback. LINE writes them in upper case. */
 export type CallbackError =
   | 'INVALID_REQUEST'
   | 'ACCESS_DENIED'
@@ -28,30 +28,30 @@ export type CallbackError =
   | 'LOGIN_REQUIRED'
   | 'INTERACTION_REQUIRED'
 
-export type Judgement =
-  | { verdict: 'accepted'; request: AuthorizationRequest }
-  /** Nothing may be sent to the redirect URI: LINE shows a page of its own. */
-  | { verdict: 'refused'; reason: string }
-  | { verdict: 'returned'; callback: Callback; error: CallbackError; description: string }
+export type AuthorizationCheck =
+  | { outcome: 'accepted'; request: AuthorizationRequest }
+  /** The browser must not go to the redirect URI. LINE shows an error page. */
+  | { outcome: 'refused'; reason: string }
+  | { outcome: 'returned'; callback: Callback; error: CallbackError; description: string }
 
 const scopeNames = ['profile', 'openid', 'email', 'real_name', 'gender', 'birthdate', 'phone', 'address']
 const responseModes = ['query', 'form_post', 'query.jwt', 'form_post.jwt', 'jwt']
 
-/** Judges the query string of `GET /oauth2/v2.1/authorize`. */
-export function judgeAuthorization(query: string, channels: ReadonlyMap<string, Channel>): Judgement {
+/** Checks the query string of `GET /oauth2/v2.1/authorize`. */
+export function checkAuthorization(query: string, channels: ReadonlyMap<string, Channel>): AuthorizationCheck {
   const given = new URLSearchParams(query)
   const channel = channels.get(given.get('client_id') ?? '')
-  if (channel === undefined) return { verdict: 'refused', reason: 'Invalid client_id value.' }
+  if (channel === undefined) return { outcome: 'refused', reason: 'Invalid client_id value.' }
   const redirectUri = given.get('redirect_uri') ?? ''
-  if (!isRegistered(redirectUri, channel)) return { verdict: 'refused', reason: unregistered }
+  if (!isRegistered(redirectUri, channel)) return { outcome: 'refused', reason: unregistered }
   const [responseMode, state] = [given.get('response_mode') ?? 'query', given.get('state') ?? undefined]
   const callback = { channel, redirectUri, responseMode, state }
   const mistake = mistakeIn(given)
-  if (mistake !== undefined) return { verdict: 'returned', callback, error: mistake[0], description: mistake[1] }
-  return { verdict: 'accepted', request: { channel, callback, ...wishesIn(given) } }
+  if (mistake !== undefined) return { outcome: 'returned', callback, error: mistake[0], description: mistake[1] }
+  return { outcome: 'accepted', request: { channel, callback, ...optionsIn(given) } }
 }
 
-function wishesIn(given: URLSearchParams): Omit<AuthorizationRequest, 'channel' | 'callback'> {
+function optionsIn(given: URLSearchParams): Omit<AuthorizationRequest, 'channel' | 'callback'> {
   return {
     scopes: scopesIn(given),
     nonce: given.get('nonce') ?? undefined,
@@ -66,7 +66,7 @@ function wishesIn(given: URLSearchParams): Omit<AuthorizationRequest, 'channel' 
 
 const unregistered = 'Invalid redirect_uri value. Check if it is registered in a LINE developers site.'
 
-/** A registered URL, or that URL with more in its query. */
+/** A registered URL, also with more parameters in its query. */
 function isRegistered(redirectUri: string, { callbackUrls }: Channel): boolean {
   if (!URL.canParse(redirectUri) || redirectUri.includes('#')) return false
   if (/^(javascript|data):$/.test(new URL(redirectUri).protocol)) return false

@@ -4,11 +4,11 @@ import { page } from '../http/page.ts'
 import { ISSUER, signJwt } from '../platform/id-token.ts'
 import type { Callback } from './authorization-request.ts'
 
-/** Sends the browser back to the app, in the response mode it asked for. `now` in epoch ms. */
+/** Sends the browser back to the app, in the response mode of the request. `now` is epoch ms. */
 export function returnTo(callback: Callback, result: Readonly<Record<string, string>>, now: number): LineResponse {
   const { responseMode, redirectUri, state } = callback
   const parameters: Record<string, string> = state === undefined ? { ...result } : { ...result, state }
-  const sent = responseMode.endsWith('jwt') ? { response: wrapped(callback, parameters, now) } : parameters
+  const sent = responseMode.endsWith('jwt') ? { response: signedResponse(callback, parameters, now) } : parameters
   return responseMode.startsWith('form_post') ? postForm(redirectUri, sent) : redirect(withQuery(redirectUri, sent))
 }
 
@@ -17,8 +17,8 @@ function withQuery(redirectUri: string, parameters: Readonly<Record<string, stri
   return `${href}${href.includes('?') ? '&' : '?'}${new URLSearchParams(parameters)}`
 }
 
-/** JARM: LINE documents the header of this JWT (HS256) and not its claims, so these are the standard's. */
-function wrapped({ channel }: Callback, parameters: Readonly<Record<string, string>>, now: number): string {
+/** JARM. LINE documents the header of this JWT (HS256) but not its claims, so the claims follow the standard. */
+function signedResponse({ channel }: Callback, parameters: Readonly<Record<string, string>>, now: number): string {
   return signJwt({ iss: ISSUER, aud: channel.id, exp: Math.floor(now / 1000) + 600, ...parameters }, channel, undefined)
 }
 
@@ -26,7 +26,7 @@ function postForm(redirectUri: string, parameters: Readonly<Record<string, strin
   const fields = Object.entries(parameters).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )
-  const form = html`<h1>Back to the app</h1>
+  const form = html`<h1>Return to the app</h1>
 <form method="post" action="${redirectUri}">${fields}<button class="main">Continue</button></form>`
-  return page('Back to the app', form, { autoSubmit: true })
+  return page('Return to the app', form, { autoSubmit: true })
 }

@@ -5,16 +5,16 @@ import type { Channel, User } from '../platform/accounts.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 import { offersFriendship } from './login-result.ts'
 
-/** Where the forms of the login post to; the authorization request goes along as the query. */
+/** The target of the login forms. Its query is the authorization request. */
 export const LOGIN_PATH = '/emulator/login'
 
 const MAX_USERS_SHOWN = 50
 
 export function loginPage({ channel }: AuthorizationRequest, query: string, users: readonly User[]): LineResponse {
   const content = html`<h1>Log in with LINE</h1>
-<p>To continue with the app of ${nameOf(channel)}, choose one of the demo users.</p>
+<p>The app of ${nameOf(channel)} asks you to log in. Choose a demo user.</p>
 <form method="post" action="${LOGIN_PATH}?${query}"><ul>${users.slice(0, MAX_USERS_SHOWN).map(userButton)}</ul></form>
-<p class="note">This is the LINE emulator: nobody's account, no password.</p>`
+<p class="note">This is the LINE emulator. The users are examples and need no password.</p>`
   return page('Log in', content)
 }
 
@@ -26,7 +26,7 @@ function userButton({ userId, displayName }: User): Html {
 export function consentPage(request: AuthorizationRequest, query: string, user: User): LineResponse {
   const mandatory = request.scopes.filter((scope) => scope !== 'email')
   const content = html`<h1>Allow access?</h1>
-<p>The app of ${nameOf(request.channel)} asks <bdi dir="auto">${user.displayName}</bdi> for:</p>
+<p>The app of ${nameOf(request.channel)} asks <bdi dir="auto">${user.displayName}</bdi> for access to:</p>
 <form method="post" action="${LOGIN_PATH}?${query}">
 <input type="hidden" name="user" value="${user.userId}">
 <ul>${mandatory.map((scope) => html`<li>${meaningOf(scope)} <span class="note">(required)</span></li>`)}</ul>

@@ -8,32 +8,32 @@ import {
   type AuthorizationRequest,
   type Callback,
   type CallbackError,
-  judgeAuthorization,
+  checkAuthorization,
 } from './authorization-request.ts'
 import { returnTo } from './callback.ts'
 import { consentPage, loginPage } from './login-pages.ts'
 import { issueCode, needsConsent, offersFriendship } from './login-result.ts'
 
 /**
- * The forms of the login: `user`, then `decision` (allow or cancel) with the checkboxes `email` and `friend`.
- * The authorization request is in the query still, so one POST with all of them is a whole login without a browser.
+ * Handles the login forms. The first has `user`. The second has `user`, `decision` (allow or cancel) and the checkboxes
+ * `email` and `friend`. The query is the authorization request, so one POST with all fields is a complete login.
  */
 export function logIn(request: LineRequest, platform: Platform): LineResponse {
-  const judgement = judgeAuthorization(request.query, platform.channels)
-  if (judgement.verdict === 'refused') return refusedPage(judgement.reason)
-  if (judgement.verdict === 'returned') return returned(judgement, platform)
+  const checked = checkAuthorization(request.query, platform.channels)
+  if (checked.outcome === 'refused') return refusedPage(checked.reason)
+  if (checked.outcome === 'returned') return returnError(checked, platform)
   const form = formOf(request)
   const user = platform.users.get(form.get('user') ?? '')
-  if (user === undefined) return loginPage(judgement.request, request.query, [...platform.users.values()])
-  return decide(judgement.request, user, form, request.query, platform)
+  if (user === undefined) return loginPage(checked.request, request.query, [...platform.users.values()])
+  return decide(checked.request, user, form, request.query, platform)
 }
 
-/** LINE's own error page: an unknown channel or callback URL must not be sent anything. */
+/** LINE's error page. The browser must not go to the callback URL of an unknown channel, or to an unregistered URL. */
 export function refusedPage(reason: string): LineResponse {
   return page('Bad Request', html`<h1>400 Bad Request</h1><p>${reason}</p>`, { status: 400 })
 }
 
-export function returned(
+export function returnError(
   { callback, error, description }: { callback: Callback; error: CallbackError; description: string },
   { now }: Platform,
 ): LineResponse {
@@ -47,17 +47,17 @@ function decide(
   query: string,
   platform: Platform,
 ): LineResponse {
-  const asked = needsConsent(request, user, platform)
+  const asksConsent = needsConsent(request, user, platform)
   const decision = form.get('decision')
-  if (asked && decision !== 'allow' && decision !== 'cancel') return consentPage(request, query, user)
-  if (decision === 'cancel') return returned({ callback: request.callback, ...denial }, platform)
-  return admit(request, user, asked ? form : undefined, platform)
+  if (asksConsent && decision !== 'allow' && decision !== 'cancel') return consentPage(request, query, user)
+  if (decision === 'cancel') return returnError({ callback: request.callback, ...denial }, platform)
+  return finishLogin(request, user, asksConsent ? form : undefined, platform)
 }
 
 const denial = { error: 'ACCESS_DENIED', description: 'The resource owner denied the request.' } as const
 
-/** `consent` is what the user ticked; undefined when consent was given before. */
-function admit(
+/** `consent` is the form with the user's choices. It is undefined when consent was given before. */
+function finishLogin(
   request: AuthorizationRequest,
   user: User,
   consent: URLSearchParams | undefined,
@@ -66,10 +66,10 @@ function admit(
   const { cookie, session } = platform.sessions.open(user)
   const scopes = request.scopes.filter((scope) => scope !== 'email' || consent === undefined || consent.has('email'))
   const offered = consent !== undefined && offersFriendship(request, user)
-  const befriended = offered && consent.has('friend')
-  if (befriended) user.isFriend = true
+  const becameFriend = offered && consent.has('friend')
+  if (becameFriend) user.isFriend = true
   const code = issueCode(request, session, scopes, request.startsWithQr ? 'lineqr' : 'pwd', platform)
-  const friendship = offered ? { friendship_status_changed: String(befriended) } : undefined
+  const friendship = offered ? { friendship_status_changed: String(becameFriend) } : undefined
   const answer = returnTo(request.callback, { code, ...friendship }, platform.now())
   return { ...answer, headers: { ...answer.headers, 'set-cookie': cookie } }
 }

@@ -1,24 +1,24 @@
-/** A LINE Login channel. All channels of one emulator belong to one provider, so a user has the same ID in each. */
+/** A LINE Login channel. All channels of an emulator belong to one provider, so a user has the same ID in each. */
 export type Channel = {
-  /** 10 digits at LINE. */
+  /** LINE uses 10 digits. */
   id: string
-  /** 32 hex characters at LINE; the HS256 key of ID tokens, as raw string bytes. */
+  /** LINE uses 32 hex characters. The bytes of this text are the HS256 key of ID tokens. */
   secret: string
   type: 'web' | 'native' | 'liff'
-  /** Registered callback URLs. Absent: any URL is taken as registered. */
+  /** Registered callback URLs. Absent: each URL counts as registered. */
   callbackUrls?: readonly string[]
   /** Whether an official account is linked to the channel. Default true. */
   linkedBot?: boolean
 }
 
-/** A LINE user: `U` + 32 hex. What is absent here is absent from LINE's answers too, never null or empty. */
+/** A LINE user: `U` + 32 hex. A member that is absent here is absent in LINE's answers too, never null or empty. */
 export type User = {
   userId: string
   displayName: string
   pictureUrl?: string
   statusMessage?: string
   email?: string
-  /** Friend of the linked official account and not blocking it. Default false. */
+  /** The user is a friend of the linked official account and does not block it. Default false. */
   isFriend?: boolean
 }
 
@@ -61,7 +61,7 @@ export const demoUsers: readonly User[] = [
   { userId: 'U0000aaaa1111bbbb2222cccc3333dddd', displayName: 'Tom' },
 ]
 
-/** The secret counts for web channels only; the SDKs of native and LIFF channels send none. */
+/** LINE checks the secret only for web channels. The SDKs of native and LIFF channels send none. */
 export function isAuthenticated(channel: Channel, secret: string | null): boolean {
   return channel.type !== 'web' || secret === channel.secret
 }

@@ -1,7 +1,7 @@
 import { randomText } from '../random-text.ts'
 import type { Channel } from './accounts.ts'
 
-/** Stateless channel access tokens live 15 minutes, in seconds, and can't be revoked. */
+/** The lifetime of stateless channel access tokens in seconds: 15 minutes. They cannot be revoked. */
 export const CHANNEL_TOKEN_LIFETIME_S = 900
 
 export type ChannelToken = { channel: Channel; expiresAt: number }

@@ -1,22 +1,22 @@
 import { randomText } from '../random-text.ts'
 import type { LoginFacts } from './id-token.ts'
-import type { Link } from './ledger.ts'
+import type { Link } from './user-tokens.ts'
 
 const CODE_TTL_MS = 600_000
 
-/** What an authorization code stands for until it is exchanged. */
+/** The login that an authorization code belongs to. */
 export type Authorization = LoginFacts & {
   link: Link
   /** Space separated, as granted. */
   scope: string
   redirectUri: string
-  /** base64url(SHA-256(verifier)), when PKCE was used. */
+  /** base64url(SHA-256(verifier)). Undefined without PKCE. */
   codeChallenge: string | undefined
 }
 
 export type Codes = ReturnType<typeof createCodes>
 
-/** Authorization codes: valid for 10 minutes and good for one exchange. */
+/** Authorization codes. A code is valid for 10 minutes and for one exchange. */
 export function createCodes(now: () => number) {
   const pending = new Map<string, Authorization & { expiresAt: number }>()
 

@@ -1,32 +1,32 @@
 import { createHmac, sign, timingSafeEqual, verify } from 'node:crypto'
 import type { Channel } from './accounts.ts'
-import type { Grant } from './ledger.ts'
 import { hasScope } from './scope.ts'
 import type { SigningKey, SigningKeys } from './signing-keys.ts'
+import type { Grant } from './user-tokens.ts'
 
 export const ISSUER = 'https://access.line.me'
 const LIFETIME_S = 3600
 
-/** What a login adds to the ID token, beside who the user is. */
+/** The facts of a login in the ID token, besides the user. */
 export type LoginFacts = {
   nonce?: string | undefined
   amr?: readonly string[] | undefined
-  /** Epoch seconds; only when the request had `max_age`. */
+  /** Epoch seconds. Only when the request had `max_age`. */
   authTime?: number | undefined
-  /** As when `id_token_key_type=JWK` is sent. */
+  /** Whether the client sent `id_token_key_type=JWK`. */
   es256?: boolean | undefined
 }
 
 export type Claims = Record<string, unknown>
 
-/** The ID token of a login: ES256 for native and LIFF channels and for who asks, HS256 for the others. */
+/** The ID token of a login: ES256 for native and LIFF channels or on request, else HS256. `issuedAt` is epoch ms. */
 export function idTokenFor(grant: Grant, facts: LoginFacts, issuedAt: number, keys: SigningKeys): string {
   const { channel } = grant.link
   const key = facts.es256 || channel.type !== 'web' ? keys.current() : undefined
   return signJwt(claimsOf(grant, facts, issuedAt), channel, key)
 }
 
-/** HS256 with the channel secret and no `kid`, as for web login, or ES256 when there is a key. */
+/** Signs with ES256 if there is a key, else with HS256, the channel secret and no `kid`, as LINE does for web login. */
 export function signJwt(claims: Claims, channel: Channel, key: SigningKey | undefined): string {
   const header = key === undefined ? { typ: 'JWT', alg: 'HS256' } : { kid: key.kid, typ: 'JWT', alg: 'ES256' }
   const content = `${encode(header)}.${encode(claims)}`
@@ -34,16 +34,16 @@ export function signJwt(claims: Claims, channel: Channel, key: SigningKey | unde
   return `${content}.${signature.toString('base64url')}`
 }
 
-export type Reading = { claims: Claims } | { fault: 'format' | 'signature' }
+export type ReadIdToken = { claims: Claims } | { problem: 'format' | 'signature' }
 
-/** Reads an ID token that anyone may have made: the claims count only when one of our own keys signed them. */
-export function readIdToken(token: string, channels: ReadonlyMap<string, Channel>, keys: SigningKeys): Reading {
+/** Reads an ID token from a caller. Accepts the claims only if one of the emulator's own keys signed them. */
+export function readIdToken(token: string, channels: ReadonlyMap<string, Channel>, keys: SigningKeys): ReadIdToken {
   const parts = token.split('.')
   const [header, claims] = [decode(parts[0]), decode(parts[1])]
-  if (parts.length !== 3 || header === undefined || claims === undefined) return { fault: 'format' }
+  if (parts.length !== 3 || header === undefined || claims === undefined) return { problem: 'format' }
   const content = `${parts[0]}.${parts[1]}`
   const signature = Buffer.from(parts[2] ?? '', 'base64url')
-  return isSigned(header, claims) ? { claims } : { fault: 'signature' }
+  return isSigned(header, claims) ? { claims } : { problem: 'signature' }
 
   function isSigned(header: Claims, claims: Claims): boolean {
     const key = keys.find(String(header.kid))
@@ -55,7 +55,7 @@ export function readIdToken(token: string, channels: ReadonlyMap<string, Channel
   }
 }
 
-/** The claims of LINE's ID token. `issuedAt` in epoch ms. */
+/** The claims of LINE's ID token. `issuedAt` is epoch ms. */
 function claimsOf(grant: Grant, facts: LoginFacts, issuedAt: number): Claims {
   const { user, channel } = grant.link
   const iat = Math.floor(issuedAt / 1000)

@@ -1,16 +1,16 @@
 import type { Channel, User } from './accounts.ts'
 import { type ChannelTokens, createChannelTokens } from './channel-tokens.ts'
 import { type Codes, createCodes } from './codes.ts'
-import { createLedger, type Ledger } from './ledger.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSigningKeys, type SigningKeys } from './signing-keys.ts'
 import type { Switches } from './switches.ts'
+import { createUserTokens, type UserTokens } from './user-tokens.ts'
 
-/** Everything the emulated LINE knows. The endpoints are functions of a request and of this. */
+/** The complete state of the emulated LINE. An endpoint is a function of a request and this state. */
 export type Platform = {
   channels: ReadonlyMap<string, Channel>
   users: ReadonlyMap<string, User>
-  ledger: Ledger
+  userTokens: UserTokens
   codes: Codes
   channelTokens: ChannelTokens
   sessions: Sessions
@@ -28,7 +28,7 @@ export function createPlatform(
   return {
     channels: new Map(channels.map((channel) => [channel.id, channel])),
     users: new Map(users.map((user) => [user.userId, user])),
-    ledger: createLedger(now, switches),
+    userTokens: createUserTokens(now, switches),
     codes: createCodes(now),
     channelTokens: createChannelTokens(now),
     sessions: createSessions(now),

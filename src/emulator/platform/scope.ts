@@ -1,10 +1,10 @@
-/** Whether a space separated scope, as LINE writes it, has this name in it. */
+/** Whether a space separated scope contains this name. */
 export function hasScope(scope: string, name: string): boolean {
   return scope.split(' ').includes(name)
 }
 
-/** The scope as LINE tells it: e-mail is granted and yet never in a returned scope. */
-export function shownScope(scope: string): string {
+/** The scope that LINE returns. It never contains `email`, even if `email` is granted. */
+export function returnedScope(scope: string): string {
   return scope
     .split(' ')
     .filter((name) => name !== 'email')

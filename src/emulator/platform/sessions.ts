@@ -1,20 +1,20 @@
 import { randomText } from '../random-text.ts'
 import type { User } from './accounts.ts'
 
-/** `loggedInAt` in epoch ms. */
+/** `loggedInAt` is epoch ms. */
 export type Session = { user: User; loggedInAt: number }
 
 export type Sessions = ReturnType<typeof createSessions>
 
 const COOKIE = 'emulator_session'
 
-/** Who is logged in to LINE in which browser. Only `prompt=none` asks; the login page always lets the user choose. */
+/** The users logged in to LINE, by browser. Only `prompt=none` uses them: the login page always shows all users. */
 export function createSessions(now: () => number) {
   const sessions = new Map<string, Session>()
 
   return { open, find }
 
-  /** Returns the Set-Cookie line. */
+  /** `cookie` is the value of the Set-Cookie header. */
   function open(user: User): { cookie: string; session: Session } {
     const id = randomText(18)
     const session = { user, loggedInAt: now() }

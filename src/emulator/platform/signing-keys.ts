@@ -2,12 +2,12 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 
 export type SigningKey = { kid: string; privateKey: KeyObject; publicKey: KeyObject; x: string; y: string }
 
-/** As published at `/oauth2/v2.1/certs`. */
+/** A key in the answer of `/oauth2/v2.1/certs`. */
 export type Jwk = { kty: 'EC'; alg: 'ES256'; use: 'sig'; kid: string; crv: 'P-256'; x: string; y: string }
 
 export type SigningKeys = ReturnType<typeof createSigningKeys>
 
-/** LINE's ES256 keys. A rotated key stays published, so that ID tokens signed with it can still be verified. */
+/** LINE's ES256 keys. An old key stays published, so that its ID tokens can still be verified. */
 export function createSigningKeys() {
   let current = createSigningKey()
   const published = new Map([[current.kid, current]])

@@ -1,24 +1,24 @@
-/** Behaviour that LINE's documents leave open or contradict each other about. Each default is the likeliest reading. */
+/** Behaviour for which LINE's documents are unclear or contradict each other. Each default is the most probable one. */
 export type Switches = {
-  /** What a refresh says about the refresh token: the one sent, nothing, or a new one (the old one dies). */
+  /** The refresh token in the answer to a refresh: the same, none, or a new one, which ends the old one. */
   refreshToken: 'same' | 'omit' | 'rotate'
-  /** A fixed deadline 90 days after issue, or (older documents) 10 days after the first access token expires. */
+  /** A refresh token ends 90 days after the login, or (older documents) 10 days after the first access token. */
   refreshLifetime: '90-days' | '10-days-after-expiry'
-  /** Whether a refresh kills the access tokens issued before it. */
+  /** Whether a refresh revokes the access token before it. */
   refreshRevokesOldAccessTokens: boolean
-  /** Texts of GET verify: since July 2026, or the single text of before. */
+  /** Texts of GET verify: those since July 2026, or the single text before. */
   verifyTexts: 'new' | 'old'
   /** Texts of POST verify for a malformed or forged ID token: as documented, or as third parties recorded them. */
   idTokenTexts: 'documented' | 'observed'
-  /** Revoking a token that is unknown or dead already: 200, or 400 `{"error":"invalid_request"}`. */
+  /** The answer to revoking a token that is unknown, expired or revoked: 200, or 400 `{"error":"invalid_request"}`. */
   revokeUnknown: 'ok' | 'error'
-  /** Whether revoking an access token kills the refresh token it came with, and its siblings. */
+  /** Whether revoking an access token also revokes its refresh token and the other access tokens of the login. */
   revokeKillsRefreshToken: boolean
-  /** Publish the x coordinates in the JWKS with a leading zero byte (33 bytes), as LINE once did. */
+  /** Whether the x coordinates in the JWKS have a leading zero byte (33 bytes), as LINE's once had. */
   wideCoordinates: boolean
-  /** Auto login fails: the callback carries a code that can't be used and a state nobody sent. */
+  /** Whether auto login fails: the callback has an unusable code and a state that the app did not send. */
   autoLoginFails: boolean
-  /** Texts of 401 and 403 at profile, userinfo and friendship, which LINE doesn't document. */
+  /** The texts of 401 and 403 at profile, userinfo and friendship. LINE does not document them. */
   expiredText: string
   revokedText: string
   invalidText: string
@@ -49,22 +49,22 @@ const choices: { [Name in keyof Switches]?: readonly Switches[Name][] } = {
   revokeUnknown: ['ok', 'error'],
 }
 
-/** Reads switches that came as JSON; throws TypeError naming the first one that is unknown or has a wrong value. */
+/** Checks switches from JSON. Throws a `TypeError` that names the first unknown or wrong one. */
 export function parseSwitches(value: unknown): Partial<Switches> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new TypeError('switches: not an object')
+    throw new TypeError('switches: must be an object')
   for (const [name, setting] of Object.entries(value)) assertSwitch(name, setting)
   return value
 }
 
 function assertSwitch(name: string, setting: unknown): void {
-  if (!isSwitchName(name)) throw new TypeError(`switches: there is no "${name}"`)
+  if (!isSwitchName(name)) throw new TypeError(`switches: unknown switch "${name}"`)
   const allowed: readonly unknown[] | undefined = choices[name]
   if (allowed !== undefined && !allowed.includes(setting)) {
-    throw new TypeError(`switches: "${name}" is one of ${allowed.join(', ')}`)
+    throw new TypeError(`switches: "${name}" must be one of ${allowed.join(', ')}`)
   }
   const type = typeof defaultSwitches[name]
-  if (typeof setting !== type) throw new TypeError(`switches: "${name}" is a ${type}`)
+  if (typeof setting !== type) throw new TypeError(`switches: "${name}" must be a ${type}`)
 }
 
 function isSwitchName(name: string): name is keyof Switches {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { useEmulator } from '../../harness/emulator-client.ts'
 
-const { emulator, get, bearing } = useEmulator()
+const { emulator, get, getWithToken } = useEmulator()
 
-test('shows users, channels and calls, and no secret', async () => {
-  await bearing('junk', '/v2/profile')
+test('the home page shows users, channels and calls, but no secret', async () => {
+  await getWithToken('junk', '/v2/profile')
   const { status, text } = await get('/')
   expect(status).toBe(200)
   for (const { displayName, userId } of emulator().users) {
@@ -18,7 +18,7 @@ test('shows users, channels and calls, and no secret', async () => {
   expect(text).toContain('<td>profile</td><td>1</td>')
 })
 
-test('its login link leads to a login page', async () => {
+test('the login link on the home page: 200', async () => {
   const { text } = await get('/')
   const link = /href="(\/oauth2\/v2\.1\/authorize[^"]+)"/.exec(text)?.[1] ?? ''
   expect(await get(link.replaceAll('&amp;', '&'))).toMatchObject({ status: 200 })

@@ -1,22 +1,22 @@
 import { expect, test } from 'vitest'
 import { credentials, native, useEmulator, web } from '../../harness/emulator-client.ts'
 
-const { emulator, bearing, post, send } = useEmulator()
+const { emulator, getWithToken, post, send } = useEmulator()
 
-test('204 once, then 400: access and refresh tokens of that user and channel are dead', async () => {
+test('204, then 400: all tokens of this user and channel are refused', async () => {
   const { users, issueTokens } = emulator()
-  const [mine, sibling, other] = [issueTokens(), issueTokens(), issueTokens({ userId: users[1]?.userId ?? '' })]
+  const [first, second, other] = [issueTokens(), issueTokens(), issueTokens({ userId: users[1]?.userId ?? '' })]
   const app = await channelTokenOf(web)
-  expect(await deauthorize(app, { userAccessToken: mine.accessToken })).toMatchObject({ status: 204, text: '' })
-  const again = await deauthorize(app, { userAccessToken: mine.accessToken })
+  expect(await deauthorize(app, { userAccessToken: first.accessToken })).toMatchObject({ status: 204, text: '' })
+  const again = await deauthorize(app, { userAccessToken: first.accessToken })
   expect(again).toMatchObject({ status: 400, body: { message: 'invalid token' } })
-  expect((await bearing(sibling.accessToken, '/v2/profile')).status).toBe(401)
-  const form = { grant_type: 'refresh_token', refresh_token: sibling.refreshToken ?? '', ...credentials }
+  expect((await getWithToken(second.accessToken, '/v2/profile')).status).toBe(401)
+  const form = { grant_type: 'refresh_token', refresh_token: second.refreshToken ?? '', ...credentials }
   expect((await post('/oauth2/v2.1/token', form)).status).toBe(400)
-  expect((await bearing(other.accessToken, '/v2/profile')).status).toBe(200)
+  expect((await getWithToken(other.accessToken, '/v2/profile')).status).toBe(200)
 })
 
-test('the next login asks for consent again', async () => {
+test('after deauthorize: the next login asks for consent again', async () => {
   const query = new URLSearchParams({
     response_type: 'code',
     client_id: web.id,
@@ -32,7 +32,7 @@ test('the next login asks for consent again', async () => {
   expect(await logIn({})).toMatchObject({ status: 200, text: expect.stringContaining('Allow access?') })
 })
 
-test('needs a channel token, of the same channel, not older than 15 minutes', async () => {
+test('without a channel token of the same channel, younger than 15 minutes: refused', async () => {
   const { accessToken } = emulator().issueTokens()
   const app = await channelTokenOf(web)
   expect((await deauthorize('junk', { userAccessToken: accessToken })).status).toBe(401)
@@ -42,7 +42,7 @@ test('needs a channel token, of the same channel, not older than 15 minutes', as
   expect((await deauthorize(app, { userAccessToken: accessToken })).status).toBe(401)
 })
 
-test('a body that says nothing is refused', async () => {
+test('a body without a token: 400', async () => {
   const app = await channelTokenOf(web)
   expect((await deauthorize(app, {})).status).toBe(400)
   expect((await deauthorize(app, 'null')).status).toBe(400)

@@ -4,7 +4,7 @@ import { useEmulator } from '../../harness/emulator-client.ts'
 
 const { emulator, get } = useEmulator()
 
-test('the JWKS has a P-256 key with the documented members', async () => {
+test('the JWKS: one P-256 key with the documented members', async () => {
   expect(await keys()).toEqual([
     {
       kty: 'EC',
@@ -18,14 +18,14 @@ test('the JWKS has a P-256 key with the documented members', async () => {
   ])
 })
 
-test('switch: coordinates with a leading zero byte', async () => {
+test('switch: an x coordinate with a leading zero byte', async () => {
   emulator().switches.wideCoordinates = true
   const [key] = await keys()
   const x = Buffer.from(key?.x ?? '', 'base64url')
   expect([x.length, x[0]]).toEqual([33, 0])
 })
 
-test('a rotated key signs from now on; the old one stays published', async () => {
+test('after a rotation: the new key signs, the old one stays published', async () => {
   const [old] = await keys()
   emulator().rotateSigningKey()
   const { idToken = '' } = emulator().issueTokens({ es256: true })
@@ -34,7 +34,7 @@ test('a rotated key signs from now on; the old one stays published', async () =>
   expect((await keys()).map((key) => key.kid)).toEqual([old?.kid, kid])
 })
 
-test("discovery tells of LINE's real hosts, and not of HS256", async () => {
+test("discovery: LINE's real hosts, without HS256", async () => {
   const { body } = await get('/.well-known/openid-configuration')
   expect(body).toMatchObject({
     issuer: 'https://access.line.me',

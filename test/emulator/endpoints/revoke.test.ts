@@ -4,21 +4,21 @@ import { credentials, native, useEmulator, web } from '../../harness/emulator-cl
 const { emulator, get, post } = useEmulator()
 
 describe('by access token', () => {
-  test('200 with nothing in it; the token is dead and its refresh token alive', async () => {
+  test('200 without a body; the token is refused, its refresh token still works', async () => {
     const { accessToken, refreshToken } = emulator().issueTokens()
     expect(await revoke({ access_token: accessToken })).toMatchObject({ status: 200, text: '' })
     expect(await isAlive(accessToken)).toBe(false)
     expect(await isRefreshable(refreshToken)).toBe(true)
   })
 
-  test('switch: the refresh token dies with it', async () => {
+  test('switch: the refresh token is revoked too', async () => {
     emulator().switches.revokeKillsRefreshToken = true
     const { accessToken, refreshToken } = emulator().issueTokens()
     await revoke({ access_token: accessToken })
     expect(await isRefreshable(refreshToken)).toBe(false)
   })
 
-  test('twice is fine, unless a switch says otherwise', async () => {
+  test('a token already revoked: 200, or 400 with the switch', async () => {
     const { accessToken } = emulator().issueTokens()
     await revoke({ access_token: accessToken })
     expect((await revoke({ access_token: accessToken })).status).toBe(200)
@@ -29,14 +29,14 @@ describe('by access token', () => {
     })
   })
 
-  test("another channel can't revoke it", async () => {
+  test('a request of another channel: the token still works', async () => {
     const { accessToken } = emulator().issueTokens()
     await revoke({ access_token: accessToken, client_id: native.id })
     expect(await isAlive(accessToken)).toBe(true)
   })
 })
 
-test('by refresh token: it and every access token made from it are dead', async () => {
+test('by refresh token: it and all its access tokens are refused', async () => {
   const { accessToken, refreshToken = '' } = emulator().issueTokens()
   const { body } = await refresh(refreshToken)
   expect((await revoke({ refresh_token: refreshToken })).status).toBe(200)
@@ -45,7 +45,7 @@ test('by refresh token: it and every access token made from it are dead', async 
   expect(await isRefreshable(refreshToken)).toBe(false)
 })
 
-test('the secret counts for web channels and is ignored for native ones', async () => {
+test('a missing or wrong secret: refused for a web channel, ignored for a native one', async () => {
   const [ofWeb, ofNative] = [emulator().issueTokens(), emulator().issueTokens({ channelId: native.id })]
   const refused = await revoke({ access_token: ofWeb.accessToken, client_secret: 'wrong' })
   expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_client' } })
@@ -53,7 +53,7 @@ test('the secret counts for web channels and is ignored for native ones', async 
   expect([await isAlive(ofWeb.accessToken), await isAlive(ofNative.accessToken)]).toEqual([true, false])
 })
 
-test('a token and a channel are needed', async () => {
+test('without a token, or without a known channel: 400', async () => {
   expect(await revoke({})).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
   expect(await revoke({ access_token: 'x', client_id: '' })).toMatchObject({ status: 400 })
   expect(await revoke({ access_token: 'x', client_id: '9' })).toMatchObject({ status: 400 })

@@ -11,7 +11,7 @@ const codeChallenge = createHash('sha256').update(verifier).digest('base64url')
 const DAY_MS = 86_400_000
 
 describe('the code exchange', () => {
-  test('answers with exactly the documented members', async () => {
+  test('the answer has exactly the documented members', async () => {
     const { status, body } = await exchange()
     expect(status).toBe(200)
     expect(body).toEqual({
@@ -24,20 +24,20 @@ describe('the code exchange', () => {
     })
   })
 
-  test('gives an ID token only for openid, and never shows email as a scope', async () => {
+  test('without openid: no ID token; with email: the claim is in the ID token but not in the scope', async () => {
     expect((await exchange({}, { scope: 'profile' })).body).not.toHaveProperty('id_token')
     const withEmail = await exchange({}, { scope: 'profile openid email' })
     expect(withEmail.body).toMatchObject({ scope: 'profile openid' })
     expect(decodeJwt(memberOf(withEmail, 'id_token'))).toMatchObject({ email: 'sakura.tanaka@example.com' })
   })
 
-  test('a code works once', async () => {
+  test('a code that was used: invalid_grant', async () => {
     const code = emulator().issueCode({ redirectUri })
     expect((await exchange({ code })).status).toBe(200)
     expectError(await exchange({ code }), 'invalid_grant', 'invalid authorization code')
   })
 
-  test('a code works for 10 minutes', async () => {
+  test('a code older than 10 minutes: invalid_grant', async () => {
     const [early, late] = [emulator().issueCode({ redirectUri }), emulator().issueCode({ redirectUri })]
     emulator().advanceClock(599_000)
     expect((await exchange({ code: early })).status).toBe(200)
@@ -45,24 +45,24 @@ describe('the code exchange', () => {
     expectError(await exchange({ code: late }), 'invalid_grant', 'invalid authorization code')
   })
 
-  test('the code is looked at before the secret', async () => {
+  test('the code is checked before the secret', async () => {
     const wrong = { client_secret: 'wrong' }
     expectError(await exchange({ code: 'bogus', ...wrong }), 'invalid_grant', 'invalid authorization code')
     expectError(await exchange(wrong), 'invalid_client', 'invalid client_secret')
   })
 
-  test('a code of another channel is no code', async () => {
+  test('a code of another channel: invalid_grant', async () => {
     const code = emulator().issueCode({ redirectUri, channelId: native.id })
     expectError(await exchange({ code }), 'invalid_grant', 'invalid authorization code')
   })
 
-  test('the redirect URI must be the same to the letter', async () => {
+  test('a redirect URI that is not exactly the same: invalid_grant', async () => {
     for (const redirect_uri of ['https://app.example/callback', `${redirectUri}&more=1`]) {
       expectError(await exchange({ redirect_uri }), 'invalid_grant', 'redirect_uri does not match')
     }
   })
 
-  test('PKCE: a challenge wants its verifier', async () => {
+  test('PKCE without the right verifier: invalid_grant', async () => {
     expect((await exchange({ code_verifier: verifier }, { codeChallenge })).status).toBe(200)
     expectError(
       await exchange({ code_verifier: 'w'.repeat(43) }, { codeChallenge }),
@@ -72,34 +72,31 @@ describe('the code exchange', () => {
     expectError(await exchange({}, { codeChallenge }), 'invalid_grant', 'invalid code_verifier')
   })
 
-  test.each(['code', 'redirect_uri', 'client_id', 'grant_type'])(
-    'without %s it is an invalid request',
-    async (name) => {
-      expectError(await exchange({ [name]: '' }), 'invalid_request', 'some parameters missed or invalid')
-    },
-  )
+  test.each(['code', 'redirect_uri', 'client_id', 'grant_type'])('without %s: invalid_request', async (name) => {
+    expectError(await exchange({ [name]: '' }), 'invalid_request', 'some parameters missed or invalid')
+  })
 
-  test('an unknown channel and an unknown grant are invalid requests', async () => {
+  test('an unknown channel or grant type: invalid_request', async () => {
     expectError(await exchange({ client_id: '9' }), 'invalid_request', 'some parameters in the wrong format')
     expect((await exchange({ grant_type: 'client_credentials' })).status).toBe(400)
   })
 
-  test('HTTP Basic is not accepted', async () => {
+  test('HTTP Basic: invalid_request', async () => {
     const authorization = `Basic ${Buffer.from(`${web.id}:${web.secret}`).toString('base64')}`
     expectError(await post('/oauth2/v2.1/token', form(), { authorization }), 'invalid_request')
   })
 
-  test('JSON is no form', async () => {
+  test('a JSON body: invalid_request', async () => {
     const reply = await post('/oauth2/v2.1/token', form(), { 'content-type': 'application/json' })
     expectError(reply, 'invalid_request', 'some parameters missed or invalid')
   })
 
-  test.each([native, liff])('a $type channel needs no secret', async ({ id }) => {
+  test.each([native, liff])('a $type channel without a secret: accepted', async ({ id }) => {
     const code = emulator().issueCode({ redirectUri, channelId: id })
     expect((await exchange({ code, client_id: id, client_secret: '' })).status).toBe(200)
   })
 
-  test('LIFF: 12 hours, no refresh token', async () => {
+  test('for LIFF: 12 hours, no refresh token', async () => {
     const code = emulator().issueCode({ redirectUri, channelId: liff.id })
     const { body } = await exchange({ code, client_id: liff.id })
     expect(body).toMatchObject({ expires_in: 43_200 })
@@ -108,7 +105,7 @@ describe('the code exchange', () => {
 })
 
 describe('the ID token', () => {
-  test('web: HS256 with the channel secret, no kid, one hour', async () => {
+  test('for web: HS256 with the channel secret, no `kid`, one hour', async () => {
     const token = memberOf(await exchange({}, { nonce: 'once', amr: ['pwd'] }), 'id_token')
     const key = new TextEncoder().encode(web.secret)
     const { payload } = await jwtVerify(token, key, { currentDate: new Date(START_MS) })
@@ -126,20 +123,20 @@ describe('the ID token', () => {
     })
   })
 
-  test('id_token_key_type=JWK: ES256 with a kid of 64 hex, found in the JWKS', async () => {
+  test('with id_token_key_type=JWK: ES256, with a `kid` of 64 hex that is in the JWKS', async () => {
     const token = memberOf(await exchange({ id_token_key_type: 'JWK' }), 'id_token')
-    const jwks = createRemoteJWKSet(new URL(`${emulator().url}/oauth2/v2.1/certs`))
+    const jwks = createRemoteJWKSet(new URL(`${emulator().url}/oauth2/v2.1/certs`), { timeoutDuration: 60_000 })
     const { protectedHeader } = await jwtVerify(token, jwks, { currentDate: new Date(START_MS), algorithms: ['ES256'] })
     expect(protectedHeader.kid).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  test('native and LIFF channels have ES256 unasked', async () => {
+  test('for native: ES256 without id_token_key_type', async () => {
     const code = emulator().issueCode({ redirectUri, channelId: native.id })
     const token = memberOf(await exchange({ code, client_id: native.id }), 'id_token')
     expect(decodeProtectedHeader(token).alg).toBe('ES256')
   })
 
-  test('name and picture come with profile only; what the user has not set is absent', async () => {
+  test('name and picture need the scope profile; a claim that the user has not set is absent', async () => {
     expect(decodeJwt(memberOf(await exchange({}, { scope: 'openid' }), 'id_token'))).not.toHaveProperty('name')
     const tom = emulator().users.find(({ displayName }) => displayName === 'Tom')?.userId ?? ''
     const claims = decodeJwt(memberOf(await exchange({}, { userId: tom, scope: 'openid profile email' }), 'id_token'))
@@ -149,7 +146,7 @@ describe('the ID token', () => {
 })
 
 describe('the refresh', () => {
-  test('answers with a new access token, the same refresh token and no ID token', async () => {
+  test('the answer has a new access token, the same refresh token and no ID token', async () => {
     const before = emulator().issueTokens()
     const { status, body } = await refresh(before.refreshToken)
     expect(status).toBe(200)
@@ -164,7 +161,7 @@ describe('the refresh', () => {
     expect(await isAlive(before.accessToken)).toBe(true)
   })
 
-  test('switch: the refresh token is left out, or replaced', async () => {
+  test('switch: the answer has no refresh token, or a new one', async () => {
     const { refreshToken = '' } = emulator().issueTokens()
     emulator().switches.refreshToken = 'omit'
     expect((await refresh(refreshToken)).body).not.toHaveProperty('refresh_token')
@@ -175,7 +172,7 @@ describe('the refresh', () => {
     expect((await refresh(rotated)).status).toBe(200)
   })
 
-  test('switch: a refresh kills the access token before it', async () => {
+  test('switch: a refresh revokes the access token before it', async () => {
     emulator().switches.refreshRevokesOldAccessTokens = true
     const { accessToken, refreshToken } = emulator().issueTokens()
     const next = memberOf(await refresh(refreshToken), 'access_token')
@@ -183,7 +180,7 @@ describe('the refresh', () => {
     expect(await isAlive(next)).toBe(true)
   })
 
-  test('the deadline is 90 days after the login and no refresh moves it', async () => {
+  test('90 days after the login: invalid_grant, also after a refresh in between', async () => {
     const { refreshToken } = emulator().issueTokens()
     emulator().advanceClock(89 * DAY_MS)
     expect((await refresh(refreshToken)).status).toBe(200)
@@ -191,14 +188,14 @@ describe('the refresh', () => {
     expectError(await refresh(refreshToken), 'invalid_grant', 'invalid refresh token')
   })
 
-  test('switch: the deadline is 10 days after the access token', async () => {
+  test('switch: 10 days after the access token expires: refused', async () => {
     emulator().switches.refreshLifetime = '10-days-after-expiry'
     const { refreshToken } = emulator().issueTokens()
     emulator().advanceClock(40 * DAY_MS)
     expect((await refresh(refreshToken)).status).toBe(400)
   })
 
-  test('the secret counts for web channels and is ignored for native ones', async () => {
+  test('a wrong secret: refused for a web channel, ignored for a native one', async () => {
     const [ofWeb, ofNative] = [emulator().issueTokens(), emulator().issueTokens({ channelId: native.id })]
     expectError(
       await refresh(ofWeb.refreshToken, { client_secret: 'wrong' }),
@@ -209,7 +206,7 @@ describe('the refresh', () => {
     expect((await refresh(ofNative.refreshToken, asNative)).status).toBe(200)
   })
 
-  test("another channel's refresh token is invalid", async () => {
+  test('a refresh token of another channel: invalid_grant', async () => {
     const { refreshToken } = emulator().issueTokens({ channelId: native.id })
     expectError(await refresh(refreshToken), 'invalid_grant', 'invalid refresh token')
   })

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { demoChannels, demoUsers } from '../../../src/emulator/emulator.ts'
 
-test("demo channels look like LINE's: 10 digits, a secret of 32 hex, one of each type", () => {
+test('demo channels: an ID of 10 digits, a secret of 32 hex, one of each type', () => {
   for (const { id, secret } of demoChannels)
     expect([id, secret]).toEqual([expect.stringMatching(/^\d{10}$/), expect.stringMatching(/^[0-9a-f]{32}$/)])
   expect(demoChannels.map(({ type }) => type)).toEqual(['web', 'native', 'liff'])
 })
 
-test("demo users look like LINE's, and the first one has everything", () => {
+test('demo users: `U` and 32 hex, all different; the first has a picture and a status message', () => {
   for (const { userId } of demoUsers) expect(userId).toMatch(/^U[0-9a-f]{32}$/)
   expect(new Set(demoUsers.map(({ userId }) => userId)).size).toBe(demoUsers.length)
   expect(demoUsers[0]).toMatchObject({
@@ -17,7 +17,7 @@ test("demo users look like LINE's, and the first one has everything", () => {
   })
 })
 
-test('names cover emoji, Japanese, right to left, and a user with a name alone', () => {
+test('demo users: names with emoji, in Japanese and in Arabic; one user has only a name', () => {
   const names = demoUsers.map(({ displayName }) => displayName).join()
   for (const script of [/\p{Emoji_Presentation}/u, /\p{Script=Han}/u, /\p{Script=Arabic}/u])
     expect(names).toMatch(script)

@@ -2,32 +2,32 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { credentials, liff, START_MS, useEmulator, web } from '../../harness/emulator-client.ts'
 
-const { emulator, bearing, get, post } = useEmulator()
+const { emulator, getWithToken, get, post } = useEmulator()
 
-test('tokens are minted for the first channel and user, with profile and openid', async () => {
+test('issueTokens without options: the first channel and user, scope profile and openid', async () => {
   const { accessToken, refreshToken, expiresIn, scope } = emulator().issueTokens()
   expect({ expiresIn, scope }).toEqual({ expiresIn: 2_592_000, scope: 'profile openid' })
   expect(accessToken).toMatch(/^eyJhbGciOiJIUzI1NiJ9\.[\w-]+\.[\w-]+$/)
   expect(accessToken.length).toBeGreaterThan(150)
   expect(refreshToken).toMatch(/^[\w-]{20}$/)
-  expect((await bearing(accessToken, '/v2/profile')).body).toMatchObject({ userId: emulator().users[0]?.userId })
+  expect((await getWithToken(accessToken, '/v2/profile')).body).toMatchObject({ userId: emulator().users[0]?.userId })
 })
 
-test('no two tokens are alike', () => {
+test('2000 access tokens: all different', () => {
   const tokens = Array.from({ length: 2000 }, () => emulator().issueTokens().accessToken)
   expect(new Set(tokens).size).toBe(2000)
 })
 
-test('LIFF tokens live 12 hours and have no refresh token', () => {
+test('tokens for LIFF: 12 hours, no refresh token, an ES256 ID token', () => {
   const { refreshToken, expiresIn, idToken } = emulator().issueTokens({ channelId: liff.id })
   expect({ refreshToken, expiresIn }).toEqual({ refreshToken: undefined, expiresIn: 43_200 })
   expect(decodeProtectedHeader(idToken ?? '')).toMatchObject({ alg: 'ES256' })
 })
 
-test('the ID token is of the moment it was minted, not of the moment it is read', () => {
-  const minted = emulator().issueTokens({ nonce: 'n', amr: ['lineqr'], authTime: 7 })
+test('an ID token read later: its `iat` is the time of issue', () => {
+  const issued = emulator().issueTokens({ nonce: 'n', amr: ['lineqr'], authTime: 7 })
   emulator().advanceClock(60_000)
-  expect(decodeJwt(minted.idToken ?? '')).toMatchObject({
+  expect(decodeJwt(issued.idToken ?? '')).toMatchObject({
     iat: START_MS / 1000,
     nonce: 'n',
     amr: ['lineqr'],
@@ -35,14 +35,14 @@ test('the ID token is of the moment it was minted, not of the moment it is read'
   })
 })
 
-test('no openid, no ID token; email never shows in the scope', () => {
+test('without openid: no ID token; with email: the claim is in the ID token but not in the scope', () => {
   expect(emulator().issueTokens({ scope: 'profile' }).idToken).toBeUndefined()
   const { idToken, scope } = emulator().issueTokens({ scope: 'openid email' })
   expect(scope).toBe('openid')
   expect(decodeJwt(idToken ?? '')).toMatchObject({ email: 'sakura.tanaka@example.com' })
 })
 
-test('an access token is expired or revoked behind the back of the app, and its refresh token lives on', async () => {
+test('an access token that is expired or revoked directly: refused; its refresh token still works', async () => {
   const [one, two] = [emulator().issueTokens(), emulator().issueTokens()]
   emulator().expireAccessToken(one.accessToken)
   emulator().revokeAccessToken(two.accessToken)
@@ -53,11 +53,11 @@ test('an access token is expired or revoked behind the back of the app, and its 
 })
 
 describe('a user who unlinks the app', () => {
-  test('has no working token any more', async () => {
+  test('access token, refresh token and code: refused', async () => {
     const { accessToken, refreshToken } = emulator().issueTokens()
     const code = emulator().issueCode({ redirectUri: 'https://app.example/' })
     emulator().unlink(emulator().users[0]?.userId ?? '')
-    expect((await bearing(accessToken, '/v2/profile')).status).toBe(401)
+    expect((await getWithToken(accessToken, '/v2/profile')).status).toBe(401)
     expect((await refresh(refreshToken)).body).toEqual({
       error: 'invalid_grant',
       error_description: 'invalid refresh token',
@@ -66,17 +66,17 @@ describe('a user who unlinks the app', () => {
     expect((await post('/oauth2/v2.1/token', exchange)).status).toBe(400)
   })
 
-  test('can log in again, and other users and channels are not touched', async () => {
+  test('new tokens and those of other users and channels: accepted', async () => {
     const { users, issueTokens, unlink } = emulator()
     const others = [issueTokens({ channelId: liff.id }), issueTokens({ userId: users[1]?.userId ?? '' })]
     unlink(users[0]?.userId ?? '', web.id)
     for (const { accessToken } of [...others, issueTokens()]) {
-      expect((await bearing(accessToken, '/v2/profile')).status).toBe(200)
+      expect((await getWithToken(accessToken, '/v2/profile')).status).toBe(200)
     }
   })
 })
 
-test('what does not exist is a mistake of the caller', () => {
+test('an unknown channel, user or token: throws', () => {
   expect(() => emulator().issueTokens({ channelId: '1' })).toThrow('no such channel')
   expect(() => emulator().issueTokens({ userId: 'U' })).toThrow('no such user')
   expect(() => emulator().expireAccessToken('x')).toThrow('no such access token')

@@ -8,33 +8,33 @@ import type { Fault } from './faults.ts'
 
 const MEGABYTE = 1024 * 1024
 
-/** Whether the call has its effect at LINE under this fault. */
-export function isCarriedOut(fault: Fault): boolean {
-  const standsIn = fault.hang || fault.reset || fault.close || fault.garbage || fault.empty
-  return !standsIn && fault.status === undefined && fault.body === undefined
+/** Whether a call with this fault still has its effect at LINE. */
+export function hasEffect(fault: Fault): boolean {
+  const replacesLine = fault.hang || fault.reset || fault.close || fault.garbage || fault.empty
+  return !replacesLine && fault.status === undefined && fault.body === undefined
 }
 
-/** Delivers an answer the way the fault wants it. `answer` is undefined when the fault stands in for LINE. */
-export async function misbehave(
+/** Sends an answer with this fault. `answer` is undefined when the fault replaces LINE. */
+export async function deliverFaulty(
   fault: Fault,
   answer: LineResponse | undefined,
   response: ServerResponse,
   end: EndCall,
 ): Promise<void> {
   if (fault.hang) return
-  if (fault.latencyMs !== undefined && !(await isStillThereAfter(fault.latencyMs, response))) return
+  if (fault.latencyMs !== undefined && !(await isConnectedAfter(fault.latencyMs, response))) return
   if (fault.reset || fault.commitThenReset) return void response.socket?.resetAndDestroy()
   if (fault.close) return void response.socket?.destroySoon()
-  const delivered = answer ?? standIn(fault)
-  const spoiled = { ...delivered, headers: { ...delivered.headers, ...fault.headers } }
-  if (fault.truncated) return truncate(spoiled, response)
-  if (fault.drip) return drip(spoiled, response, end)
-  if (fault.huge) return send(response, pad(spoiled, fault.huge === true ? 8 : fault.huge), end)
-  if (fault.gzip) return compress(spoiled, fault.gzip === 'bomb', response, end)
-  send(response, spoiled, end)
+  const base = answer ?? replacementFor(fault)
+  const sent = { ...base, headers: { ...base.headers, ...fault.headers } }
+  if (fault.truncated) return truncate(sent, response)
+  if (fault.drip) return drip(sent, response, end)
+  if (fault.huge) return send(response, pad(sent, fault.huge === true ? 8 : fault.huge), end)
+  if (fault.gzip) return compress(sent, fault.gzip === 'bomb', response, end)
+  send(response, sent, end)
 }
 
-function standIn({ status, body, garbage }: Fault): LineResponse {
+function replacementFor({ status, body, garbage }: Fault): LineResponse {
   const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
   return {
     status: status ?? 200,
@@ -56,14 +56,14 @@ async function drip(answer: LineResponse, response: ServerResponse, end: EndCall
   writeHead(response, answer, body.length)
   response.flushHeaders()
   for (const byte of body) {
-    if (!(await isStillThereAfter(100, response))) return
+    if (!(await isConnectedAfter(100, response))) return
     response.write(Buffer.of(byte))
   }
   end(answer.status)
   response.end()
 }
 
-/** The true members and a long one more, so that only the size is wrong. */
+/** Adds a long member to the real ones, so that only the size is wrong. */
 function pad(answer: LineResponse, megabytes: number): LineResponse {
   const padding = `"padding":"${'x'.repeat(megabytes * MEGABYTE)}"}`
   const body = /^\{.+\}$/s.test(answer.body) ? `${answer.body.slice(0, -1)},${padding}` : `{${padding}`
@@ -77,12 +77,12 @@ function compress(answer: LineResponse, bomb: boolean, response: ServerResponse,
   response.end(packed)
 }
 
-/** Waits, and gives up at once when the connection ends. */
-async function isStillThereAfter(ms: number, response: ServerResponse): Promise<boolean> {
-  const gone = new AbortController()
-  const giveUp = () => gone.abort()
-  response.once('close', giveUp)
-  await sleep(ms, undefined, { signal: gone.signal }).catch(() => undefined)
-  response.off('close', giveUp)
-  return !gone.signal.aborted && !response.destroyed
+/** Waits. Stops waiting at once when the connection ends. */
+async function isConnectedAfter(ms: number, response: ServerResponse): Promise<boolean> {
+  const closed = new AbortController()
+  const stopWaiting = () => closed.abort()
+  response.once('close', stopWaiting)
+  await sleep(ms, undefined, { signal: closed.signal }).catch(() => undefined)
+  response.off('close', stopWaiting)
+  return !closed.signal.aborted && !response.destroyed
 }

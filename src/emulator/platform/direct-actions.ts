@@ -1,30 +1,30 @@
 import type { Channel, User } from './accounts.ts'
 import { type Claims, idTokenFor, type LoginFacts, signJwt } from './id-token.ts'
-import type { AccessToken } from './ledger.ts'
 import type { Platform } from './platform.ts'
-import { hasScope, shownScope } from './scope.ts'
+import { hasScope, returnedScope } from './scope.ts'
+import type { AccessToken } from './user-tokens.ts'
 
-/** Channel and user default to the first ones. */
-type Parties = { channelId?: string; userId?: string }
+/** The default is the first channel and the first user. */
+type ChannelAndUser = { channelId?: string; userId?: string }
 
-export type TokenRequest = Parties & {
+export type TokenRequest = ChannelAndUser & {
   /** Space separated. Default `profile openid`. */
   scope?: string
-  /** Seconds. Default what LINE gives: 30 days, 12 hours for LIFF. */
+  /** Seconds. Default as at LINE: 30 days, 12 hours for LIFF. */
   expiresIn?: number
   amr?: readonly string[]
   nonce?: string
   /** Epoch seconds. */
   authTime?: number
-  /** As if `id_token_key_type=JWK` was sent: an ES256 ID token. Native and LIFF channels have that anyway. */
+  /** Makes an ES256 ID token, as `id_token_key_type=JWK` does. Native and LIFF channels always get one. */
   es256?: boolean
 }
 
 export type IssuedTokens = {
   accessToken: string
-  /** None for LIFF. */
+  /** Undefined for LIFF. */
   refreshToken: string | undefined
-  /** Only with `openid`. Signed when it is read, so that minting a million tokens stays cheap. */
+  /** Only with `openid`. Signed when it is read, so that a million tokens are cheap to make. */
   readonly idToken: string | undefined
   /** Seconds. */
   expiresIn: number
@@ -37,24 +37,24 @@ export type CodeRequest = Omit<TokenRequest, 'expiresIn' | 'es256'> & {
   codeChallenge?: string
 }
 
-/** What tests and the demo do without HTTP. Unknown channels, users and tokens throw. */
-export type Mint = {
+/** Actions of tests and of the demo, without HTTP. They throw a `TypeError` for an unknown channel, user or token. */
+export type DirectActions = {
   issueTokens(request?: TokenRequest): IssuedTokens
-  /** An authorization code, as after a login in the browser. */
+  /** Issues an authorization code, as a login in the browser does. */
   issueCode(request: CodeRequest): string
-  /** Signs any claims with LINE's current ES256 key, or HS256 with the channel's secret. For tokens LINE would never make. */
+  /** Signs any claims with the current ES256 key or the channel secret (HS256). For tokens that LINE never makes. */
   signIdToken(claims: Claims, algorithm: 'ES256' | 'HS256', channelId?: string): string
   expireAccessToken(accessToken: string): void
-  /** Behind the gateway's back. The refresh token lives on. */
+  /** Revokes it without a request, so the gateway does not know. The refresh token still works. */
   revokeAccessToken(accessToken: string): void
-  /** The user unlinks one app, or all: codes, access and refresh tokens are dead at once, consent is forgotten. */
+  /** The user unlinks one app or all apps: codes, tokens and consent end at once. */
   unlink(userId: string, channelId?: string): void
-  /** Signs with a new key from now on. The old ones stay in the JWKS. */
+  /** Makes a new key for new signatures. The old keys stay in the JWKS. */
   rotateSigningKey(): void
 }
 
-export function createMint(platform: Platform): Mint {
-  const { ledger, codes, keys, now } = platform
+export function createDirectActions(platform: Platform): DirectActions {
+  const { userTokens, codes, keys, now } = platform
 
   return {
     issueTokens,
@@ -73,8 +73,8 @@ export function createMint(platform: Platform): Mint {
 
   function issueTokens(request: TokenRequest = {}): IssuedTokens {
     const { scope = 'profile openid' } = request
-    const link = ledger.linkOf(userOf(request.userId), channelOf(request.channelId))
-    const { accessToken, refreshToken, expiresIn, grant } = ledger.open(link, scope, request.expiresIn)
+    const link = userTokens.linkOf(userOf(request.userId), channelOf(request.channelId))
+    const { accessToken, refreshToken, expiresIn, grant } = userTokens.open(link, scope, request.expiresIn)
     const issuedAt = now()
     return {
       accessToken,
@@ -83,18 +83,18 @@ export function createMint(platform: Platform): Mint {
         return hasScope(scope, 'openid') ? idTokenFor(grant, factsOf(request), issuedAt, keys) : undefined
       },
       expiresIn,
-      scope: shownScope(scope),
+      scope: returnedScope(scope),
     }
   }
 
   function issueCode({ redirectUri, codeChallenge, scope = 'profile openid', ...request }: CodeRequest): string {
-    const link = ledger.linkOf(userOf(request.userId), channelOf(request.channelId))
+    const link = userTokens.linkOf(userOf(request.userId), channelOf(request.channelId))
     return codes.issue({ link, scope, redirectUri, codeChallenge, ...factsOf(request) })
   }
 
   function unlink(userId: string, channelId?: string): void {
     const channels = channelId === undefined ? platform.channels.values() : [channelOf(channelId)]
-    for (const channel of channels) ledger.unlink(userOf(userId), channel)
+    for (const channel of channels) userTokens.unlink(userOf(userId), channel)
   }
 
   function channelOf(channelId: string | undefined): Channel {
@@ -106,7 +106,7 @@ export function createMint(platform: Platform): Mint {
   }
 
   function tokenOf(accessToken: string): AccessToken {
-    return found(ledger.find(accessToken), 'access token')
+    return found(userTokens.find(accessToken), 'access token')
   }
 }
 

@@ -4,35 +4,37 @@ import type { Switches } from './switches.ts'
 
 const DAY_MS = 86_400_000
 
-/** What LINE grants a user token for, in seconds: 30 days, in a LIFF app 12 hours. */
+/** LINE's lifetime of a user's access token in seconds: 30 days, for LIFF 12 hours. */
 export const lifetimeOf = (channel: Channel): number => (channel.type === 'liff' ? 12 * 3600 : 30 * 86_400)
 
-/** The user's consent to a channel. Withdrawing it kills every code and token that hangs on it, at once. */
+/** The user's consent to a channel. When it is withdrawn, all its codes and tokens stop working at once. */
 export type Link = { user: User; channel: Channel; scopes: Set<string>; withdrawn: boolean }
 
-/** One login: the family of a refresh token and all access tokens made from it. */
+/** One login: the refresh token and all access tokens that come from it. */
 export type Grant = {
   link: Link
-  /** Space separated, as granted, `email` included. */
+  /** Space separated, as granted. Includes `email`. */
   scope: string
   refreshToken: string | undefined
-  /** Fixed when the grant is made; a refresh doesn't move it. Epoch ms. */
+  /** Epoch ms. Fixed when the grant is made: a refresh does not change it. */
   refreshExpiresAt: number
   revoked: boolean
-  /** The access token that the next refresh kills, when the switch says so. */
+  /** The newest access token. The next refresh revokes it if `refreshRevokesOldAccessTokens` is on. */
   latest: AccessToken | undefined
 }
 
+/** `expiresAt` is epoch ms. */
 export type AccessToken = { grant: Grant; expiresAt: number; revoked: boolean }
 
-export type Standing = 'good' | 'expired' | 'revoked'
+export type TokenStatus = 'good' | 'expired' | 'revoked'
 
+/** `expiresIn` is in seconds. */
 export type Issued = { accessToken: string; refreshToken: string | undefined; expiresIn: number; grant: Grant }
 
-export type Ledger = ReturnType<typeof createLedger>
+export type UserTokens = ReturnType<typeof createUserTokens>
 
-/** Every token the emulator has issued. Dead ones stay, because LINE says *why* a token is refused. */
-export function createLedger(now: () => number, switches: Switches) {
+/** All user tokens that the emulator issued, also expired and revoked ones: LINE says *why* it refuses a token. */
+export function createUserTokens(now: () => number, switches: Switches) {
   const links = new Map<string, Link>()
   const accessTokens = new Map<string, AccessToken>()
   const grantsByRefreshToken = new Map<string, Grant>()
@@ -40,7 +42,7 @@ export function createLedger(now: () => number, switches: Switches) {
   return {
     linkOf,
     find: (accessToken: string) => accessTokens.get(accessToken),
-    standingOf,
+    statusOf,
     open,
     findGrant,
     refresh,
@@ -48,7 +50,7 @@ export function createLedger(now: () => number, switches: Switches) {
     unlink,
   }
 
-  /** The consent in force between the two; an empty one when there is none. */
+  /** The current consent of the user to the channel. A new one has no scopes. */
   function linkOf(user: User, channel: Channel): Link {
     const key = `${user.userId} ${channel.id}`
     const known = links.get(key)
@@ -58,12 +60,12 @@ export function createLedger(now: () => number, switches: Switches) {
     return link
   }
 
-  function standingOf(token: AccessToken): Standing {
+  function statusOf(token: AccessToken): TokenStatus {
     if (token.expiresAt <= now()) return 'expired'
     return token.revoked || isDead(token.grant) ? 'revoked' : 'good'
   }
 
-  /** A new login: an access token and, save for LIFF, a refresh token. `expiresIn` in seconds. */
+  /** A new login: an access token and, except for LIFF, a refresh token. `expiresIn` is in seconds. */
   function open(link: Link, scope: string, expiresIn = lifetimeOf(link.channel)): Issued {
     const refreshToken = link.channel.type === 'liff' ? undefined : randomText(15)
     const refreshExpiresAt = refreshDeadline(expiresIn)
@@ -72,12 +74,13 @@ export function createLedger(now: () => number, switches: Switches) {
     return { accessToken: addAccessToken(grant, expiresIn), refreshToken, expiresIn, grant }
   }
 
+  /** Epoch ms. */
   function refreshDeadline(expiresIn: number): number {
     return switches.refreshLifetime === '90-days' ? now() + 90 * DAY_MS : now() + expiresIn * 1000 + 10 * DAY_MS
   }
 
   function addAccessToken(grant: Grant, expiresIn: number): string {
-    // Looks like the JWS of LINE's reference, about 160 characters, but says nothing: clients must treat it as opaque.
+    // It looks like the JWS in LINE's reference, about 160 characters, but has no content: clients must not read it.
     const accessToken = ['eyJhbGciOiJIUzI1NiJ9', randomText(72), randomText(32)].join('.')
     const record: AccessToken = { grant, expiresAt: now() + expiresIn * 1000, revoked: false }
     accessTokens.set(accessToken, record)
@@ -85,7 +88,7 @@ export function createLedger(now: () => number, switches: Switches) {
     return accessToken
   }
 
-  /** The grant a refresh token stands for, while it can still be used. */
+  /** The grant of a refresh token. Undefined when the token is unknown, revoked or expired. */
   function findGrant(refreshToken: string): Grant | undefined {
     const grant = grantsByRefreshToken.get(refreshToken)
     return grant === undefined || isDead(grant) || grant.refreshExpiresAt <= now() ? undefined : grant
@@ -105,12 +108,12 @@ export function createLedger(now: () => number, switches: Switches) {
     grantsByRefreshToken.set(grant.refreshToken, grant)
   }
 
-  /** The refresh token and every access token made from it. */
+  /** Revokes the refresh token and all access tokens that come from it. */
   function revokeGrant(grant: Grant): void {
     grant.revoked = true
   }
 
-  /** The user unlinks the app, or the app deauthorizes itself: nothing issued so far works any more. */
+  /** The user unlinks the app, or the app deauthorizes itself. All codes and tokens issued so far stop working. */
   function unlink(user: User, channel: Channel): void {
     linkOf(user, channel).withdrawn = true
     links.delete(`${user.userId} ${channel.id}`)

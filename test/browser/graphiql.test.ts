@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type System, startSystem } from '../harness/browser-stage.ts'
+import { type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium, type OpenPage } from '../harness/chromium.ts'
 
 describeInChromium('GraphiQL', (openPage) => {

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { demoUsers, type User } from '../../src/emulator/emulator.ts'
-import { type CallbackRequest, type System, startSystem } from '../harness/browser-stage.ts'
+import { type CallbackRequest, type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium } from '../harness/chromium.ts'
 
 type Login = {

@@ -1,27 +1,27 @@
 import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 
-/** Failures in a row after which an endpoint of LINE is left alone. */
+/** This many failures in a row open the breaker. */
 const failuresBeforePause = 10
-/** How long it is left alone before one call may probe it: recovery is noticed within two seconds. */
+/** How long the breaker is open before one call may probe. Short, so that a recovery is noticed within two seconds. */
 const pauseMs = 1_000
-/** A `Retry-After` beyond this is not believed. */
+/** The longest pause: a longer `Retry-After` is cut to this. */
 const longestPauseMs = 60_000
 
-/** Slows us down where LINE is in trouble: one of these for each endpoint. */
+/** A circuit breaker. Each endpoint of LINE has its own. */
 export type Breaker = {
-  /** Throws when LINE is to be left alone just now. */
+  /** Throws `LineUnavailable` or `LineRateLimited` while no call may be sent. */
   check(): void
-  /** The same at the moment of calling; whoever gets through reports back with one of the three below. */
+  /** The same check right before a call. After the call, report its result with one of the three methods below. */
   enter(): void
   succeeded(): void
   failed(): void
-  /** LINE answered 429; answers the seconds it wants to be left alone. */
+  /** LINE answered 429. Returns the seconds until the next call may be sent. */
   limited(retryAfterMs: number | undefined): number
 }
 
 /**
- * A circuit breaker: closed until ten failures in a row or one 429, then open for a pause, then half open for one probe.
- * Only transport errors, 5xx and 429 count as failures; a refusal is an answer like any other.
+ * Closed until ten failures in a row or one 429. Then open for a pause, then half open for one probe.
+ * Only transport errors, 5xx and 429 count as failures. A refused token is a normal answer.
  */
 export function createBreaker(now: () => number): Breaker {
   let failures = 0
@@ -34,7 +34,7 @@ export function createBreaker(now: () => number): Breaker {
   function check(): void {
     if (pausedBy === undefined) return
     const waitMs = openUntil - now()
-    // A pause longer than any we make means that the clock was set back: probe now rather than wait for it.
+    // No pause is longer than `longestPauseMs`. A longer wait means that the clock was set back: probe now.
     if ((waitMs > 0 && waitMs <= longestPauseMs) || probing) throw refusal(Math.max(waitMs, pauseMs))
   }
 
@@ -45,7 +45,7 @@ export function createBreaker(now: () => number): Breaker {
 
   function succeeded(): void {
     failures = 0
-    // What was under way when the pause began is no probe: a 429 is obeyed though older calls still come home.
+    // Only the probe ends a pause: calls sent before a 429 may still succeed, and the 429 must be obeyed.
     if (pausedBy !== undefined && !probing) return
     pausedBy = undefined
     probing = false
@@ -72,6 +72,6 @@ export function createBreaker(now: () => number): Breaker {
     const retryAfter = Math.ceil(waitMs / 1_000)
     return pausedBy === 'limit'
       ? new LineRateLimited({ retryAfter })
-      : new LineUnavailable('LINE is not answering', { retryAfter, sent: false })
+      : new LineUnavailable('Calls to LINE failed several times in a row: try again later', { retryAfter, sent: false })
   }
 }

@@ -3,11 +3,11 @@ import type { Channel } from '../config.ts'
 export type Channels = {
   isOurs(channelId: string): boolean
   find(channelId: string): Channel | undefined
-  /** The channel that needs no name: the one that is configured, where it is the only one. */
+  /** The channel for calls without a channel id: set only if exactly one channel is configured. */
   readonly only: Channel | undefined
 }
 
-/** The configured channels by their ids. */
+/** The configured channels by id. */
 export function createChannels(list: readonly Channel[]): Channels {
   const byId = new Map(list.map((channel) => [channel.id, channel]))
   return {

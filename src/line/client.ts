@@ -1,7 +1,7 @@
 import type { Channel } from '../config.ts'
 import type { LineAnswer, Transport } from './transport.ts'
 
-/** The endpoints of the LINE Platform we call, named as in LINE's API reference. */
+/** The endpoints of the LINE Platform that we call, named as in LINE's API reference. */
 export type Endpoint =
   | 'token'
   | 'verify'
@@ -16,26 +16,34 @@ export type Endpoint =
 export type LineClient = ReturnType<typeof createLineClient>
 
 /**
- * The calls of LINE Login v2.1, each named as in LINE's API reference. Asking only: what the answers mean is judged in
- * `responses.ts`. Credentials travel in form bodies and headers, except on verify, where LINE wants the token in the query.
+ * The calls of LINE Login v2.1, named as in LINE's API reference. `responses.ts` reads their answers.
+ * Credentials travel in form bodies and headers. Only verify sends one in the query, because LINE requires it there.
+ * `since` (`performance.now()`) is where the deadline of a call starts; default: the moment of the call.
  * https://developers.line.biz/en/reference/line-login/
  */
 export function createLineClient(transport: Transport) {
   return {
     room: transport.room,
 
-    /** Issue access token (RFC 6749 section 4.1.3, RFC 7636). A code is spent by asking: never asked twice. */
+    /**
+     * Issue access token (RFC 6749 section 4.1.3, RFC 7636). `authorization` is the code with what LINE binds it to.
+     * The call uses up the code, so it is never sent twice.
+     */
     exchangeCode(
       channel: Channel,
-      grant: { readonly code: string; readonly redirectUri: string; readonly codeVerifier?: string | undefined },
+      authorization: {
+        readonly code: string
+        readonly redirectUri: string
+        readonly codeVerifier?: string | undefined
+      },
     ): Promise<LineAnswer> {
       return postForm('token', '/oauth2/v2.1/token', {
         grant_type: 'authorization_code',
-        code: grant.code,
-        redirect_uri: grant.redirectUri,
-        code_verifier: grant.codeVerifier,
+        code: authorization.code,
+        redirect_uri: authorization.redirectUri,
+        code_verifier: authorization.codeVerifier,
         ...clientOf(channel),
-        // As LINE's SDKs do for apps and LIFF: the ID token is then signed with ES256.
+        // LINE's SDKs send this for apps and LIFF. The ID token is then signed with ES256.
         id_token_key_type: channel.type === 'web' ? undefined : 'JWK',
       })
     },
@@ -67,7 +75,10 @@ export function createLineClient(transport: Transport) {
       return getAs('friendship', '/friendship/v1/status', accessToken, since)
     },
 
-    /** Revoke access token; with a refresh token, as LINE's SDKs log out, it and all access tokens made from it. */
+    /**
+     * Revoke access token. With a refresh token (as LINE's SDKs log out), LINE revokes it and all access tokens
+     * issued from it.
+     */
     revoke(
       channel: Channel,
       token: { readonly accessToken: string } | { readonly refreshToken: string },
@@ -77,7 +88,7 @@ export function createLineClient(transport: Transport) {
       return postForm('revoke', '/oauth2/v2.1/revoke', { ...credential, ...clientOf(channel) })
     },
 
-    /** Deauthorize your app to which the user has granted permissions. */
+    /** Deauthorize your app to which the user has granted permissions: withdraws the user's consent. */
     deauthorize(channelToken: string, accessToken: string): Promise<LineAnswer> {
       return transport.send({
         endpoint: 'deauthorize',
@@ -106,8 +117,8 @@ export function createLineClient(transport: Transport) {
   }
 
   function postForm(endpoint: Endpoint, path: string, form: Record<string, string | undefined>) {
-    const given = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
-    const body = new URLSearchParams(given).toString()
+    const fields = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
+    const body = new URLSearchParams(fields).toString()
     return transport.send({
       endpoint,
       method: 'POST',
@@ -118,7 +129,7 @@ export function createLineClient(transport: Transport) {
   }
 }
 
-/** Client authentication as LINE wants it: in the body, never HTTP Basic, and the secret for web channels only. */
+/** Client authentication as LINE requires it: in the body, never HTTP Basic, and the secret for web channels only. */
 function clientOf(channel: Channel) {
   return { client_id: channel.id, client_secret: channel.type === 'web' ? channel.secret : undefined }
 }

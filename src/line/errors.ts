@@ -1,19 +1,22 @@
-/** What can go wrong between us and LINE: one class a meaning, so that nothing is ever told apart by its text. */
+/** What can go wrong between us and LINE. One class for each meaning, so that no code has to compare messages. */
 
 type LineFacts = {
-  /** LINE's `x-line-request-id`, where an answer had one: what LINE's support asks for. */
+  /** LINE's `x-line-request-id`, if the answer had one. LINE's support asks for it. */
   readonly lineRequestId?: string | undefined
-  /** Seconds after which asking again can help; absent where it cannot. */
+  /** Seconds after which a retry can help. Absent if a retry cannot help. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown
 }
 
-/** LINE timed out, reset the connection, answered 5xx or something that is not its documented answer. */
+/**
+ * LINE timed out, reset the connection, answered 5xx or gave an answer that it does not document.
+ * When `sent` is true, the message must not say "try again": an authorization code may be used up by then.
+ */
 export class LineUnavailable extends Error {
   readonly code = 'LINE_UNAVAILABLE'
   readonly lineRequestId: string | undefined
   readonly retryAfter: number | undefined
-  /** Whether bytes of the request may have reached LINE. */
+  /** True if bytes of the request may have reached LINE. */
   readonly sent: boolean
 
   constructor(message: string, facts: LineFacts & { readonly sent?: boolean } = {}) {
@@ -25,14 +28,14 @@ export class LineUnavailable extends Error {
   }
 }
 
-/** LINE answered 429, or our own budget of calls to LINE is spent. */
+/** LINE answered 429, or our own queue of calls to LINE is full. */
 export class LineRateLimited extends Error {
   readonly code = 'LINE_RATE_LIMITED'
   readonly lineRequestId: string | undefined
   readonly retryAfter: number
 
   constructor(facts: LineFacts & { readonly retryAfter: number }) {
-    super('LINE is asked too often; try again later', { cause: facts.cause })
+    super('Too many calls to LINE: try again later', { cause: facts.cause })
     this.name = 'LineRateLimited'
     this.lineRequestId = facts.lineRequestId
     this.retryAfter = facts.retryAfter
@@ -53,7 +56,7 @@ export class InvalidGrant extends Error {
 
 export type IdTokenRefusal = 'MALFORMED' | 'ALGORITHM' | 'SIGNATURE' | 'ISSUER' | 'AUDIENCE' | 'EXPIRED' | 'NONCE'
 
-/** The ID token cannot be believed; `reason` says which check it failed. */
+/** The ID token must not be trusted. `reason` says which check failed. */
 export class InvalidIdToken extends Error {
   readonly code = 'INVALID_ID_TOKEN'
   readonly reason: IdTokenRefusal
@@ -66,16 +69,17 @@ export class InvalidIdToken extends Error {
 }
 
 const idTokenMessages: Record<IdTokenRefusal, string> = {
-  MALFORMED: 'The ID token is not a well-formed LINE ID token',
-  ALGORITHM: 'The ID token is not signed with the algorithm of this channel',
-  SIGNATURE: 'The ID token is not signed by LINE for this channel',
-  ISSUER: 'The ID token was not issued by LINE',
-  AUDIENCE: 'The ID token was issued for another channel',
-  EXPIRED: 'The ID token has expired',
-  NONCE: 'The nonce of the ID token is not the one of this login, or was used before',
+  MALFORMED: 'The ID token is malformed: send it exactly as LINE issued it',
+  ALGORITHM:
+    'The signing algorithm of the ID token is wrong for this channel: web uses HS256, native and LIFF use ES256',
+  SIGNATURE: 'The signature of the ID token is not valid for this channel: do not trust it',
+  ISSUER: 'The ID token was not issued by LINE: do not trust it',
+  AUDIENCE: 'The ID token was issued for another channel: do not trust it',
+  EXPIRED: 'The ID token has expired: log in again to get a new one',
+  NONCE: 'The nonce of the ID token is not the nonce of this login, or the nonce was used before: log in again',
 }
 
-/** The two ways in which LINE leaves a question open. Neither says anything about a token. */
+/** LINE gave no usable answer. Neither of the two errors says anything about a token. */
 export type LineOutage = LineUnavailable | LineRateLimited
 
 export function isLineOutage(error: unknown): error is LineOutage {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
-/** Bytes out, bytes in: one HTTP exchange with LINE, judged by nobody yet. */
+/** One HTTP answer of LINE, not checked yet. */
 export type HttpResponse = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -13,12 +13,12 @@ type FailureFacts = {
   readonly sent: boolean
   /** The answer had begun. */
   readonly answered: boolean
-  /** It was the connection that failed, and not we who gave up. */
+  /** The connection failed. False if we ended the call. */
   readonly broken: boolean
   readonly cause?: unknown
 }
 
-/** No whole answer came. */
+/** There was no complete answer. */
 export class HttpCallFailed extends Error {
   readonly sent: boolean
   readonly answered: boolean
@@ -41,12 +41,12 @@ type Outgoing = {
   readonly body?: string
 }
 
-/** LINE's answers are some hundred bytes; more than this is not LINE. */
+/** LINE's answers have some hundred bytes. A larger answer than this is not from LINE. */
 const largestAnswerBytes = 64 * 1024
 
 /**
- * One request on undici's `dispatch`, the cheapest road it has: no streams, no redirects, no decompression.
- * `remainingMs` bounds everything from connecting to the last byte.
+ * One request with undici's `dispatch`, its cheapest call: no streams, no redirects, no decompression.
+ * `remainingMs` is the time limit for everything, from connecting to the last byte. Rejects with `HttpCallFailed`.
  */
 export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs: number): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
@@ -63,7 +63,7 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
 
     function onRequestStart(started: Dispatcher.DispatchController): void {
       controller = started
-      if (over) started.abort(new Error('nobody waits for this any more'))
+      if (over) started.abort(new Error('The call is over'))
     }
 
     function onResponseStart(_: unknown, statusCode: number, received: IncomingHttpHeaders): void {
@@ -73,7 +73,7 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
 
     function onResponseData(_: unknown, chunk: Buffer): void {
       size += chunk.length
-      if (size > largestAnswerBytes) stop('LINE answered too much')
+      if (size > largestAnswerBytes) stop(`The answer of LINE is larger than ${largestAnswerBytes / 1024} KB`)
       else chunks.push(chunk)
     }
 

@@ -8,7 +8,7 @@ export type IdTokenClaims = {
   readonly iss: string
   readonly sub: string
   readonly aud: string
-  /** Seconds since the epoch, as in the token (RFC 7519 `NumericDate`). */
+  /** Seconds since the epoch, as in the token (RFC 7519 `NumericDate`); `iat` and `authTime` too. */
   readonly exp: number
   readonly iat: number
   readonly authTime: number | null
@@ -19,14 +19,14 @@ export type IdTokenClaims = {
   readonly email: string | null
 }
 
-/** LINE's constant, whatever host is asked. */
+/** LINE's constant. It does not depend on the host that we call. */
 export const idTokenIssuer = 'https://access.line.me'
-/** For clocks that differ: an ID token lives an hour, LINE's SDKs allow a minute to five. */
+/** Leeway for clocks that differ. An ID token is valid for an hour; LINE's SDKs allow one to five minutes. */
 const leewaySeconds = 60
 
 /**
- * Checks an ID token of a channel, all but its nonce. The algorithm follows from the channel's type and never from the
- * token: HS256 with the channel secret for web, ES256 with LINE's published key for apps and LIFF.
+ * Checks everything of an ID token but its nonce. The channel's type decides the algorithm, never the token: HS256 with
+ * the channel secret for web, ES256 with LINE's published key for native and LIFF. `now` is epoch ms.
  * Throws `InvalidIdToken`, or an outage when LINE's keys cannot be fetched.
  */
 export async function verifyIdToken(
@@ -44,7 +44,10 @@ export async function verifyIdToken(
   return claims
 }
 
-/** The channel a token says it is for, believed by nobody: it only tells which channel's key to try. */
+/**
+ * The `aud` claim, read without a check of the signature. Do not trust it: it only says which channel's key to try.
+ * Throws `InvalidIdToken`.
+ */
 export function claimedAudience(idToken: string): unknown {
   try {
     return decodeJwt(idToken).aud
@@ -75,7 +78,7 @@ function algorithmOf(type: Channel['type']): 'HS256' | 'ES256' {
   return type === 'web' ? 'HS256' : 'ES256'
 }
 
-/** Expiry and the rest are judged by us, in one order and on the injected clock; jose proves who signed. */
+/** jose checks only the signature. We check the claims ourselves, in a fixed order and with the injected clock. */
 async function verifySignature(
   idToken: string,
   key: CryptoKey | Uint8Array,
@@ -118,7 +121,7 @@ function malformed(): InvalidIdToken {
   return new InvalidIdToken('MALFORMED')
 }
 
-/** What a JavaScript date can hold, so that no claim can make us throw later. */
+/** A number that a JavaScript `Date` can hold. A larger one would make later code throw. */
 function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= 8_640_000_000_000
 }
@@ -127,7 +130,7 @@ function isTextList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-/** LINE leaves unset claims out; an empty one says the same. */
+/** LINE leaves out claims that are not set. An empty claim means the same. */
 function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }

@@ -4,16 +4,16 @@ import { parseKeySet } from './responses.ts'
 import type { LineAnswer } from './transport.ts'
 
 export type KeySet = {
-  /** The public key of an ES256 ID token, `undefined` when LINE does not know the `kid`. Rejects when LINE cannot be asked. */
+  /** The public key for an ES256 ID token; `undefined` if LINE has no such `kid`. Rejects if LINE cannot be reached. */
   keyOf(kid: string): Promise<CryptoKey | undefined>
 }
 
-/** LINE documents no rotation: keys are asked for again after an hour, in case one was withdrawn. */
+/** LINE documents no rotation. Keys are fetched again after an hour, in case LINE withdrew one. */
 const freshForMs = 60 * 60 * 1_000
-/** Unknown `kid`s make us ask once and then not again for this long, however many come. */
+/** An unknown `kid` causes one fetch. Further unknown `kid`s cause none for this long. */
 const cooldownMs = 30 * 1_000
 
-/** LINE's signing keys (RFC 7517), fetched when first needed and kept. */
+/** LINE's signing keys (RFC 7517), fetched at the first use and cached. `now` returns epoch ms. */
 export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => number): KeySet {
   let keys = new Map<string, CryptoKey>()
   let fetchedAt = Number.NEGATIVE_INFINITY
@@ -28,7 +28,7 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
     return keys.get(kid)
   }
 
-  /** LINE may have begun to sign with a new key since we asked. */
+  /** LINE may sign with a new key since the last fetch. */
   async function search(): Promise<void> {
     await refetch()
     searchedAt = now()
@@ -49,7 +49,7 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
     fetchedAt = now()
   }
 
-  /** While LINE is down, a key that was good an hour ago is better than none; about another it says nothing. */
+  /** While LINE is down, a cached key older than an hour is still used. Any other `kid` is an outage, not a refusal. */
   function keepOrThrow(kid: string, error: unknown): void {
     if (!keys.has(kid)) throw error
   }
@@ -63,12 +63,12 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   }
 }
 
-/** LINE always has a key: a list without one is an answer gone wrong and no reason to refuse anybody's token. */
+/** LINE always has a key. A list without one is a faulty answer, so no token is refused because of it. */
 function noKeys({ lineRequestId }: LineAnswer): LineUnavailable {
-  return new LineUnavailable('LINE published no key', { lineRequestId, retryAfter: 1 })
+  return new LineUnavailable('LINE returned no usable signing key', { lineRequestId, retryAfter: 1 })
 }
 
-/** The P-256 keys among those LINE sent; others (LINE had RSA keys once) are passed over. */
+/** The P-256 keys in LINE's list. Other keys are skipped: LINE once had RSA keys. */
 async function importKeys(sent: readonly unknown[]): Promise<Map<string, CryptoKey>> {
   const keys = new Map<string, CryptoKey>()
   for (const key of sent as readonly Partial<JWK>[]) {
@@ -81,7 +81,7 @@ async function importKeys(sent: readonly unknown[]): Promise<Map<string, CryptoK
   return keys
 }
 
-/** RFC 7518 section 6.2.1.2 wants 32 bytes; LINE has published 33 with a leading zero, and shorter ones are thinkable. */
+/** RFC 7518 section 6.2.1.2 requires 32 bytes. LINE has published 33 with a leading zero; shorter ones are possible. */
 function toWidth(coordinate: string): string {
   const bytes = Buffer.from(coordinate, 'base64url')
   const fixed = Buffer.alloc(32)

@@ -1,10 +1,10 @@
-/** A non-empty string, or `undefined`: LINE leaves unset values out, older answers had empty strings. */
+/** A non-empty string, else `undefined`. LINE leaves out values that are not set; older answers had empty strings. */
 export function text(body: unknown, name: string): string | undefined {
   const value = member(body, name)
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** A boolean, or one spelled as a string, as LINE's Android SDK takes it. */
+/** A boolean, also as the string `true` or `false`: LINE's Android SDK accepts both. Else `undefined`. */
 export function flag(body: unknown, name: string): boolean | undefined {
   const value = member(body, name)
   if (value === true || value === 'true') return true

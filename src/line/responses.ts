@@ -3,20 +3,23 @@ import { flag, member, text } from './members.ts'
 import type { LineAnswer } from './transport.ts'
 
 /**
- * Reading LINE's answers. Every answer is `unknown` until it is parsed here; members we do not know are ignored, and a
- * member of the wrong type is never coerced. Facts: https://developers.line.biz/en/reference/line-login/
+ * Reads LINE's answers. An answer is `unknown` until it is parsed here. Unknown members are ignored. A member of the
+ * wrong type is never coerced. Facts: https://developers.line.biz/en/reference/line-login/
  */
 
-/** Why an access token is refused. LINE's text chooses among EXPIRED, REVOKED, MALFORMED and INVALID, never the verdict. */
+/**
+ * Why an access token is refused. LINE's text only chooses between EXPIRED, REVOKED, MALFORMED and INVALID. It never
+ * decides the verdict.
+ */
 export type TokenRefusal = 'MALFORMED' | 'EXPIRED' | 'REVOKED' | 'WRONG_CHANNEL' | 'INVALID'
 
-/** Three verdicts, never two: what LINE left open is neither a good token nor a bad one. */
+/** Three verdicts, because an outage says neither that a token is valid nor that it is invalid. */
 export type Verdict<Facts> =
   | { readonly verdict: 'valid'; readonly facts: Facts }
   | Refused
   | { readonly verdict: 'unknown'; readonly outage: LineOutage }
 
-/** LINE's refusal of a token, with the `x-line-request-id` of the answer it came in. */
+/** LINE refused a token. `lineRequestId` is the `x-line-request-id` of that answer. */
 export type Refused = {
   readonly verdict: 'invalid'
   readonly reason: TokenRefusal
@@ -26,14 +29,14 @@ export type Refused = {
 export type VerificationFacts = {
   readonly channelId: string
   readonly scopes: readonly string[]
-  /** Milliseconds the token has left, at most 30 days: LINE's access tokens never live longer. */
+  /** Milliseconds until the token expires, at most `longestLifeMs`. */
   readonly expiresInMs: number
 }
 
 export type ProfileFacts = {
   readonly userId: string
   readonly displayName: string
-  /** `null` where the user has none: LINE leaves the member out, older answers had an empty string. */
+  /** `null` if the user has none: LINE leaves the member out; older answers had an empty string. */
   readonly pictureUrl: string | null
   readonly statusMessage: string | null
 }
@@ -41,17 +44,17 @@ export type ProfileFacts = {
 export type TokenResponse = {
   readonly accessToken: string
   readonly tokenType: string
-  /** Milliseconds; `undefined` where LINE's number makes no sense: the token is handed on but nothing is believed of it. */
+  /** Milliseconds. `undefined` if LINE's number is not usable: the caller gets the token, but it is not cached. */
   readonly expiresInMs: number | undefined
   readonly refreshToken: string | undefined
   readonly scopes: readonly string[]
   readonly idToken: string | undefined
 }
 
-/** An access token lives 30 days at the most. https://developers.line.biz/en/docs/line-login/managing-access-tokens/ */
+/** An access token is valid for at most 30 days. https://developers.line.biz/en/docs/line-login/managing-access-tokens/ */
 export const longestLifeMs = 30 * 24 * 60 * 60 * 1_000
 
-/** GET /oauth2/v2.1/verify. A 200 is not enough: LINE answers it for the tokens of every other channel too. */
+/** GET /oauth2/v2.1/verify. Status 200 is not enough: LINE answers 200 for tokens of other channels too. */
 export function judgeVerification(
   answer: LineAnswer,
   isOurs: (channelId: string) => boolean,
@@ -59,14 +62,15 @@ export function judgeVerification(
   if (answer.status === 400 && member(answer.body, 'error') === 'invalid_request') {
     return refused(answer, reasonIn(member(answer.body, 'error_description')))
   }
-  if (answer.status !== 200) return nonsense(answer)
+  if (answer.status !== 200) return undocumented(answer)
   const channelId = member(answer.body, 'client_id')
   const expiresIn = member(answer.body, 'expires_in')
   const scope = member(answer.body, 'scope')
   if (typeof channelId === 'string' && !isOurs(channelId)) return refused(answer, 'WRONG_CHANNEL')
   if (isOver(expiresIn)) return refused(answer, 'EXPIRED')
   const expiresInMs = parseLifetime(expiresIn)
-  if (typeof channelId !== 'string' || typeof scope !== 'string' || expiresInMs === undefined) return nonsense(answer)
+  if (typeof channelId !== 'string' || typeof scope !== 'string' || expiresInMs === undefined)
+    return undocumented(answer)
   return { verdict: 'valid', facts: { channelId, scopes: parseScopes(scope), expiresInMs } }
 }
 
@@ -75,36 +79,36 @@ export function judgeProfile(answer: LineAnswer): Verdict<ProfileFacts> {
   if (answer.status === 401) return refusedBearer(answer)
   const userId = text(answer.body, 'userId')
   const displayName = member(answer.body, 'displayName')
-  if (answer.status !== 200 || userId === undefined || typeof displayName !== 'string') return nonsense(answer)
+  if (answer.status !== 200 || userId === undefined || typeof displayName !== 'string') return undocumented(answer)
   const pictureUrl = text(answer.body, 'pictureUrl') ?? null
   const statusMessage = text(answer.body, 'statusMessage') ?? null
   return { verdict: 'valid', facts: { userId, displayName, pictureUrl, statusMessage } }
 }
 
-/** GET /oauth2/v2.1/userinfo, of which we need who it is. */
+/** GET /oauth2/v2.1/userinfo. Only the user ID is read. */
 export function judgeUserinfo(answer: LineAnswer): Verdict<{ readonly userId: string }> {
   if (answer.status === 401) return refusedBearer(answer)
   const userId = text(answer.body, 'sub')
-  if (answer.status !== 200 || userId === undefined) return nonsense(answer)
+  if (answer.status !== 200 || userId === undefined) return undocumented(answer)
   return { verdict: 'valid', facts: { userId } }
 }
 
-/** GET /friendship/v1/status. `null`: no official account is linked to the channel, which LINE says with a 400. */
+/** GET /friendship/v1/status. `null` if no official account is linked to the channel: LINE answers 400 then. */
 export function judgeFriendship(answer: LineAnswer): Verdict<{ readonly isFriend: boolean | null }> {
   if (answer.status === 401) return refusedBearer(answer)
   if (answer.status === 400 && text(answer.body, 'message') !== undefined) {
     return { verdict: 'valid', facts: { isFriend: null } }
   }
   const isFriend = flag(answer.body, 'friendFlag')
-  if (answer.status !== 200 || isFriend === undefined) return nonsense(answer)
+  if (answer.status !== 200 || isFriend === undefined) return undocumented(answer)
   return { verdict: 'valid', facts: { isFriend } }
 }
 
-/** POST /oauth2/v2.1/token. Throws `InvalidGrant` where LINE refused the code or refresh token, else `LineUnavailable`. */
+/** POST /oauth2/v2.1/token. Throws `InvalidGrant` if LINE refused the code or refresh token, else `LineUnavailable`. */
 export function parseTokenResponse(answer: LineAnswer): TokenResponse {
   assertGranted(answer)
   const accessToken = text(answer.body, 'access_token')
-  if (answer.status !== 200 || accessToken === undefined) throw nonsense(answer).outage
+  if (answer.status !== 200 || accessToken === undefined) throw undocumented(answer).outage
   return {
     accessToken,
     tokenType: text(answer.body, 'token_type') ?? 'Bearer',
@@ -115,34 +119,35 @@ export function parseTokenResponse(answer: LineAnswer): TokenResponse {
   }
 }
 
-/** POST /oauth2/v2.1/revoke. LINE's own SDKs take a 400 for success too: the token was dead already. */
+/** POST /oauth2/v2.1/revoke. A 400 is a success too, as in LINE's SDKs: the token was invalid before the call. */
 export function assertRevoked(answer: LineAnswer): void {
-  const alreadyDead = answer.status === 400 && member(answer.body, 'error') === 'invalid_request'
-  if (answer.status !== 200 && !alreadyDead) throw nonsense(answer).outage
+  const alreadyInvalid = answer.status === 400 && member(answer.body, 'error') === 'invalid_request'
+  if (answer.status !== 200 && !alreadyInvalid) throw undocumented(answer).outage
 }
 
-/** POST /user/v1/deauthorize: 204, or a 400 with a `message` where the user or the app did it before. */
+/** POST /user/v1/deauthorize: 204, or 400 with a `message` if the user or the app withdrew the consent before. */
 export function assertDeauthorized(answer: LineAnswer): void {
   const alreadyDone = answer.status === 400 && text(answer.body, 'message') !== undefined
-  if (answer.status !== 204 && answer.status !== 200 && !alreadyDone) throw nonsense(answer).outage
+  if (answer.status !== 204 && answer.status !== 200 && !alreadyDone) throw undocumented(answer).outage
 }
 
-/** POST /oauth2/v3/token: a stateless channel access token, some 15 minutes long. */
+/** POST /oauth2/v3/token: a stateless channel access token, valid for about 15 minutes. */
 export function parseChannelToken(answer: LineAnswer): { readonly channelToken: string; readonly expiresInMs: number } {
   const channelToken = text(answer.body, 'access_token')
   const expiresInMs = parseLifetime(member(answer.body, 'expires_in'))
-  if (answer.status !== 200 || channelToken === undefined || expiresInMs === undefined) throw nonsense(answer).outage
+  if (answer.status !== 200 || channelToken === undefined || expiresInMs === undefined)
+    throw undocumented(answer).outage
   return { channelToken, expiresInMs }
 }
 
 /** GET /oauth2/v2.1/certs: the keys as LINE sent them (RFC 7517). */
 export function parseKeySet(answer: LineAnswer): readonly unknown[] {
   const keys = member(answer.body, 'keys')
-  if (answer.status !== 200 || !Array.isArray(keys)) throw nonsense(answer).outage
+  if (answer.status !== 200 || !Array.isArray(keys)) throw undocumented(answer).outage
   return keys
 }
 
-/** Seconds to milliseconds. What is no positive number of seconds is `undefined`, what is longer than 30 days is cut. */
+/** Seconds to milliseconds, at most `longestLifeMs`. `undefined` if `seconds` is not a positive number. */
 export function parseLifetime(seconds: unknown): number | undefined {
   if (typeof seconds !== 'number' || !(seconds > 0) || seconds > Number.MAX_SAFE_INTEGER) return undefined
   return Math.min(Math.floor(seconds * 1_000), longestLifeMs)
@@ -157,12 +162,12 @@ function assertGranted(answer: LineAnswer): void {
   throw new InvalidGrant('LINE refused the code or refresh token: log in again', answer)
 }
 
-/** JSON can say `-1e400`, which is no time at which anything expired. */
+/** `-1e400` in JSON becomes `-Infinity`. That is not a time, so it does not count as expired. */
 function isOver(expiresIn: unknown): boolean {
   return typeof expiresIn === 'number' && expiresIn <= 0 && Number.isFinite(expiresIn)
 }
 
-/** 401 on a resource endpoint: the bearer token is dead, whatever the body says. */
+/** 401 on a resource endpoint: LINE refused the bearer token. The body decides only the reason. */
 function refusedBearer(answer: LineAnswer): Verdict<never> {
   return refused(answer, reasonIn(member(answer.body, 'message')))
 }
@@ -179,11 +184,11 @@ function reasonIn(description: unknown): TokenRefusal {
   return 'INVALID'
 }
 
-/** Not what LINE documents for this call: says nothing about the token, so nobody is logged out by it. */
-function nonsense(answer: LineAnswer) {
+/** LINE does not document this answer for this call. It says nothing about the token, so no user is logged out. */
+function undocumented(answer: LineAnswer) {
   const facts = { lineRequestId: answer.lineRequestId, retryAfter: 1 }
   return {
     verdict: 'unknown',
-    outage: new LineUnavailable(`LINE answered ${answer.status} with nothing we know`, facts),
+    outage: new LineUnavailable(`LINE gave an unexpected answer (status ${answer.status})`, facts),
   } as const
 }

@@ -1,45 +1,48 @@
 import { LineRateLimited } from './errors.ts'
 
-/** The places for calls in flight to LINE, with a bounded queue behind them. */
+/** The slots for calls to LINE in flight, with a bounded queue behind them. */
 export type Slots = {
-  /** Resolves when a place is free. Rejects when the queue is full, or with what `giveUp` was called with. */
-  take(): { readonly taken: Promise<void>; giveUp(reason: Error): void }
+  /**
+   * `taken` resolves when a slot is free. It rejects with `LineRateLimited` if the queue is full, or with the reason
+   * given to `abandon`, which leaves the queue.
+   */
+  take(): { readonly taken: Promise<void>; abandon(reason: Error): void }
   release(): void
-  /** How many more calls could start at once. */
+  /** How many slots are free now. */
   free(): number
 }
 
-/** First come, first served: `places` calls at once, `waiting` more in line, everybody else is told to come back. */
-export function createSlots(places: number, waiting: number): Slots {
-  let taken = 0
+/** First come, first served: `count` calls at once, up to `maxQueued` more in the queue. A full queue refuses the rest. */
+export function createSlots(count: number, maxQueued: number): Slots {
+  let used = 0
   const queue = new Set<() => void>()
 
-  return { take, release, free: () => places - taken }
+  return { take, release, free: () => count - used }
 
   function take() {
-    if (taken < places) {
-      taken += 1
-      return { taken: Promise.resolve(), giveUp: () => {} }
+    if (used < count) {
+      used += 1
+      return { taken: Promise.resolve(), abandon: () => {} }
     }
-    if (queue.size >= waiting)
-      return { taken: Promise.reject(new LineRateLimited({ retryAfter: 1 })), giveUp: () => {} }
-    return standInLine()
+    if (queue.size >= maxQueued)
+      return { taken: Promise.reject(new LineRateLimited({ retryAfter: 1 })), abandon: () => {} }
+    return enqueue()
   }
 
-  function standInLine() {
+  function enqueue() {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     queue.add(resolve)
-    const giveUp = (reason: Error) => {
+    const abandon = (reason: Error) => {
       if (queue.delete(resolve)) reject(reason)
     }
-    return { taken: promise, giveUp }
+    return { taken: promise, abandon }
   }
 
-  /** The place goes to the next in line without ever being free, so that nobody can push in. */
+  /** A slot goes straight to the next in the queue. It is never free in between, so no later call can take it first. */
   function release(): void {
     const [next] = queue
     if (next === undefined) {
-      taken -= 1
+      used -= 1
       return
     }
     queue.delete(next)

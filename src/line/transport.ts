@@ -6,16 +6,16 @@ import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createSlots } from './slots.ts'
 
 export type LineRequest = {
-  /** The endpoint's name, as in LINE's API reference: each has its own breaker and its own metrics. */
+  /** The endpoint's name, as in LINE's API reference. Each endpoint has its own breaker and its own metrics. */
   readonly endpoint: string
   readonly method: 'GET' | 'POST'
-  /** Path and query. On the verify call it holds the access token, so it is never written anywhere. */
+  /** Path and query. For verify it contains the access token, so it must never be logged or stored. */
   readonly path: string
   readonly headers?: Record<string, string>
   readonly body?: string
 }
 
-/** What LINE said, not yet judged. `body` is the parsed JSON, `undefined` where the answer was something else. */
+/** LINE's answer, not checked yet. `body` is the parsed JSON, or `undefined` if the answer is not JSON. */
 export type LineAnswer = {
   readonly status: number
   readonly body: unknown
@@ -24,35 +24,35 @@ export type LineAnswer = {
 
 export type Transport = {
   /**
-   * Rejects with `LineUnavailable` or `LineRateLimited` and nothing else. The deadline counts from `since`
-   * (`performance.now()`), where the caller has waited for something before.
+   * Rejects only with `LineUnavailable` or `LineRateLimited`. The deadline counts from `since` (`performance.now()`),
+   * so that it includes the time the caller has waited before.
    */
   send(request: LineRequest, since?: number): Promise<LineAnswer>
-  /** How many more calls could start at once. */
+  /** How many more calls could start now without a queue. */
   room(): number
 }
 
 export type TransportOptions = {
   readonly origin: string
   readonly dispatcher: Dispatcher
-  /** One answer from LINE: waiting for a place, connecting and reading to the last byte. */
+  /** Time limit for one answer: the wait for a slot, the connection, and the answer up to its last byte. */
   readonly timeoutMs: number
   readonly maxConcurrency: number
   readonly now: () => number
   readonly telemetry: Telemetry
 }
 
-/** Calls that may wait for a place, for each place. */
-const waitingPerPlace = 32
-/** Told to callers where LINE says nothing better, in seconds. */
-const retrySoon = 1
+/** Calls that may wait in the queue, for each slot. */
+const queuedPerSlot = 32
+/** For callers when LINE sends no `Retry-After`. */
+const defaultRetryAfterSeconds = 1
 
-/** The one road to LINE: a place, the breaker, one deadline, and the statuses that mean the same on every endpoint. */
+/** Sends all calls to LINE, with slots, breakers and a deadline. It handles 429 and 5xx, which every endpoint has. */
 export function createTransport(options: TransportOptions): Transport {
   const { origin, dispatcher, timeoutMs, maxConcurrency, now, telemetry } = options
-  const slots = createSlots(maxConcurrency, maxConcurrency * waitingPerPlace)
+  const slots = createSlots(maxConcurrency, maxConcurrency * queuedPerSlot)
   const breakers = new Map<string, Breaker>()
-  telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE under way', () => maxConcurrency - slots.free())
+  telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE in flight', () => maxConcurrency - slots.free())
 
   return { send, room: slots.free }
 
@@ -60,27 +60,27 @@ export function createTransport(options: TransportOptions): Transport {
     const breaker = breakerOf(request.endpoint)
     breaker.check()
     if (slots.free() > 0) slots.take()
-    else await place(startedAt)
+    else await waitForSlot(startedAt)
     try {
-      if (remaining(startedAt) <= 0) throw tooBusy()
+      if (remaining(startedAt) <= 0) throw waitedTooLong()
       breaker.enter()
-      return await ask(request, breaker, startedAt)
+      return await call(request, breaker, startedAt)
     } finally {
       slots.release()
     }
   }
 
-  /** Waiting for a place counts towards the deadline. */
-  async function place(startedAt: number): Promise<void> {
-    const { taken, giveUp } = slots.take()
-    const timer = setTimeout(() => giveUp(tooBusy()), Math.max(remaining(startedAt), 0))
+  /** The wait for a slot counts towards the deadline. */
+  async function waitForSlot(startedAt: number): Promise<void> {
+    const { taken, abandon } = slots.take()
+    const timer = setTimeout(() => abandon(waitedTooLong()), Math.max(remaining(startedAt), 0))
     await taken.finally(() => clearTimeout(timer))
   }
 
-  async function ask(request: LineRequest, breaker: Breaker, startedAt: number): Promise<LineAnswer> {
+  async function call(request: LineRequest, breaker: Breaker, startedAt: number): Promise<LineAnswer> {
     let raw: HttpResponse
     try {
-      raw = await callTwice(request, startedAt)
+      raw = await callWithOneRetry(request, startedAt)
     } catch (error) {
       breaker.failed()
       throw unanswered(request, startedAt, error)
@@ -91,8 +91,11 @@ export function createTransport(options: TransportOptions): Transport {
     return { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
   }
 
-  /** A GET whose connection broke before any answer is asked once more: LINE may have closed an idle connection under it. */
-  async function callTwice(request: LineRequest, startedAt: number): Promise<HttpResponse> {
+  /**
+   * A GET is sent once more if its connection broke before any answer: LINE may have closed an idle connection at that
+   * moment. A POST is not, because LINE may have carried it out.
+   */
+  async function callWithOneRetry(request: LineRequest, startedAt: number): Promise<HttpResponse> {
     const outgoing = { ...request, origin }
     try {
       return await httpCall(dispatcher, outgoing, remaining(startedAt))
@@ -103,7 +106,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  /** 429 and 5xx say the same on every endpoint, and nothing about the credential that was sent. */
+  /** 429 and 5xx mean the same on every endpoint. They say nothing about the credential that was sent. */
   function assertAnswered(request: LineRequest, raw: HttpResponse, breaker: Breaker, startedAt: number): void {
     const lineRequestId = requestIdOf(raw)
     if (raw.status === 429) {
@@ -113,16 +116,19 @@ export function createTransport(options: TransportOptions): Transport {
     }
     if (raw.status >= 500) {
       breaker.failed()
-      recordCall(request, startedAt, 'failed', raw, 'server error')
-      throw new LineUnavailable('LINE has a problem of its own', { retryAfter: retrySoon, lineRequestId })
+      recordCall(request, startedAt, 'failed', raw, 'LINE answered with a server error')
+      throw new LineUnavailable('LINE answered with a server error', {
+        retryAfter: defaultRetryAfterSeconds,
+        lineRequestId,
+      })
     }
   }
 
   function unanswered(request: LineRequest, startedAt: number, error: unknown): LineUnavailable {
     const failed = error instanceof HttpCallFailed ? error : undefined
-    recordCall(request, startedAt, 'failed', undefined, failed?.message ?? 'not sent')
-    return new LineUnavailable('LINE did not answer', {
-      retryAfter: retrySoon,
+    recordCall(request, startedAt, 'failed', undefined, failed?.message ?? 'The call was not sent')
+    return new LineUnavailable('LINE gave no complete answer in time', {
+      retryAfter: defaultRetryAfterSeconds,
       sent: failed?.sent ?? false,
       cause: error,
     })
@@ -159,11 +165,12 @@ export function createTransport(options: TransportOptions): Transport {
   }
 }
 
-function tooBusy(): LineUnavailable {
-  return new LineUnavailable('LINE is too busy', { retryAfter: retrySoon, sent: false })
+function waitedTooLong(): LineUnavailable {
+  const message = 'The call to LINE waited too long in our queue and was not sent: try again later'
+  return new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, sent: false })
 }
 
-/** JSON or nothing. We never ask for a content coding, so an answer that has one is not read. */
+/** `undefined` if the answer is not JSON. We never request a content coding, so an answer that has one is not read. */
 function parseBody(raw: HttpResponse): unknown {
   if (raw.headers['content-encoding'] !== undefined) return undefined
   try {
@@ -173,7 +180,7 @@ function parseBody(raw: HttpResponse): unknown {
   }
 }
 
-/** LINE's sample is 16 hex characters; what does not look like an id is not passed on. */
+/** LINE's sample id has 16 hex characters. A value that does not look like an id is dropped. */
 function requestIdOf(raw: HttpResponse): string | undefined {
   const id = raw.headers['x-line-request-id']
   return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Channel, type Emulator, type Switches, startEmulator, type User } from '../../src/emulator/emulator.ts'
 import type { Credentials, Need } from './check-driver.ts'
 
-/** The credentials that the emulator gives to a check. */
+/** Epoch ms. The emulator's clock starts here. */
 const startMs = Date.UTC(2026, 0, 1)
 const redirectUri = 'https://app.example/callback'
 const codeVerifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
@@ -27,13 +27,13 @@ export const [user, bare]: [User, User] = [
   { userId: 'Ufedcba9876543210fedcba9876543210', displayName: 'Tom' },
 ]
 
-/** An emulated LINE that stands still in time. */
+/** An emulator whose clock moves only with `advanceClock`. */
 export function startLine(switches: Partial<Switches> = {}): Promise<Emulator> {
   const channels = [web, native, liff, foreign, unlinked]
   return startEmulator({ now: () => startMs, channels, users: [user, bare], switches })
 }
 
-/** All a check says it needs. Access and refresh token are those of one login, as by hand. */
+/** The credentials for the needs of a check. Access token and refresh token are from one login, as in a run by hand. */
 export function credentialsFor(needs: readonly Need[], line: Emulator): Credentials {
   const login = line.issueTokens({ nonce })
   const asNative = line.issueTokens({ channelId: native.id })
@@ -49,8 +49,8 @@ export function credentialsFor(needs: readonly Need[], line: Emulator): Credenti
     openidToken: () => line.issueTokens({ scope: 'openid' }).accessToken,
     profileToken: () => line.issueTokens({ scope: 'profile' }).accessToken,
     emailToken: () => line.issueTokens({ scope: 'openid email' }).accessToken,
-    expiredToken: () => dead(line.expireAccessToken),
-    revokedToken: () => dead(line.revokeAccessToken),
+    expiredToken: () => ended(line.expireAccessToken),
+    revokedToken: () => ended(line.revokeAccessToken),
     foreignToken: () => line.issueTokens({ channelId: foreign.id }).accessToken,
     unlinkedToken: () => line.issueTokens({ channelId: unlinked.id }).accessToken,
     bareToken: () => line.issueTokens({ userId: bare.userId }).accessToken,
@@ -76,15 +76,15 @@ export function credentialsFor(needs: readonly Need[], line: Emulator): Credenti
   }
   return new Map(needs.map((need) => [need, [makers[need]() ?? []].flat()]))
 
-  function dead(kill: (accessToken: string) => void): string {
+  function ended(end: (accessToken: string) => void): string {
     const { accessToken } = line.issueTokens()
-    kill(accessToken)
+    end(accessToken)
     return accessToken
   }
 
   function signed(claims: Record<string, unknown>): string {
     const iat = startMs / 1_000
-    const whole = { iss: 'https://access.line.me', sub: user.userId, aud: web.id, iat, exp: iat + 3_600, ...claims }
-    return line.signIdToken(whole, 'HS256', web.id)
+    const allClaims = { iss: 'https://access.line.me', sub: user.userId, aud: web.id, iat, exp: iat + 3_600, ...claims }
+    return line.signIdToken(allClaims, 'HS256', web.id)
   }
 }

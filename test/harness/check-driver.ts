@@ -1,15 +1,15 @@
 import { request } from 'undici'
 
-/** The credentials a check may need. The last three are no credentials but somebody who does something. */
+/** What a check may need: credentials, and (the last three) something that the runner must be able to do. */
 export type Need =
   | 'channel'
   | 'secret'
   | 'redirectUri'
   | 'codeVerifier'
-  /** Scopes `profile openid`, of the channel. */
+  /** Of the channel, with the scopes `profile openid`. */
   | 'accessToken'
   | 'refreshToken'
-  /** Scopes `openid` and `profile` alone. */
+  /** With the scope `openid` only; with the scope `profile` only. */
   | 'openidToken'
   | 'profileToken'
   /** Granted with `openid email`. */
@@ -18,12 +18,15 @@ export type Need =
   | 'revokedToken'
   /** Of another channel. */
   | 'foreignToken'
-  /** Of a channel that no official account is linked to. */
+  /** Of a channel without a linked official account. */
   | 'unlinkedToken'
-  /** Of a user who has neither picture nor status message. */
+  /** Of a user without picture and status message. */
   | 'bareToken'
   | 'liffToken'
-  /** Authorization codes: with `profile openid` and a challenge, and without; with `profile` and with `openid email` alone. */
+  /**
+   * Authorization codes. `code`: scopes `profile openid`, with a PKCE challenge. `plainCode`: the same scopes, no
+   * challenge. `profileCode`: scope `profile`. `emailCode`: scopes `openid email`.
+   */
   | 'code'
   | 'plainCode'
   | 'profileCode'
@@ -35,13 +38,13 @@ export type Need =
   | 'nativeIdToken'
   | 'liffChannel'
   | 'liffCode'
-  /** Fresh, of a login with `nonce` and the scopes `profile openid`, by the user of `accessToken`. */
+  /** Not expired, of a login with `nonce` and the scopes `profile openid`. The user is that of `accessToken`. */
   | 'idToken'
   | 'nonce'
   | 'expiredIdToken'
-  /** Signed by LINE and yet with another issuer. */
+  /** Signed by LINE, but with another issuer. */
   | 'alienIdToken'
-  /** Somebody at LINE's login page, time that passes at will, a user who unlinks the app. */
+  /** A user at LINE's login page; a clock that the check can move; a user who unlinks the app. */
   | 'browser'
   | 'clock'
   | 'user'
@@ -50,34 +53,35 @@ export type Answer = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
-  /** The JSON object in it; empty where it is none. */
+  /** The JSON object in `text`; an empty object if there is none. */
   readonly body: Readonly<Record<string, unknown>>
 }
 
 export type Form = Readonly<Record<string, string>>
 
-/** The way a check talks to LINE: plain HTTP, no retries, no redirects, and the credentials it declared. */
+/** How a check calls LINE: plain HTTP, no retries, no redirects, only with the credentials that it declares. */
 export type Driver = {
-  hold(need: Need): string
-  /** A credential was replaced by its successor. */
-  keep(need: Need, value: unknown): void
+  /** Throws if the check does not declare this need. */
+  credential(need: Need): string
+  /** Replaces a credential by a newer one. A value that is not a non-empty string changes nothing. */
+  replace(need: Need, value: unknown): void
   get(path: string, headers?: Form): Promise<Answer>
   getAs(token: string, path: string): Promise<Answer>
   post(path: string, form: Form, headers?: Form): Promise<Answer>
   postText(path: string, body: string, headers: Form): Promise<Answer>
-  /** On the host for browsers. */
+  /** GET /oauth2/v2.1/authorize on LINE's host for browsers. */
   authorize(query: Form, headers?: Form): Promise<Answer>
-  /** On the host for browsers: the metadata. */
+  /** GET /.well-known/{name} on LINE's host for browsers. */
   wellKnown(name: string): Promise<Answer>
-  /** The user answers the login page; needs `browser`. */
+  /** The user submits the login page. Needs `browser`. */
   logIn(query: Form, decision: Form): Promise<Answer>
-  /** Needs `clock`. */
+  /** Moves the clock forward. Needs `clock`. */
   wait(ms: number): void
-  /** The user of all our tokens unlinks the app; needs `user`. */
+  /** The user of all our tokens unlinks the app. Needs `user`. */
   unlink(): void
 }
 
-/** The credentials of a run, each need with as many as there are. */
+/** The credentials of a run. A need may have several. */
 export type Credentials = Map<Need, string[]>
 
 export type DriverOptions = {
@@ -85,11 +89,11 @@ export type DriverOptions = {
   readonly access: string
   readonly credentials: Credentials
   readonly needs: readonly Need[]
-  /** Awaited before each call. */
+  /** Runs before each call. */
   readonly pause?: () => Promise<unknown>
-  /** Told of every credential handed out or received. */
+  /** Called with every credential that a check uses or receives. */
   readonly secret?: (value: string) => void
-  /** Told of every answer. */
+  /** Called with every answer. */
   readonly answered?: (answer: Answer) => void
   readonly logIn?: (query: string, decision: Form) => { readonly path: string; readonly form: Form }
   readonly wait?: (ms: number) => void
@@ -99,16 +103,16 @@ export type DriverOptions = {
 export function createDriver(options: DriverOptions): Driver {
   const { api, access, credentials, needs, pause, secret = () => {} } = options
 
-  return { hold, keep, get, getAs, post, postText, authorize, wellKnown, logIn, wait, unlink }
+  return { credential, replace, get, getAs, post, postText, authorize, wellKnown, logIn, wait, unlink }
 
-  function hold(need: Need): string {
+  function credential(need: Need): string {
     const value = needs.includes(need) ? credentials.get(need)?.[0] : undefined
-    if (value === undefined) throw new TypeError(`the check does not say that it needs "${need}"`)
+    if (value === undefined) throw new TypeError(`The check must list "${need}" in its needs`)
     secret(value)
     return value
   }
 
-  function keep(need: Need, value: unknown): void {
+  function replace(need: Need, value: unknown): void {
     if (typeof value !== 'string' || value === '') return
     credentials.set(need, [value, ...(credentials.get(need) ?? []).slice(1)])
   }
@@ -139,23 +143,23 @@ export function createDriver(options: DriverOptions): Driver {
   }
 
   async function logIn(query: Form, decision: Form): Promise<Answer> {
-    const { path, form } = able('browser', options.logIn)(encoded(query), decision)
+    const { path, form } = required('browser', options.logIn)(encoded(query), decision)
     await authorize(query)
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     return send(access + path, { method: 'POST', headers, body: new URLSearchParams(form).toString() })
   }
 
   function wait(ms: number): void {
-    able('clock', options.wait)(ms)
+    required('clock', options.wait)(ms)
   }
 
   function unlink(): void {
-    able('user', options.unlink)()
+    required('user', options.unlink)()
   }
 
-  function able<Ability>(need: Need, ability: Ability | undefined): Ability {
+  function required<Ability>(need: Need, ability: Ability | undefined): Ability {
     if (ability === undefined || !needs.includes(need)) {
-      throw new TypeError(`the check does not say that it needs "${need}"`)
+      throw new TypeError(`The check must list "${need}" in its needs`)
     }
     return ability
   }
@@ -165,7 +169,7 @@ export function createDriver(options: DriverOptions): Driver {
     call: { readonly method?: 'GET' | 'POST'; readonly headers: Form; readonly body?: string },
   ): Promise<Answer> {
     await pause?.()
-    const { statusCode, headers, body } = await request(url, { ...call, ...patience })
+    const { statusCode, headers, body } = await request(url, { ...call, ...timeouts })
     const text = await body.text()
     const answer = { status: statusCode, headers, text, body: parsed(text) }
     for (const name of credentialMembers) if (typeof answer.body[name] === 'string') secret(answer.body[name])
@@ -174,10 +178,11 @@ export function createDriver(options: DriverOptions): Driver {
   }
 }
 
-const patience = { headersTimeout: 10_000, bodyTimeout: 10_000 }
+/** Milliseconds. Only for a LINE that never answers, so long enough for a slow machine. */
+const timeouts = { headersTimeout: 60_000, bodyTimeout: 60_000 }
 const credentialMembers = ['access_token', 'refresh_token', 'id_token']
 
-/** Spaces as %20, as LINE's page about the authorization request wants them. */
+/** With %20 for a space, as LINE's page about the authorization request requires. */
 function encoded(query: Form): string {
   return Object.entries(query)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)

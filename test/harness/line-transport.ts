@@ -7,10 +7,10 @@ import { createLineClient } from '../../src/line/client.ts'
 import { createTransport, type TransportOptions } from '../../src/line/transport.ts'
 import { createSilentTelemetry, type LineCall } from '../../src/telemetry/telemetry.ts'
 
-/** The way to LINE as a test travels it: real sockets, the breaker's clock moved by hand, every report kept. */
-export type Road = Awaited<ReturnType<ReturnType<typeof useRoads>['toEmulator']>>
+/** A transport to an emulator, for a test: real sockets, a clock that the test moves, all reports of calls in a list. */
+export type TestTransport = Awaited<ReturnType<ReturnType<typeof useTransports>['toEmulator']>>
 
-/** Whole seconds, so that an HTTP date can say it. */
+/** Epoch ms. Whole seconds, because an HTTP date has no milliseconds. */
 export const startMs = Date.UTC(2026, 0, 1)
 
 export const verify = { endpoint: 'verify', method: 'GET', path: '/oauth2/v2.1/verify?access_token=x' } as const
@@ -31,8 +31,19 @@ export type Request = {
   readonly body: string
 }
 
-/** Opens roads and closes them when the test is over. */
-export function useRoads() {
+/**
+ * The deadline of a call, in ms. Longer than any call takes on a slow machine, and longer than vitest's limit for a test:
+ * a call that should end early, but waits for its deadline, fails its test.
+ */
+export const longTimeoutMs = 600_000
+
+/** The time (`performance.now()`) at which a call with `longTimeoutMs` must have started to have `ms` left. */
+export function sinceWithLeft(ms: number): number {
+  return performance.now() - longTimeoutMs + ms
+}
+
+/** Opens transports and servers, and closes them after each test. */
+export function useTransports() {
   const closings: (() => Promise<unknown>)[] = []
 
   afterEach(async () => {
@@ -41,7 +52,7 @@ export function useRoads() {
 
   return { toEmulator, to, sockets, recorder, closeLater }
 
-  /** A road to an emulator of its own. */
+  /** A transport to a new emulator. */
   async function toEmulator(overrides: Partial<TransportOptions> = {}) {
     const emulator: Emulator = await startEmulator()
     closings.push(() => emulator.close())
@@ -54,12 +65,19 @@ export function useRoads() {
     const telemetry = { ...createSilentTelemetry(), lineCall: (call: LineCall) => void reports.push(call) }
     const dispatcher = overrides.dispatcher ?? new Pool(origin, { connections: 64 })
     if (overrides.dispatcher === undefined) closings.push(() => dispatcher.destroy())
-    const options = { origin, dispatcher, timeoutMs: 3_000, maxConcurrency: 64, now: () => clock.time, telemetry }
+    const options = {
+      origin,
+      dispatcher,
+      timeoutMs: longTimeoutMs,
+      maxConcurrency: 64,
+      now: () => clock.time,
+      telemetry,
+    }
     const transport = createTransport({ ...options, ...overrides })
     return { clock, reports, dispatcher, transport, line: createLineClient(transport) }
   }
 
-  /** A LINE that speaks in raw bytes: `answer` is called once for each request, with how many there have been. */
+  /** A server that answers with raw bytes. `answer` gets the socket and the number of the request, from 1. */
   async function sockets(answer: (socket: Socket, nth: number) => unknown) {
     const seen = { requests: 0, connections: 0, text: '' }
     const open = new Set<Socket>()
@@ -82,7 +100,7 @@ export function useRoads() {
     return { url, seen }
   }
 
-  /** A LINE that writes down what it is asked and answers `{}`. */
+  /** A server that records its requests and answers `{}`. */
   async function recorder() {
     const requests: Request[] = []
     const server = createServer(async (message, response) => {
@@ -105,7 +123,7 @@ export function useRoads() {
   }
 }
 
-/** A port nobody listens on. */
+/** The URL of a port that no server listens on. */
 export async function closedPort(): Promise<string> {
   const server = createSocketServer()
   const url = await listen(server)
@@ -113,15 +131,15 @@ export async function closedPort(): Promise<string> {
   return url
 }
 
-/** A whole HTTP answer in bytes. */
+/** A complete HTTP answer. */
 export function answerText(body: string, headers = ''): string {
   return `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`
 }
 
-/** What a promise was rejected with; a promise that was kept fails the test. */
+/** The reason of a rejection. Throws if the promise is fulfilled. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   const [settled] = await Promise.allSettled([promise])
-  if (settled.status === 'fulfilled') throw new Error(`expected a rejection, got ${JSON.stringify(settled.value)}`)
+  if (settled.status === 'fulfilled') throw new Error(`Expected a rejection, got ${JSON.stringify(settled.value)}`)
   return settled.reason
 }
 

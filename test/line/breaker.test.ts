@@ -11,13 +11,13 @@ beforeEach(() => {
 })
 
 describe('failures in a row', () => {
-  it('lets nine of them pass', () => {
+  it('nine: calls are still allowed', () => {
     fail(9)
     expect(() => breaker.check()).not.toThrow()
     expect(() => breaker.enter()).not.toThrow()
   })
 
-  it('leaves LINE alone after ten, for a second', () => {
+  it('ten: calls are refused for one second', () => {
     fail(10)
     expect(refusal()).toBeInstanceOf(LineUnavailable)
     expect(refusal()).toMatchObject({ retryAfter: 1, sent: false })
@@ -27,7 +27,7 @@ describe('failures in a row', () => {
     expect(refusal()).toBeUndefined()
   })
 
-  it('begins to count anew after a success', () => {
+  it('a success resets the count', () => {
     fail(9)
     breaker.succeeded()
     fail(9)
@@ -36,7 +36,7 @@ describe('failures in a row', () => {
     expect(refusal()).toBeInstanceOf(LineUnavailable)
   })
 
-  it('sends one probe after the pause, and everybody else away while it is under way', () => {
+  it('after the pause: one probe is allowed, and other calls are refused while it is in flight', () => {
     fail(10)
     time += 1_000
     breaker.enter()
@@ -46,7 +46,7 @@ describe('failures in a row', () => {
     expect(refusal()).toBeInstanceOf(LineUnavailable)
   })
 
-  it('is closed again when the probe succeeds', () => {
+  it('after a successful probe: the breaker is closed', () => {
     fail(10)
     time += 1_000
     breaker.enter()
@@ -57,7 +57,7 @@ describe('failures in a row', () => {
     expect(refusal()).toBeUndefined()
   })
 
-  it('pauses once more when the probe fails, though that is one failure', () => {
+  it('after a failed probe: one failure is enough for another pause', () => {
     fail(10)
     time += 1_000
     breaker.enter()
@@ -67,7 +67,7 @@ describe('failures in a row', () => {
     expect(refusal()).toBeUndefined()
   })
 
-  it('does not take an answer to an older call for the probe', () => {
+  it('an answer to a call from before the pause does not end the pause', () => {
     fail(10)
     breaker.succeeded()
     expect(refusal()).toBeInstanceOf(LineUnavailable)
@@ -75,7 +75,7 @@ describe('failures in a row', () => {
     expect(refusal()).toBeUndefined()
   })
 
-  it('does not wait for ever when the clock is set back', () => {
+  it('a clock that is set back does not make the pause longer', () => {
     fail(10)
     time -= 24 * 60 * 60 * 1_000
     expect(() => breaker.enter()).not.toThrow()
@@ -86,14 +86,14 @@ describe('failures in a row', () => {
 
 describe('429', () => {
   it.each([
-    ['nothing was said', undefined, 1],
-    ['now', 0, 1],
+    ['no Retry-After', undefined, 1],
+    ['zero', 0, 1],
     ['less than a second', 300, 1],
-    ['a second and a bit', 1_200, 2],
+    ['more than a second', 1_200, 2],
     ['seconds', 7_000, 7],
-    ['a day: a minute is believed', 86_400_000, 60],
-    ['for ever', Number.POSITIVE_INFINITY, 60],
-  ])('leaves LINE alone at once, for as long as it says: %s', (_, retryAfterMs, seconds) => {
+    ['a day, cut to a minute', 86_400_000, 60],
+    ['infinity, cut to a minute', Number.POSITIVE_INFINITY, 60],
+  ])('refuses calls at once for the time that LINE sends: %s', (_, retryAfterMs, seconds) => {
     expect(breaker.limited(retryAfterMs)).toBe(seconds)
     expect(refusal()).toBeInstanceOf(LineRateLimited)
     expect(refusal()).toMatchObject({ retryAfter: seconds })
@@ -103,13 +103,13 @@ describe('429', () => {
     expect(refusal()).toBeUndefined()
   })
 
-  it('says the seconds that are left', () => {
+  it('a refusal has the seconds that are left', () => {
     breaker.limited(7_000)
     time += 4_500
     expect(refusal()).toMatchObject({ retryAfter: 3 })
   })
 
-  it('obeys the longer of two, whichever came first', () => {
+  it('two pauses: the longer one counts, in either order', () => {
     breaker.limited(5_000)
     breaker.limited(2_000)
     time += 4_999
@@ -124,7 +124,7 @@ describe('429', () => {
     expect(refusal()).toBeUndefined()
   })
 
-  it('is not cut short by older calls that come home well or badly', () => {
+  it('answers and failures of older calls do not end the pause', () => {
     breaker.limited(5_000)
     breaker.succeeded()
     fail(12)
@@ -134,7 +134,7 @@ describe('429', () => {
     expect(refusal()).toBeUndefined()
   })
 
-  it('lets one probe through after the pause', () => {
+  it('after the pause: one probe is allowed', () => {
     breaker.limited(2_000)
     time += 2_000
     breaker.enter()
@@ -143,7 +143,7 @@ describe('429', () => {
     expect(() => breaker.enter()).not.toThrow()
   })
 
-  it('waits anew when that probe fails, be it with a single 500', () => {
+  it('after a failed probe: another pause of one second', () => {
     breaker.limited(2_000)
     time += 2_000
     breaker.enter()

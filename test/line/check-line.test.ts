@@ -10,7 +10,7 @@ import { checks } from './checks.ts'
 
 const script = fileURLToPath(new URL('check-line.ts', import.meta.url))
 
-/** The settings as the README of the script's own refusal names them. */
+/** The settings that the script reads and names in its error message. */
 const settings: Partial<Record<Need, string>> = {
   channel: 'LINE_CHANNEL_ID',
   secret: 'LINE_CHANNEL_SECRET',
@@ -35,7 +35,7 @@ beforeEach(async () => {
 })
 afterEach(() => line.close())
 
-it('refuses to run without credentials, names the settings and asks nobody', async () => {
+it('without credentials: exits with 2, names the settings and does not call LINE', async () => {
   const { code, output } = await run({}, {})
   expect(code).toBe(2)
   expect(output).toContain('Set LINE_CHANNEL_ID and LINE_ACCESS_TOKEN')
@@ -43,46 +43,46 @@ it('refuses to run without credentials, names the settings and asks nobody', asy
   expect(line.calls.total()).toBe(0)
 })
 
-it('finds the emulator as written, and leaves the login as it was', async () => {
+it('with the emulator: all checks match, and the login still works', async () => {
   const env = credentials()
   const { code, output } = await run(env)
   expect(output).not.toContain('DIFFERENT')
-  expect(output).toMatch(/as written\s+verify\.revoked-400|reading\s+verify\.revoked-400\s+verifyTexts: new/)
-  expect(output).toMatch(/as written\s+profile\.answer/)
-  expect(output).toMatch(/skipped\s+revoke\.answer\s+revokes an access token .*: only with --revoke/)
+  expect(output).toMatch(/variant\s+verify\.revoked-400\s+verifyTexts: new/)
+  expect(output).toMatch(/matches\s+profile\.answer/)
+  expect(output).toMatch(/skipped\s+revoke\.answer\s+revokes an access token .*: runs only with --revoke/)
   expect(output).toMatch(/skipped\s+verify\.liff-12-hours\s+needs LINE_LIFF_ACCESS_TOKEN/)
-  expect(output).toMatch(/skipped\s+token\.code-expired\s+needs time that passes at will/)
+  expect(output).toMatch(/skipped\s+token\.code-expired\s+needs a clock that the check can move/)
   expect(output.trimEnd().split('\n')).toHaveLength(checks.length + 1)
   expect(code).toBe(0)
   expect(line.calls.of('deauthorize')).toBe(0)
-  expect(await isAlive(env)).toBe(true)
+  expect(await isValid(env)).toBe(true)
   expect((await refreshed(env)).statusCode).toBe(200)
 })
 
-it('ends the login where that is allowed, and says how it read what is contested', async () => {
+it('with --revoke: ends the login, and names the variant of each contested fact', async () => {
   line.switches.refreshToken = 'omit'
   const env = credentials()
   const { code, output } = await run(env, { args: ['--revoke'] })
   expect(output).not.toContain('DIFFERENT')
-  expect(output).toMatch(/as written\s+token\.answer/)
-  expect(output).toMatch(/as written\s+token\.new-token-verifies/)
+  expect(output).toMatch(/matches\s+token\.answer/)
+  expect(output).toMatch(/matches\s+token\.new-token-verifies/)
   expect(output).toMatch(/skipped\s+token\.code-used\s+needs LINE_CODE/)
-  expect(output).toMatch(/reading\s+refresh\.refresh-token\s+refreshToken: omit/)
-  expect(output).toMatch(/reading\s+revoke\.refresh-token-lives\s+revokeKillsRefreshToken: false/)
-  expect(output).toMatch(/as written\s+deauthorize\.answer/)
+  expect(output).toMatch(/variant\s+refresh\.refresh-token\s+refreshToken: omit/)
+  expect(output).toMatch(/variant\s+revoke\.refresh-token-lives\s+revokeKillsRefreshToken: false/)
+  expect(output).toMatch(/matches\s+deauthorize\.answer/)
   expect(output).toMatch(/skipped\s+deauthorize\.again\s+needs LINE_ACCESS_TOKEN/)
   expect(code).toBe(0)
-  expect(await isAlive(env)).toBe(false)
+  expect(await isValid(env)).toBe(false)
 })
 
-it('follows a refresh token that is rotated', async () => {
+it('uses the new refresh token after a rotation', async () => {
   line.switches.refreshToken = 'rotate'
   const { output } = await run(credentials(), { args: ['--revoke', '--only', 'refresh.'] })
   expect(output).not.toContain('DIFFERENT')
-  expect(output).toMatch(/reading\s+refresh\.refresh-token\s+refreshToken: rotate/)
+  expect(output).toMatch(/variant\s+refresh\.refresh-token\s+refreshToken: rotate/)
 })
 
-it('says where LINE is different, and still shows no credential', async () => {
+it('prints the difference without credentials', async () => {
   const env = credentials()
   const leak = `${env.LINE_EXPIRED_ACCESS_TOKEN} and ${env.LINE_CHANNEL_SECRET}`
   line.faults.set('profile', { status: 401, body: { message: leak } })
@@ -92,7 +92,7 @@ it('says where LINE is different, and still shows no credential', async () => {
   expect(output).toMatch(/DIFFERENT\s+profile\.expired-text\s+message: "… and …" instead of/)
 })
 
-it('never prints a credential, given or received', async () => {
+it('never prints a credential from the settings or from LINE', async () => {
   const env = credentials()
   line.faults.set('verifyIdToken', {
     status: 400,
@@ -106,20 +106,20 @@ it('never prints a credential, given or received', async () => {
   }
 })
 
-it('stops at once where LINE answers 429', async () => {
+it('stops at once if LINE answers 429', async () => {
   line.faults.set('userinfo', { status: 429 })
   const { code, output } = await run(credentials(), { args: ['--only', 'userinfo.'] })
   expect(code).toBe(1)
-  expect(output).toContain('LINE answers 429')
+  expect(output).toContain('LINE answered 429')
   expect(line.calls.of('userinfo')).toBe(1)
 })
 
-it('hurries for no one but this machine', async () => {
+it('a pause below 10 seconds: refused, except with LINE on this machine', async () => {
   const elsewhere = { LINE_API_URL: 'https://api.line.invalid', LINE_ACCESS_URL: 'https://access.line.invalid' }
   for (const pause of ['0', '9', 'soon']) {
     const { code, output } = await run(credentials(), { env: { ...elsewhere, LINE_CHECK_PAUSE_SECONDS: pause } })
     expect(code).toBe(2)
-    expect(output).toContain('LINE_CHECK_PAUSE_SECONDS: at least 10')
+    expect(output).toContain('LINE_CHECK_PAUSE_SECONDS: must be at least 10')
   }
 })
 
@@ -142,15 +142,15 @@ function credentials(): Settings {
 }
 
 async function run(credentials: Settings, { args = [], env = {} }: { args?: string[]; env?: Settings } = {}) {
-  const place = { LINE_API_URL: line.url, LINE_ACCESS_URL: line.url, LINE_CHECK_PAUSE_SECONDS: '0' }
-  const child = spawn(process.execPath, [script, ...args], { env: { ...place, ...credentials, ...env } })
+  const defaults = { LINE_API_URL: line.url, LINE_ACCESS_URL: line.url, LINE_CHECK_PAUSE_SECONDS: '0' }
+  const child = spawn(process.execPath, [script, ...args], { env: { ...defaults, ...credentials, ...env } })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (some) => (output += some))
   const [code] = await once(child, 'close')
   return { code, output }
 }
 
-async function isAlive(env: Settings): Promise<boolean> {
+async function isValid(env: Settings): Promise<boolean> {
   const token = encodeURIComponent(env.LINE_ACCESS_TOKEN ?? '')
   return (await request(`${line.url}/oauth2/v2.1/verify?access_token=${token}`)).statusCode === 200
 }

@@ -4,11 +4,11 @@ import { type Answer, type Credentials, createDriver, type Need } from '../harne
 import { type Check, checks, isContested, type Observations } from './checks.ts'
 
 /**
- * Puts the checks to LINE itself, a few calls a minute:
+ * Runs the checks against LINE itself, with a few calls a minute:
  *
  *   LINE_CHANNEL_ID=… LINE_ACCESS_TOKEN=… node test/line/check-line.ts [--only verify.] [--revoke]
  *
- * Every credential more that is set makes more checks run. What harms a login runs with `--revoke` only.
+ * Each further credential makes more checks run. A check that harms a login runs only with `--revoke`.
  */
 const settings: Readonly<Record<Need, string | undefined>> = {
   channel: 'LINE_CHANNEL_ID',
@@ -46,11 +46,11 @@ const settings: Readonly<Record<Need, string | undefined>> = {
   user: undefined,
 }
 
-/** What no setting can give. */
+/** Needs that no setting can provide. */
 const missing: Partial<Record<Need, string>> = {
-  alienIdToken: 'a token LINE would never sign',
-  browser: 'somebody at the login page',
-  clock: 'time that passes at will',
+  alienIdToken: 'an ID token that LINE never signs',
+  browser: 'a user at the login page',
+  clock: 'a clock that the check can move',
   user: 'a user who unlinks the app',
 }
 
@@ -58,11 +58,11 @@ const required = ['LINE_CHANNEL_ID', 'LINE_ACCESS_TOKEN']
 const defaultPauseSeconds = 15
 const leastPauseSeconds = 10
 
-class Refusal extends Error {}
-/** LINE answered 429: whoever goes on now is a nuisance. */
-class TooMuch extends Error {}
+class UsageError extends Error {}
+/** LINE answered 429: stop, because LINE forbids more calls. */
+class TooManyCalls extends Error {}
 
-type Outcome = { readonly verdict: 'as written' | 'reading' | 'DIFFERENT' | 'skipped'; readonly note: string }
+type Outcome = { readonly verdict: 'matches' | 'variant' | 'DIFFERENT' | 'skipped'; readonly note: string }
 
 process.exitCode = await main(process.argv.slice(2), process.env)
 
@@ -70,7 +70,7 @@ async function main(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
   try {
     return await checkLine(readRun(args, env))
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${error.message}\n`)
     return 2
   }
@@ -82,7 +82,7 @@ function readRun(args: string[], env: NodeJS.ProcessEnv) {
   const unset = required.filter((name) => !env[name])
   if (unset.length > 0) {
     const more = Object.values(settings).filter((name) => name !== undefined && !required.includes(name))
-    throw new Refusal(`Set ${unset.join(' and ')}. For more checks: ${more.join(', ')} (codes as comma lists).`)
+    throw new UsageError(`Set ${unset.join(' and ')}. For more checks: ${more.join(', ')} (codes as comma lists).`)
   }
   const { revoke, only } = readOptions(args)
   const api = originIn(env.LINE_API_URL ?? 'https://api.line.me', 'LINE_API_URL')
@@ -90,7 +90,9 @@ function readRun(args: string[], env: NodeJS.ProcessEnv) {
   const isLocal = [api, access].every((origin) => ['127.0.0.1', 'localhost'].includes(new URL(origin).hostname))
   const pauseSeconds = Number(env.LINE_CHECK_PAUSE_SECONDS ?? defaultPauseSeconds)
   if (!(pauseSeconds >= (isLocal ? 0 : leastPauseSeconds))) {
-    throw new Refusal(`LINE_CHECK_PAUSE_SECONDS: at least ${leastPauseSeconds}, LINE forbids load tests`)
+    throw new UsageError(
+      `LINE_CHECK_PAUSE_SECONDS: must be at least ${leastPauseSeconds}, because LINE forbids load tests`,
+    )
   }
   return { api, access, pauseSeconds, credentials: readCredentials(env), revoke, only }
 }
@@ -100,16 +102,16 @@ function readOptions(args: string[]) {
     const { values } = parseArgs({ args, options: { revoke: { type: 'boolean' }, only: { type: 'string' } } })
     return { revoke: values.revoke === true, only: values.only ?? '' }
   } catch {
-    throw new Refusal('The options are --revoke and --only with the beginning of an id')
+    throw new UsageError('The only options are --revoke and --only, which needs the start of a check id')
   }
 }
 
 function originIn(text: string, name: string): string {
-  if (!URL.canParse(text)) throw new Refusal(`${name}: must be an origin`)
+  if (!URL.canParse(text)) throw new UsageError(`${name}: must be a URL`)
   return new URL(text).origin
 }
 
-/** Codes are good once, so there may be several of a kind. */
+/** A code works only once, so a setting may have several codes. */
 function readCredentials(env: NodeJS.ProcessEnv): Credentials {
   const credentials: Credentials = new Map()
   for (const [need, name] of Object.entries(settings) as [Need, string | undefined][]) {
@@ -122,21 +124,21 @@ function readCredentials(env: NodeJS.ProcessEnv): Credentials {
 async function checkLine(run: Run): Promise<number> {
   const wanted = checks.filter(({ id }) => id.startsWith(run.only))
   const verdicts: string[] = []
-  const ask = createAsking(run)
+  const runCheck = createRunner(run)
   try {
     for (const check of [...wanted.filter(isHarmless), ...wanted.filter((one) => !isHarmless(one))]) {
-      const { verdict, note } = await ask(check)
+      const { verdict, note } = await runCheck(check)
       verdicts.push(verdict)
       process.stdout.write(`${verdict.padEnd(10)}  ${check.id.padEnd(36)}  ${note}\n`)
     }
   } catch (error) {
-    if (!(error instanceof TooMuch)) throw error
-    process.stdout.write('LINE answers 429: stopped, try again much later\n')
+    if (!(error instanceof TooManyCalls)) throw error
+    process.stdout.write('LINE answered 429: stopped. Try again much later.\n')
     return 1
   }
   const count = (verdict: string) => verdicts.filter((one) => one === verdict).length
-  const asWritten = count('as written') + count('reading')
-  process.stdout.write(`${asWritten} as written, ${count('DIFFERENT')} different, ${count('skipped')} skipped\n`)
+  const matching = count('matches') + count('variant')
+  process.stdout.write(`${matching} match, ${count('DIFFERENT')} different, ${count('skipped')} skipped\n`)
   return count('DIFFERENT') === 0 ? 0 : 1
 }
 
@@ -144,19 +146,19 @@ function isHarmless({ harms }: Check): boolean {
   return harms === undefined
 }
 
-/** Asks one check after the other, with a pause before each call but the first. */
-function createAsking({ api, access, pauseSeconds, credentials, revoke }: Run): (check: Check) => Promise<Outcome> {
+/** Runs one check after another, with a pause before each call except the first. */
+function createRunner({ api, access, pauseSeconds, credentials, revoke }: Run): (check: Check) => Promise<Outcome> {
   const secrets = new Set([...credentials.values()].flat())
   let calls = 0
 
-  return async function ask(check) {
+  return async function runCheck(check) {
     const reason = reasonToSkip(check, credentials, revoke)
     if (reason !== undefined) return { verdict: 'skipped', note: reason }
     const driver = createDriver({ api, access, credentials, needs: check.needs, pause, secret, answered })
     try {
-      return judge(check, await check.run(driver))
+      return compare(check, await check.run(driver))
     } catch (error) {
-      if (error instanceof TooMuch) throw error
+      if (error instanceof TooManyCalls) throw error
       return { verdict: 'DIFFERENT', note: withoutSecrets(error instanceof Error ? error.message : 'no answer') }
     } finally {
       for (const need of check.spends ?? []) credentials.get(need)?.shift()
@@ -173,17 +175,17 @@ function createAsking({ api, access, pauseSeconds, credentials, revoke }: Run): 
   }
 
   function answered({ status }: Answer): void {
-    if (status === 429) throw new TooMuch()
+    if (status === 429) throw new TooManyCalls()
   }
 
-  function judge({ expected }: Check, seen: Observations): Outcome {
+  function compare({ expected }: Check, seen: Observations): Outcome {
     if (!isContested(expected)) {
-      if (isSame(seen, expected)) return { verdict: 'as written', note: '' }
+      if (isSame(seen, expected)) return { verdict: 'matches', note: '' }
       return { verdict: 'DIFFERENT', note: withoutSecrets(differenceOf(seen, expected)) }
     }
-    const reading = expected.readings.find((one) => isSame(seen, one.expected))
-    if (reading !== undefined) return { verdict: 'reading', note: `${expected.contested}: ${reading.setting}` }
-    return { verdict: 'DIFFERENT', note: withoutSecrets(`${expected.contested} as nobody read it: ${told(seen)}`) }
+    const variant = expected.variants.find((one) => isSame(seen, one.expected))
+    if (variant !== undefined) return { verdict: 'variant', note: `${expected.contested}: ${variant.setting}` }
+    return { verdict: 'DIFFERENT', note: withoutSecrets(`${expected.contested}: no variant matches ${jsonOf(seen)}`) }
   }
 
   function withoutSecrets(text: string): string {
@@ -194,19 +196,19 @@ function createAsking({ api, access, pauseSeconds, credentials, revoke }: Run): 
 function reasonToSkip({ needs, harms }: Check, credentials: Credentials, revoke: boolean): string | undefined {
   const unmet = needs.filter((need) => (credentials.get(need) ?? []).length === 0)
   if (unmet.length > 0) return `needs ${unmet.map((need) => settings[need] ?? missing[need]).join(', ')}`
-  return harms === undefined || revoke ? undefined : `${harms}: only with --revoke`
+  return harms === undefined || revoke ? undefined : `${harms}: runs only with --revoke`
 }
 
 function isSame(seen: Observations, expected: Observations): boolean {
-  return isDeepStrictEqual(JSON.parse(told(seen)), JSON.parse(told(expected)))
+  return isDeepStrictEqual(JSON.parse(jsonOf(seen)), JSON.parse(jsonOf(expected)))
 }
 
 function differenceOf(seen: Observations, expected: Observations): string {
   const names = [...new Set([...Object.keys(seen), ...Object.keys(expected)])]
   const differing = names.filter((name) => !isSame({ it: seen[name] }, { it: expected[name] }))
-  return differing.map((name) => `${name}: ${told(seen[name])} instead of ${told(expected[name])}`).join('; ')
+  return differing.map((name) => `${name}: ${jsonOf(seen[name])} instead of ${jsonOf(expected[name])}`).join('; ')
 }
 
-function told(value: unknown): string {
+function jsonOf(value: unknown): string {
   return JSON.stringify(value) ?? 'nothing'
 }

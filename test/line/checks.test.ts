@@ -8,14 +8,14 @@ import { type Check, checks, isContested, type Observations } from './checks.ts'
 let emulator: Emulator | undefined
 afterEach(() => emulator?.close())
 
-describe('the emulator answers as LINE does:', () => {
+describe('the emulator behaves like LINE:', () => {
   for (const check of checks) {
     if (!isContested(check.expected)) {
       it(`${check.id}: ${check.says}`, async () => expect(await observe(check)).toEqual(check.expected))
       continue
     }
-    const { contested, readings } = check.expected
-    for (const { setting, expected } of readings) {
+    const { contested, variants } = check.expected
+    for (const { setting, expected } of variants) {
       it(`${check.id}: ${check.says} (${contested}: ${setting})`, async () => {
         expect(await observe(check, { [contested]: setting })).toEqual(expected)
       })
@@ -23,14 +23,14 @@ describe('the emulator answers as LINE does:', () => {
   }
 })
 
-describe('the list', () => {
-  it('has each id once, named after what it is about', () => {
+describe('the list of checks', () => {
+  it('has each id once, and each id has the form subject.name', () => {
     const ids = checks.map(({ id }) => id)
     expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([])
     expect(ids.filter((id) => !/^[a-z]+(-[a-z]+)*\.[a-z0-9]+(-[a-z0-9]+)*$/.test(id))).toEqual([])
   })
 
-  it('has several dozen checks, each with a sentence and a source', () => {
+  it('has more than 100 checks, each with a sentence and a source', () => {
     expect(checks.length).toBeGreaterThan(100)
     for (const { says, source } of checks) {
       expect(says).toMatch(/[.:]$/)
@@ -38,29 +38,29 @@ describe('the list', () => {
     }
   })
 
-  it('looks at every endpoint that is called or shown', () => {
+  it('has checks for every endpoint', () => {
     const seen = new Set(checks.map(({ endpoint }) => endpoint))
     expect([...seen].sort()).toEqual(Object.keys(endpoints).sort())
   })
 
-  it('reads each contested fact both ways', () => {
-    const read = checks.flatMap(({ expected }) => (isContested(expected) ? [expected] : []))
-    const settings = (name: string) =>
-      read.filter(({ contested }) => contested === name).map(({ readings }) => readings)
+  it('has a check for each contested fact, with a variant for each setting', () => {
+    const contestedChecks = checks.flatMap(({ expected }) => (isContested(expected) ? [expected] : []))
+    const variantsOf = (name: string) =>
+      contestedChecks.filter(({ contested }) => contested === name).map(({ variants }) => variants)
     for (const [name, count] of Object.entries(contestedFacts)) {
-      expect(settings(name).length, name).toBeGreaterThan(0)
-      for (const readings of settings(name)) expect(new Set(readings.map(({ setting }) => setting)).size).toBe(count)
+      expect(variantsOf(name).length, name).toBeGreaterThan(0)
+      for (const variants of variantsOf(name)) expect(new Set(variants.map(({ setting }) => setting)).size).toBe(count)
     }
   })
 
-  it('tells its readings apart, but where a fact makes no difference on purpose', () => {
+  it('expects different observations for the variants of a fact, with one exception', () => {
     const same = checks.filter(({ expected }) => {
-      return isContested(expected) && new Set(expected.readings.map((one) => JSON.stringify(one.expected))).size === 1
+      return isContested(expected) && new Set(expected.variants.map((one) => JSON.stringify(one.expected))).size === 1
     })
     expect(same.map(({ id }) => id)).toEqual(['authorize.auto-login-disabled'])
   })
 
-  it('does no harm without saying so', () => {
+  it('names the harm of each check that uses up a credential or ends a login', () => {
     const spending = checks.filter(({ spends = [], harms }) => spends.length > 0 && harms === undefined)
     expect(spending.map(({ id }) => id)).toEqual([])
     const ending = checks.filter(({ id, harms }) => /^(revoke|deauthorize|refresh)\./.test(id) && harms === undefined)
@@ -68,7 +68,7 @@ describe('the list', () => {
   })
 })
 
-/** A new endpoint of the client fails to compile here until checks look at it. */
+/** A new endpoint of the client does not compile here until it has checks. */
 const endpoints: Record<Endpoint | 'authorize' | 'verifyIdToken' | 'discovery', true> = {
   token: true,
   verify: true,
@@ -84,7 +84,7 @@ const endpoints: Record<Endpoint | 'authorize' | 'verifyIdToken' | 'discovery', 
   discovery: true,
 }
 
-/** How many settings each contested switch has; free texts are no contested facts. A new switch fails to compile here. */
+/** The number of settings of each contested switch, without those for texts. A new switch does not compile here. */
 const contestedFacts: Record<Exclude<keyof Switches, `${string}Text`>, number> = {
   refreshToken: 3,
   refreshLifetime: 2,
@@ -97,7 +97,7 @@ const contestedFacts: Record<Exclude<keyof Switches, `${string}Text`>, number> =
   autoLoginFails: 2,
 }
 
-/** What a check sees at an emulator of its own. */
+/** The observations of a check with a new emulator. */
 async function observe(check: Check, switches: Partial<Switches> = {}): Promise<Observations> {
   const line = await startLine(switches)
   emulator = line
@@ -114,8 +114,8 @@ async function observe(check: Check, switches: Partial<Switches> = {}): Promise<
     unlink: () => line.unlink(user.userId),
   })
   const observed = await check.run(driver)
-  const asked = check.endpoint === 'verify' ? 'verifyAccessToken' : check.endpoint
-  // What an ID token is like shows in one issued before, and a path that is none of LINE's counts as no call.
-  if (!/^id-token\.|^discovery\.oauth-404$/.test(check.id)) expect(line.calls.of(asked)).toBeGreaterThan(0)
+  const called = check.endpoint === 'verify' ? 'verifyAccessToken' : check.endpoint
+  // These checks read an ID token issued before, or call a path that LINE does not have. Neither counts as a call.
+  if (!/^id-token\.|^discovery\.oauth-404$/.test(check.id)) expect(line.calls.of(called)).toBeGreaterThan(0)
   return observed
 }

@@ -14,8 +14,8 @@ export type { Check, LineEndpoint, Observations } from './checks/check.ts'
 export { isContested } from './checks/check.ts'
 
 /**
- * What LINE says about LINE Login v2.1, as sentences that can be put to the emulator (`checks.test.ts`) and by hand to
- * LINE itself (`check-line.ts`). What ends a login comes last.
+ * How LINE Login v2.1 behaves, as checks. `checks.test.ts` runs them against the emulator, `check-line.ts` (by hand)
+ * against LINE itself. Checks that end a login come last.
  */
 export const checks: readonly Check[] = [
   ...commonChecks,

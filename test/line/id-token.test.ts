@@ -7,9 +7,9 @@ import type { Channel } from '../../src/config.ts'
 import { InvalidIdToken, LineUnavailable } from '../../src/line/errors.ts'
 import { claimedAudience, verifyIdToken } from '../../src/line/id-token.ts'
 import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
-import { rejectionOf, startMs, useRoads } from '../harness/line-transport.ts'
+import { rejectionOf, startMs, useTransports } from '../harness/line-transport.ts'
 
-const { toEmulator } = useRoads()
+const { toEmulator } = useTransports()
 
 const web = { id: '2000000001', secret: '5d7c1f0e9b2a48361f4e7a90c3b85d21', type: 'web' } as const
 const native = { id: '2000000002', secret: 'a9034be7715cd2f86e0b41d79c5f3a68', type: 'native' } as const
@@ -36,7 +36,7 @@ beforeEach(() => {
 })
 
 describe('a good ID token', () => {
-  it('of a web channel is signed with its secret, and LINE is not asked', async () => {
+  it('of a web channel: signed with the channel secret, and LINE is not called', async () => {
     const claims = claimsFor(web, {
       auth_time: iat - 9,
       nonce: 'n-1',
@@ -61,13 +61,13 @@ describe('a good ID token', () => {
     expect(fetches).toBe(0)
   })
 
-  it.each([native, liff])('of a $type channel is signed with the key LINE published', async (channel) => {
+  it.each([native, liff])('of a $type channel: signed with a key that LINE published', async (channel) => {
     const claims = await verifyIdToken(await es256(claimsFor(channel)), channel, keySet, now)
     expect(claims).toMatchObject({ sub: 'U1', aud: channel.id, nonce: null, amr: null, name: null, authTime: null })
     expect(fetches).toBe(1)
   })
 
-  it('may carry claims nobody knows, and known ones that make no sense: they are left out', async () => {
+  it('with unknown claims, or with optional claims of the wrong type: they are left out', async () => {
     const odd = { gender: 'x', auth_time: '7', nonce: 7, amr: ['pwd', 7], name: '', picture: null, email: [] }
     expect(await verifyIdToken(await hs256(claimsFor(web, odd)), web, keySet, now)).toEqual({
       ...{ iss: 'https://access.line.me', sub: 'U1', aud: web.id, exp: iat + 3_600, iat },
@@ -75,23 +75,23 @@ describe('a good ID token', () => {
     })
   })
 
-  it.each([false, true])('comes from the emulated LINE as well; wide coordinates: %s', async (wideCoordinates) => {
-    const road = await toEmulator()
-    road.emulator.switches.wideCoordinates = wideCoordinates
-    const keys = createKeySet(road.line.certs, () => now)
+  it.each([false, true])('from the emulator is accepted; wide coordinates: %s', async (wideCoordinates) => {
+    const { emulator, line: client } = await toEmulator()
+    emulator.switches.wideCoordinates = wideCoordinates
+    const keys = createKeySet(client.certs, () => now)
     for (const channel of [web, native, liff]) {
-      const { idToken = '' } = road.emulator.issueTokens({ channelId: channel.id, nonce: 'n' })
+      const { idToken = '' } = emulator.issueTokens({ channelId: channel.id, nonce: 'n' })
       expect(await verifyIdToken(idToken, channel, keys, Date.now())).toMatchObject({ aud: channel.id, nonce: 'n' })
     }
-    road.emulator.rotateSigningKey()
-    const { idToken = '' } = road.emulator.issueTokens({ channelId: native.id })
+    emulator.rotateSigningKey()
+    const { idToken = '' } = emulator.issueTokens({ channelId: native.id })
     expect(await verifyIdToken(idToken, native, keys, Date.now())).toMatchObject({ aud: native.id })
-    expect(road.emulator.calls.of('certs')).toBe(2)
+    expect(emulator.calls.of('certs')).toBe(2)
   })
 })
 
-describe('the algorithm follows from the channel and never from the token', () => {
-  it('none is no signature', async () => {
+describe('the algorithm depends on the channel and never on the token', () => {
+  it('none is refused', async () => {
     for (const channel of [web, native, liff]) {
       expect(await reasonOf(new UnsecuredJWT(claimsFor(channel)).encode(), channel)).toBe('ALGORITHM')
     }
@@ -114,7 +114,7 @@ describe('the algorithm follows from the channel and never from the token', () =
     7,
     null,
     ['HS256'],
-  ])('a header saying %j with a signature of ours is refused', async (alg) => {
+  ])('alg %j in the header is refused, with a correct HS256 signature', async (alg) => {
     const [, payload, signature] = (await hs256(claimsFor(web))).split('.')
     for (const channel of [web, native]) {
       expect(await reasonOf([encode({ alg, typ: 'JWT' }), payload, signature].join('.'), channel)).toMatch(
@@ -123,7 +123,7 @@ describe('the algorithm follows from the channel and never from the token', () =
     }
   })
 
-  it('RS256 is refused, be the key what it may', async () => {
+  it('RS256 is refused', async () => {
     const rsa = await generateKeyPair('RS256')
     const token = (channel: Channel) =>
       new SignJWT(claimsFor(channel)).setProtectedHeader({ alg: 'RS256', kid }).sign(rsa.privateKey)
@@ -131,16 +131,16 @@ describe('the algorithm follows from the channel and never from the token', () =
     expect(await reasonOf(await token(native), native)).toBe('ALGORITHM')
   })
 
-  it('ES256 is refused for a web channel, though LINE signed it', async () => {
+  it('ES256 is refused for a web channel, even if LINE signed it', async () => {
     expect(await reasonOf(await es256(claimsFor(web)), web)).toBe('ALGORITHM')
   })
 
-  it('HS256 is refused for apps and LIFF, though the channel has a secret', async () => {
+  it('HS256 is refused for native and LIFF channels, even if the channel has a secret', async () => {
     expect(await reasonOf(await hs256(claimsFor(native), native.secret), native)).toBe('ALGORITHM')
     expect(await reasonOf(await hs256(claimsFor(liff), web.secret), liff)).toBe('ALGORITHM')
   })
 
-  it('HS256 keyed with the public key that everybody knows is refused everywhere', async () => {
+  it('HS256 with LINE’s public key as the secret is refused for every channel', async () => {
     const { x = '', y = '' } = await exportJWK(line.publicKey)
     const spki = await exportSPKI(line.publicKey)
     for (const key of [spki, spki.trim(), JSON.stringify({ kty: 'EC', crv: 'P-256', x, y }), x, x + y]) {
@@ -149,7 +149,7 @@ describe('the algorithm follows from the channel and never from the token', () =
     }
   })
 
-  it('a web channel without a secret believes nobody, an empty key least of all', async () => {
+  it('a web channel without a secret accepts no token, not even one signed with an empty key', async () => {
     const bare = { ...web, secret: undefined }
     const header = encode({ alg: 'HS256' })
     for (const key of ['', 'undefined', 'null', web.secret]) {
@@ -161,36 +161,41 @@ describe('the algorithm follows from the channel and never from the token', () =
 })
 
 describe('the signature', () => {
-  it('of somebody else is refused', async () => {
+  it('with another key is refused', async () => {
     expect(await reasonOf(await hs256(claimsFor(web), native.secret), web)).toBe('SIGNATURE')
     expect(await reasonOf(await es256(claimsFor(native), other.privateKey), native)).toBe('SIGNATURE')
   })
 
-  it('by a key LINE does not know is refused, and so is one by no named key', async () => {
+  it('with an unknown kid or without a kid is refused', async () => {
     expect(await reasonOf(await es256(claimsFor(native), line.privateKey, 'unknown'), native)).toBe('SIGNATURE')
     expect(await reasonOf(await es256(claimsFor(native), line.privateKey, null), native)).toBe('SIGNATURE')
   })
 
-  it('is looked up under the kid and nowhere the header points to', async () => {
+  it('is checked with the key of the kid, never with a key or URL in the header', async () => {
     const jwk = await exportJWK(other.publicKey)
     const header = { alg: 'ES256', kid, jwk, jku: 'https://evil.example/certs', x5u: 'https://evil.example/x5u' }
     const token = await new SignJWT(claimsFor(native)).setProtectedHeader(header).sign(other.privateKey)
     expect(await reasonOf(token, native)).toBe('SIGNATURE')
   })
 
-  it.each([[7], [null], [['x']], [{}]])('with a kid of the wrong type is refused without asking: %j', async (odd) => {
-    const [, payload, signature] = (await es256(claimsFor(native))).split('.')
-    expect(await reasonOf([encode({ alg: 'ES256', kid: odd }), payload, signature].join('.'), native)).toBe('SIGNATURE')
-    expect(fetches).toBe(0)
-  })
+  it.each([[7], [null], [['x']], [{}]])(
+    'with a kid of the wrong type is refused without a call to LINE: %j',
+    async (odd) => {
+      const [, payload, signature] = (await es256(claimsFor(native))).split('.')
+      expect(await reasonOf([encode({ alg: 'ES256', kid: odd }), payload, signature].join('.'), native)).toBe(
+        'SIGNATURE',
+      )
+      expect(fetches).toBe(0)
+    },
+  )
 
-  it('covers every character: no token survives a change', async () => {
+  it('covers every character: a changed token is refused', async () => {
     const tokens = [
       { channel: web, token: await hs256(claimsFor(web)) },
       { channel: native, token: await es256(claimsFor(native)) },
     ]
     await fc.assert(
-      // The last character carries bits that base64url throws away.
+      // Some bits of the last character are not part of the signature, so the last character is left as it is.
       fc.asyncProperty(
         fc.constantFrom(...tokens),
         fc.nat(),
@@ -206,7 +211,7 @@ describe('the signature', () => {
     )
   })
 
-  it('storm of unknown keys costs LINE one more question', async () => {
+  it('of 50 unknown keys: one more call to LINE', async () => {
     await verifyIdToken(await es256(claimsFor(native)), native, keySet, now)
     const forged = await Promise.all(
       Array.from({ length: 50 }, (_, nth) => es256(claimsFor(native), other.privateKey, `k${nth}`)),
@@ -229,12 +234,12 @@ describe('the claims', () => {
     7,
   ]
 
-  it.each([...issuers, undefined, ['https://access.line.me']])('are not LINE’s where iss is %j', async (iss) => {
+  it.each([...issuers, undefined, ['https://access.line.me']])('with iss %j: ISSUER', async (iss) => {
     expect(await reasonWith({ iss })).toBe('ISSUER')
   })
 
   it.each([native.id, `${web.id} `, '', 2_000_000_001, null, undefined, [web.id], [web.id, native.id], { 0: web.id }])(
-    'are for another channel where aud is %j',
+    'with aud %j: AUDIENCE',
     async (aud) => {
       expect(await reasonWith({ aud })).toBe('AUDIENCE')
     },
@@ -244,7 +249,7 @@ describe('the claims', () => {
     ['sub', [undefined, null, '', 7, ['U1'], {}]],
     ['exp', [undefined, null, '', '9999999999', [iat + 60], {}, 1e300, -1e300]],
     ['iat', [undefined, null, '', '1', [iat], {}, 1e300]],
-  ])('are malformed where %s is missing or of the wrong type', async (name, values) => {
+  ])('%s missing or of the wrong type: MALFORMED', async (name, values) => {
     for (const value of values) expect(await reasonWith({ [name]: value })).toBe('MALFORMED')
   })
 
@@ -256,13 +261,13 @@ describe('the claims', () => {
     [0, undefined],
     [-3_600, undefined],
     [86_400 * 365, 'EXPIRED'],
-  ])('expired %i s ago: a minute is allowed for clocks that differ', async (ago, reason) => {
+  ])('expired %i s ago: the leeway is one minute', async (ago, reason) => {
     expect(await reasonWith({ exp: iat - ago })).toBe(reason)
     const token = await es256({ ...claimsFor(native), exp: iat - ago })
     expect(await reasonOf(token, native)).toBe(reason)
   })
 
-  it('are judged in one order: signature, issuer, audience, the rest, expiry', async () => {
+  it('are checked in a fixed order: signature, issuer, audience, the rest, expiry', async () => {
     const all = { iss: 'x', aud: 'x', sub: '', exp: 1 }
     expect(await reasonOf(await hs256({ ...claimsFor(web), ...all }, 'wrong'.repeat(8)), web)).toBe('SIGNATURE')
     expect(await reasonWith(all)).toBe('ISSUER')
@@ -271,7 +276,7 @@ describe('the claims', () => {
     expect(await reasonWith({ exp: 1 })).toBe('EXPIRED')
   })
 
-  it('are judged on the given clock and no other', async () => {
+  it('are checked with the given time only', async () => {
     const token = await hs256(claimsFor(web))
     await verifyIdToken(token, web, keySet, now - 86_400_000)
     expect(await rejectionOf(verifyIdToken(token, web, keySet, now + 3_660_000))).toMatchObject({ reason: 'EXPIRED' })
@@ -282,7 +287,7 @@ describe('the claims', () => {
   }
 })
 
-describe('garbage', () => {
+describe('a text that is not an ID token', () => {
   const alg = encode({ alg: 'HS256' })
 
   it.each([
@@ -307,13 +312,13 @@ describe('garbage', () => {
     '\u0000',
     '🦊.🦊.🦊',
     'x'.repeat(8_000),
-  ])('%j is malformed', async (garbage) => {
+  ])('%j: MALFORMED', async (garbage) => {
     expect(await reasonOf(garbage, web)).toBe('MALFORMED')
     expect(await reasonOf(garbage, native)).toBe('MALFORMED')
     expect(fetches).toBe(0)
   })
 
-  it('of every kind is refused and never anything else', async () => {
+  it('random texts and tokens: always InvalidIdToken, never another error', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.oneof(fc.string(), fc.string({ unit: 'binary' })),
@@ -336,7 +341,7 @@ describe('garbage', () => {
     )
   })
 
-  it('an encrypted token, critical headers and unencoded payloads are not understood', async () => {
+  it('an encrypted token, critical headers and an unencoded payload: MALFORMED', async () => {
     const encrypted = await new CompactEncrypt(new TextEncoder().encode(JSON.stringify(claimsFor(web))))
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
       .encrypt(new TextEncoder().encode(web.secret))
@@ -356,44 +361,44 @@ describe('while LINE is down', () => {
     () => now,
   )
 
-  it('an app’s ID token is an open question, a web channel’s is not', async () => {
+  it('an ID token of a native channel is an outage, one of a web channel is accepted', async () => {
     const open = await rejectionOf(verifyIdToken(await es256(claimsFor(native)), native, down, now))
     expect(open).toBeInstanceOf(LineUnavailable)
     expect(await verifyIdToken(await hs256(claimsFor(web)), web, down, now)).toMatchObject({ sub: 'U1' })
   })
 
-  it('what needs no key to be refused is refused', async () => {
+  it('a token that is refused without a key is still refused', async () => {
     expect(await reasonOf(await hs256(claimsFor(native), web.secret), native, down)).toBe('ALGORITHM')
     expect(await reasonOf('garbage', native, down)).toBe('MALFORMED')
   })
 })
 
-describe('the audience a token claims', () => {
-  it('is read without believing it', async () => {
+describe('the audience that a token claims', () => {
+  it('is read without a check of the signature', async () => {
     expect(claimedAudience(await hs256(claimsFor(web), 'wrong'.repeat(8)))).toBe(web.id)
     expect(claimedAudience(new UnsecuredJWT({ aud: ['a', 'b'] }).encode())).toEqual(['a', 'b'])
     expect(claimedAudience(new UnsecuredJWT({}).encode())).toBeUndefined()
   })
 
-  it.each(['', 'x', 'a.b', 'a.b.c', `x.${encode([])}.x`])('is none in %j', (garbage) => {
+  it.each(['', 'x', 'a.b', 'a.b.c', `x.${encode([])}.x`])('%j: InvalidIdToken', (garbage) => {
     expect(() => claimedAudience(garbage)).toThrow(InvalidIdToken)
   })
 })
 
-it('a refusal says its reason and nothing of the token', async () => {
+it('a refusal has its reason and contains nothing of the token', async () => {
   const token = await hs256(claimsFor(web, { name: 'CANARY' }), 'wrong'.repeat(8))
   const error = await rejectionOf(verifyIdToken(token, web, keySet, now))
   expect(error).toMatchObject({ code: 'INVALID_ID_TOKEN', reason: 'SIGNATURE' })
-  const said = inspect(error, { depth: 9 })
-  for (const part of token.split('.')) expect(said).not.toContain(part)
-  expect(said).not.toContain('CANARY')
+  const text = inspect(error, { depth: 9 })
+  for (const part of token.split('.')) expect(text).not.toContain(part)
+  expect(text).not.toContain('CANARY')
 })
 
 function claimsFor(channel: Channel, more: Record<string, unknown> = {}): JWTPayload {
   return { iss: 'https://access.line.me', sub: 'U1', aud: channel.id, exp: iat + 3_600, iat, ...more }
 }
 
-/** Claims as they are, of whatever type: jose would check some. */
+/** Claims of any type, in a token signed with HS256. */
 function hs256(claims: Record<string, unknown>, secret: string = web.secret): Promise<string> {
   return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(new TextEncoder().encode(secret))
 }
@@ -418,7 +423,7 @@ function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
-/** Signed by hand, because no library would. */
+/** Signed by hand, because a library would refuse to. */
 function hmac(header: string, payload: string, key: string): string {
   return `${header}.${payload}.${createHmac('sha256', key).update(`${header}.${payload}`).digest('base64url')}`
 }

@@ -2,9 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
-import { rejectionOf, startMs, useRoads } from '../harness/line-transport.ts'
+import { rejectionOf, startMs, useTransports } from '../harness/line-transport.ts'
 
-const { toEmulator } = useRoads()
+const { toEmulator } = useTransports()
 
 const hour = 60 * 60 * 1_000
 
@@ -23,14 +23,14 @@ beforeEach(() => {
 })
 
 describe('keys', () => {
-  it('are fetched when first needed, once however many ask at once', async () => {
+  it('are fetched at the first use: one fetch for 100 look-ups at once', async () => {
     expect(fetches).toBe(0)
     const keys = await Promise.all(Array.from({ length: 100 }, () => keySet.keyOf('first')))
     expect(keys.every((key) => key?.type === 'public')).toBe(true)
     expect(fetches).toBe(1)
   })
 
-  it('are kept for an hour and then asked for again', async () => {
+  it('are cached for an hour and then fetched again', async () => {
     await keySet.keyOf('first')
     time += hour - 1
     await keySet.keyOf('first')
@@ -40,7 +40,7 @@ describe('keys', () => {
     expect(fetches).toBe(2)
   })
 
-  it('that LINE withdrew are gone after the hour', async () => {
+  it('that LINE withdrew are removed after the hour', async () => {
     await keySet.keyOf('first')
     published = [jwk('second')]
     expect(await keySet.keyOf('first')).toBeDefined()
@@ -48,7 +48,7 @@ describe('keys', () => {
     expect(await keySet.keyOf('first')).toBeUndefined()
   })
 
-  it('are asked for again when the clock was set back by more than they are fresh for', async () => {
+  it('are fetched again if the clock was set back by more than an hour', async () => {
     await keySet.keyOf('first')
     time -= 24 * hour
     await keySet.keyOf('first')
@@ -56,15 +56,15 @@ describe('keys', () => {
   })
 })
 
-describe('a kid nobody knows', () => {
-  it('is looked for once, and found where LINE has begun to sign with a new key', async () => {
+describe('an unknown kid', () => {
+  it('causes one fetch, and is found if LINE has a new key', async () => {
     await keySet.keyOf('first')
     published = [jwk('first'), jwk('second')]
     expect(await keySet.keyOf('second')).toBeDefined()
     expect(fetches).toBe(2)
   })
 
-  it('makes LINE be asked once, however many come at once and after each other', async () => {
+  it('causes one fetch in 30 seconds, for many at once and many in a row', async () => {
     await keySet.keyOf('first')
     await Promise.all(Array.from({ length: 200 }, (_, nth) => keySet.keyOf(`junk-${nth}`)))
     for (let nth = 0; nth < 50; nth++) expect(await keySet.keyOf(`more-${nth}`)).toBeUndefined()
@@ -77,12 +77,12 @@ describe('a kid nobody knows', () => {
     expect(fetches).toBe(3)
   })
 
-  it('costs one fetch where it is the first to come', async () => {
+  it('as the first kid of all: one fetch', async () => {
     expect(await keySet.keyOf('junk')).toBeUndefined()
     expect(fetches).toBe(1)
   })
 
-  it('does not keep those with a known one waiting', async () => {
+  it('does not delay a look-up of a known kid', async () => {
     await keySet.keyOf('first')
     const never = createKeySet(
       () => (fetches++ === 1 ? fetchCerts() : new Promise(() => {})),
@@ -94,13 +94,13 @@ describe('a kid nobody knows', () => {
     expect(await Promise.race([search, 'still searching'])).toBe('still searching')
   })
 
-  it.each(['__proto__', 'constructor', ''])('is no less unknown for being called %j', async (kid) => {
+  it.each(['__proto__', 'constructor', ''])('%j: undefined', async (kid) => {
     expect(await keySet.keyOf(kid)).toBeUndefined()
   })
 })
 
 describe('while LINE is down', () => {
-  it('there is an outage where there never were keys, and no longer than LINE is down', async () => {
+  it('without cached keys: an outage, until LINE is back', async () => {
     outage = new LineUnavailable('LINE did not answer')
     expect(await rejectionOf(keySet.keyOf('first'))).toBe(outage)
     outage = new LineRateLimited({ retryAfter: 5 })
@@ -109,7 +109,7 @@ describe('while LINE is down', () => {
     expect(await keySet.keyOf('first')).toBeDefined()
   })
 
-  it('known keys are kept, a day if need be, and asked for as soon as LINE is back', async () => {
+  it('cached keys are used, also after a day, and fetched again as soon as LINE is back', async () => {
     await keySet.keyOf('first')
     outage = new LineUnavailable('LINE did not answer')
     time += 24 * hour
@@ -123,7 +123,7 @@ describe('while LINE is down', () => {
   it.each([
     ['fresh', 0],
     ['old', hour],
-  ])('an unknown kid is an outage and no refusal, be the known keys %s', async (_, age) => {
+  ])('an unknown kid is an outage, not a refusal, with %s cached keys', async (_, age) => {
     await keySet.keyOf('first')
     outage = new LineUnavailable('LINE did not answer')
     time += age
@@ -135,10 +135,10 @@ describe('while LINE is down', () => {
 
   it.each([
     ['an empty list', { keys: [] }],
-    ['only keys we cannot use', { keys: [{ kty: 'RSA', kid: 'first', n: 'AQAB', e: 'AQAB' }] }],
+    ['only keys that we cannot use', { keys: [{ kty: 'RSA', kid: 'first', n: 'AQAB', e: 'AQAB' }] }],
     ['no list', { keys: {} }],
-    ['nothing', undefined],
-  ])('and says so by %s, known keys are kept just the same', async (_, body) => {
+    ['an empty body', undefined],
+  ])('and LINE answers with %s: cached keys are used, an unknown kid is an outage', async (_, body) => {
     const broken = createKeySet(
       async () => (fetches++ === 0 ? fetchCerts() : { status: 200, body, lineRequestId: 'abc' }),
       () => time,
@@ -150,8 +150,8 @@ describe('while LINE is down', () => {
   })
 })
 
-describe('what LINE publishes', () => {
-  it('may hold keys of other kinds and broken ones: they are passed over', async () => {
+describe('the keys that LINE publishes', () => {
+  it('keys of other kinds and invalid keys are skipped', async () => {
     const { x, y } = jwk('')
     published = [
       null,
@@ -176,7 +176,7 @@ describe('what LINE publishes', () => {
     }
   })
 
-  it('is taken as a public key for ES256, whatever the entry says of itself', async () => {
+  it('a key is imported as a public ES256 key, and its other members are ignored', async () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     published = [
       { ...privateKey.export({ format: 'jwk' }), kid: 'private', alg: 'none', use: 'enc', key_ops: ['sign'] },
@@ -184,7 +184,7 @@ describe('what LINE publishes', () => {
     expect(await keySet.keyOf('private')).toMatchObject({ type: 'public', usages: ['verify'] })
   })
 
-  it.each(['x', 'y'] as const)('may have coordinates of 33 bytes, or too short ones: %s', async (name) => {
+  it.each(['x', 'y'] as const)('a coordinate of 33 bytes or of less than 32 is accepted: %s', async (name) => {
     const wide = jwk('wide')
     wide[name] = Buffer.concat([Buffer.of(0), Buffer.from(wide[name], 'base64url')]).toString('base64url')
     const short = jwkWithLeadingZero('short', name)
@@ -193,7 +193,7 @@ describe('what LINE publishes', () => {
     expect(await keySet.keyOf('short')).toBeDefined()
   })
 
-  it('is fetched from the certs endpoint, with wide coordinates and without', async () => {
+  it('are fetched from the certs endpoint, with wide coordinates and without', async () => {
     for (const wideCoordinates of [false, true]) {
       const { emulator, line } = await toEmulator()
       emulator.switches.wideCoordinates = wideCoordinates
@@ -217,7 +217,7 @@ function jwk(kid: string) {
   return { kty: 'EC', alg: 'ES256', use: 'sig', kid, crv: 'P-256', x, y }
 }
 
-/** One key in 256 has a coordinate that begins with a zero; it is sent without. */
+/** One key in 256 has a coordinate that begins with a zero byte. This one is published without that byte. */
 function jwkWithLeadingZero(kid: string, name: 'x' | 'y') {
   for (;;) {
     const key = jwk(kid)

@@ -32,8 +32,8 @@ const withMember = (body: Body, name: string, value: unknown) =>
     ? Object.fromEntries(Object.entries(body).filter(([key]) => key !== name))
     : { ...body, [name]: value }
 
-/** What no member of an answer may be, each of the wrong kind for a string and a number alike. */
-const neverRight: readonly unknown[] = [
+/** Values that are neither a string nor a number. */
+const neither: readonly unknown[] = [
   missing,
   null,
   true,
@@ -44,9 +44,9 @@ const neverRight: readonly unknown[] = [
   {},
   { toString: '2000000001' },
 ]
-const noStrings = [...neverRight, 0, 7, 2_000_000_001, Number.NaN]
-const noNumbers = [
-  ...neverRight,
+const notStrings = [...neither, 0, 7, 2_000_000_001, Number.NaN]
+const notNumbers = [
+  ...neither,
   '',
   '0',
   '-1',
@@ -66,14 +66,14 @@ describe('verification', () => {
   const good = { scope: 'profile openid', client_id: ours, expires_in: 3600 }
   const judge = (given: LineAnswer) => judgeVerification(given, isOurs)
 
-  it('is valid for a living token of ours', () => {
+  it('is valid for a token of our channel', () => {
     expect(judge(answered(good))).toEqual({
       verdict: 'valid',
       facts: { channelId: ours, scopes: ['profile', 'openid'], expiresInMs: 3_600_000 },
     })
   })
 
-  it('ignores what it does not know, and what order it comes in', () => {
+  it('ignores unknown members and the order of the members', () => {
     const more = {
       expires_in: 3600,
       nested: { client_id: 'x' },
@@ -84,7 +84,7 @@ describe('verification', () => {
     expect(judge(answered(more))).toMatchObject({ verdict: 'valid' })
   })
 
-  it.each(noStrings.map((value) => [value]))('is open where client_id is %s', (value) => {
+  it.each(notStrings.map((value) => [value]))('client_id is %s: unknown', (value) => {
     expect(judge(answered(withMember(good, 'client_id', value)))).toEqual(unknown)
   })
 
@@ -97,32 +97,32 @@ describe('verification', () => {
     '2000000001 ',
     '２０００００００01',
     'constructor',
-  ])('is a refusal where client_id is %j, which is none of ours', (value) => {
+  ])('client_id is %j, not one of ours: WRONG_CHANNEL', (value) => {
     expect(judge(answered(withMember(good, 'client_id', value)))).toEqual(invalid('WRONG_CHANNEL'))
   })
 
-  it.each(noNumbers.map((value) => [value]))('is open where expires_in is %s', (value) => {
+  it.each(notNumbers.map((value) => [value]))('expires_in is %s: unknown', (value) => {
     expect(judge(answered(withMember(good, 'expires_in', value)))).toEqual(unknown)
   })
 
-  it.each([0, -0, -1, -0.5, -2_147_483_649, -1e308])('is a refusal where expires_in is %d', (value) => {
+  it.each([0, -0, -1, -0.5, -2_147_483_649, -1e308])('expires_in is %d: EXPIRED', (value) => {
     expect(judge(answered(withMember(good, 'expires_in', value)))).toEqual(invalid('EXPIRED'))
   })
 
-  it.each(['1e400', '-1e400'])('is open where JSON carries a number beyond numbers: %s', (text) => {
+  it.each(['1e400', '-1e400'])('expires_in is %s, which JSON.parse turns into an infinity: unknown', (text) => {
     const body: unknown = JSON.parse(`{"scope":"profile","client_id":"${ours}","expires_in":${text}}`)
     expect(judge(answered(body))).toEqual(unknown)
   })
 
-  it.each(noStrings.map((value) => [value]))('is open where scope is %s', (value) => {
+  it.each(notStrings.map((value) => [value]))('scope is %s: unknown', (value) => {
     expect(judge(answered(withMember(good, 'scope', value)))).toEqual(unknown)
   })
 
-  it('may have no scope at all', () => {
+  it('an empty scope is valid: no scopes', () => {
     expect(judge(answered(withMember(good, 'scope', '')))).toMatchObject({ facts: { scopes: [] } })
   })
 
-  it('is a refusal by one plain sign, whatever else the answer lacks', () => {
+  it('one sign of a refusal is enough, even if other members are missing', () => {
     expect(judge(answered({ client_id: '2000000002' }))).toEqual(invalid('WRONG_CHANNEL'))
     expect(judge(answered({ expires_in: 0 }))).toEqual(invalid('EXPIRED'))
   })
@@ -134,14 +134,14 @@ describe('verification', () => {
     ['The access token not JWS', 'MALFORMED'],
     ['The access token malformed', 'MALFORMED'],
     ['some parameters in the wrong format', 'MALFORMED'],
-    ['Something LINE never said before', 'INVALID'],
+    ['A text that LINE does not document', 'INVALID'],
     ['valid', 'INVALID'],
     ['', 'INVALID'],
     [missing, 'INVALID'],
     [null, 'INVALID'],
     [['expired'], 'INVALID'],
     [{ includes: 'expired' }, 'INVALID'],
-  ])('lets the text of a 400 choose only the reason: %s', (text, reason) => {
+  ])('the text of a 400 decides only the reason: %s', (text, reason) => {
     expect(judge(answer(400, withMember({ error: 'invalid_request' }, 'error_description', text)))).toEqual(
       invalid(reason),
     )
@@ -158,21 +158,21 @@ describe('verification', () => {
     'invalid_request',
     '<html>invalid_request</html>',
     good,
-  ])('is open at any other 400: %j', (body) => {
+  ])('any other 400: unknown: %j', (body) => {
     expect(judge(answer(400, body))).toEqual(unknown)
   })
 
-  it.each([401, ...unknownStatuses])('is open at status %i, be the body good or bad', (status) => {
+  it.each([401, ...unknownStatuses])('status %i: unknown, with a good body and with a bad one', (status) => {
     expect(judge(answer(status, good))).toEqual(unknown)
     expect(judge(answer(status, { error: 'invalid_request' }))).toEqual(unknown)
     expect(judge(answer(status, { ...good, expires_in: 0 }))).toEqual(unknown)
   })
 
-  it.each(otherBodies)('is open at a 200 with %j', (body) => {
+  it.each(otherBodies)('200 with %j: unknown', (body) => {
     expect(judge(answered(body))).toEqual(unknown)
   })
 
-  it('takes nothing from a prototype, JSON or not', () => {
+  it('members of a prototype are not read, from JSON and from objects', () => {
     const nested: unknown = JSON.parse(`{"__proto__":${JSON.stringify(good)}}`)
     expect(judge(answered(nested))).toEqual(unknown)
     expect(judge(answered(Object.create(good)))).toEqual(unknown)
@@ -181,7 +181,7 @@ describe('verification', () => {
     expect(judge(answer(400, JSON.parse('{"__proto__":{"error":"invalid_request"}}')))).toEqual(unknown)
   })
 
-  it('is never wrong about anything JSON can say', () => {
+  it('has the expected verdict for random JSON', () => {
     fc.assert(
       fc.property(fc.constantFrom(200, 400, 401, 403, 404, 204), bodyOf(good), (status, body) => {
         const verdict = judge(answer(status, body))
@@ -195,7 +195,7 @@ describe('verification', () => {
     )
   })
 
-  /** The contract's sentence, written a second time. */
+  /** The rules of `judgeVerification`, written a second time. */
   function expectedVerdict(
     status: number,
     { error, client_id, expires_in, scope }: Body,
@@ -204,8 +204,8 @@ describe('verification', () => {
     if (status !== 200) return 'unknown'
     if (typeof client_id === 'string' && client_id !== ours) return 'invalid'
     if (typeof expires_in === 'number' && Number.isFinite(expires_in) && expires_in <= 0) return 'invalid'
-    const plain = client_id === ours && typeof scope === 'string' && Number.isFinite(expires_in)
-    return plain && Number(expires_in) <= Number.MAX_SAFE_INTEGER ? 'valid' : 'unknown'
+    const complete = client_id === ours && typeof scope === 'string' && Number.isFinite(expires_in)
+    return complete && Number(expires_in) <= Number.MAX_SAFE_INTEGER ? 'valid' : 'unknown'
   }
 })
 
@@ -224,8 +224,8 @@ describe('a lifetime', () => {
     expect(parseLifetime(seconds)).toBe(ms)
   })
 
-  it.each([...noNumbers, 0, -0, -1, -0.001, 1e308, Number.MAX_VALUE, 2 ** 53].map((value) => [value]))(
-    'is none where LINE says %s',
+  it.each([...notNumbers, 0, -0, -1, -0.001, 1e308, Number.MAX_VALUE, 2 ** 53].map((value) => [value]))(
+    'of %s is undefined',
     (value) => {
       expect(parseLifetime(value)).toBeUndefined()
     },
@@ -248,7 +248,7 @@ describe('scopes', () => {
 describe('profile', () => {
   const good = { userId: 'U1', displayName: '佐藤 健太', pictureUrl: 'https://x/p', statusMessage: 'Out' }
 
-  it('has what LINE sent, and null for what it left out or left empty', () => {
+  it('has the members that LINE sent, and null for missing and empty ones', () => {
     expect(judgeProfile(answered({ ...good, more: 1 }))).toEqual({ verdict: 'valid', facts: good })
     const bare = { userId: 'U1', displayName: '', pictureUrl: null, statusMessage: null }
     expect(judgeProfile(answered({ userId: 'U1', displayName: '' }))).toEqual({ verdict: 'valid', facts: bare })
@@ -258,8 +258,8 @@ describe('profile', () => {
     })
   })
 
-  it.each(noStrings.map((value) => [value]))(
-    'is open where a needed member is %s, and does without the others',
+  it.each(notStrings.map((value) => [value]))(
+    '%s for a required member: unknown; for an optional member: null',
     (value) => {
       expect(judgeProfile(answered(withMember(good, 'userId', value)))).toEqual(unknown)
       expect(judgeProfile(answered(withMember(good, 'displayName', value)))).toEqual(unknown)
@@ -272,7 +272,7 @@ describe('profile', () => {
     },
   )
 
-  it('is open where nobody is named', () => {
+  it('an empty userId: unknown', () => {
     expect(judgeProfile(answered({ ...good, userId: '' }))).toEqual(unknown)
   })
 
@@ -282,11 +282,11 @@ describe('profile', () => {
 describe('userinfo', () => {
   const good = { sub: 'U1', name: 'Tom' }
 
-  it('says who it is', () => {
+  it('has the user ID', () => {
     expect(judgeUserinfo(answered(good))).toEqual({ verdict: 'valid', facts: { userId: 'U1' } })
   })
 
-  it.each([...noStrings, ''].map((value) => [value]))('is open where sub is %s', (value) => {
+  it.each([...notStrings, ''].map((value) => [value]))('sub is %s: unknown', (value) => {
     expect(judgeUserinfo(answered(withMember(good, 'sub', value)))).toEqual(unknown)
   })
 
@@ -301,24 +301,24 @@ describe('friendship', () => {
     ['true', true],
     [false, false],
     ['false', false],
-  ])('is what %j says', (friendFlag, isFriend) => {
+  ])('friendFlag %j: isFriend %j', (friendFlag, isFriend) => {
     expect(judgeFriendship(answered({ friendFlag }))).toEqual({ verdict: 'valid', facts: { isFriend } })
   })
 
   it.each([missing, null, 0, 1, '', 'TRUE', 'yes', [], [true], {}, { valueOf: true }].map((value) => [value]))(
-    'is open where it is %s',
+    'friendFlag is %s: unknown',
     (value) => {
       expect(judgeFriendship(answered(withMember(good, 'friendFlag', value)))).toEqual(unknown)
     },
   )
 
-  it('is nobody’s where no official account is linked', () => {
-    const said = answer(400, { message: 'There is no login bot linked to this channel.' })
-    expect(judgeFriendship(said)).toEqual({ verdict: 'valid', facts: { isFriend: null } })
+  it('no linked official account: null', () => {
+    const unlinked = answer(400, { message: 'There is no login bot linked to this channel.' })
+    expect(judgeFriendship(unlinked)).toEqual({ verdict: 'valid', facts: { isFriend: null } })
   })
 
   it.each([undefined, null, '', '<html>', {}, { message: '' }, { message: 7 }, { error: 'invalid_request' }, good])(
-    'is open at any other 400: %j',
+    'any other 400: unknown: %j',
     (body) => {
       expect(judgeFriendship(answer(400, body))).toEqual(unknown)
     },
@@ -337,7 +337,7 @@ describe('the token answer', () => {
     token_type: 'Bearer',
   }
 
-  it('is everything LINE gave', () => {
+  it('has everything that LINE sent', () => {
     expect(parseTokenResponse(answered({ ...good, more: {} }))).toEqual({
       accessToken: 'access',
       tokenType: 'Bearer',
@@ -348,12 +348,12 @@ describe('the token answer', () => {
     })
   })
 
-  it.each([...noStrings, ''].map((value) => [value]))('is useless where access_token is %s', (value) => {
+  it.each([...notStrings, ''].map((value) => [value]))('access_token is %s: LINE_UNAVAILABLE', (value) => {
     expect(() => parseTokenResponse(answered(withMember(good, 'access_token', value)))).toThrow(LineUnavailable)
   })
 
-  it.each([...noStrings, ''].map((value) => [value]))(
-    'never loses the tokens because something else is %s',
+  it.each([...notStrings, ''].map((value) => [value]))(
+    'another member is %s: the access token is still returned',
     (value) => {
       const parsed = (name: string) => parseTokenResponse(answered(withMember(good, name, value)))
       expect(parsed('refresh_token')).toMatchObject({ accessToken: 'access', refreshToken: undefined })
@@ -363,12 +363,15 @@ describe('the token answer', () => {
     },
   )
 
-  it.each([...noNumbers, 0, -1, 1e308].map((value) => [value]))('believes nothing of a life of %s', (value) => {
-    const parsed = parseTokenResponse(answered(withMember(good, 'expires_in', value)))
-    expect(parsed).toMatchObject({ accessToken: 'access', refreshToken: 'refresh', expiresInMs: undefined })
-  })
+  it.each([...notNumbers, 0, -1, 1e308].map((value) => [value]))(
+    'expires_in is %s: the lifetime is undefined',
+    (value) => {
+      const parsed = parseTokenResponse(answered(withMember(good, 'expires_in', value)))
+      expect(parsed).toMatchObject({ accessToken: 'access', refreshToken: 'refresh', expiresInMs: undefined })
+    },
+  )
 
-  it('says log in again where LINE says invalid_grant, whatever its text', () => {
+  it('400 invalid_grant with any text: INVALID_GRANT', () => {
     for (const error_description of ['invalid refresh token', 'redirect_uri does not match', '', undefined, 7]) {
       const error = thrownBy(() => parseTokenResponse(answer(400, { error: 'invalid_grant', error_description })))
       expect(error).toBeInstanceOf(InvalidGrant)
@@ -390,7 +393,7 @@ describe('the token answer', () => {
     [302, good],
     [400, good],
     ...otherBodies.map((body): [number, unknown] => [200, body]),
-  ])('says nothing final at %i with %j', (status, body) => {
+  ])('%i with %j: LINE_UNAVAILABLE', (status, body) => {
     const error = thrownBy(() => parseTokenResponse(answer(status, body)))
     expect(error).toBeInstanceOf(LineUnavailable)
     expect(error).toMatchObject({ lineRequestId, sent: true })
@@ -403,7 +406,7 @@ describe('revoke', () => {
     [200, {}],
     [400, { error: 'invalid_request' }],
     [400, { error: 'invalid_request', error_description: 'anything' }],
-  ])('is done at %i with %j: the token is dead', (status, body) => {
+  ])('%i with %j: the token is revoked', (status, body) => {
     expect(() => assertRevoked(answer(status, body))).not.toThrow()
   })
 
@@ -414,7 +417,7 @@ describe('revoke', () => {
     [400, { message: 'invalid_request' }],
     [401, { error: 'invalid_request' }],
     ...unknownStatuses.map((status): [number, unknown] => [status, { error: 'invalid_request' }]),
-  ])('is open at %i with %j', (status, body) => {
+  ])('%i with %j: LINE_UNAVAILABLE', (status, body) => {
     expect(() => assertRevoked(answer(status, body))).toThrow(LineUnavailable)
   })
 })
@@ -424,7 +427,7 @@ describe('deauthorize', () => {
     [204, undefined],
     [200, undefined],
     [400, { message: 'invalid token' }],
-  ])('is done at %i with %j', (status, body) => {
+  ])('%i with %j: the consent is withdrawn', (status, body) => {
     expect(() => assertDeauthorized(answer(status, body))).not.toThrow()
   })
 
@@ -434,7 +437,7 @@ describe('deauthorize', () => {
     [400, { message: ['invalid token'] }],
     [400, { error: 'invalid_request' }],
     ...[401, 201, 302, 403, 404].map((status): [number, unknown] => [status, { message: 'invalid token' }]),
-  ])('is open at %i with %j', (status, body) => {
+  ])('%i with %j: LINE_UNAVAILABLE', (status, body) => {
     expect(() => assertDeauthorized(answer(status, body))).toThrow(LineUnavailable)
   })
 })
@@ -442,47 +445,47 @@ describe('deauthorize', () => {
 describe('the channel token', () => {
   const good = { token_type: 'Bearer', access_token: 'stateless', expires_in: 899 }
 
-  it('is what deauthorize is asked with', () => {
+  it('has the token and its lifetime', () => {
     expect(parseChannelToken(answered(good))).toEqual({ channelToken: 'stateless', expiresInMs: 899_000 })
   })
 
-  it.each([...noStrings, ''].map((value) => [value]))('is none where access_token is %s', (value) => {
+  it.each([...notStrings, ''].map((value) => [value]))('access_token is %s: LINE_UNAVAILABLE', (value) => {
     expect(() => parseChannelToken(answered(withMember(good, 'access_token', value)))).toThrow(LineUnavailable)
   })
 
-  it.each([...noNumbers, 0, -1].map((value) => [value]))('is none where expires_in is %s', (value) => {
+  it.each([...notNumbers, 0, -1].map((value) => [value]))('expires_in is %s: LINE_UNAVAILABLE', (value) => {
     expect(() => parseChannelToken(answered(withMember(good, 'expires_in', value)))).toThrow(LineUnavailable)
   })
 
-  it.each([201, 400, 401, 403])('is none at %i', (status) => {
+  it.each([201, 400, 401, 403])('status %i: LINE_UNAVAILABLE', (status) => {
     expect(() => parseChannelToken(answer(status, good))).toThrow(LineUnavailable)
   })
 })
 
 describe('the key set', () => {
-  it('is the list LINE sent, unread', () => {
+  it('is the list that LINE sent, unchecked', () => {
     expect(parseKeySet(answered({ keys: [{ kty: 'EC' }, null, 7] }))).toEqual([{ kty: 'EC' }, null, 7])
   })
 
   it.each([...otherBodies, { keys: null }, { keys: {} }, { keys: 'EC' }, { keys: { length: 1 } }])(
-    'is none in %j',
+    '%j: LINE_UNAVAILABLE',
     (body) => {
       expect(() => parseKeySet(answered(body))).toThrow(LineUnavailable)
     },
   )
 
-  it.each([201, 400, 401, 403, 404])('is none at %i', (status) => {
+  it.each([201, 400, 401, 403, 404])('status %i: LINE_UNAVAILABLE', (status) => {
     expect(() => parseKeySet(answer(status, { keys: [] }))).toThrow(LineUnavailable)
   })
 })
 
-it('an answer nobody knows is an outage that may pass, with LINE’s request id and none of its words', () => {
+it('an undocumented answer is an outage with retryAfter and LINE’s request id, without text of LINE', () => {
   const verdict = judgeProfile(answer(418, { message: 'secret-looking-text' }))
   expect(verdict).toMatchObject({ outage: { code: 'LINE_UNAVAILABLE', lineRequestId, retryAfter: 1, sent: true } })
   expect('outage' in verdict && verdict.outage.message).not.toContain('secret-looking-text')
 })
 
-/** What is the same at profile, userinfo and friendship. */
+/** The rules that profile, userinfo and friendship share. */
 function resourceVerdicts(
   judge: (given: LineAnswer) => Verdict<unknown>,
   good: Body,
@@ -499,33 +502,33 @@ function resourceVerdicts(
     [undefined, 'INVALID'],
     [null, 'INVALID'],
     [good, 'INVALID'],
-  ])('is a refusal at 401, whatever comes with it: %j', (body, reason) => {
+  ])('401 with %j: refused as %s', (body, reason) => {
     expect(judge(answer(401, body))).toEqual(invalid(reason))
   })
 
-  it.each([...unknownStatuses, ...(without400 ? [] : [400])])('is open at %i', (status) => {
+  it.each([...unknownStatuses, ...(without400 ? [] : [400])])('status %i: unknown', (status) => {
     expect(judge(answer(status, good))).toEqual(unknown)
     expect(judge(answer(status, { message: 'The access token expired' }))).toEqual(unknown)
     expect(judge(answer(status, undefined))).toEqual(unknown)
   })
 
-  it.each(otherBodies)('is open at a 200 with %j', (body) => {
+  it.each(otherBodies)('200 with %j: unknown', (body) => {
     expect(judge(answered(body))).toEqual(unknown)
   })
 
-  it('takes nothing from a prototype', () => {
+  it('members of a prototype are not read', () => {
     expect(judge(answered(JSON.parse(`{"__proto__":${JSON.stringify(good)}}`)))).toEqual(unknown)
     expect(judge(answered(Object.create(good)))).toEqual(unknown)
   })
 }
 
-/** Bodies near a good one: every member right, near a border, or anything. */
+/** Bodies similar to a good one: each member has the good value, a value near a limit, or any value. */
 function bodyOf(good: Body): fc.Arbitrary<Body> {
   const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(0, -0, 1e308, -1e308, 2 ** 31, 2 ** 53))
   const text = fc.oneof(fc.constantFrom(ours, '', 'invalid_request', 'profile'), fc.string())
   const value = fc.oneof(number, text, fc.jsonValue())
   const members = fc.record(
-    { ...mapValues(good, (right) => fc.oneof(fc.constant(right), value)), error: value },
+    { ...mapValues(good, (good) => fc.oneof(fc.constant(good), value)), error: value },
     { requiredKeys: [] },
   )
   return fc
@@ -543,5 +546,5 @@ function thrownBy(act: () => unknown): unknown {
   } catch (error) {
     return error
   }
-  throw new Error('expected something to be thrown')
+  throw new Error('Expected an error to be thrown')
 }

@@ -4,8 +4,8 @@ import { LineRateLimited } from '../../src/line/errors.ts'
 import { createSlots } from '../../src/line/slots.ts'
 import { rejectionOf } from '../harness/line-transport.ts'
 
-describe('places', () => {
-  it('are given at once while there are some', async () => {
+describe('slots', () => {
+  it('are taken at once while some are free', async () => {
     const slots = createSlots(2, 10)
     await slots.take().taken
     expect(slots.free()).toBe(1)
@@ -13,21 +13,21 @@ describe('places', () => {
     expect(slots.free()).toBe(0)
   })
 
-  it('are given in the order of asking', async () => {
+  it('are given in the order of the calls to take', async () => {
     const slots = createSlots(1, 10)
     await slots.take().taken
-    const served: number[] = []
-    const all = [1, 2, 3].map((nth) => slots.take().taken.then(() => served.push(nth)))
+    const order: number[] = []
+    const all = [1, 2, 3].map((nth) => slots.take().taken.then(() => order.push(nth)))
     slots.release()
     await all[0]
-    expect(served).toEqual([1])
+    expect(order).toEqual([1])
     slots.release()
     slots.release()
     await Promise.all(all)
-    expect(served).toEqual([1, 2, 3])
+    expect(order).toEqual([1, 2, 3])
   })
 
-  it('go to the next in line without anyone pushing in', async () => {
+  it('go to the next in the queue, and a later call cannot take one first', async () => {
     const slots = createSlots(1, 10)
     await slots.take().taken
     const first = slots.take()
@@ -40,96 +40,94 @@ describe('places', () => {
     await second.taken
   })
 
-  it('are free again once everybody has left', async () => {
+  it('are all free again after the last release', async () => {
     const slots = createSlots(3, 10)
     const all = Array.from({ length: 8 }, () => slots.take().taken)
-    for (let left = 0; left < 8; left++) slots.release()
+    for (let released = 0; released < 8; released++) slots.release()
     await Promise.all(all)
     expect(slots.free()).toBe(3)
   })
 })
 
-describe('the line', () => {
-  it('is bounded: whoever comes then is told to come back', async () => {
+describe('the queue', () => {
+  it('is bounded: a call that finds it full is LINE_RATE_LIMITED', async () => {
     const slots = createSlots(1, 2)
     const [, second, third, fourth] = [slots.take(), slots.take(), slots.take(), slots.take()]
     const error = await rejectionOf(fourth.taken)
     expect(error).toBeInstanceOf(LineRateLimited)
     expect(error).toMatchObject({ retryAfter: 1 })
-    fourth.giveUp(new Error('too late to matter'))
+    fourth.abandon(new Error('no effect'))
     slots.release()
     slots.release()
     await Promise.all([second.taken, third.taken])
   })
 
-  it('can be left, which makes room and costs no place', async () => {
+  it('abandon: frees a place in the queue and uses no slot', async () => {
     const slots = createSlots(1, 1)
     await slots.take().taken
-    const impatient = slots.take()
+    const abandoned = slots.take()
     const reason = new Error('waited too long')
-    impatient.giveUp(reason)
-    expect(await rejectionOf(impatient.taken)).toBe(reason)
-    const patient = slots.take()
+    abandoned.abandon(reason)
+    expect(await rejectionOf(abandoned.taken)).toBe(reason)
+    const waiting = slots.take()
     slots.release()
-    await patient.taken
+    await waiting.taken
     slots.release()
     expect(slots.free()).toBe(1)
   })
 
-  it('cannot be left by who has a place', async () => {
+  it('abandon after the slot was taken: no effect', async () => {
     const slots = createSlots(1, 1)
     const first = slots.take()
     const second = slots.take()
     slots.release()
-    first.giveUp(new Error('no'))
-    second.giveUp(new Error('no'))
+    first.abandon(new Error('no effect'))
+    second.abandon(new Error('no effect'))
     await Promise.all([first.taken, second.taken])
     expect(slots.free()).toBe(0)
   })
 })
 
-it('never gives away more places than there are, nor loses one, whatever comes', async () => {
+it('any order of calls: never more slots than configured, and no slot is lost', async () => {
   const step = fc.oneof(fc.constant('take' as const), fc.constant('release' as const), fc.nat({ max: 20 }))
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 4 }),
       fc.nat({ max: 4 }),
       fc.array(step),
-      async (places, waiting, steps) => {
-        const slots = createSlots(places, waiting)
-        const turns: { giveUp(reason: Error): void }[] = []
-        let inside = 0
-        let entered = 0
-        let asked = 0
+      async (count, maxQueued, steps) => {
+        const slots = createSlots(count, maxQueued)
+        const takes: { abandon(reason: Error): void }[] = []
+        let used = 0
+        let taken = 0
         let refused = 0
-        for (const what of steps) {
-          if (what === 'take') {
-            asked += 1
-            const turn = slots.take()
-            turns.push(turn)
-            turn.taken.then(
+        for (const step of steps) {
+          if (step === 'take') {
+            const take = slots.take()
+            takes.push(take)
+            take.taken.then(
               () => {
-                inside += 1
-                entered += 1
+                used += 1
+                taken += 1
               },
               () => (refused += 1),
             )
-          } else if (what === 'release') {
-            if (inside === 0) continue
-            inside -= 1
+          } else if (step === 'release') {
+            if (used === 0) continue
+            used -= 1
             slots.release()
-          } else turns[what]?.giveUp(new Error('left'))
+          } else takes[step]?.abandon(new Error('abandoned'))
           await new Promise(setImmediate)
-          expect(inside).toBeLessThanOrEqual(places)
-          expect(slots.free()).toBe(places - inside)
+          expect(used).toBeLessThanOrEqual(count)
+          expect(slots.free()).toBe(count - used)
         }
-        while (inside > 0) {
-          inside -= 1
+        while (used > 0) {
+          used -= 1
           slots.release()
           await new Promise(setImmediate)
         }
-        expect(slots.free()).toBe(places)
-        expect(asked).toBe(refused + entered)
+        expect(slots.free()).toBe(count)
+        expect(takes).toHaveLength(taken + refused)
       },
     ),
     { numRuns: 200 },

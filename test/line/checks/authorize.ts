@@ -4,20 +4,20 @@ import { callbackOf, jwtParts, pageOf, textIn } from './reading.ts'
 
 const state = 'check0state1'
 
-/** The authorization request every check begins with. */
+/** An authorization request with all required parameters. */
 function request(line: Driver, more: Form = {}): Form {
   return {
     response_type: 'code',
-    client_id: line.hold('channel'),
-    redirect_uri: line.hold('redirectUri'),
+    client_id: line.credential('channel'),
+    redirect_uri: line.credential('redirectUri'),
     state,
     scope: 'profile openid',
     ...more,
   }
 }
 
-async function ask(line: Driver, more: Form = {}): Promise<Observations> {
-  return callbackOf(await line.authorize(request(line, more)), line.hold('redirectUri'))
+async function authorize(line: Driver, more: Form = {}): Promise<Observations> {
+  return callbackOf(await line.authorize(request(line, more)), line.credential('redirectUri'))
 }
 
 function without(form: Form, name: string): Form {
@@ -26,34 +26,34 @@ function without(form: Form, name: string): Form {
 
 const needs = ['channel', 'redirectUri'] as const
 const common = { endpoint: 'authorize', needs, tag: 'D', source: at('INT') } as const
-const goesOn = { goesOn: true }
+const loginContinues = { loginContinues: true }
 
-/** A parameter LINE takes: the login goes on. */
-const taken: readonly (readonly [id: string, says: string, more: Form, source?: Check['source']])[] = [
-  ['plain', 'With the required parameters alone the user gets to log in.', {}],
+/** Parameters that LINE accepts: the login continues. */
+const accepted: readonly (readonly [id: string, says: string, more: Form, source?: Check['source']])[] = [
+  ['plain', 'The login continues with the required parameters only.', {}],
   ['nonce', '`nonce` is optional.', { nonce: 'n-0S6_WzA2Mj' }],
-  ['prompt-consent', '`prompt=consent` is taken.', { prompt: 'consent' }],
-  ['prompt-login', '`prompt=login` is taken.', { prompt: 'login' }],
-  ['max-age', '`max_age` takes a number of seconds.', { max_age: '3600' }],
-  ['ui-locales', '`ui_locales` takes language tags, separated by spaces.', { ui_locales: 'ja en-GB' }],
-  ['bot-prompt-normal', '`bot_prompt=normal` is taken.', { bot_prompt: 'normal' }, at('BOT')],
-  ['bot-prompt-aggressive', '`bot_prompt=aggressive` is taken.', { bot_prompt: 'aggressive' }, at('BOT')],
-  ['initial-amr-display', '`initial_amr_display=lineqr` is taken.', { initial_amr_display: 'lineqr' }],
-  ['switch-amr', '`switch_amr=false` is taken.', { switch_amr: 'false' }],
-  ['disable-auto-login', '`disable_auto_login=true` is taken.', { disable_auto_login: 'true' }],
-  ['disable-ios-auto-login', '`disable_ios_auto_login=true` is taken.', { disable_ios_auto_login: 'true' }],
+  ['prompt-consent', 'LINE accepts `prompt=consent`.', { prompt: 'consent' }],
+  ['prompt-login', 'LINE accepts `prompt=login`.', { prompt: 'login' }],
+  ['max-age', 'LINE accepts `max_age` in seconds.', { max_age: '3600' }],
+  ['ui-locales', 'LINE accepts language tags, separated by spaces, in `ui_locales`.', { ui_locales: 'ja en-GB' }],
+  ['bot-prompt-normal', 'LINE accepts `bot_prompt=normal`.', { bot_prompt: 'normal' }, at('BOT')],
+  ['bot-prompt-aggressive', 'LINE accepts `bot_prompt=aggressive`.', { bot_prompt: 'aggressive' }, at('BOT')],
+  ['initial-amr-display', 'LINE accepts `initial_amr_display=lineqr`.', { initial_amr_display: 'lineqr' }],
+  ['switch-amr', 'LINE accepts `switch_amr=false`.', { switch_amr: 'false' }],
+  ['disable-auto-login', 'LINE accepts `disable_auto_login=true`.', { disable_auto_login: 'true' }],
+  ['disable-ios-auto-login', 'LINE accepts `disable_ios_auto_login=true`.', { disable_ios_auto_login: 'true' }],
   [
     'code-challenge',
-    'A `code_challenge` by S256 is taken.',
+    'LINE accepts a `code_challenge` with the method S256.',
     { code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' },
     at('PKCE'),
   ],
-  ['response-mode-query', '`response_mode=query` is taken.', { response_mode: 'query' }],
-  ['response-mode-form-post', '`response_mode=form_post` is taken.', { response_mode: 'form_post' }],
-  ['email-with-openid', '`email` may be asked for along with `openid`.', { scope: 'openid email' }],
+  ['response-mode-query', 'LINE accepts `response_mode=query`.', { response_mode: 'query' }],
+  ['response-mode-form-post', 'LINE accepts `response_mode=form_post`.', { response_mode: 'form_post' }],
+  ['email-with-openid', 'LINE accepts the scope `email` together with `openid`.', { scope: 'openid email' }],
 ]
 
-/** What comes back to the app as an error, at once, with the state that was sent. */
+/** Requests that LINE refuses at once: it redirects to the app with an error and the state that was sent. */
 const refused: readonly (readonly [
   id: string,
   error: string,
@@ -77,60 +77,65 @@ const refused: readonly (readonly [
   [
     'scope-unknown',
     'INVALID_SCOPE',
-    'A scope LINE does not know is refused.',
+    'LINE refuses an unknown scope.',
     (form) => ({ ...form, scope: 'profile nobody_knows' }),
   ],
-  ['scope-email-alone', 'INVALID_SCOPE', '`email` needs `openid`.', (form) => ({ ...form, scope: 'profile email' })],
+  [
+    'scope-email-alone',
+    'INVALID_SCOPE',
+    'LINE refuses the scope `email` without `openid`.',
+    (form) => ({ ...form, scope: 'profile email' }),
+  ],
   [
     'prompt-none',
     'LOGIN_REQUIRED',
-    '`prompt=none` fails where nobody is logged in.',
+    '`prompt=none` fails if no user is logged in.',
     (form) => ({ ...form, prompt: 'none' }),
   ],
   [
     'code-challenge-plain',
     'INVALID_REQUEST',
-    'The method `plain` is not supported.',
+    'LINE does not support the PKCE method `plain`.',
     (form) => ({ ...form, code_challenge: 'x'.repeat(43), code_challenge_method: 'plain' }),
     at('PKCE'),
   ],
 ]
 
-const decided = { decision: 'allow' } as const
+const allowed = { decision: 'allow' } as const
 
-async function logIn(line: Driver, more: Form = {}, decision: Form = decided): Promise<Answer> {
+async function logIn(line: Driver, more: Form = {}, decision: Form = allowed): Promise<Answer> {
   return line.logIn(request(line, more), decision)
 }
 
-async function cameBack(line: Driver, more: Form = {}, decision: Form = decided) {
-  return callbackOf(await logIn(line, more, decision), line.hold('redirectUri'))
+async function callbackAfter(line: Driver, more: Form = {}, decision: Form = allowed) {
+  return callbackOf(await logIn(line, more, decision), line.credential('redirectUri'))
 }
 
-/** The ID token of a whole login. */
-async function claimsAfter(line: Driver, more: Form, decision: Form = decided) {
-  const { code } = await cameBack(line, more, decision)
+/** The token answer of a complete login, and the claims of its ID token. */
+async function claimsAfter(line: Driver, more: Form, decision: Form = allowed) {
+  const { code } = await callbackAfter(line, more, decision)
   const answer = await line.post('/oauth2/v2.1/token', {
     grant_type: 'authorization_code',
     code: String(code),
-    redirect_uri: line.hold('redirectUri'),
-    client_id: line.hold('channel'),
-    client_secret: line.hold('secret'),
+    redirect_uri: line.credential('redirectUri'),
+    client_id: line.credential('channel'),
+    client_secret: line.credential('secret'),
   })
   return { answer, claims: jwtParts(textIn(answer.body, 'id_token')).claims }
 }
 
-const byHand = { ...common, needs: [...needs, 'browser'] } as const
-const wholeLogin = { ...common, needs: [...needs, 'secret', 'browser'] } as const
+const withUser = { ...common, needs: [...needs, 'browser'] } as const
+const completeLogin = { ...common, needs: [...needs, 'secret', 'browser'] } as const
 
 export const authorizeChecks: readonly Check[] = [
-  ...taken.map(
+  ...accepted.map(
     ([id, says, more, source = common.source]): Check => ({
       ...common,
       id: `authorize.${id}`,
       says,
       source,
-      expected: goesOn,
-      run: (line) => ask(line, more),
+      expected: loginContinues,
+      run: (line) => authorize(line, more),
     }),
   ),
   ...refused.map(
@@ -141,7 +146,7 @@ export const authorizeChecks: readonly Check[] = [
       source,
       expected: { error, state },
       run: async (line) => {
-        const callback = callbackOf(await line.authorize(change(request(line))), line.hold('redirectUri'))
+        const callback = callbackOf(await line.authorize(change(request(line))), line.credential('redirectUri'))
         return { error: callback.error, state: callback.state }
       },
     }),
@@ -153,20 +158,20 @@ export const authorizeChecks: readonly Check[] = [
     expected: { error: 'INVALID_REQUEST' },
     run: async (line) => {
       const answer = await line.authorize(without(request(line), 'state'))
-      return { error: callbackOf(answer, line.hold('redirectUri')).error }
+      return { error: callbackOf(answer, line.credential('redirectUri')).error }
     },
   },
   {
     ...common,
     id: 'authorize.client-id-unknown',
-    says: 'An unknown channel gets an error page and no callback.',
+    says: 'For an unknown channel LINE shows an error page and does not redirect.',
     expected: { status: 400, type: 'text/html', callback: false },
     run: async (line) => pageOf(await line.authorize(request(line, { client_id: '1' }))),
   },
   {
     ...common,
     id: 'authorize.redirect-uri-unregistered',
-    says: 'A callback URL that is not registered gets an error page and no callback.',
+    says: 'For an unregistered callback URL LINE shows an error page and does not redirect.',
     expected: { status: 400, type: 'text/html', callback: false },
     run: async (line) =>
       pageOf(await line.authorize(request(line, { redirect_uri: 'https://not.registered.invalid/' }))),
@@ -174,32 +179,32 @@ export const authorizeChecks: readonly Check[] = [
   {
     ...common,
     id: 'authorize.redirect-uri-more-query',
-    says: 'A registered callback URL may have more query parameters.',
+    says: 'A registered callback URL may have additional query parameters.',
     source: at('CHK'),
-    expected: goesOn,
-    run: (line) => ask(line, { redirect_uri: `${line.hold('redirectUri')}?tab=1` }),
+    expected: loginContinues,
+    run: (line) => authorize(line, { redirect_uri: `${line.credential('redirectUri')}?tab=1` }),
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.callback',
-    says: 'A login comes back with a code and the state that was sent.',
+    says: 'After a login LINE redirects with a code and the state that was sent.',
     expected: { code: true, state, others: [] },
     run: async (line) => {
-      const { code, state: echoed, ...others } = await cameBack(line)
+      const { code, state: echoed, ...others } = await callbackAfter(line)
       return { code: typeof code === 'string' && code !== '', state: echoed, others: Object.keys(others) }
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.denied',
-    says: 'A user who declines comes back with ACCESS_DENIED, a description and the state.',
+    says: 'If the user declines, LINE redirects with ACCESS_DENIED, a description and the state.',
     expected: { error: 'ACCESS_DENIED', error_description: 'The resource owner denied the request.', state },
-    run: (line) => cameBack(line, {}, { decision: 'cancel' }),
+    run: (line) => callbackAfter(line, {}, { decision: 'cancel' }),
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.denied-plus-encoded',
-    says: 'The description in the callback is encoded as forms are, with a plus for a space.',
+    says: 'The description in the callback is form encoded: a plus stands for a space.',
     expected: { encoded: true },
     run: async (line) => {
       const { headers } = await logIn(line, {}, { decision: 'cancel' })
@@ -207,63 +212,63 @@ export const authorizeChecks: readonly Check[] = [
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.consent-asked',
-    says: 'A user who has granted nothing yet is asked for consent.',
+    says: 'LINE asks for consent at the first login of a user.',
     expected: { status: 200, type: 'text/html', callback: false },
     run: async (line) => pageOf(await logIn(line, {}, {})),
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.consent-once',
-    says: 'What was granted before is not asked for again.',
+    says: 'LINE does not ask again for scopes that the user has granted.',
     expected: { code: true },
     run: async (line) => {
-      await cameBack(line)
-      const { code } = await cameBack(line, {}, {})
+      await callbackAfter(line)
+      const { code } = await callbackAfter(line, {}, {})
       return { code: typeof code === 'string' }
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.consent-forced',
-    says: '`prompt=consent` asks again for what was granted before.',
+    says: 'With `prompt=consent` LINE asks again for scopes that the user has granted.',
     expected: { status: 200, type: 'text/html', callback: false },
     run: async (line) => {
-      await cameBack(line)
+      await callbackAfter(line)
       return pageOf(await logIn(line, { prompt: 'consent' }, {}))
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.prompt-none-consent',
-    says: '`prompt=none` fails with INTERACTION_REQUIRED where consent would have to be asked for.',
+    says: '`prompt=none` fails with INTERACTION_REQUIRED if the user has to consent.',
     expected: { error: 'INTERACTION_REQUIRED', state },
     run: async (line) => {
       const { headers } = await logIn(line, { scope: 'profile' })
       const cookie = [headers['set-cookie'] ?? []].flat().map((one) => one.split(';')[0])
       const silent = await line.authorize(request(line, { prompt: 'none' }), { cookie: cookie.join('; ') })
-      const { error, state: echoed } = callbackOf(silent, line.hold('redirectUri'))
+      const { error, state: echoed } = callbackOf(silent, line.credential('redirectUri'))
       return { error, state: echoed }
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.friend-added',
-    says: '`friendship_status_changed` says whether the official account was added during this login.',
+    says: '`friendship_status_changed` is true if the user added the official account during this login.',
     source: at('BOT'),
-    expected: { added: 'true', passedOver: 'false' },
+    expected: { added: 'true', notAdded: 'false' },
     run: async (line) => {
       const offered = { bot_prompt: 'normal', prompt: 'consent' }
-      const passedOver = await cameBack(line, offered)
-      const added = await cameBack(line, offered, { ...decided, friend: 'on' })
-      return { added: added.friendship_status_changed, passedOver: passedOver.friendship_status_changed }
+      const notAdded = await callbackAfter(line, offered)
+      const added = await callbackAfter(line, offered, { ...allowed, friend: 'on' })
+      return { added: added.friendship_status_changed, notAdded: notAdded.friendship_status_changed }
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.form-post',
-    says: '`response_mode=form_post` has the browser post the callback instead of following it.',
+    says: 'With `response_mode=form_post` LINE shows a page that posts the callback, and does not redirect.',
     expected: { page: 'text/html', redirected: false, posts: true },
     run: async (line) => {
       const { headers, text } = await logIn(line, { response_mode: 'form_post' })
@@ -272,19 +277,19 @@ export const authorizeChecks: readonly Check[] = [
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.response-jwt',
-    says: 'The `.jwt` response modes bring one parameter, a JWT signed with HS256.',
+    says: 'With a `.jwt` response mode the callback has one parameter: a JWT signed with HS256.',
     expected: { names: ['response'], header: { typ: 'JWT', alg: 'HS256' } },
     run: async (line) => {
-      const callback = await cameBack(line, { response_mode: 'query.jwt' })
+      const callback = await callbackAfter(line, { response_mode: 'query.jwt' })
       return { names: Object.keys(callback), header: jwtParts(String(callback.response)).header }
     },
   },
   {
-    ...wholeLogin,
+    ...completeLogin,
     id: 'authorize.nonce-in-id-token',
-    says: 'The nonce comes back in the ID token, and none where none was sent.',
+    says: 'The ID token has the nonce that was sent, and no nonce if none was sent.',
     expected: { sent: 'n-0S6_WzA2Mj', unsent: null },
     run: async (line) => {
       const sent = await claimsAfter(line, { nonce: 'n-0S6_WzA2Mj' })
@@ -293,9 +298,9 @@ export const authorizeChecks: readonly Check[] = [
     },
   },
   {
-    ...wholeLogin,
+    ...completeLogin,
     id: 'authorize.auth-time-in-id-token',
-    says: 'The ID token has `auth_time` where `max_age` was sent, and only there.',
+    says: 'The ID token has `auth_time` only if `max_age` was sent.',
     expected: { sent: 'number', unsent: 'undefined' },
     run: async (line) => {
       const sent = await claimsAfter(line, { max_age: '3600' })
@@ -304,22 +309,22 @@ export const authorizeChecks: readonly Check[] = [
     },
   },
   {
-    ...wholeLogin,
+    ...completeLogin,
     id: 'authorize.email-declined',
-    says: 'A user may keep the e-mail address back: the login succeeds without the claim.',
+    says: 'A user may decline to share the email address: the login succeeds without the claim.',
     expected: { status: 200, declined: false, granted: true },
     run: async (line) => {
       const scope = 'openid email'
       const declined = await claimsAfter(line, { scope })
-      const granted = await claimsAfter(line, { scope, prompt: 'consent' }, { ...decided, email: 'on' })
+      const granted = await claimsAfter(line, { scope, prompt: 'consent' }, { ...allowed, email: 'on' })
       const hasEmail = ({ claims }: typeof granted) => typeof claims.email === 'string'
       return { status: declined.answer.status, declined: hasEmail(declined), granted: hasEmail(granted) }
     },
   },
   {
-    ...byHand,
+    ...withUser,
     id: 'authorize.auto-login',
-    says: 'Where auto login fails, a code comes back with a state nobody sent.',
+    says: 'If auto login fails, LINE redirects with a code and a state that was not sent.',
     source: at('AUTO'),
     expected: contested(
       'autoLoginFails',
@@ -327,17 +332,20 @@ export const authorizeChecks: readonly Check[] = [
       [true, { callback: true, foreignState: true }],
     ),
     run: async (line) => {
-      const callback = await ask(line)
-      const came = typeof callback.code === 'string'
-      return { callback: came, foreignState: came && typeof callback.state === 'string' && callback.state !== state }
+      const callback = await authorize(line)
+      const redirected = typeof callback.code === 'string'
+      return {
+        callback: redirected,
+        foreignState: redirected && typeof callback.state === 'string' && callback.state !== state,
+      }
     },
   },
   {
     ...common,
     id: 'authorize.auto-login-disabled',
-    says: 'With `disable_auto_login=true` no auto login is tried, so none can fail.',
+    says: 'With `disable_auto_login=true` LINE tries no auto login, so none can fail.',
     source: at('AUTO'),
-    expected: contested('autoLoginFails', [false, goesOn], [true, goesOn]),
-    run: (line) => ask(line, { disable_auto_login: 'true' }),
+    expected: contested('autoLoginFails', [false, loginContinues], [true, loginContinues]),
+    run: (line) => authorize(line, { disable_auto_login: 'true' }),
   },
 ]

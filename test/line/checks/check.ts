@@ -2,38 +2,42 @@ import type { Switches } from '../../../src/emulator/emulator.ts'
 import type { Endpoint } from '../../../src/line/client.ts'
 import type { Driver, Need } from '../../harness/check-driver.ts'
 
-/** The endpoints of LINE that the checks look at: those we call, and those only browsers and libraries see. */
+/** The endpoints of LINE with checks: those that we call, and those that only browsers and libraries call. */
 export type LineEndpoint = Endpoint | 'authorize' | 'verifyIdToken' | 'discovery'
 
-/** JSON values by name. A check looks at what it is about and at nothing else: LINE may add members at any time. */
+/** JSON values by name. A check observes only its own subject, because LINE may add members at any time. */
 export type Observations = Readonly<Record<string, unknown>>
 
-/** A fact LINE's documents leave open or contradict each other about: each reading by the emulator's switch for it. */
+/**
+ * A fact that LINE's documents leave open, or about which they contradict each other. It has one variant for each
+ * setting of the emulator's switch.
+ */
 export type Contested<Name extends keyof Switches = keyof Switches> = {
   readonly contested: Name
-  readonly readings: readonly { readonly setting: Switches[Name]; readonly expected: Observations }[]
+  readonly variants: readonly { readonly setting: Switches[Name]; readonly expected: Observations }[]
 }
 
-/** One sentence about LINE that can be put to the emulator and to LINE itself. */
+/** One fact about LINE that can be checked against the emulator and against LINE itself. */
 export type Check = {
-  /** Stable: `endpoint.what`, never used for another check. */
+  /** `endpoint.subject`. Stable: never used again for another check. */
   readonly id: string
   readonly endpoint: LineEndpoint
+  /** The fact in one sentence. */
   readonly says: string
   readonly source: Source
-  /** D: documented by LINE; S: seen in LINE's SDKs; O: observed by third parties; I: inferred. */
+  /** D: documented by LINE. S: from LINE's SDKs. O: observed by third parties. I: inferred. */
   readonly tag: 'D' | 'S' | 'O' | 'I'
-  /** The credentials its runner must have. The driver hands out nothing else. */
+  /** The credentials that the check needs. The driver gives it no others. */
   readonly needs: readonly Need[]
-  /** What it does to a real login; such a check runs by hand only where that was allowed. */
+  /** The harm to a real login. By hand, such a check runs only with `--revoke`. */
   readonly harms?: string
-  /** What cannot be used again afterwards. */
+  /** The credentials that cannot be used again after the check. */
   readonly spends?: readonly Need[]
   readonly expected: Observations | Contested
   run(line: Driver): Promise<Observations>
 }
 
-/** Where a sentence comes from: the name of a document and its address. */
+/** Where the fact comes from: the name of a document and its URL. */
 export type Source = { readonly key: string; readonly url: string }
 
 const login = 'https://developers.line.biz/en/docs/line-login'
@@ -63,18 +67,18 @@ const documents = {
   OAUTH236: 'https://github.com/golang/oauth2/issues/236',
 } as const
 
-/** `at('REF', '#verify-access-token')`. DIAG stands for what a third party recorded of the page it names. */
+/** For example `at('REF', '#verify-access-token')`. DIAG: a third party recorded it, about the page of that URL. */
 export function at(key: keyof typeof documents, anchor = ''): Source {
   return { key, url: documents[key] + anchor }
 }
 
 export function contested<Name extends keyof Switches>(
   name: Name,
-  ...readings: readonly (readonly [setting: Switches[Name], expected: Observations])[]
+  ...variants: readonly (readonly [setting: Switches[Name], expected: Observations])[]
 ): Contested {
-  return { contested: name, readings: readings.map(([setting, expected]) => ({ setting, expected })) }
+  return { contested: name, variants: variants.map(([setting, expected]) => ({ setting, expected })) }
 }
 
 export function isContested(expected: Check['expected']): expected is Contested {
-  return 'contested' in expected && 'readings' in expected
+  return 'contested' in expected && 'variants' in expected
 }

@@ -2,16 +2,16 @@ import type { Answer, Driver } from '../../harness/check-driver.ts'
 import { at, type Check } from './check.ts'
 import { errorOf, isWithin, pageOf, refusalOf, textIn, typesOf } from './reading.ts'
 
-function issueChannelToken(line: Driver, secret = line.hold('secret'), client_id = line.hold('channel')) {
+function issueChannelToken(line: Driver, secret = line.credential('secret'), client_id = line.credential('channel')) {
   return line.post('/oauth2/v3/token', { grant_type: 'client_credentials', client_id, client_secret: secret })
 }
 
-function deauthorize(line: Driver, bearer: string, userAccessToken = line.hold('accessToken')): Promise<Answer> {
+function deauthorize(line: Driver, bearer: string, userAccessToken = line.credential('accessToken')): Promise<Answer> {
   const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }
   return line.postText('/user/v1/deauthorize', JSON.stringify({ userAccessToken }), headers)
 }
 
-async function leave(line: Driver): Promise<Answer> {
+async function deauthorizeUser(line: Driver): Promise<Answer> {
   return deauthorize(line, textIn((await issueChannelToken(line)).body, 'access_token'))
 }
 
@@ -27,7 +27,7 @@ const common = {
   source: at('REF', '#deauthorize'),
   tag: 'D',
   needs: ['channel', 'secret', 'accessToken'],
-  harms: 'takes the user’s consent back',
+  harms: 'withdraws the user’s consent',
   spends: ['accessToken', 'refreshToken', 'openidToken', 'profileToken', 'emailToken'],
 } as const
 
@@ -35,7 +35,7 @@ export const deauthorizeChecks: readonly Check[] = [
   {
     ...channelToken,
     id: 'channel-token.answer',
-    says: 'A channel gets a stateless channel access token of at most 15 minutes for its secret.',
+    says: 'With its secret a channel gets a stateless channel access token for at most 15 minutes.',
     expected: { status: 200, access_token: 'string', token_type: 'Bearer', lifetime: true },
     run: async (line) => {
       const { status, body } = await issueChannelToken(line)
@@ -46,7 +46,7 @@ export const deauthorizeChecks: readonly Check[] = [
   {
     ...channelToken,
     id: 'channel-token.secret-wrong',
-    says: 'A wrong secret is refused with 400 invalid_client.',
+    says: 'LINE refuses a wrong secret with 400 invalid_client.',
     source: at('DIAG'),
     tag: 'O',
     expected: { status: 400, error: 'invalid_client', text: 'invalid client_secret' },
@@ -55,11 +55,11 @@ export const deauthorizeChecks: readonly Check[] = [
   {
     ...channelToken,
     id: 'channel-token.client-id-unknown',
-    says: 'An unknown channel is refused with 400.',
+    says: 'LINE refuses an unknown channel with 400.',
     source: at('DIAG'),
     tag: 'O',
     expected: { status: 400, error: 'invalid_request', text: 'some parameters in the wrong format' },
-    run: async (line) => refusalOf(await issueChannelToken(line, line.hold('secret'), 'nobody')),
+    run: async (line) => refusalOf(await issueChannelToken(line, line.credential('secret'), 'nobody')),
   },
   {
     ...channelToken,
@@ -67,14 +67,14 @@ export const deauthorizeChecks: readonly Check[] = [
     says: '`grant_type` is required.',
     expected: { status: 400, error: 'invalid_request' },
     run: async (line) => {
-      const client = { client_id: line.hold('channel'), client_secret: line.hold('secret') }
+      const client = { client_id: line.credential('channel'), client_secret: line.credential('secret') }
       return errorOf(await line.post('/oauth2/v3/token', client))
     },
   },
   {
     ...channelToken,
     id: 'channel-token.expires',
-    says: 'A stateless channel access token is of no use after its 15 minutes.',
+    says: 'LINE refuses a stateless channel access token after its 15 minutes.',
     needs: ['channel', 'secret', 'clock'],
     expected: { before: 200, after: 400 },
     run: async (line) => {
@@ -88,80 +88,85 @@ export const deauthorizeChecks: readonly Check[] = [
   {
     ...common,
     id: 'deauthorize.answer',
-    says: 'An app takes itself off a user’s account with 204 and an empty body.',
+    says: 'After a deauthorization LINE answers 204 with an empty body.',
     expected: { status: 204, text: '' },
     run: async (line) => {
-      const { status, text } = await leave(line)
+      const { status, text } = await deauthorizeUser(line)
       return { status, text }
     },
   },
   {
     ...common,
     id: 'deauthorize.again',
-    says: 'A second time is 400 with the message "invalid token".',
+    says: 'A second deauthorization gets 400 with the message "invalid token".',
     expected: { first: 204, status: 400, message: 'invalid token' },
     run: async (line) => {
-      const first = await leave(line)
-      const { status, body } = await leave(line)
+      const first = await deauthorizeUser(line)
+      const { status, body } = await deauthorizeUser(line)
       return { first: first.status, status, message: body.message }
     },
   },
   {
     ...common,
     id: 'deauthorize.kills-tokens',
-    says: 'Access and refresh tokens are dead afterwards.',
+    says: 'After a deauthorization LINE refuses the access tokens and refresh tokens of the user.',
     source: at('APPS'),
     needs: [...common.needs, 'refreshToken'],
     expected: { verifies: 400, refreshes: 400 },
     run: async (line) => {
-      await leave(line)
-      const token = encodeURIComponent(line.hold('accessToken'))
+      await deauthorizeUser(line)
+      const token = encodeURIComponent(line.credential('accessToken'))
       const verified = await line.get(`/oauth2/v2.1/verify?access_token=${token}`)
-      const client = { client_id: line.hold('channel'), client_secret: line.hold('secret') }
-      const form = { grant_type: 'refresh_token', refresh_token: line.hold('refreshToken'), ...client }
+      const client = { client_id: line.credential('channel'), client_secret: line.credential('secret') }
+      const form = { grant_type: 'refresh_token', refresh_token: line.credential('refreshToken'), ...client }
       return { verifies: verified.status, refreshes: (await line.post('/oauth2/v2.1/token', form)).status }
     },
   },
   {
     ...common,
     id: 'deauthorize.consent-again',
-    says: 'The next login asks for consent again.',
+    says: 'After a deauthorization the next login asks for consent again.',
     source: at('APPS'),
     needs: [...common.needs, 'redirectUri', 'browser'],
     expected: { status: 200, type: 'text/html', callback: false },
     run: async (line) => {
-      const request = { response_type: 'code', client_id: line.hold('channel'), state: 's', scope: 'profile openid' }
-      const query = { ...request, redirect_uri: line.hold('redirectUri') }
+      const request = {
+        response_type: 'code',
+        client_id: line.credential('channel'),
+        state: 's',
+        scope: 'profile openid',
+      }
+      const query = { ...request, redirect_uri: line.credential('redirectUri') }
       await line.logIn(query, { decision: 'allow' })
-      await leave(line)
+      await deauthorizeUser(line)
       return pageOf(await line.logIn(query, {}))
     },
   },
   {
     ...common,
     id: 'deauthorize.bearer-unknown',
-    says: 'Without a channel access token it is refused with 401.',
+    says: 'LINE refuses a bearer that is not a channel access token with 401, and the user’s token stays valid.',
     source: at('REF', '#status-codes'),
     expected: { status: 401, verifies: 200 },
     run: async (line) => {
       const { status } = await deauthorize(line, 'nobody')
-      const token = encodeURIComponent(line.hold('accessToken'))
+      const token = encodeURIComponent(line.credential('accessToken'))
       return { status, verifies: (await line.get(`/oauth2/v2.1/verify?access_token=${token}`)).status }
     },
   },
   {
     ...common,
     id: 'deauthorize.other-channel',
-    says: 'A channel cannot deauthorize another one.',
+    says: 'A channel cannot deauthorize a user of another channel.',
     tag: 'I',
     needs: ['channel', 'secret', 'foreignToken'],
-    harms: 'might take consent to the other channel back',
+    harms: 'might withdraw the consent to the other channel',
     spends: [],
     expected: { status: 400, verifies: 200 },
     run: async (line) => {
       const bearer = textIn((await issueChannelToken(line)).body, 'access_token')
-      const { status } = await deauthorize(line, bearer, line.hold('foreignToken'))
-      const token = encodeURIComponent(line.hold('foreignToken'))
+      const { status } = await deauthorize(line, bearer, line.credential('foreignToken'))
+      const token = encodeURIComponent(line.credential('foreignToken'))
       return { status, verifies: (await line.get(`/oauth2/v2.1/verify?access_token=${token}`)).status }
     },
   },

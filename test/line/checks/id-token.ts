@@ -26,19 +26,19 @@ export const idTokenChecks: readonly Check[] = [
     needs: ['idToken', 'secret'],
     expected: { alg: 'HS256', typ: 'JWT', kid: false, signed: true },
     run: async (line) => {
-      const { header } = jwtParts(line.hold('idToken'))
-      const signed = isSignedWith(line.hold('secret'), line.hold('idToken'))
+      const { header } = jwtParts(line.credential('idToken'))
+      const signed = isSignedWith(line.credential('secret'), line.credential('idToken'))
       return { alg: header.alg, typ: header.typ, kid: 'kid' in header, signed }
     },
   },
   {
     ...common,
     id: 'id-token.native-es256',
-    says: 'A native channel’s ID token is signed with ES256, by a key that LINE publishes.',
+    says: 'A native channel’s ID token is signed with ES256 and a key that LINE publishes.',
     needs: ['nativeIdToken'],
     expected: { alg: 'ES256', published: true },
     run: async (line) => {
-      const { header } = jwtParts(line.hold('nativeIdToken'))
+      const { header } = jwtParts(line.credential('nativeIdToken'))
       const published = (await keysOf(line)).some(({ kid }) => kid === header.kid)
       return { alg: header.alg, published }
     },
@@ -46,14 +46,14 @@ export const idTokenChecks: readonly Check[] = [
   {
     ...common,
     id: 'id-token.claims',
-    says: 'The claims are those of the reference: one issuer, one audience as a string.',
+    says: 'The ID token has the claims of the reference: one issuer, and one audience as a string.',
     needs: ['channel', 'idToken'],
     expected: { iss: 'https://access.line.me', ours: true, sub: 'string', exp: 'number', iat: 'number' },
     run: async (line) => {
-      const { claims } = jwtParts(line.hold('idToken'))
+      const { claims } = jwtParts(line.credential('idToken'))
       return {
         iss: claims.iss,
-        ours: claims.aud === line.hold('channel'),
+        ours: claims.aud === line.credential('channel'),
         ...typesOf(claims, 'sub', 'exp', 'iat'),
       }
     },
@@ -61,45 +61,45 @@ export const idTokenChecks: readonly Check[] = [
   {
     ...common,
     id: 'id-token.lifetime',
-    says: 'An ID token lives an hour.',
+    says: 'An ID token is valid for one hour.',
     source: at('LIFFREF', '#get-id-token'),
     needs: ['idToken'],
     expected: { seconds: 3_600 },
     run: async (line) => {
-      const { exp, iat } = jwtParts(line.hold('idToken')).claims
+      const { exp, iat } = jwtParts(line.credential('idToken')).claims
       return { seconds: Number(exp) - Number(iat) }
     },
   },
   {
     ...common,
     id: 'id-token.amr',
-    says: 'How the user logged in is one of the methods of the reference, or left out.',
+    says: '`amr` has only login methods of the reference, or is absent.',
     needs: ['idToken'],
     expected: { unknown: [] },
     run: async (line) => {
-      const { amr } = jwtParts(line.hold('idToken')).claims
+      const { amr } = jwtParts(line.credential('idToken')).claims
       return { unknown: Array.isArray(amr) ? amr.filter((method) => !methods.includes(String(method))) : [] }
     },
   },
   {
     ...common,
     id: 'id-token.nonce',
-    says: 'The nonce is the one of the login.',
+    says: 'The ID token has the nonce of the login.',
     needs: ['idToken', 'nonce'],
     expected: { same: true },
-    run: async (line) => ({ same: jwtParts(line.hold('idToken')).claims.nonce === line.hold('nonce') }),
+    run: async (line) => ({ same: jwtParts(line.credential('idToken')).claims.nonce === line.credential('nonce') }),
   },
   {
     ...common,
     id: 'id-token.user',
-    says: 'Subject, name and picture are those of the profile, in UTF-8.',
+    says: 'The ID token has the user ID, name and picture of the profile, in UTF-8.',
     source: at('IOS'),
     tag: 'S',
     needs: ['idToken', 'accessToken'],
     expected: { sub: true, name: true, picture: true },
     run: async (line) => {
-      const { claims } = jwtParts(line.hold('idToken'))
-      const { body } = await line.getAs(line.hold('accessToken'), '/v2/profile')
+      const { claims } = jwtParts(line.credential('idToken'))
+      const { body } = await line.getAs(line.credential('accessToken'), '/v2/profile')
       const { sub, name, picture } = claims
       return { sub: sub === body.userId, name: name === body.displayName, picture: picture === body.pictureUrl }
     },
@@ -107,28 +107,28 @@ export const idTokenChecks: readonly Check[] = [
   {
     ...common,
     id: 'id-token.no-hashes',
-    says: 'There is neither `at_hash` nor `c_hash`.',
+    says: 'The ID token has neither `at_hash` nor `c_hash`.',
     needs: ['idToken'],
     expected: { at_hash: 'undefined', c_hash: 'undefined' },
-    run: async (line) => typesOf(jwtParts(line.hold('idToken')).claims, 'at_hash', 'c_hash'),
+    run: async (line) => typesOf(jwtParts(line.credential('idToken')).claims, 'at_hash', 'c_hash'),
   },
   {
     ...certs,
     id: 'certs.answer',
-    says: 'The signing keys are published as a JWK set of P-256 keys for ES256.',
-    expected: { some: true, strange: [] },
+    says: 'LINE publishes its signing keys as a JWK set of P-256 keys for ES256.',
+    expected: { some: true, unexpected: [] },
     run: async (line) => {
       const keys = await keysOf(line)
-      const strange = keys.filter(({ kty, crv, alg, kid }) => {
+      const unexpected = keys.filter(({ kty, crv, alg, kid }) => {
         return kty !== 'EC' || crv !== 'P-256' || alg !== 'ES256' || typeof kid !== 'string'
       })
-      return { some: keys.length > 0, strange: strange.map(({ kty }) => kty) }
+      return { some: keys.length > 0, unexpected: unexpected.map(({ kty }) => kty) }
     },
   },
   {
     ...certs,
     id: 'certs.coordinates',
-    says: 'A coordinate has 32 bytes; LINE has published 33 with a leading zero.',
+    says: 'A coordinate has 32 bytes; LINE has also published 33 bytes with a leading zero.',
     expected: contested(
       'wideCoordinates',
       [false, { widest: 32, leadingZero: false }],
@@ -144,7 +144,7 @@ export const idTokenChecks: readonly Check[] = [
   {
     ...discovery,
     id: 'discovery.answer',
-    says: 'The metadata names LINE’s endpoints and its one issuer.',
+    says: 'The metadata has LINE’s endpoints and its only issuer.',
     expected: {
       status: 200,
       issuer: 'https://access.line.me',
@@ -162,7 +162,7 @@ export const idTokenChecks: readonly Check[] = [
   {
     ...discovery,
     id: 'discovery.algorithms',
-    says: 'The metadata speaks of ES256 alone, though web channels get HS256, and of S256 alone.',
+    says: 'The metadata lists only ES256, although web channels get HS256, and only S256 for PKCE.',
     expected: { id_token: ['ES256'], challenge: ['S256'], response: ['code'] },
     run: async (line) => {
       const { body } = await line.wellKnown('openid-configuration')
@@ -176,7 +176,7 @@ export const idTokenChecks: readonly Check[] = [
   {
     ...discovery,
     id: 'discovery.silent',
-    says: 'The metadata does not say how a client authenticates, nor that tokens could be introspected.',
+    says: 'The metadata lists no client authentication method and no introspection endpoint.',
     expected: { token_endpoint_auth_methods_supported: 'undefined', introspection_endpoint: 'undefined' },
     run: async (line) => {
       const { body } = await line.wellKnown('openid-configuration')
@@ -186,7 +186,7 @@ export const idTokenChecks: readonly Check[] = [
   {
     ...discovery,
     id: 'discovery.oauth-404',
-    says: 'There is no metadata under the name of RFC 8414.',
+    says: 'LINE has no metadata at the path of RFC 8414.',
     expected: { status: 404 },
     run: async (line) => ({ status: (await line.wellKnown('oauth-authorization-server')).status }),
   },

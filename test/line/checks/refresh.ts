@@ -8,17 +8,17 @@ const dayMs = 86_400_000
 function grant(line: Driver, more: Form = {}): Form {
   return {
     grant_type: 'refresh_token',
-    refresh_token: line.hold('refreshToken'),
-    client_id: line.hold('channel'),
-    client_secret: line.hold('secret'),
+    refresh_token: line.credential('refreshToken'),
+    client_id: line.credential('channel'),
+    client_secret: line.credential('secret'),
     ...more,
   }
 }
 
-/** A refresh that leaves whoever runs the checks with the tokens that work from now on. */
+/** Refreshes, and keeps the new refresh token for the next checks. */
 async function refresh(line: Driver): Promise<Answer> {
   const answer = await line.post(path, grant(line))
-  line.keep('refreshToken', answer.body.refresh_token)
+  line.replace('refreshToken', answer.body.refresh_token)
   return answer
 }
 
@@ -42,11 +42,11 @@ export const refreshChecks: readonly Check[] = [
     tag: 'D',
     needs: ['channel', 'secret'],
     id: 'refresh.bogus',
-    says: 'A refresh token LINE did not issue is refused with 400 invalid_grant.',
+    says: 'LINE refuses a refresh token that it did not issue with 400 invalid_grant.',
     expected: invalid,
     run: async (line) => {
       const form = { grant_type: 'refresh_token', refresh_token: 'nobodyIssuedThis0000' }
-      const client = { client_id: line.hold('channel'), client_secret: line.hold('secret') }
+      const client = { client_id: line.credential('channel'), client_secret: line.credential('secret') }
       return refusalOf(await line.post(path, { ...form, ...client }))
     },
   },
@@ -65,7 +65,7 @@ export const refreshChecks: readonly Check[] = [
   {
     ...common,
     id: 'refresh.answer',
-    says: 'A refresh gives an access token of at most 30 days with the scopes granted, and no ID token.',
+    says: 'A refresh returns an access token for at most 30 days with the granted scopes, and no ID token.',
     expected: {
       status: 200,
       access_token: 'string',
@@ -90,21 +90,21 @@ export const refreshChecks: readonly Check[] = [
   {
     ...common,
     id: 'refresh.new-token-verifies',
-    says: 'The access token of a refresh is another one, and good at once.',
+    says: 'A refresh returns a new access token that is valid at once.',
     needs: [...common.needs, 'accessToken'],
     expected: { another: true, verifies: 200 },
     run: async (line) => {
       const accessToken = textIn((await refresh(line)).body, 'access_token')
-      return { another: accessToken !== line.hold('accessToken'), verifies: await verifies(line, accessToken) }
+      return { another: accessToken !== line.credential('accessToken'), verifies: await verifies(line, accessToken) }
     },
   },
   {
     ...common,
     id: 'refresh.refresh-token',
-    says: 'LINE returns the refresh token that was sent; its SDKs are ready for none or another.',
+    says: 'LINE returns the refresh token that was sent; LINE’s SDKs also accept none or a new one.',
     expected: contested(
       'refreshToken',
-      ['same', { returned: 'the one sent', sentWorksAgain: 200 }],
+      ['same', { returned: 'the same', sentWorksAgain: 200 }],
       ['omit', { returned: 'none', sentWorksAgain: 200 }],
       ['rotate', { returned: 'another', sentWorksAgain: 400 }],
     ),
@@ -112,15 +112,15 @@ export const refreshChecks: readonly Check[] = [
       const sent = grant(line)
       const { refresh_token: returned } = (await refresh(line)).body
       const again = await line.post(path, sent)
-      line.keep('refreshToken', again.body.refresh_token)
-      const which = returned === sent.refresh_token ? 'the one sent' : 'another'
+      line.replace('refreshToken', again.body.refresh_token)
+      const which = returned === sent.refresh_token ? 'the same' : 'another'
       return { returned: returned === undefined ? 'none' : which, sentWorksAgain: again.status }
     },
   },
   {
     ...common,
     id: 'refresh.old-access-token',
-    says: 'The access token of before a refresh lives on until its own end.',
+    says: 'An access token issued before a refresh stays valid until it expires.',
     tag: 'I',
     expected: contested('refreshRevokesOldAccessTokens', [false, { verifies: 200 }], [true, { verifies: 400 }]),
     run: async (line) => {
@@ -132,7 +132,7 @@ export const refreshChecks: readonly Check[] = [
   {
     ...common,
     id: 'refresh.lifetime',
-    says: 'A refresh token is good for 90 days; older documents say ten days beyond the access token.',
+    says: 'A refresh token is valid for 90 days; older documents say until ten days after the access token expires.',
     source: at('TOK'),
     needs: [...common.needs, 'clock'],
     expected: contested(
@@ -150,7 +150,7 @@ export const refreshChecks: readonly Check[] = [
   {
     ...common,
     id: 'refresh.secret-missing',
-    says: 'A web channel has to send its secret.',
+    says: 'A web channel must send its secret.',
     expected: { status: 400 },
     run: async (line) => {
       const { client_secret: _, ...rest } = grant(line)
@@ -160,38 +160,38 @@ export const refreshChecks: readonly Check[] = [
   {
     ...common,
     id: 'refresh.secret-ignored',
-    says: 'The secret is ignored for a native channel: none is needed and a wrong one does no harm.',
+    says: 'LINE ignores the secret of a native channel: none or a wrong one is accepted.',
     needs: ['nativeChannel', 'nativeRefreshToken'],
     expected: { none: 200, wrong: 200 },
     run: async (line) => {
       const form = (): Form => ({
         grant_type: 'refresh_token',
-        refresh_token: line.hold('nativeRefreshToken'),
-        client_id: line.hold('nativeChannel'),
+        refresh_token: line.credential('nativeRefreshToken'),
+        client_id: line.credential('nativeChannel'),
       })
       const none = await line.post(path, form())
-      line.keep('nativeRefreshToken', none.body.refresh_token)
+      line.replace('nativeRefreshToken', none.body.refresh_token)
       const wrong = await line.post(path, { ...form(), client_secret: 'wrong' })
-      line.keep('nativeRefreshToken', wrong.body.refresh_token)
+      line.replace('nativeRefreshToken', wrong.body.refresh_token)
       return { none: none.status, wrong: wrong.status }
     },
   },
   {
     ...common,
     id: 'refresh.other-channel',
-    says: 'A refresh token is good for the channel it was issued to and no other.',
+    says: 'A refresh token is valid only for the channel that it was issued to.',
     tag: 'I',
     needs: ['refreshToken', 'nativeChannel'],
     expected: { status: 400, error: 'invalid_grant' },
     run: async (line) => {
-      const form = { grant_type: 'refresh_token', refresh_token: line.hold('refreshToken') }
-      return errorOf(await line.post(path, { ...form, client_id: line.hold('nativeChannel') }))
+      const form = { grant_type: 'refresh_token', refresh_token: line.credential('refreshToken') }
+      return errorOf(await line.post(path, { ...form, client_id: line.credential('nativeChannel') }))
     },
   },
   {
     ...common,
     id: 'refresh.unlinked',
-    says: 'When the user has unlinked the app nothing can be refreshed any more.',
+    says: 'After the user has unlinked the app, LINE refuses the refresh token.',
     source: at('APPS'),
     needs: [...common.needs, 'user'],
     expected: invalid,

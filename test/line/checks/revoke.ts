@@ -5,7 +5,7 @@ import { deniedBy, errorOf, textIn } from './reading.ts'
 const path = '/oauth2/v2.1/revoke'
 
 function client(line: Driver): Form {
-  return { client_id: line.hold('channel'), client_secret: line.hold('secret') }
+  return { client_id: line.credential('channel'), client_secret: line.credential('secret') }
 }
 
 function revoke(line: Driver, accessToken: string): Promise<Answer> {
@@ -17,14 +17,14 @@ function verify(line: Driver, accessToken: string): Promise<Answer> {
 }
 
 async function refresh(line: Driver): Promise<Answer> {
-  const form = { grant_type: 'refresh_token', refresh_token: line.hold('refreshToken'), ...client(line) }
+  const form = { grant_type: 'refresh_token', refresh_token: line.credential('refreshToken'), ...client(line) }
   const answer = await line.post('/oauth2/v2.1/token', form)
-  line.keep('refreshToken', answer.body.refresh_token)
+  line.replace('refreshToken', answer.body.refresh_token)
   return answer
 }
 
-/** An access token of the login that nobody will miss. */
-async function victim(line: Driver): Promise<string> {
+/** A new access token of the login, to be revoked. */
+async function newAccessToken(line: Driver): Promise<string> {
   return textIn((await refresh(line)).body, 'access_token')
 }
 
@@ -33,7 +33,7 @@ const common = {
   source: at('REF', '#revoke-access-token'),
   tag: 'D',
   needs: ['channel', 'secret', 'refreshToken'],
-  harms: 'revokes an access token it has refreshed for that',
+  harms: 'revokes an access token that it gets with a refresh',
 } as const
 
 export const revokeChecks: readonly Check[] = [
@@ -43,7 +43,7 @@ export const revokeChecks: readonly Check[] = [
     tag: 'D',
     needs: ['channel', 'secret'],
     id: 'revoke.token-missing',
-    says: 'A token is required.',
+    says: 'The token is required.',
     expected: { status: 400, error: 'invalid_request' },
     run: async (line) => errorOf(await line.post(path, client(line))),
   },
@@ -53,7 +53,7 @@ export const revokeChecks: readonly Check[] = [
     tag: 'S',
     needs: ['channel', 'secret'],
     id: 'revoke.unknown',
-    says: 'A token LINE does not know is nothing to complain about; its SDKs are ready for a 400.',
+    says: 'LINE answers 200 for an unknown token; LINE’s SDKs also accept 400.',
     expected: contested(
       'revokeUnknown',
       ['ok', { status: 200, error: undefined }],
@@ -64,20 +64,20 @@ export const revokeChecks: readonly Check[] = [
   {
     ...common,
     id: 'revoke.answer',
-    says: 'A token is revoked with 200 and an empty body.',
+    says: 'After a revocation LINE answers 200 with an empty body.',
     expected: { status: 200, text: '' },
     run: async (line) => {
-      const { status, text } = await revoke(line, await victim(line))
+      const { status, text } = await revoke(line, await newAccessToken(line))
       return { status, text }
     },
   },
   {
     ...common,
     id: 'revoke.then-verify',
-    says: 'A revoked token is refused by verify with 400.',
+    says: 'Verify refuses a revoked token with 400.',
     expected: { status: 400, error: 'invalid_request' },
     run: async (line) => {
-      const accessToken = await victim(line)
+      const accessToken = await newAccessToken(line)
       await revoke(line, accessToken)
       return errorOf(await verify(line, accessToken))
     },
@@ -85,12 +85,12 @@ export const revokeChecks: readonly Check[] = [
   {
     ...common,
     id: 'revoke.then-profile',
-    says: 'A revoked token is refused by the profile with 401.',
+    says: 'Profile refuses a revoked token with 401.',
     source: at('IOS'),
     tag: 'S',
     expected: { status: 401, hasMessage: true },
     run: async (line) => {
-      const accessToken = await victim(line)
+      const accessToken = await newAccessToken(line)
       await revoke(line, accessToken)
       return deniedBy(await line.getAs(accessToken, '/v2/profile'))
     },
@@ -98,7 +98,7 @@ export const revokeChecks: readonly Check[] = [
   {
     ...common,
     id: 'revoke.again',
-    says: 'Revoking what was revoked is nothing to complain about; its SDKs are ready for a 400.',
+    says: 'LINE answers 200 for a token that is revoked already; LINE’s SDKs also accept 400.',
     source: at('IOS'),
     tag: 'S',
     expected: contested(
@@ -107,7 +107,7 @@ export const revokeChecks: readonly Check[] = [
       ['error', { first: 200, status: 400, error: 'invalid_request' }],
     ),
     run: async (line) => {
-      const accessToken = await victim(line)
+      const accessToken = await newAccessToken(line)
       const first = await revoke(line, accessToken)
       return { first: first.status, ...errorOf(await revoke(line, accessToken)) }
     },
@@ -115,7 +115,7 @@ export const revokeChecks: readonly Check[] = [
   {
     ...common,
     id: 'revoke.refresh-token-lives',
-    says: 'Revoking an access token leaves its refresh token alone.',
+    says: 'After the revocation of an access token its refresh token stays valid.',
     tag: 'I',
     spends: ['refreshToken'],
     expected: contested(
@@ -124,22 +124,22 @@ export const revokeChecks: readonly Check[] = [
       [true, { revoked: 200, refreshes: 400 }],
     ),
     run: async (line) => {
-      const revoked = await revoke(line, await victim(line))
+      const revoked = await revoke(line, await newAccessToken(line))
       return { revoked: revoked.status, refreshes: (await refresh(line)).status }
     },
   },
   {
     ...common,
     id: 'revoke.refresh-token',
-    says: 'Revoking a refresh token kills it and every access token made from it.',
+    says: 'The revocation of a refresh token also revokes all access tokens issued from it.',
     source: at('IOS'),
     tag: 'S',
     harms: 'ends the login',
     spends: ['refreshToken'],
     expected: { status: 200, refreshes: 400, first: 400, second: 400 },
     run: async (line) => {
-      const [first, second] = [await victim(line), await victim(line)]
-      const { status } = await line.post(path, { refresh_token: line.hold('refreshToken'), ...client(line) })
+      const [first, second] = [await newAccessToken(line), await newAccessToken(line)]
+      const { status } = await line.post(path, { refresh_token: line.credential('refreshToken'), ...client(line) })
       return {
         status,
         refreshes: (await refresh(line)).status,
@@ -151,39 +151,39 @@ export const revokeChecks: readonly Check[] = [
   {
     ...common,
     id: 'revoke.secret-missing',
-    says: 'A web channel has to send its secret, and the token lives on where it does not.',
+    says: 'A web channel must send its secret; without it the token stays valid.',
     expected: { status: 400, verifies: 200 },
     run: async (line) => {
-      const accessToken = await victim(line)
-      const { status } = await line.post(path, { access_token: accessToken, client_id: line.hold('channel') })
+      const accessToken = await newAccessToken(line)
+      const { status } = await line.post(path, { access_token: accessToken, client_id: line.credential('channel') })
       return { status, verifies: (await verify(line, accessToken)).status }
     },
   },
   {
     ...common,
     id: 'revoke.secret-ignored',
-    says: 'A native channel revokes without a secret.',
+    says: 'A native channel can revoke without a secret.',
     needs: ['nativeChannel', 'nativeAccessToken'],
     harms: 'revokes the access token of the native channel',
     spends: ['nativeAccessToken'],
     expected: { status: 200, verifies: 400 },
     run: async (line) => {
-      const form = { access_token: line.hold('nativeAccessToken'), client_id: line.hold('nativeChannel') }
+      const form = { access_token: line.credential('nativeAccessToken'), client_id: line.credential('nativeChannel') }
       const { status } = await line.post(path, form)
-      return { status, verifies: (await verify(line, line.hold('nativeAccessToken'))).status }
+      return { status, verifies: (await verify(line, line.credential('nativeAccessToken'))).status }
     },
   },
   {
     ...common,
     id: 'revoke.other-channel',
-    says: 'A channel cannot revoke the tokens of another.',
+    says: 'A channel cannot revoke a token of another channel.',
     tag: 'I',
     needs: ['channel', 'secret', 'foreignToken'],
     harms: 'might revoke the token of the other channel',
     expected: { verifies: 200 },
     run: async (line) => {
-      await revoke(line, line.hold('foreignToken'))
-      return { verifies: (await verify(line, line.hold('foreignToken'))).status }
+      await revoke(line, line.credential('foreignToken'))
+      return { verifies: (await verify(line, line.credential('foreignToken'))).status }
     },
   },
 ]

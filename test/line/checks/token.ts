@@ -5,15 +5,15 @@ import { errorOf, isWithin, jwtParts, refusalOf, textIn, typesOf, wordsIn } from
 const path = '/oauth2/v2.1/token'
 const thirtyDays = 2_592_000
 
-/** A good exchange with PKCE for the web channel. */
+/** A correct exchange with PKCE for the web channel. */
 function grant(line: Driver, more: Form = {}): Form {
   return {
     grant_type: 'authorization_code',
-    code: line.hold('code'),
-    redirect_uri: line.hold('redirectUri'),
-    client_id: line.hold('channel'),
-    client_secret: line.hold('secret'),
-    code_verifier: line.hold('codeVerifier'),
+    code: line.credential('code'),
+    redirect_uri: line.credential('redirectUri'),
+    client_id: line.credential('channel'),
+    client_secret: line.credential('secret'),
+    code_verifier: line.credential('codeVerifier'),
     ...more,
   }
 }
@@ -24,21 +24,21 @@ const exchange = {
   source: at('REF', '#issue-access-token'),
   tag: 'D',
   needs,
-  harms: 'spends the code',
+  harms: 'uses up the code',
   spends: ['code'],
 } as const
-/** Codes and channels that are made up: no login is touched. */
+/** With invented codes and channels: no real login is changed. */
 const harmless = { endpoint: 'token', source: at('DIAG', '#issue-access-token'), tag: 'O', needs: ['channel'] } as const
 
 const invalidCode = { status: 400, error: 'invalid_grant', text: 'invalid authorization code' }
 const missing = { status: 400, error: 'invalid_request', text: 'some parameters missed or invalid' }
 
-function bogus(line: Driver, more: Form = {}): Form {
+function invented(line: Driver, more: Form = {}): Form {
   return {
     grant_type: 'authorization_code',
     code: 'aCodeNobodyIssued000',
     redirect_uri: 'https://app.example/callback',
-    client_id: line.hold('channel'),
+    client_id: line.credential('channel'),
     ...more,
   }
 }
@@ -47,21 +47,21 @@ function bogus(line: Driver, more: Form = {}): Form {
 function granted(code: Need, line: Driver) {
   return line.post(path, {
     grant_type: 'authorization_code',
-    code: line.hold(code),
-    redirect_uri: line.hold('redirectUri'),
-    client_id: line.hold('channel'),
-    client_secret: line.hold('secret'),
+    code: line.credential(code),
+    redirect_uri: line.credential('redirectUri'),
+    client_id: line.credential('channel'),
+    client_secret: line.credential('secret'),
   })
 }
 
-/** As the SDKs exchange: no secret, a verifier, and ES256 asked for. */
+/** An exchange as in LINE's SDKs: no secret, a verifier, and an ES256 ID token. */
 function asSdk(line: Driver, channel: Need, code: Need) {
   return line.post(path, {
     grant_type: 'authorization_code',
-    code: line.hold(code),
-    redirect_uri: line.hold('redirectUri'),
-    client_id: line.hold(channel),
-    code_verifier: line.hold('codeVerifier'),
+    code: line.credential(code),
+    redirect_uri: line.credential('redirectUri'),
+    client_id: line.credential(channel),
+    code_verifier: line.credential('codeVerifier'),
     id_token_key_type: 'JWK',
   })
 }
@@ -70,16 +70,16 @@ export const tokenChecks: readonly Check[] = [
   {
     ...harmless,
     id: 'token.code-bogus',
-    says: 'A code LINE did not issue is refused with 400 invalid_grant.',
+    says: 'LINE refuses a code that it did not issue with 400 invalid_grant.',
     expected: invalidCode,
-    run: async (line) => refusalOf(await line.post(path, bogus(line))),
+    run: async (line) => refusalOf(await line.post(path, invented(line))),
   },
   {
     ...harmless,
     id: 'token.code-before-secret',
-    says: 'The code is checked before the secret: both wrong, the code is what is refused.',
+    says: 'LINE checks the code before the secret: if both are wrong, it refuses the code.',
     expected: invalidCode,
-    run: async (line) => refusalOf(await line.post(path, bogus(line, { client_secret: 'wrong' }))),
+    run: async (line) => refusalOf(await line.post(path, invented(line, { client_secret: 'wrong' }))),
   },
   ...(['code', 'redirect_uri', 'client_id'] as const).map(
     (name): Check => ({
@@ -89,7 +89,7 @@ export const tokenChecks: readonly Check[] = [
       source: at('OAUTH236'),
       expected: missing,
       run: async (line) => {
-        const { [name]: _, ...rest } = bogus(line)
+        const { [name]: _, ...rest } = invented(line)
         return refusalOf(await line.post(path, rest as Form))
       },
     }),
@@ -97,22 +97,22 @@ export const tokenChecks: readonly Check[] = [
   {
     ...harmless,
     id: 'token.client-id-unknown',
-    says: 'An unknown channel is refused with 400.',
+    says: 'LINE refuses an unknown channel with 400.',
     expected: { status: 400, error: 'invalid_request', text: 'some parameters in the wrong format' },
-    run: async (line) => refusalOf(await line.post(path, bogus(line, { client_id: '1' }))),
+    run: async (line) => refusalOf(await line.post(path, invented(line, { client_id: '1' }))),
   },
   {
     ...harmless,
     id: 'token.grant-type-unknown',
-    says: 'A grant type LINE does not know is refused with 400.',
+    says: 'LINE refuses an unknown grant type with 400.',
     tag: 'I',
     expected: { status: 400 },
-    run: async (line) => ({ status: (await line.post(path, bogus(line, { grant_type: 'password' }))).status }),
+    run: async (line) => ({ status: (await line.post(path, invented(line, { grant_type: 'password' }))).status }),
   },
   {
     ...exchange,
     id: 'token.answer',
-    says: 'A code is exchanged for tokens of at most 30 days.',
+    says: 'For a code LINE returns tokens; the access token is valid for at most 30 days.',
     expected: {
       status: 200,
       access_token: 'string',
@@ -138,20 +138,20 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.new-token-verifies',
-    says: 'The access token of an exchange is good at once, for the channel it was issued to.',
+    says: 'The access token of an exchange is valid at once, for the channel that it was issued to.',
     source: at('REF', '#verify-access-token'),
     expected: { status: 200, ours: true },
     run: async (line) => {
       const { body } = await line.post(path, grant(line))
       const token = encodeURIComponent(textIn(body, 'access_token'))
       const verified = await line.get(`/oauth2/v2.1/verify?access_token=${token}`)
-      return { status: verified.status, ours: verified.body.client_id === line.hold('channel') }
+      return { status: verified.status, ours: verified.body.client_id === line.credential('channel') }
     },
   },
   {
     ...exchange,
     id: 'token.without-pkce',
-    says: 'Without a challenge in the authorization request the secret is enough.',
+    says: 'Without a challenge in the authorization request no verifier is needed, only the secret.',
     needs: ['channel', 'secret', 'redirectUri', 'plainCode'],
     spends: ['plainCode'],
     expected: { status: 200 },
@@ -160,7 +160,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.no-id-token-without-openid',
-    says: 'There is an ID token only where `openid` was granted.',
+    says: 'LINE returns an ID token only if the scope `openid` was granted.',
     needs: ['channel', 'secret', 'redirectUri', 'profileCode'],
     spends: ['profileCode'],
     expected: { status: 200, id_token: 'undefined', scopes: ['profile'] },
@@ -172,7 +172,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.email-not-in-scope',
-    says: '`email` is granted and yet not in the scope; the address is a claim of the ID token.',
+    says: 'A granted `email` is not in the scope; the address is a claim of the ID token.',
     needs: ['channel', 'secret', 'redirectUri', 'emailCode'],
     spends: ['emailCode'],
     expected: { status: 200, scopes: ['openid'], email: 'string' },
@@ -185,7 +185,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.code-used',
-    says: 'A code is good once.',
+    says: 'A code works only once.',
     source: at('INT'),
     expected: { first: 200, ...invalidCode },
     run: async (line) => {
@@ -196,7 +196,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.code-expired',
-    says: 'A code is good for ten minutes.',
+    says: 'A code expires after ten minutes.',
     source: at('INT'),
     needs: [...needs, 'clock'],
     expected: invalidCode,
@@ -208,7 +208,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.code-in-time',
-    says: 'A second before its ten minutes are over a code is still good.',
+    says: 'A code still works one second before its ten minutes are over.',
     source: at('INT'),
     needs: [...needs, 'clock'],
     expected: { status: 200 },
@@ -220,7 +220,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.redirect-uri-other',
-    says: 'The redirect URI has to be that of the authorization request.',
+    says: 'The redirect URI must be the one of the authorization request.',
     source: at('OMNIAUTH26'),
     tag: 'O',
     expected: { status: 400, error: 'invalid_grant', text: 'redirect_uri does not match' },
@@ -229,7 +229,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.secret-wrong',
-    says: 'A good code with a wrong secret is refused with 400 invalid_client.',
+    says: 'LINE refuses a valid code with a wrong secret with 400 invalid_client.',
     tag: 'I',
     source: at('DIAG', '#issue-access-token'),
     expected: { status: 400, error: 'invalid_client' },
@@ -238,7 +238,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.secret-missing',
-    says: 'A web channel has to send its secret.',
+    says: 'A web channel must send its secret.',
     expected: { status: 400 },
     run: async (line) => {
       const { client_secret: _, ...rest } = grant(line)
@@ -248,7 +248,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.basic',
-    says: 'Client authentication by HTTP Basic is refused: LINE wants it in the body.',
+    says: 'LINE refuses client authentication with HTTP Basic: it must be in the body.',
     source: at('OAUTH236'),
     tag: 'O',
     expected: { status: 400, error: 'invalid_request' },
@@ -261,7 +261,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.verifier-missing',
-    says: 'A code of a login with a challenge is refused without the verifier.',
+    says: 'After a login with a challenge LINE refuses the code without the verifier.',
     source: at('PKCE'),
     expected: { status: 400, error: 'invalid_grant' },
     run: async (line) => {
@@ -272,7 +272,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.verifier-wrong',
-    says: 'A code of a login with a challenge is refused with another verifier.',
+    says: 'After a login with a challenge LINE refuses the code with a wrong verifier.',
     source: at('PKCE'),
     expected: { status: 400, error: 'invalid_grant' },
     run: async (line) => errorOf(await line.post(path, grant(line, { code_verifier: 'x'.repeat(43) }))),
@@ -280,7 +280,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.jwk',
-    says: '`id_token_key_type=JWK` gets an ID token signed with ES256, for a web channel too.',
+    says: 'With `id_token_key_type=JWK` the ID token is signed with ES256, for a web channel too.',
     source: at('AND'),
     tag: 'S',
     expected: { status: 200, alg: 'ES256', kid: 'string' },
@@ -293,7 +293,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.native',
-    says: 'A native channel exchanges without a secret, and gets a refresh token and an ES256 ID token.',
+    says: 'A native channel needs no secret, and gets a refresh token and an ES256 ID token.',
     source: at('IOS'),
     tag: 'S',
     needs: ['nativeChannel', 'nativeCode', 'redirectUri', 'codeVerifier'],
@@ -309,7 +309,7 @@ export const tokenChecks: readonly Check[] = [
   {
     ...exchange,
     id: 'token.liff',
-    says: 'A LIFF channel exchanges without a secret, for 12 hours and no refresh token.',
+    says: 'A LIFF channel needs no secret, and gets a token for 12 hours and no refresh token.',
     source: at('LIFFREF', '#get-access-token'),
     tag: 'I',
     needs: ['liffChannel', 'liffCode', 'redirectUri', 'codeVerifier'],

@@ -8,7 +8,7 @@ function verify(line: Driver, accessToken: string): Promise<Answer> {
 
 const common = { endpoint: 'verify', source: at('REF', '#verify-access-token'), tag: 'D' } as const
 
-/** The texts are those of July 2026; before there was one for all. */
+/** The new texts are from July 2026. Before, one text was used for every refusal. */
 function refusal(text: string) {
   const refused = { status: 400, error: 'invalid_request' }
   return contested('verifyTexts', ['new', { ...refused, text }], ['old', { ...refused, text: 'access token expired' }])
@@ -35,7 +35,7 @@ export const verifyChecks: readonly Check[] = [
   {
     ...common,
     id: 'verify.answer',
-    says: 'A living token is answered with its channel as a string, its scopes and the seconds it has left.',
+    says: 'For a valid token LINE returns its channel as a string, its scopes and the seconds until it expires.',
     needs: ['channel', 'accessToken'],
     expected: {
       status: 200,
@@ -48,11 +48,11 @@ export const verifyChecks: readonly Check[] = [
       scopes: ['openid', 'profile'],
     },
     run: async (line) => {
-      const { status, body } = await verify(line, line.hold('accessToken'))
+      const { status, body } = await verify(line, line.credential('accessToken'))
       return {
         status,
         ...typesOf(body, 'client_id', 'scope', 'expires_in'),
-        ours: body.client_id === line.hold('channel'),
+        ours: body.client_id === line.credential('channel'),
         numeric: /^\d+$/.test(String(body.client_id)),
         lifetime: isWithin(body.expires_in, 1, 2_592_000),
         scopes: wordsIn(body.scope),
@@ -62,72 +62,72 @@ export const verifyChecks: readonly Check[] = [
   {
     ...common,
     id: 'verify.email-not-in-scope',
-    says: '`email` is never in the scope, though it was granted.',
+    says: '`email` is never in the scope, even if the user granted it.',
     needs: ['emailToken'],
     expected: { status: 200, scopes: ['openid'] },
     run: async (line) => {
-      const { status, body } = await verify(line, line.hold('emailToken'))
+      const { status, body } = await verify(line, line.credential('emailToken'))
       return { status, scopes: wordsIn(body.scope) }
     },
   },
   {
     ...common,
     id: 'verify.counts-down',
-    says: '`expires_in` is what is left, not what there was.',
+    says: '`expires_in` is the remaining lifetime, not the lifetime at issue.',
     needs: ['accessToken', 'clock'],
     expected: { passed: 60 },
     run: async (line) => {
-      const before = await verify(line, line.hold('accessToken'))
+      const before = await verify(line, line.credential('accessToken'))
       line.wait(60_000)
-      const after = await verify(line, line.hold('accessToken'))
+      const after = await verify(line, line.credential('accessToken'))
       return { passed: Number(before.body.expires_in) - Number(after.body.expires_in) }
     },
   },
   {
     ...common,
     id: 'verify.liff-12-hours',
-    says: 'A LIFF token has at most 12 hours.',
+    says: 'A LIFF token is valid for at most 12 hours.',
     source: at('LIFFREF', '#get-access-token'),
     tag: 'I',
     needs: ['liffToken'],
     expected: { status: 200, lifetime: true },
     run: async (line) => {
-      const { status, body } = await verify(line, line.hold('liffToken'))
+      const { status, body } = await verify(line, line.credential('liffToken'))
       return { status, lifetime: isWithin(body.expires_in, 1, 12 * 3_600) }
     },
   },
   refused(
     'malformed-400',
     [],
-    'What is no token at all is refused with 400, never 401.',
+    'LINE refuses a text that is not a token with 400, not 401.',
     'The access token not JWS',
     () => 'garbage',
   ),
   refused(
     'unreadable-400',
     [],
-    'What looks like a token and is none is refused with 400.',
+    'LINE refuses a JWT that it did not issue with 400.',
     'The access token malformed',
     () => 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.bm9ib2R5',
   ),
   refused(
     'expired-400',
     ['expiredToken'],
-    'An expired token is refused with 400, never 401.',
+    'LINE refuses an expired token with 400, not 401.',
     'The access token expired',
-    (line) => line.hold('expiredToken'),
+    (line) => line.credential('expiredToken'),
   ),
   refused(
     'revoked-400',
     ['revokedToken'],
-    'A revoked token is refused with 400, never 401.',
+    'LINE refuses a revoked token with 400, not 401.',
     'The access token revoked',
-    (line) => line.hold('revokedToken'),
+    (line) => line.credential('revokedToken'),
   ),
   {
     ...common,
     id: 'verify.missing-400',
-    says: 'No token at all is 400 too.',
+    says: 'LINE refuses a request without a token with 400.',
     source: at('OAUTH236'),
     tag: 'O',
     needs: [],
@@ -137,48 +137,48 @@ export const verifyChecks: readonly Check[] = [
   {
     ...common,
     id: 'verify.whole-token',
-    says: 'The token is one parameter: more behind a good one, percent-encoded, makes it a bad one.',
+    says: 'The token is the whole parameter: LINE refuses a valid token with percent-encoded text after it.',
     needs: ['accessToken'],
     expected: { status: 400, error: 'invalid_request' },
-    run: async (line) => errorOf(await verify(line, `${line.hold('accessToken')}&client_id=1`)),
+    run: async (line) => errorOf(await verify(line, `${line.credential('accessToken')}&client_id=1`)),
   },
   {
     ...common,
     id: 'verify.foreign-200',
-    says: 'The tokens of other channels are answered with 200 as well: `client_id` has to be compared.',
+    says: 'LINE answers 200 for a token of another channel too, so the caller must compare `client_id`.',
     needs: ['channel', 'foreignToken'],
     expected: { status: 200, client_id: 'string', ours: false },
     run: async (line) => {
-      const { status, body } = await verify(line, line.hold('foreignToken'))
-      return { status, ...typesOf(body, 'client_id'), ours: body.client_id === line.hold('channel') }
+      const { status, body } = await verify(line, line.credential('foreignToken'))
+      return { status, ...typesOf(body, 'client_id'), ours: body.client_id === line.credential('channel') }
     },
   },
   {
     ...common,
     id: 'verify.channel-token-200',
-    says: 'A channel access token is answered with 200, though it is no user’s.',
+    says: 'LINE answers 200 for a channel access token, although it belongs to no user.',
     source: at('OAPI'),
     tag: 'O',
     needs: ['channel', 'secret'],
     expected: { status: 200, ours: true },
     run: async (line) => {
-      const client = { client_id: line.hold('channel'), client_secret: line.hold('secret') }
+      const client = { client_id: line.credential('channel'), client_secret: line.credential('secret') }
       const issued = await line.post('/oauth2/v3/token', { grant_type: 'client_credentials', ...client })
       const { status, body } = await verify(line, textIn(issued.body, 'access_token'))
-      return { status, ours: body.client_id === line.hold('channel') }
+      return { status, ours: body.client_id === line.credential('channel') }
     },
   },
   {
     ...common,
     id: 'verify.unlinked',
-    says: 'When the user unlinks the app the token is refused at once.',
+    says: 'LINE refuses the token at once after the user has unlinked the app.',
     source: at('APPS'),
     needs: ['accessToken', 'user'],
     expected: { before: 200, status: 400, error: 'invalid_request' },
     run: async (line) => {
-      const before = await verify(line, line.hold('accessToken'))
+      const before = await verify(line, line.credential('accessToken'))
       line.unlink()
-      return { before: before.status, ...errorOf(await verify(line, line.hold('accessToken'))) }
+      return { before: before.status, ...errorOf(await verify(line, line.credential('accessToken'))) }
     },
   },
 ]

@@ -6,10 +6,10 @@ import type { MediaType } from './media-type.ts'
 import type { PreparedOperation } from './operations.ts'
 import type { Params } from './params.ts'
 
-/** Anything that executes GraphQL operations. */
+/** Executes GraphQL operations. */
 export type Engine = { execute(operation: RunningOperation): Reply | Promise<Reply> }
 
-/** A GraphQL request, read from HTTP: what it asks, who sent it, and in which media type it wants the answer. */
+/** A GraphQL request, read from HTTP: the operation, the caller, and the media type of the answer. */
 export type GraphqlRequest = {
   readonly method: 'GET' | 'POST'
   readonly params: Params
@@ -18,7 +18,7 @@ export type GraphqlRequest = {
   readonly clientAddress: string
 }
 
-/** One request on its way through an engine. */
+/** One request while an engine executes it. */
 export type RunningOperation = {
   readonly request: GraphqlRequest
   readonly context: Context
@@ -34,7 +34,7 @@ export function startOperation(
   unexpected: (error: unknown) => void,
 ): RunningOperation {
   const { bearer, clientAddress } = request
-  const context: Context = { services, bearer, clientAddress, tokensAsked: 0, addError }
+  const context: Context = { services, bearer, clientAddress, tokensVerified: 0, addError }
   const running: RunningOperation = { request, context, prepared: undefined, errors: [] }
   return running
 

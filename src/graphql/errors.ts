@@ -4,11 +4,11 @@ import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
 
-/** How the GraphQL answer travels over HTTP, in the form yoga reads it; removed before anybody else does. */
+/** The HTTP status and headers of a GraphQL answer, in the form that yoga reads. Removed before the answer is sent. */
 export type Http = { readonly status?: number; readonly spec?: boolean; readonly headers?: Record<string, string> }
 
-/** One table from what went wrong inside to what is said of it outside. What is not in it is unexpected. */
-const outside: readonly [new (...args: never[]) => Error, (error: never) => GraphQLErrorExtensions][] = [
+/** For each expected error, the `extensions` that the caller gets. An error that is not in this table is unexpected. */
+const publicExtensions: readonly [new (...args: never[]) => Error, (error: never) => GraphQLErrorExtensions][] = [
   [Unauthenticated, ({ code, reason, lineRequestId }: Unauthenticated) => ({ code, reason, lineRequestId })],
   [Forbidden, ({ code, requiredScope }: Forbidden) => ({ code, requiredScope })],
   [InvalidGrant, ({ code, lineRequestId }: InvalidGrant) => ({ code, lineRequestId })],
@@ -20,18 +20,18 @@ const outside: readonly [new (...args: never[]) => Error, (error: never) => Grap
   [NoChannelSecret, () => ({ code: 'BAD_REQUEST' })],
 ]
 
-/** Errors that have been through here already, so that an error formatted twice is formatted once. */
+/** Errors that already have their public form, so that none is converted twice. */
 const published = new WeakSet<GraphQLError>()
 
 /**
- * What the outside hears of an error: a message of our own, a code and what goes with it. Anything unexpected is masked,
- * after `unexpected` was told of it.
+ * The public form of an error: our own message, its code and its other `extensions`. An unexpected error is masked, and
+ * `unexpected` gets the original.
  */
 export function toPublicError(error: unknown, unexpected: (error: unknown) => void): GraphQLError {
   if (error instanceof GraphQLError && published.has(error)) return error
   const cause = rootOf(error)
   const place: Place = error instanceof GraphQLError ? error : {}
-  const row = outside.find(([kind]) => cause instanceof kind)
+  const row = publicExtensions.find(([kind]) => cause instanceof kind)
   if (row !== undefined) return publicError((cause as Error).message, row[1](cause as never), place)
   if (cause instanceof GraphQLError && typeof cause.extensions.code === 'string') return publishKnown(cause)
   unexpected(cause)
@@ -39,27 +39,30 @@ export function toPublicError(error: unknown, unexpected: (error: unknown) => vo
   return publicError('Something went wrong on our side', { code: 'INTERNAL_SERVER_ERROR', ...wholeRequest }, place)
 }
 
-/** Where in the document and the answer an error belongs; any GraphQL error is such a place. */
+/** The place of an error in the document and in the answer. Every GraphQL error has these two members. */
 type Place = Partial<Pick<GraphQLError, 'nodes' | 'path'>>
 
-/** An error of our own making, about the request as a whole or a place in it. */
+/** Creates a public error, about the whole request or about one place in it. */
 export function publicError(
   message: string,
   extensions: GraphQLErrorExtensions & { readonly http?: Http },
   { nodes, path }: Place = {},
 ): GraphQLError {
-  const told = Object.fromEntries(Object.entries(extensions).filter(([, value]) => value !== undefined))
-  const error = new GraphQLError(message, { nodes, path, extensions: told })
+  const defined = Object.fromEntries(Object.entries(extensions).filter(([, value]) => value !== undefined))
+  const error = new GraphQLError(message, { nodes, path, extensions: defined })
   published.add(error)
   return error
 }
 
-/** Names a caller chose are said again, for the typos in them; one longer than any word of the schema may be a token in the wrong place. */
-export function quotable(text: string): string {
+/**
+ * Replaces words of 24 or more characters by `…`. Shorter names are repeated, because that helps to find a typo. The
+ * schema has no longer name, so a longer one may be a token that was pasted in the wrong place.
+ */
+export function hideLongNames(text: string): string {
   return text.replace(/\w{24,}/g, '…')
 }
 
-/** Errors that yoga raises about the request, by codes of its own. */
+/** Errors about the request that yoga raises. Its codes become ours. */
 function publishKnown(error: GraphQLError): GraphQLError {
   const { code, http } = error.extensions
   const isOurs = typeof code === 'string' && requestCodes.has(code)
@@ -74,7 +77,7 @@ const requestCodes = new Set([
   'BAD_USER_INPUT',
 ])
 
-/** Executors wrap what a resolver throws in an error that knows the place. */
+/** Executors wrap an error of a resolver in one that has its place. This finds the original. */
 function rootOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError !== undefined ? rootOf(error.originalError) : error
 }

@@ -8,18 +8,21 @@ import {
   isRequiredInputField,
 } from 'graphql'
 
-/** Where an input value is wrong, in the schema's own words. */
+/** What is wrong with an input value, and where. Uses names of the schema and never the value. */
 export type InputFault = {
-  /** `input.redirectUri`. */
+  /** For example `input.redirectUri`. */
   readonly path: string
-  /** The argument or input field alone: `redirectUri`. */
+  /** Only the argument or input field, for example `redirectUri`. */
   readonly argument: string
   readonly problem: string
 }
 
 type Place = { readonly path: string; readonly argument: string }
 
-/** Finds what graphql-js would complain about by quoting it. `undefined` where nothing is wrong with the value. */
+/**
+ * Finds the first fault that graphql-js would report. graphql-js quotes the value in its message, so ours replaces it.
+ * `undefined`: the value is valid.
+ */
 export function findInputFault(value: unknown, type: GraphQLInputType, place: Place): InputFault | undefined {
   if (isNonNullType(type)) {
     return value == null ? { ...place, problem: 'is required' } : findInputFault(value, type.ofType, place)
@@ -46,17 +49,17 @@ function findFieldFault(
   place: Place,
 ): InputFault | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { ...place, problem: `must be ${type.name}` }
+    return { ...place, problem: `must be ${articleFor(type.name)} ${type.name} object` }
   const fields = type.getFields()
   for (const field of Object.values(fields)) {
     const given = Object.hasOwn(value, field.name) ? (value as Record<string, unknown>)[field.name] : undefined
-    const there = { path: `${place.path}.${field.name}`, argument: field.name }
+    const fieldPlace = { path: `${place.path}.${field.name}`, argument: field.name }
     if (given === undefined && !isRequiredInputField(field)) continue
-    const fault = findInputFault(given, field.type, there)
+    const fault = findInputFault(given, field.type, fieldPlace)
     if (fault !== undefined) return fault
   }
   const isUnknown = Object.keys(value).some((name) => !Object.hasOwn(fields, name))
-  return isUnknown ? { ...place, problem: `has a field that ${type.name} does not know` } : undefined
+  return isUnknown ? { ...place, problem: `has a field that ${type.name} does not have` } : undefined
 }
 
 function isAccepted(value: unknown, type: Extract<GraphQLInputType, { parseValue: unknown }>): boolean {

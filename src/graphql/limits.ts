@@ -9,7 +9,7 @@ import {
   TokenKind,
 } from 'graphql'
 
-/** What one document may cost, judged before it is validated: validation itself is what an attacker would make us do. */
+/** The most that one document may have. Checked before validation, because validation itself can be made expensive. */
 const limits = {
   characters: 10_000,
   tokens: 1_000,
@@ -22,50 +22,53 @@ const limits = {
 
 type Limit = keyof typeof limits
 
-/** The limit a text is over before it is even parsed. */
+/** The message for the limit that a text exceeds, checked before parsing. `undefined`: it exceeds none. */
 export function limitOfText(text: string): string | undefined {
   if (text.length > limits.characters) return tooMany('characters')
-  return countsOver(text, limits.tokens) ? tooMany('tokens') : undefined
+  return hasMoreTokens(text, limits.tokens) ? tooMany('tokens') : undefined
 }
 
-/** The limit a document is over. Fragments count each time they are spread, so that none can hide a multitude. */
+/**
+ * The message for the limit that a document exceeds. `undefined`: it exceeds none. A fragment counts each time it is
+ * spread, so fragments cannot hide the real size.
+ */
 export function limitOfDocument(document: DocumentNode): string | undefined {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
   const count = { nodes: 0, aliases: 0, rootFields: 0 }
-  let over: Limit | undefined
+  let exceeded: Limit | undefined
   for (const definition of document.definitions) {
-    look(definition.directives)
+    checkDirectives(definition.directives)
     if (definition.kind === Kind.OPERATION_DEFINITION) {
-      for (const variable of definition.variableDefinitions ?? []) look(variable.directives)
+      for (const variable of definition.variableDefinitions ?? []) checkDirectives(variable.directives)
       walk(definition.selectionSet, 1, 'selects')
     }
   }
-  return over && tooMany(over)
+  return exceeded && tooMany(exceeded)
 
   function walk(selectionSet: SelectionSetNode, depth: number, place: 'selects' | 'introspects'): void {
-    if (depth > limits.depth && place === 'selects') over ??= 'depth'
+    if (depth > limits.depth && place === 'selects') exceeded ??= 'depth'
     for (const selection of selectionSet.selections) {
-      if (over !== undefined) return
+      if (exceeded !== undefined) return
       visit(selection, depth, place)
     }
   }
 
   function visit(selection: SelectionNode, depth: number, place: 'selects' | 'introspects'): void {
-    if (++count.nodes > limits.nodes) over ??= 'nodes'
-    look(selection.directives)
+    if (++count.nodes > limits.nodes) exceeded ??= 'nodes'
+    checkDirectives(selection.directives)
     if (selection.kind === Kind.FRAGMENT_SPREAD) {
       const fragment = fragments.get(selection.name.value)
-      if (fragment !== undefined && over === undefined) walk(fragment.selectionSet, depth, place)
+      if (fragment !== undefined && exceeded === undefined) walk(fragment.selectionSet, depth, place)
       return
     }
     if (selection.kind === Kind.FIELD) {
-      if (selection.alias !== undefined && ++count.aliases > limits.aliases) over ??= 'aliases'
-      if (depth === 1 && ++count.rootFields > limits.rootFields) over ??= 'rootFields'
+      if (selection.alias !== undefined && ++count.aliases > limits.aliases) exceeded ??= 'aliases'
+      if (depth === 1 && ++count.rootFields > limits.rootFields) exceeded ??= 'rootFields'
     }
-    if (selection.selectionSet === undefined || over !== undefined) return
+    if (selection.selectionSet === undefined || exceeded !== undefined) return
     const isField = selection.kind === Kind.FIELD
     walk(
       selection.selectionSet,
@@ -74,12 +77,12 @@ export function limitOfDocument(document: DocumentNode): string | undefined {
     )
   }
 
-  function look(directives: readonly unknown[] | undefined): void {
-    if (directives !== undefined && directives.length > limits.directives) over ??= 'directives'
+  function checkDirectives(directives: readonly unknown[] | undefined): void {
+    if (directives !== undefined && directives.length > limits.directives) exceeded ??= 'directives'
   }
 }
 
-/** Tools introspect deeper than anybody asks for users; where introspection is off, validation refuses it altogether. */
+/** Introspection by tools is deeper than the depth limit. Where introspection is off, validation refuses it. */
 function isIntrospection(
   selection: SelectionNode & { readonly name?: { readonly value: string } },
   depth: number,
@@ -87,8 +90,8 @@ function isIntrospection(
   return depth === 1 && (selection.name?.value === '__schema' || selection.name?.value === '__type')
 }
 
-/** Lexes no further than the limit. What cannot be lexed is the parser's to complain about. */
-function countsOver(text: string, most: number): boolean {
+/** Stops lexing at the limit. A text that cannot be lexed is left to the parser, which reports the error. */
+function hasMoreTokens(text: string, most: number): boolean {
   const lexer = new Lexer(new Source(text))
   try {
     for (let count = 0; count <= most; count++) if (lexer.advance().kind === TokenKind.EOF) return false

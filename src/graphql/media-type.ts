@@ -1,10 +1,10 @@
 import { negotiateMediaType } from '../http/content-negotiation.ts'
 import type { HeaderList } from '../http/send.ts'
 
-/** The two media types of GraphQL over HTTP. With `application/json`, every well-formed request is answered 200. */
+/** The two media types of GraphQL over HTTP. With `application/json`, every well-formed request gets status 200. */
 export type MediaType = 'application/graphql-response+json' | 'application/json'
 
-/** The `Content-Type` of an answer in each. */
+/** The `Content-Type` header for each media type. */
 export const contentTypes: Record<MediaType, HeaderList> = {
   'application/graphql-response+json': ['content-type', 'application/graphql-response+json; charset=utf-8'],
   'application/json': ['content-type', 'application/json; charset=utf-8'],
@@ -12,7 +12,10 @@ export const contentTypes: Record<MediaType, HeaderList> = {
 
 const offered = ['application/json', 'application/graphql-response+json'] as const
 
-/** The media type a client accepts: the newer one only where it is named. `undefined`: neither. */
+/**
+ * The media type for an `Accept` header. `application/graphql-response+json` is chosen only where the header names it.
+ * `undefined`: the client accepts neither.
+ */
 export function acceptedMediaType(accept: string | undefined): MediaType | undefined {
   if (accept === undefined || accept === '' || accept === '*/*') return 'application/json'
   if (accept === last.accept) return last.mediaType
@@ -21,5 +24,5 @@ export function acceptedMediaType(accept: string | undefined): MediaType | undef
   return mediaType
 }
 
-/** The clients of one gateway mostly send the same `Accept` each time. */
+/** The last result: the clients of one gateway mostly send the same `Accept`. */
 let last: { readonly accept: string; readonly mediaType: MediaType | undefined } = { accept: '', mediaType: undefined }

@@ -11,31 +11,35 @@ import {
 } from 'graphql'
 import { findInputFault } from './input-faults.ts'
 
-type Given = { readonly name: string; readonly value: ValueNode; readonly type: GraphQLInputType | null | undefined }
+type NamedValue = {
+  readonly name: string
+  readonly value: ValueNode
+  readonly type: GraphQLInputType | null | undefined
+}
 
-/** graphql-js's rule on values, speaking of them by the name of their argument: it would quote them. */
+/** graphql-js's rule on values with other messages: graphql-js quotes the value, ours name the argument. */
 export function NamedValuesRule(context: ValidationContext): ASTVisitor {
-  let given: Given | undefined
-  const reportError = (error: GraphQLError) => context.reportError(withoutValue(error, given))
-  const quiet = Object.create(context, { reportError: { value: reportError } })
+  let current: NamedValue | undefined
+  const reportError = (error: GraphQLError) => context.reportError(withoutValue(error, current))
+  const valueFree = Object.create(context, { reportError: { value: reportError } })
 
   return {
-    ...ValuesOfCorrectTypeRule(quiet),
+    ...ValuesOfCorrectTypeRule(valueFree),
     Argument(node) {
-      given = { name: node.name.value, value: node.value, type: context.getArgument()?.type }
+      current = { name: node.name.value, value: node.value, type: context.getArgument()?.type }
     },
     VariableDefinition(node) {
       const type = typeFromAST(context.getSchema(), node.type)
       const name = `$${node.variable.name.value}`
-      given = node.defaultValue && { name, value: node.defaultValue, type: isInputType(type) ? type : undefined }
+      current = node.defaultValue && { name, value: node.defaultValue, type: isInputType(type) ? type : undefined }
     },
   }
 }
 
-function withoutValue(error: GraphQLError, given: Given | undefined): GraphQLError {
+function withoutValue(error: GraphQLError, named: NamedValue | undefined): GraphQLError {
   const options = error.nodes === undefined ? {} : { nodes: error.nodes }
-  if (given === undefined) return new GraphQLError('A value is not valid', options)
-  const place = { path: given.name, argument: given.name }
-  const fault = given.type && findInputFault(valueFromASTUntyped(given.value), given.type, place)
-  return new GraphQLError(`${fault?.path ?? given.name} ${fault?.problem ?? 'is not valid'}`, options)
+  if (named === undefined) return new GraphQLError('A value is not valid', options)
+  const place = { path: named.name, argument: named.name }
+  const fault = named.type && findInputFault(valueFromASTUntyped(named.value), named.type, place)
+  return new GraphQLError(`${fault?.path ?? named.name} ${fault?.problem ?? 'is not valid'}`, options)
 }

@@ -14,45 +14,48 @@ import {
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { publicError, quotable } from './errors.ts'
+import { hideLongNames, publicError } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
 import { NamedValuesRule } from './named-values-rule.ts'
 import { type Plan, planOf } from './planned/plan.ts'
 
-/** An operation of a valid document, ready to be run. */
+/** An operation of a valid document, ready to run. */
 export type PreparedOperation = {
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
   readonly kind: 'query' | 'mutation'
-  /** The names of the selected root fields: the schema's own words, and no alias of the caller's. */
+  /** The names of the selected root fields in the schema, never the caller's aliases. */
   readonly fields: readonly string[]
-  /** The same in one word for the log. */
+  /** `fields` as one string, for the log. */
   readonly summary: string
-  /** Absent where only the general executor can run it. */
+  /** `undefined` where only the general engine can run the operation. */
   readonly plan: Plan | undefined
 }
 
 export type Operations = {
-  /** Throws an `AggregateError` of errors ready for the outside. */
+  /** Throws an `AggregateError` of public errors. */
   prepare(text: string, operationName: string | null | undefined): PreparedOperation
 }
 
-/** A valid document with those of its operations that were asked for. */
-type Prepared = { readonly document: DocumentNode; readonly operations: Map<string, PreparedOperation> }
+/** A valid document, with those of its operations that were requested. Keys are the requested `operationName`s. */
+type PreparedDocument = { readonly document: DocumentNode; readonly operations: Map<string, PreparedOperation> }
 
-/** Together these bound the memory: a document's tree is some hundred times its text. */
+/** Together these bound the memory: the syntax tree of a document is about a hundred times as large as its text. */
 const mostDocuments = 1_000
 const mostCharacters = 500_000
 const mostErrors = 5
 
-/** Operations limited, parsed, validated and planned once and run often. Only good ones are kept: bad ones would push them out. */
+/**
+ * Checks the limits of an operation, parses, validates and plans it once, and keeps the result for later requests. Only
+ * valid documents are kept, because invalid ones would evict them.
+ */
 export function createOperations(schema: GraphQLSchema, options: { readonly introspection: boolean }): Operations {
   const rules = [
     ...specifiedRules.filter((rule) => rule !== ValuesOfCorrectTypeRule),
     NamedValuesRule,
     ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
   ]
-  const kept = new LRUCache<string, Prepared>({
+  const kept = new LRUCache<string, PreparedDocument>({
     max: mostDocuments,
     maxSize: mostCharacters,
     sizeCalculation: (_, text) => Math.max(text.length, 1),
@@ -69,7 +72,7 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
     return operation
   }
 
-  function prepareDocument(text: string): Prepared {
+  function prepareDocument(text: string): PreparedDocument {
     const document = parseLimited(text)
     const errors = validate(schema, document, rules, { maxErrors: mostErrors, hideSuggestions: true })
     if (errors.length > 0) throw new AggregateError(errors.slice(0, mostErrors).map(invalid))
@@ -80,14 +83,14 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
 
   function prepareOperation(document: DocumentNode, operationName: string | null | undefined): PreparedOperation {
     const operation = getOperationAST(document, operationName)
-    if (operation == null || operation.operation === 'subscription') throw new AggregateError([unnamed()])
+    if (operation == null || operation.operation === 'subscription') throw new AggregateError([noSuchOperation()])
     const fields = [...rootFields(document, operation)].sort()
     const plan = planOf(schema, document, operation)
     return { document, operation, kind: operation.operation, fields, summary: fields.join(' '), plan }
   }
 }
 
-/** The limits come before whatever an attacker would like us to spend our time on. */
+/** Checks the limits first, so that an attacker cannot make us spend time on parsing or validation. */
 function parseLimited(text: string): DocumentNode {
   const tooLong = limitOfText(text)
   if (tooLong !== undefined) throw new AggregateError([tooComplex(tooLong)])
@@ -124,7 +127,7 @@ function tooComplex(message: string): GraphQLError {
   return publicError(message, { code: 'OPERATION_TOO_COMPLEX', http: { status: 400 } })
 }
 
-/** graphql-js quotes what it found, which may be a token pasted in the wrong place: the position says enough. */
+/** Only the position: graphql-js quotes the text it found, and that may be a token pasted in the wrong place. */
 function syntaxError({ locations }: GraphQLError): GraphQLError {
   const [place] = locations ?? []
   const where = place === undefined ? '' : ` at line ${place.line}, column ${place.column}`
@@ -133,9 +136,12 @@ function syntaxError({ locations }: GraphQLError): GraphQLError {
 
 function invalid(error: GraphQLError): GraphQLError {
   const http = { status: 400, spec: true }
-  return publicError(quotable(error.message), { code: 'GRAPHQL_VALIDATION_FAILED', http }, error)
+  return publicError(hideLongNames(error.message), { code: 'GRAPHQL_VALIDATION_FAILED', http }, error)
 }
 
-function unnamed(): GraphQLError {
-  return publicError('operationName names no operation of the document', { code: 'BAD_REQUEST', http: { status: 400 } })
+function noSuchOperation(): GraphQLError {
+  return publicError('operationName must name one operation of the document', {
+    code: 'BAD_REQUEST',
+    http: { status: 400 },
+  })
 }

@@ -1,6 +1,6 @@
 import { RequestRefused } from '../http/read-request.ts'
 
-/** The parameters of a request, named as GraphQL over HTTP names them. */
+/** The parameters of a request, with the names of GraphQL over HTTP. */
 export type Params = {
   readonly query: string
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined
@@ -16,7 +16,7 @@ export function parseBody(text: string): Params {
   } catch {
     throw new RequestRefused(400, 'The body is not JSON')
   }
-  if (Array.isArray(body)) throw new RequestRefused(400, 'Batches are not supported: send one operation a request')
+  if (Array.isArray(body)) throw new RequestRefused(400, 'Batches are not supported: send one operation per request')
   return assertParams(body)
 }
 
@@ -41,7 +41,7 @@ function parseJsonParam(given: URLSearchParams, name: string): unknown {
   }
 }
 
-/** Other members are ignored. */
+/** Ignores unknown members. */
 function assertParams(body: unknown): Params {
   if (!isObject(body)) throw new RequestRefused(400, 'The body must be a JSON object')
   const { query, variables, operationName, extensions } = body

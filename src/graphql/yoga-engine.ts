@@ -10,8 +10,8 @@ import type { PrepareOperation } from './prepare-operation.ts'
 type YogaContext = Context & { readonly running: RunningOperation }
 
 /**
- * The general engine: yoga. It executes every operation and writes the HTTP answer. Parsing, limits and validation are
- * ours, so that both engines accept exactly the same operations.
+ * The general engine: yoga. It can execute every operation, and it writes the HTTP answer. Limits, parsing and
+ * validation are ours, so that both engines accept exactly the same operations.
  */
 export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
   const yoga = createYoga<YogaContext>({
@@ -31,7 +31,7 @@ export function createYogaEngine(prepareOperation: PrepareOperation, unexpected:
 
   async function execute(running: RunningOperation): Promise<Reply> {
     const response = await yoga.handleRequest(toRequest(running), { ...running.context, running })
-    // `send` writes the length of every answer.
+    // `send` writes this header for every answer.
     response.headers.delete('content-length')
     return { status: response.status, headers: [...response.headers].flat(), body: await response.text() }
   }
@@ -42,7 +42,7 @@ export function createYogaEngine(prepareOperation: PrepareOperation, unexpected:
   }
 }
 
-/** Hands yoga the parameters we have read already. Writing them as JSON again would cost time, and deep nesting could not be written. */
+/** Gives yoga the parameters that are already parsed. Writing them as JSON again costs time and fails for deep nesting. */
 function useReadParams(): Plugin<YogaContext, YogaContext> {
   return {
     onRequestParse({ serverContext, setRequestParser }) {
@@ -52,7 +52,7 @@ function useReadParams(): Plugin<YogaContext, YogaContext> {
   }
 }
 
-/** Replaces yoga's parsing and validation by ours, which happens once a document. */
+/** Replaces yoga's parsing and validation by ours, which runs once per document. */
 function usePreparedOperation(prepareOperation: PrepareOperation): Plugin<YogaContext, YogaContext> {
   return {
     onParse({ context: { running }, setParsedDocument }) {
@@ -66,7 +66,7 @@ function usePreparedOperation(prepareOperation: PrepareOperation): Plugin<YogaCo
   }
 }
 
-/** Gives every error its public form, those added beside a successful field included. */
+/** Gives every error its public form, and adds the errors reported beside a successful field. */
 function usePublicErrors(unexpected: (error: unknown) => void): Plugin<YogaContext, YogaContext> {
   return {
     onExecutionResult({ result, setResult, context: { running } }) {

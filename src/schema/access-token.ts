@@ -4,28 +4,29 @@ import { builder } from './builder.ts'
 export const AccessTokenRef = builder.objectRef<TokenRecord>('AccessToken')
 
 AccessTokenRef.implement({
-  description: 'What LINE says about an access token. The token itself is never shown.',
+  description: 'Facts about an access token, as LINE verified it. The token itself is never returned.',
   fields: (t) => ({
     channelId: t.id({
-      description: 'The LINE Login channel it was issued for, always one of ours.',
+      description: 'The LINE Login channel that the token was issued for. Always a channel of this gateway.',
       resolve: ({ channelId }) => channelId,
     }),
     scopes: t.stringList({
-      description: 'What the user has permitted: `profile`, `openid` and others. LINE never lists `email` here.',
+      description:
+        'The scopes that the user has granted, for example `profile` and `openid`. LINE never lists `email` here.',
       resolve: ({ scopes }) => [...scopes],
     }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'When it stops to work, unless it is revoked before.',
+      description: 'When the token expires. It can be revoked earlier.',
       resolve: ({ expiresAt }) => Math.floor(expiresAt),
     }),
     expiresIn: t.int({
-      description: 'Seconds until then.',
+      description: 'Seconds until the token expires.',
       resolve: (record, _, { services }) => secondsLeft(record, services.now()),
     }),
     verifiedAt: t.field({
       type: 'DateTime',
-      description: 'When LINE last proved it alive.',
+      description: 'When LINE last confirmed that the token is valid.',
       resolve: ({ verifiedAt }) => Math.floor(verifiedAt),
     }),
   }),

@@ -1,13 +1,13 @@
 import type { Context } from './context.ts'
 import { BadUserInput } from './errors.ts'
 
-/** What can be told of an argument before LINE is asked. Each throws `BadUserInput` with the argument's name. */
+/** Checks of arguments before LINE is called. Each throws `BadUserInput` with the argument's name. */
 
 const longestCredential = 4_096
 const longestUri = 2_000
 const longestNonce = 1_000
 
-/** Codes and refresh tokens are opaque: only that there is one, and no more of it than LINE would ever send, can be checked. */
+/** Codes and refresh tokens are opaque: only their length can be checked. LINE sends far shorter ones than the limit. */
 export function assertCredential(argument: string, value: string): void {
   if (value === '') throw new BadUserInput(argument, 'is empty')
   if (value.length > longestCredential)
@@ -26,31 +26,34 @@ export function assertCodeVerifier(codeVerifier: string | null | undefined): voi
   throw new BadUserInput('codeVerifier', 'must be 43 to 128 of the characters A-Z a-z 0-9 - . _ ~')
 }
 
-/** Exactly one of the configured URIs where there are any (RFC 9700 section 2.1), else an absolute URI a browser may be sent to. */
+/**
+ * Where redirect URIs are configured, the URI must equal one of them (RFC 9700 section 2.1). Otherwise it must be an
+ * absolute URI that is safe to open in a browser.
+ */
 export function assertRedirectUri(redirectUri: string, { services }: Context): void {
   if (redirectUri.length > longestUri) throw new BadUserInput('redirectUri', `is longer than ${longestUri} characters`)
   if (services.redirectUris.length > 0) {
     if (services.redirectUris.includes(redirectUri)) return
-    throw new BadUserInput('redirectUri', 'is none of the redirect URIs this gateway accepts')
+    throw new BadUserInput('redirectUri', 'is not one of the redirect URIs that this gateway accepts')
   }
   const url = URL.parse(redirectUri)
   if (url === null || url.hash !== '' || unsafeSchemes.has(url.protocol)) {
-    throw new BadUserInput('redirectUri', 'must be an absolute URI without a fragment')
+    throw new BadUserInput('redirectUri', 'must be an absolute URI with a safe scheme and without a fragment')
   }
 }
 
 const unsafeSchemes = new Set(['javascript:', 'data:', 'file:', 'blob:', 'about:', 'vbscript:'])
 
-/** LINE wants `profile` or `openid`, and `openid` for `email`; other scopes are opaque words (RFC 6749 section 3.3). */
+/** LINE requires `profile` or `openid`, and `openid` for `email`. Other scopes are opaque words (RFC 6749 section 3.3). */
 export function assertScopes(scopes: readonly string[]): void {
   if (!scopes.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(scope)) || scopes.length > 50) {
-    throw new BadUserInput('scopes', 'must be up to 50 words without spaces')
+    throw new BadUserInput('scopes', 'must be at most 50 words of 1 to 100 characters without spaces or quotes')
   }
   if (!scopes.includes('profile') && !scopes.includes('openid')) {
-    throw new BadUserInput('scopes', 'must hold "profile" or "openid"')
+    throw new BadUserInput('scopes', 'must contain "profile" or "openid"')
   }
   if (scopes.includes('email') && !scopes.includes('openid')) {
-    throw new BadUserInput('scopes', 'must hold "openid" where "email" is wanted')
+    throw new BadUserInput('scopes', 'must contain "openid" if it contains "email"')
   }
 }
 
@@ -58,16 +61,16 @@ export function assertMaxAge(maxAge: number | null | undefined): void {
   if (maxAge != null && maxAge < 0) throw new BadUserInput('maxAge', 'must not be negative')
 }
 
-/** Language tags by their shape alone (RFC 5646). */
+/** Checks only the form of the language tags (RFC 5646). */
 export function assertUiLocales(uiLocales: readonly string[] | null | undefined): void {
   if (uiLocales == null) return
   const isTag = (tag: string) => /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$/.test(tag)
   if (uiLocales.length > 20 || !uiLocales.every(isTag)) {
-    throw new BadUserInput('uiLocales', 'must be up to 20 language tags like "ja" or "en-GB"')
+    throw new BadUserInput('uiLocales', 'must be at most 20 language tags, such as "ja" or "en-GB"')
   }
 }
 
 export function assertInitialAmrDisplay(amr: string | null | undefined): void {
   if (amr == null || /^[a-z]{1,30}$/.test(amr)) return
-  throw new BadUserInput('initialAmrDisplay', 'must be a word of small letters like "lineqr"')
+  throw new BadUserInput('initialAmrDisplay', 'must be a word of 1 to 30 lower-case letters, such as "lineqr"')
 }

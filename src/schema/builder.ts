@@ -12,9 +12,11 @@ export const builder = new SchemaBuilder<{
 }>({ defaultFieldNullability: false })
 
 builder.scalarType('DateTime', {
-  description: 'A point in time as RFC 3339 writes it, always in UTC: `2026-11-22T09:30:00.000Z`.',
+  description: 'A point in time in RFC 3339 format, always in UTC. Example: `2026-11-22T09:30:00.000Z`.',
   serialize: (epochMs) => new Date(epochMs).toISOString(),
 })
 
-builder.queryType({ description: 'What can be asked. Asking changes nothing, here or at LINE.' })
-builder.mutationType({ description: 'Logging in, refreshing, and ending what a login began.' })
+builder.queryType({ description: 'All read operations. A query changes nothing, here or at LINE.' })
+builder.mutationType({
+  description: 'Operations that log users in, refresh tokens, revoke tokens and withdraw permissions.',
+})

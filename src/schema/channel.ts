@@ -3,14 +3,16 @@ import type { Context } from './context.ts'
 import { BadUserInput } from './errors.ts'
 
 export const channelIdDescription =
-  'Which of our LINE Login channels is meant. Needed only where several are configured.'
+  'The ID of the LINE Login channel. Required only if this gateway has several channels.'
 
-/** The channel an input names, or the only one. */
+/** The channel with this ID. Without an ID, the only channel. Throws `BadUserInput` where there is none. */
 export function channelOf({ services }: Context, channelId: string | null | undefined): Channel {
   const channel = channelId == null ? services.channels.only : services.channels.find(channelId)
   if (channel !== undefined) return channel
   throw new BadUserInput(
     'channelId',
-    channelId == null ? 'is needed: several channels are configured' : 'is none of our channels',
+    channelId == null
+      ? 'is required, because several channels are configured'
+      : 'is not the ID of a configured channel',
   )
 }

@@ -7,7 +7,7 @@ import type { Revocation } from '../login/revocation.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Resolver } from '../tokens/token-resolver.ts'
 
-/** What the fields of the schema are answered with. Types only: the schema can be printed where none of this exists. */
+/** What the resolvers of the schema call. Imported as types only, so the schema can be printed without any of it. */
 export type Services = {
   readonly resolve: Resolver
   readonly toAccessToken: (raw: string) => AccessToken | undefined
@@ -17,25 +17,25 @@ export type Services = {
   readonly idTokens: IdTokens
   readonly nonces: Nonces
   readonly channels: Channels
-  /** The only redirect URIs to log in with; any where empty. */
+  /** The allowed redirect URIs. Empty: every one is allowed. */
   readonly redirectUris: readonly string[]
-  /** LINE's host for browsers, an origin. */
+  /** The origin of LINE's host for browsers. */
   readonly accessUrl: string
   /** Epoch ms. */
   readonly now: () => number
 }
 
-/** The caller's access token as it came in `Authorization`. */
+/** The caller's access token from the `Authorization` header. */
 export type Bearer = AccessToken | 'MISSING' | 'MALFORMED'
 
-/** One operation: who asks, and from where. */
+/** The context of one operation. */
 export type Context = {
   readonly services: Services
   readonly bearer: Bearer
-  /** The address that asks. */
+  /** The address of the caller. */
   readonly clientAddress: string
-  /** Access tokens this operation has asked to verify so far. */
-  tokensAsked: number
-  /** Says what went wrong beside an answer that stands: it joins the errors of the response. */
+  /** How many access tokens this operation has verified so far. Counts towards its limit. */
+  tokensVerified: number
+  /** Adds an error to the response without making a field null. */
   addError(error: unknown, path: readonly (string | number)[]): void
 }

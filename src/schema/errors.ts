@@ -1,6 +1,6 @@
 import type { TokenRefusal } from '../line/responses.ts'
 
-/** A field needs an access token, and there is none that can be believed. */
+/** A field needs an access token, and the request has no valid one. */
 export class Unauthenticated extends Error {
   readonly code = 'UNAUTHENTICATED'
   readonly reason: TokenRefusal | 'MISSING'
@@ -15,7 +15,7 @@ export class Unauthenticated extends Error {
 }
 
 const messages: Record<TokenRefusal | 'MISSING', string> = {
-  MISSING: 'An access token is needed: send it as "Authorization: Bearer …"',
+  MISSING: 'An access token is required: send it as "Authorization: Bearer …"',
   MALFORMED: 'The access token is malformed',
   EXPIRED: 'The access token has expired: refresh it',
   REVOKED: 'The access token was revoked: log in again',
@@ -23,25 +23,25 @@ const messages: Record<TokenRefusal | 'MISSING', string> = {
   INVALID: 'LINE refuses the access token',
 }
 
-/** The token is good, but it was not given the scope a field needs. */
+/** The token is valid but does not have the scope that a field needs. */
 export class Forbidden extends Error {
   readonly code = 'FORBIDDEN'
   readonly requiredScope: string
 
   constructor(requiredScope: string) {
-    super(`The access token lacks the scope "${requiredScope}": ask for it at login`)
+    super(`The access token does not have the scope "${requiredScope}": request it at login`)
     this.name = 'Forbidden'
     this.requiredScope = requiredScope
   }
 }
 
-/** An argument that cannot be right. The message says why and never quotes the value. */
+/** An argument is invalid. The message names the argument and the problem, and never quotes the value. */
 export class BadUserInput extends Error {
   readonly code = 'BAD_USER_INPUT'
   readonly argument: string
 
-  constructor(argument: string, why: string) {
-    super(`${argument} ${why}`)
+  constructor(argument: string, problem: string) {
+    super(`${argument} ${problem}`)
     this.name = 'BadUserInput'
     this.argument = argument
   }

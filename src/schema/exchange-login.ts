@@ -12,28 +12,42 @@ import { TokenSetRef } from './token-set.ts'
 import { ViewerRef, viewerOf } from './viewer.ts'
 
 const ExchangeLoginInput = builder.inputType('ExchangeLoginInput', {
-  description: 'What came back from LINE, and what was kept from `startLogin`. Compare `state` before you send it.',
+  description:
+    'The code that LINE returned, and the values that you stored from `startLogin`. Compare `state` before you send them.',
   fields: (t) => ({
-    code: t.string({ required: true, description: 'The `code` LINE brought back: good for ten minutes, and once.' }),
-    redirectUri: t.string({ required: true, description: 'The redirect URI the login was started with, exactly.' }),
-    codeVerifier: t.string({ description: 'The code verifier that `startLogin` gave.' }),
-    nonce: t.string({ description: 'The nonce that `startLogin` gave. Given, the ID token must have it.' }),
+    code: t.string({
+      required: true,
+      description: 'The `code` that LINE returned to the redirect URI. Valid for ten minutes and only once.',
+    }),
+    redirectUri: t.string({
+      required: true,
+      description: 'The redirect URI of the login, exactly as `startLogin` got it.',
+    }),
+    codeVerifier: t.string({ description: 'The code verifier of the login. Required if `startLogin` created it.' }),
+    nonce: t.string({
+      description:
+        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it. Leave it out if the login has no scope `openid`.',
+    }),
     channelId: t.id({ description: channelIdDescription }),
   }),
 })
 
-/** A login whose tokens are here whatever becomes of the rest. */
+/** A login. Its tokens are returned even if the other fields fail. */
 type LoginPayload = Login & { readonly claims: () => Promise<IdTokenClaims> | null }
 
 const LoginPayloadRef = builder.objectRef<LoginPayload>('LoginPayload').implement({
   description:
-    'A login that LINE has granted. Whatever else fails, `tokens` are here: the code is spent and comes back no more.',
+    'A completed login. `tokens` are returned even if another field fails, because the code cannot be used again.',
   fields: (t) => ({
-    tokens: t.field({ type: TokenSetRef, description: 'The tokens of the login.', resolve: ({ tokens }) => tokens }),
+    tokens: t.field({
+      type: TokenSetRef,
+      description: 'The tokens that LINE issued for this login.',
+      resolve: ({ tokens }) => tokens,
+    }),
     viewer: t.field({
       type: ViewerRef,
       nullable: true,
-      description: 'Who logged in. Null with an error of its own when LINE could not be asked.',
+      description: 'The user who logged in. Null with its own error if LINE did not answer or a scope is missing.',
       resolve: ({ tokens }, _, context, info) => {
         const token = context.services.toAccessToken(tokens.accessToken)
         return viewerOf(token ?? bearerOf({ ...context, bearer: 'MALFORMED' }), selectedFields(info), context)
@@ -41,13 +55,13 @@ const LoginPayloadRef = builder.objectRef<LoginPayload>('LoginPayload').implemen
     }),
     idToken: t.exposeString('idToken', {
       nullable: true,
-      description: 'The ID token as LINE issued it, unchecked; null without the scope `openid`.',
+      description: 'The ID token as LINE issued it, not checked. Null without the scope `openid`.',
     }),
     idTokenClaims: t.field({
       type: IdTokenClaimsRef,
       nullable: true,
       description:
-        'The claims of the ID token, once they can be believed; null without the scope `openid`. An ID token that fails a check is the error `INVALID_ID_TOKEN`: then do not log the user in, whatever the tokens say.',
+        'The claims of the ID token, if it passes all checks. Null without the scope `openid`. The error `INVALID_ID_TOKEN` means that a check failed: then do not log the user in, even though `tokens` are returned.',
       resolve: ({ claims }) => claims(),
     }),
   }),
@@ -57,7 +71,7 @@ builder.mutationField('exchangeLogin', (t) =>
   t.field({
     type: LoginPayloadRef,
     description:
-      'Exchanges the code of a login for tokens. A code works once: `INVALID_GRANT` means that the login has to be started again, `LINE_UNAVAILABLE` without `retryAfter` that the code may be spent.',
+      'Exchanges the code of a login for tokens. A code works once. `INVALID_GRANT` means: start the login again. An error with `retryAfter` means: send the same code again after that time. `LINE_UNAVAILABLE` without `retryAfter` means: the code may be used up, start the login again.',
     args: { input: t.arg({ type: ExchangeLoginInput, required: true, description: 'The login to complete.' }) },
     resolve: async (_, { input }, context, info) => {
       assertCredential('code', input.code)
@@ -65,17 +79,21 @@ builder.mutationField('exchangeLogin', (t) =>
       assertCodeVerifier(input.codeVerifier)
       assertNonce(input.nonce)
       const channel = channelOf(context, input.channelId)
-      const grant = { code: input.code, redirectUri: input.redirectUri, codeVerifier: input.codeVerifier ?? undefined }
-      const login = await context.services.logins.exchangeCode(grant, channel, context.clientAddress)
+      const authorization = {
+        code: input.code,
+        redirectUri: input.redirectUri,
+        codeVerifier: input.codeVerifier ?? undefined,
+      }
+      const login = await context.services.logins.exchangeCode(authorization, channel, context.clientAddress)
       const payload = { ...login, claims: claimsOnce(login, channel, input.nonce ?? undefined, context) }
-      const unseen = input.nonce != null && !selectedFields(info).has('idTokenClaims')
-      if (unseen) await reportFailure(payload, context, [info.path.key, 'idTokenClaims'])
+      const isUnreported = input.nonce != null && !selectedFields(info).has('idTokenClaims')
+      if (isUnreported) await reportFailure(payload, context, [info.path.key, 'idTokenClaims'])
       return payload
     },
   }),
 )
 
-/** The ID token is checked when somebody looks, and once: its nonce is good once. */
+/** Checks the ID token when its claims are first read, and only once, because a nonce is accepted once. */
 function claimsOnce(login: Login, channel: Channel, nonce: string | undefined, context: Context) {
   let claims: Promise<IdTokenClaims> | undefined
   return () => {
@@ -85,7 +103,7 @@ function claimsOnce(login: Login, channel: Channel, nonce: string | undefined, c
   }
 }
 
-/** Whoever gives a nonce wants it compared, and hears of it when it is wrong though no claim was asked for. */
+/** A caller that sends a nonce gets the error of a wrong one, even if no claims are selected. */
 async function reportFailure(
   payload: LoginPayload,
   context: Context,

@@ -4,9 +4,9 @@ import { channelIdDescription, channelOf } from './channel.ts'
 import { TokenSetRef } from './token-set.ts'
 
 const RefreshTokenInput = builder.inputType('RefreshTokenInput', {
-  description: 'A refresh token and the channel it belongs to.',
+  description: 'A refresh token and the channel that it belongs to.',
   fields: (t) => ({
-    refreshToken: t.string({ required: true, description: 'The refresh token LINE gave last.' }),
+    refreshToken: t.string({ required: true, description: 'The refresh token from the last login or refresh.' }),
     channelId: t.id({ description: channelIdDescription }),
   }),
 })
@@ -15,8 +15,8 @@ builder.mutationField('refreshToken', (t) =>
   t.field({
     type: TokenSetRef,
     description:
-      'A new access token for a refresh token. Presented again within half a minute, the same refresh token gives the same answer, so parallel tabs and lost answers do no harm. `INVALID_GRANT` means: log in again. Any other error means: the refresh token may be fine, try again.',
-    args: { input: t.arg({ type: RefreshTokenInput, required: true, description: 'What to refresh.' }) },
+      'Returns a new access token for a refresh token. The same refresh token gets the same answer for 30 seconds, so parallel tabs and lost answers do no harm. `INVALID_GRANT` means: log in again. Any other error says nothing about the refresh token: keep it and try again later.',
+    args: { input: t.arg({ type: RefreshTokenInput, required: true, description: 'The refresh token to use.' }) },
     resolve: (_, { input }, context) => {
       assertCredential('refreshToken', input.refreshToken)
       const channel = channelOf(context, input.channelId)

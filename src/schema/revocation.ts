@@ -1,25 +1,29 @@
 import type { Revoked } from '../login/revocation.ts'
 import { assertCredential } from './argument-rules.ts'
 import { builder } from './builder.ts'
-import { channelIdDescription, channelOf } from './channel.ts'
+import { channelOf } from './channel.ts'
 import type { Context } from './context.ts'
 import { BadUserInput, Unauthenticated } from './errors.ts'
 import { bearerOf } from './token-answers.ts'
 
 const RevokeTokenInput = builder.inputType('RevokeTokenInput', {
-  description: 'The token to revoke: exactly one of the two.',
+  description: 'The token to revoke: exactly one of `accessToken` and `refreshToken`.',
   fields: (t) => ({
-    accessToken: t.string({ description: 'An access token. Its refresh token lives on.' }),
-    refreshToken: t.string({ description: 'A refresh token. The access tokens made from it die with it.' }),
-    channelId: t.id({ description: channelIdDescription }),
+    accessToken: t.string({ description: 'An access token. Its refresh token is not revoked.' }),
+    refreshToken: t.string({ description: 'A refresh token. The access tokens issued from it stop working too.' }),
+    channelId: t.id({
+      description:
+        'The ID of the LINE Login channel. Required only for a refresh token, if this gateway has several channels.',
+    }),
   }),
 })
 
 const RevokeTokenPayload = builder.objectRef<{ readonly revoked: boolean }>('RevokeTokenPayload').implement({
-  description: 'What became of a token to revoke.',
+  description: 'The result of `revokeToken`.',
   fields: (t) => ({
     revoked: t.exposeBoolean('revoked', {
-      description: 'Whether the token is dead now, or was before. False for a token of a channel that is not ours.',
+      description:
+        'True if the token no longer works, even if it was invalid before. False for a token of a channel that does not belong to this gateway.',
     }),
   }),
 })
@@ -28,12 +32,12 @@ builder.mutationField('revokeToken', (t) =>
   t.field({
     type: RevokeTokenPayload,
     description:
-      'Revokes a token at LINE and forgets it everywhere at once. With an error of LINE it is refused here all the same, and trying again reaches LINE.',
-    args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'What to revoke.' }) },
+      'Revokes a token at LINE. The gateway refuses the token at once. If LINE fails, the result is an error: the gateway still refuses the token, and you can send the mutation again to reach LINE.',
+    args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'The token to revoke.' }) },
     resolve: async (_, { input }, context) => {
       const { accessToken, refreshToken, channelId } = input
       if ((accessToken == null) === (refreshToken == null)) {
-        throw new BadUserInput('input', 'must hold exactly one of accessToken and refreshToken')
+        throw new BadUserInput('input', 'must contain exactly one of accessToken and refreshToken')
       }
       if (refreshToken != null) return revokeRefreshToken(refreshToken, channelId, context)
       return revokeAccessToken(accessToken ?? '', channelId, context)
@@ -51,7 +55,7 @@ async function revokeRefreshToken(refreshToken: string, channelId: string | null
   return { revoked: true }
 }
 
-/** What was never an access token needs no revoking (RFC 7009 section 2.2). */
+/** A malformed access token needs no call: it is invalid already (RFC 7009 section 2.2). */
 async function revokeAccessToken(accessToken: string, channelId: string | null | undefined, context: Context) {
   assertCredential('accessToken', accessToken)
   const channel = channelId == null ? undefined : channelOf(context, channelId)
@@ -62,18 +66,18 @@ async function revokeAccessToken(accessToken: string, channelId: string | null |
 }
 
 const LogoutInput = builder.inputType('LogoutInput', {
-  description: 'What to end beside the Bearer token.',
+  description: 'What `logout` revokes in addition to the Bearer token.',
   fields: (t) => ({
     refreshToken: t.string({
-      description: 'The refresh token of the session: without it the session could be refreshed.',
+      description: 'The refresh token of the session. Without it, the session can still be refreshed.',
     }),
   }),
 })
 
 const LogoutPayload = builder.objectRef<{ readonly revoked: boolean }>('LogoutPayload').implement({
-  description: 'The end of a session.',
+  description: 'The result of `logout`.',
   fields: (t) => ({
-    revoked: t.exposeBoolean('revoked', { description: 'Always true: anything else is an error.' }),
+    revoked: t.exposeBoolean('revoked', { description: 'Always true. A failure is an error instead.' }),
   }),
 })
 
@@ -81,8 +85,8 @@ builder.mutationField('logout', (t) =>
   t.field({
     type: LogoutPayload,
     description:
-      'Ends the session of the Bearer token: it, and the refresh token if given, are revoked at LINE and forgotten everywhere at once. With an error of LINE they are refused here all the same, and trying again reaches LINE.',
-    args: { input: t.arg({ type: LogoutInput, description: 'What to end beside the Bearer token.' }) },
+      'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both at once. If LINE fails, the result is an error: the gateway still refuses both, and you can send the mutation again to reach LINE.',
+    args: { input: t.arg({ type: LogoutInput, description: 'What to revoke in addition to the Bearer token.' }) },
     resolve: async (_, { input }, context) => {
       const refreshToken = input?.refreshToken ?? undefined
       if (refreshToken !== undefined) assertCredential('refreshToken', refreshToken)
@@ -93,9 +97,9 @@ builder.mutationField('logout', (t) =>
 )
 
 const DeauthorizePayload = builder.objectRef<{ readonly deauthorized: boolean }>('DeauthorizePayload').implement({
-  description: 'The end of what a user has permitted.',
+  description: 'The result of `deauthorize`.',
   fields: (t) => ({
-    deauthorized: t.exposeBoolean('deauthorized', { description: 'Always true: anything else is an error.' }),
+    deauthorized: t.exposeBoolean('deauthorized', { description: 'Always true. A failure is an error instead.' }),
   }),
 })
 
@@ -103,7 +107,7 @@ builder.mutationField('deauthorize', (t) =>
   t.field({
     type: DeauthorizePayload,
     description:
-      "Takes back all that the Bearer token's user has permitted, as LINE requires when a user leaves your service: all their tokens die, and the next login asks for consent again. Needs the channel's secret.",
+      "Withdraws all permissions that the Bearer token's user has given to the channel. LINE requires this when a user leaves your service. All tokens of this user and channel stop working, and the next login asks for consent again. Needs a valid access token and the channel secret. If LINE fails, the gateway still refuses the tokens, and you can send the mutation again to reach LINE.",
     resolve: async (_, __, context) => {
       const outcome = await context.services.revocation.deauthorize(bearerOf(context), context.clientAddress)
       return { deauthorized: assertRevoked(outcome) }

@@ -7,5 +7,5 @@ import './verify-access-token.ts'
 import './id-token.ts'
 import './revocation.ts'
 
-/** The whole schema. Needs no settings, network or clock: everything it answers with comes in the context. */
+/** The whole schema. Creating it needs no settings, network or clock: the resolvers get everything from the context. */
 export const schema = builder.toSchema()

@@ -8,10 +8,10 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 
-/** Selections that are the same whatever the variables are, by the nodes they were collected from. */
+/** Results for selections that do not depend on variables. The key is the list of field nodes. */
 const constant = new WeakMap<readonly FieldNode[], ReadonlySet<string>>()
 
-/** The names of the fields selected below a field, so that LINE is asked only for what they need. */
+/** The names of the fields selected below a field, so that LINE is called only for what they need. */
 export function selectedFields(info: GraphQLResolveInfo): ReadonlySet<string> {
   const known = constant.get(info.fieldNodes)
   if (known !== undefined) return known

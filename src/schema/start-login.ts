@@ -10,64 +10,71 @@ import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
 
 const LoginPrompt = builder.enumType('LoginPrompt', {
-  description: 'What LINE shall show although it might not need to.',
+  description: 'Which screen LINE shows in any case, or that it shows none.',
   values: {
-    CONSENT: { description: 'The consent screen, though everything was granted before.' },
+    CONSENT: { description: 'Shows the consent screen, even if the user granted all scopes before.' },
     NONE: {
       description:
-        'Nothing: the login fails with `LOGIN_REQUIRED` or `INTERACTION_REQUIRED` where something is needed.',
+        'Shows no screen. If LINE needs one, the login fails with `LOGIN_REQUIRED` or `INTERACTION_REQUIRED`.',
     },
-    LOGIN: { description: 'The login screen, though the user is logged in; switches auto login off.' },
+    LOGIN: { description: 'Shows the login screen, even if the user is logged in. Disables auto login.' },
   },
 })
 
 const BotPrompt = builder.enumType('BotPrompt', {
-  description: 'How LINE offers to add the linked official account as a friend.',
+  description: 'How LINE offers to add the linked LINE Official Account as a friend.',
   values: {
     NORMAL: { description: 'An option on the consent screen.' },
-    AGGRESSIVE: { description: 'A screen of its own after the consent screen.' },
+    AGGRESSIVE: { description: 'A separate screen after the consent screen.' },
   },
 })
 
 const ResponseMode = builder.enumType('ResponseMode', {
-  description: 'How LINE brings the code back.',
+  description: 'How LINE returns the code.',
   values: {
     QUERY: { description: 'In the query of the redirect URI.' },
-    FORM_POST: { description: 'As a form the browser posts to the redirect URI.' },
+    FORM_POST: { description: 'As a form that the browser posts to the redirect URI.' },
   },
 })
 
 const StartLoginInput = builder.inputType('StartLoginInput', {
-  description: 'Where a login shall come back to and what it shall ask the user for.',
+  description: 'The settings of a login: where it returns to, which scopes it requests and which screens LINE shows.',
   fields: (t) => ({
     redirectUri: t.string({
       required: true,
-      description: 'Where LINE sends the user back to: a callback URL registered for the channel, exactly.',
+      description: 'The URL that LINE sends the user back to. It must be registered as a callback URL of the channel.',
     }),
     scopes: t.stringList({
       defaultValue: ['profile', 'openid'],
       description:
-        'What to ask the user for: `profile` or `openid` at least; `email` needs `openid` and a permission of the channel.',
+        'The scopes to request. At least `profile` or `openid` is required. `email` needs `openid`, and the channel must have permission for it.',
     }),
     channelId: t.id({ description: channelIdDescription }),
-    prompt: t.field({ type: LoginPrompt, description: 'What LINE shall show although it might not need to.' }),
-    botPrompt: t.field({ type: BotPrompt, description: 'How to offer the linked official account as a friend.' }),
-    maxAge: t.int({
-      description: 'Seconds since the user last proved who they are, at the most; the ID token then has `authTime`.',
+    prompt: t.field({ type: LoginPrompt, description: 'Which screen LINE shows in any case, or that it shows none.' }),
+    botPrompt: t.field({
+      type: BotPrompt,
+      description: 'How LINE offers to add the linked LINE Official Account as a friend.',
     }),
-    uiLocales: t.stringList({ description: "Languages for LINE's screens as language tags, the preferred one first." }),
-    initialAmrDisplay: t.string({ description: 'Which way to log in is shown first: `lineqr` for the QR code.' }),
+    maxAge: t.int({
+      description:
+        'The maximum number of seconds since the user last authenticated. The ID token then contains `authTime`.',
+    }),
+    uiLocales: t.stringList({
+      description:
+        "The languages for LINE's screens, the preferred one first, as language tags such as `ja` or `en-GB`.",
+    }),
+    initialAmrDisplay: t.string({ description: 'The login method that LINE shows first: `lineqr` for the QR code.' }),
     switchAmr: t.boolean({
-      description: 'Whether the user may switch to another way to log in; LINE says yes by itself.',
+      description: 'Whether the user can switch to another login method. The default is `true`.',
     }),
     disableAutoLogin: t.boolean({
       description:
-        'Switches auto login off. Ask for it when a login comes back with a `state` that is not yours: inside the LINE app that is mostly a failed auto login, and the code is of no use. Start again with this set and a fresh `state`.',
+        'Disables auto login. Set it to start again after a login came back with a wrong `state`: inside the LINE app that is usually a failed auto login, and its code cannot be used. `startLogin` creates a new `state`.',
     }),
     disableIosAutoLogin: t.boolean({
-      description: 'Switches auto login off on iOS alone; `disableAutoLogin` is the newer way.',
+      description: 'Disables auto login on iOS only. Prefer `disableAutoLogin`, which is newer.',
     }),
-    responseMode: t.field({ type: ResponseMode, description: 'How LINE brings the code back.' }),
+    responseMode: t.field({ type: ResponseMode, description: 'How LINE returns the code. The default is `QUERY`.' }),
   }),
 })
 
@@ -82,25 +89,26 @@ type LoginRequest = {
 
 const LoginRequestRef = builder.objectRef<LoginRequest>('LoginRequest').implement({
   description:
-    'A login about to begin. Keep `state`, `nonce` and `codeVerifier` where no other site can reach them (a same-origin cookie, the session, the keychain), and send the user to `authorizationUrl`.',
+    'A prepared login. Store `state`, `nonce` and `codeVerifier` where no other site can read them: in a same-origin cookie, in the session or in the keychain. Then send the user to `authorizationUrl`.',
   fields: (t) => ({
     authorizationUrl: t.exposeString('authorizationUrl', {
-      description: "LINE's login page for this login: send the user there.",
+      description: "The URL of LINE's login page for this login. Send the user there.",
     }),
     state: t.exposeString('state', {
       description:
-        'Comes back with the code. Compare it with the one you kept, and drop the login where they differ: it is not yours, or an auto login that failed (then start again with `disableAutoLogin`).',
+        'LINE returns it with the code. Compare it with the one you stored. If the two differ, drop the login: you did not start it, or auto login failed. Inside the LINE app, auto login is the usual reason: then start again with `disableAutoLogin`.',
     }),
     nonce: t.exposeString('nonce', {
-      description: 'Comes back in the ID token. Give it to `exchangeLogin`, which compares the two. Good once.',
+      description: 'LINE returns it in the ID token. Send it to `exchangeLogin`, which compares the two.',
     }),
     codeVerifier: t.exposeString('codeVerifier', {
-      description: 'Proves that whoever exchanges the code began the login (RFC 7636). Give it to `exchangeLogin`.',
+      description:
+        'Proves that the same client starts and completes the login (PKCE, RFC 7636). Send it only to `exchangeLogin`.',
     }),
     redirectUri: t.exposeString('redirectUri', {
-      description: 'Where the user comes back to. `exchangeLogin` needs the same.',
+      description: 'The URL that LINE sends the user back to. Send the same one to `exchangeLogin`.',
     }),
-    channelId: t.exposeID('channelId', { description: 'The channel the user logs in to.' }),
+    channelId: t.exposeID('channelId', { description: 'The LINE Login channel that the user logs in to.' }),
   }),
 })
 
@@ -108,8 +116,8 @@ builder.mutationField('startLogin', (t) =>
   t.field({
     type: LoginRequestRef,
     description:
-      'Prepares a login: state, nonce and PKCE with real randomness, and the address to send the user to. LINE is not asked and nothing is stored.',
-    args: { input: t.arg({ type: StartLoginInput, required: true, description: 'What login to prepare.' }) },
+      'Prepares a login. Creates a random `state`, `nonce` and PKCE verifier, and the URL to send the user to. Does not call LINE and stores nothing.',
+    args: { input: t.arg({ type: StartLoginInput, required: true, description: 'The settings of the login.' }) },
     resolve: (_, { input }, context) => {
       const scopes = [...new Set(input.scopes ?? ['profile', 'openid'])]
       assertRedirectUri(input.redirectUri, context)
@@ -131,7 +139,7 @@ builder.mutationField('startLogin', (t) =>
   }),
 )
 
-/** The parameters as LINE names them. https://developers.line.biz/en/docs/line-login/integrate-line-login/ */
+/** The parameters with LINE's names. https://developers.line.biz/en/docs/line-login/integrate-line-login/ */
 function queryOf(
   request: Omit<LoginRequest, 'authorizationUrl'>,
   scopes: readonly string[],
@@ -156,7 +164,7 @@ function queryOf(
     disable_ios_auto_login: input.disableIosAutoLogin,
     response_mode: input.responseMode?.toLowerCase(),
   }
-  // Spaces as %20, which LINE's page asks for, and not as the + of forms.
+  // Spaces as %20, as LINE's page requires, and not as + as in forms.
   return Object.entries(parameters)
     .flatMap(([name, value]) => (value == null ? [] : [`${name}=${encodeURIComponent(String(value))}`]))
     .join('&')

@@ -4,20 +4,20 @@ import type { Answer } from '../tokens/token-resolver.ts'
 import type { Context } from './context.ts'
 import { Unauthenticated } from './errors.ts'
 
-/** The caller's access token. Throws `Unauthenticated` where there is none to speak of. */
+/** The caller's access token. Throws `Unauthenticated` where it is missing or malformed. */
 export function bearerOf({ bearer }: Context): AccessToken {
   if (bearer === 'MISSING' || bearer === 'MALFORMED') throw new Unauthenticated(bearer)
   return bearer
 }
 
-/** What is known of a good token. Throws `Unauthenticated` for a bad one, the outage where LINE left it open. */
+/** The record of a valid token. Throws `Unauthenticated` for an invalid token, and the outage where LINE did not answer. */
 export function recordIn(answer: Answer): TokenRecord {
   if (answer.verdict === 'invalid') throw new Unauthenticated(answer.reason, answer.lineRequestId)
   if (answer.verdict === 'unknown') throw answer.outage
   return answer.record
 }
 
-/** Goes on with an answer at once where it is here already: a promise on the way of a hit costs more than the look-up. */
+/** Uses an answer without a promise where it is a cache hit: a promise costs more than the look-up. */
 export function whenAnswered<Result>(
   answer: Answer | Promise<Answer>,
   use: (answer: Answer) => Result | Promise<Result>,

@@ -4,25 +4,29 @@ import { builder } from './builder.ts'
 export const TokenSetRef = builder.objectRef<TokenSet>('TokenSet')
 
 TokenSetRef.implement({
-  description: 'What a login or a refresh gives. Keep it where only your app or your server can read it.',
+  description: 'The tokens from a login or a refresh. Store them where only your app or your server can read them.',
   fields: (t) => ({
     accessToken: t.exposeString('accessToken', {
-      description: 'Send it as `Authorization: Bearer …` with every request.',
+      description: 'The access token. Send it as `Authorization: Bearer …` with every request.',
     }),
-    tokenType: t.exposeString('tokenType', { description: 'How to use it: `Bearer`.' }),
+    tokenType: t.exposeString('tokenType', { description: 'How to send the access token: always `Bearer`.' }),
     expiresIn: t.exposeInt('expiresIn', {
-      description: 'Seconds the access token had left when LINE issued it: 30 days, 12 hours for LIFF.',
+      description:
+        'The lifetime of the access token in seconds, at the time LINE issued it: 30 days, or 12 hours for LIFF.',
     }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'When the access token stops to work. Refresh it before.',
+      description: 'When the access token expires. Refresh it before that.',
       resolve: ({ expiresAt }) => Math.floor(expiresAt),
     }),
     refreshToken: t.exposeString('refreshToken', {
       nullable: true,
       description:
-        'For `refreshToken`, up to 90 days after the login; refreshing does not extend that. Always store the one given last. Null where LINE gives none (LIFF).',
+        'The refresh token, for the mutation `refreshToken`. It is valid for up to 90 days after the login, and a refresh does not extend that. Always store the latest one. Null if LINE issues none, as for LIFF.',
     }),
-    scopes: t.stringList({ description: 'What the user has permitted.', resolve: ({ scopes }) => [...scopes] }),
+    scopes: t.stringList({
+      description: 'The scopes that the user has granted.',
+      resolve: ({ scopes }) => [...scopes],
+    }),
   }),
 })

@@ -13,50 +13,52 @@ import { ViewerRef, viewerOf } from './viewer.ts'
 const TokenRefusal = builder.enumType('TokenRefusal', {
   description: 'Why an access token is refused.',
   values: {
-    MALFORMED: { description: 'It is not an access token at all.' },
-    EXPIRED: { description: 'Its time is over: refresh it.' },
-    REVOKED: { description: 'It was revoked, by the user, by you or through this gateway.' },
-    WRONG_CHANNEL: { description: 'It was issued for a channel that is not ours. Never log anyone in with it.' },
-    INVALID: { description: 'LINE refuses it, and no more is known.' },
+    MALFORMED: { description: 'It does not have the form of an access token.' },
+    EXPIRED: { description: 'It has expired. Refresh it.' },
+    REVOKED: { description: 'It was revoked by the user, by you or through this gateway.' },
+    WRONG_CHANNEL: {
+      description: 'It was issued for a channel that does not belong to this gateway. Never log a user in with it.',
+    },
+    INVALID: { description: 'LINE refuses it and gives no known reason.' },
   },
 })
 
-/** LINE's answer about a token somebody sent: its facts, or why it is refused. */
+/** The result for one token: its facts, or why it is refused. */
 type Verification = { readonly token: AccessToken; readonly record: TokenRecord } | Invalid
 
 const AccessTokenVerification = builder.objectRef<Verification>('AccessTokenVerification').implement({
   description:
-    'Whether an access token is good. A refusal is an answer here and not an error; a question LINE could not answer is an error and never `active: false`.',
+    'Whether an access token is valid. A refused token is a result here, not an error. If LINE did not answer, there is an error and never `active: false`.',
   fields: (t) => ({
     active: t.boolean({
-      description: 'Whether it was issued for one of our channels and works now.',
+      description: 'Whether the token was issued for a channel of this gateway and is valid now.',
       resolve: (verification) => factsOf(verification) !== undefined,
     }),
     reason: t.field({
       type: TokenRefusal,
       nullable: true,
-      description: 'Why it is refused; null when active.',
+      description: 'Why the token is refused. Null if it is active.',
       resolve: (verification) => ('reason' in verification ? verification.reason : null),
     }),
     channelId: t.id({
       nullable: true,
-      description: 'The channel it was issued for; null when not active.',
+      description: 'The LINE Login channel that the token was issued for. Null if it is not active.',
       resolve: (verification) => factsOf(verification)?.channelId ?? null,
     }),
     scopes: t.stringList({
       nullable: true,
-      description: 'What the user has permitted; null when not active.',
+      description: 'The scopes that the user has granted. Null if the token is not active.',
       resolve: (verification) => factsOf(verification)?.scopes.slice() ?? null,
     }),
     expiresAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it stops to work; null when not active.',
+      description: 'When the token expires. Null if it is not active.',
       resolve: (verification) => wholeMs(factsOf(verification)?.expiresAt),
     }),
     expiresIn: t.int({
       nullable: true,
-      description: 'Seconds until then; null when not active.',
+      description: 'Seconds until the token expires. Null if it is not active.',
       resolve: (verification, _, { services }) => {
         const record = factsOf(verification)
         return record === undefined ? null : secondsLeft(record, services.now())
@@ -65,13 +67,14 @@ const AccessTokenVerification = builder.objectRef<Verification>('AccessTokenVeri
     verifiedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When LINE last proved it alive; null when not active.',
+      description: 'When LINE last confirmed that the token is valid. Null if it is not active.',
       resolve: (verification) => wholeMs(factsOf(verification)?.verifiedAt),
     }),
     viewer: t.field({
       type: ViewerRef,
       nullable: true,
-      description: 'Whose token it is; null when not active. Asked of LINE only when selected.',
+      description:
+        'The user that the token belongs to. Null if it is not active. LINE is called for the user only if you select this field.',
       resolve: (verification, _, context, info) =>
         'token' in verification ? viewerOf(verification.token, selectedFields(info), context) : null,
     }),
@@ -83,8 +86,8 @@ builder.queryField('verifyAccessToken', (t) =>
     type: AccessTokenVerification,
     nullable: true,
     description:
-      'Whether an access token that a client sent you is good: issued for one of our channels, not expired, not revoked. The idea of RFC 7662 with the facts of LINE.',
-    args: { accessToken: t.arg.string({ required: true, description: 'The access token to verify.' }) },
+      'Checks an access token that a client sent you: it must be issued for a channel of this gateway, not expired and not revoked. Similar to RFC 7662 (token introspection), with the facts that LINE gives.',
+    args: { accessToken: t.arg.string({ required: true, description: 'The access token to check.' }) },
     resolve: (_, { accessToken }, context) => {
       countTokens(1, 'accessToken', context)
       return verify(accessToken, context)
@@ -97,8 +100,8 @@ builder.queryField('verifyAccessTokens', (t) =>
     type: [AccessTokenVerification],
     nullable: { list: false, items: true },
     description:
-      'The same for many tokens, in the order given: at most 100 in one operation, all fields together. Where LINE could not answer, the element is null with an error of its own; the others stand.',
-    args: { accessTokens: t.arg.stringList({ required: true, description: 'The access tokens to verify.' }) },
+      'Checks several access tokens and returns the results in the same order. At most 100 tokens in one operation, all fields together. If LINE did not answer for a token, its element is null with its own error, and the other elements are not affected.',
+    args: { accessTokens: t.arg.stringList({ required: true, description: 'The access tokens to check.' }) },
     resolve: (_, { accessTokens }, context) => {
       countTokens(accessTokens.length, 'accessTokens', context)
       return accessTokens.map((accessToken) => settled(() => verify(accessToken, context)))
@@ -106,13 +109,13 @@ builder.queryField('verifyAccessTokens', (t) =>
   }),
 )
 
-/** LINE does not tell its limits, so one operation may not ask for everything. */
+/** LINE does not publish its rate limits, so the number of tokens in one operation is limited. */
 const mostTokens = 100
 
 function countTokens(count: number, argument: string, context: Context): void {
-  context.tokensAsked += count
-  if (context.tokensAsked > mostTokens) {
-    throw new BadUserInput(argument, `asks for more than ${mostTokens} tokens in one operation`)
+  context.tokensVerified += count
+  if (context.tokensVerified > mostTokens) {
+    throw new BadUserInput(argument, `exceeds the limit of ${mostTokens} tokens in one operation`)
   }
 }
 
@@ -133,7 +136,7 @@ function verificationIn(answer: Answer, token: AccessToken): Verification {
   return answer.verdict === 'valid' ? { token, record: answer.record } : answer
 }
 
-/** In a list, what throws at once must fail its own element only. */
+/** In a list, an error thrown synchronously must fail only its own element. */
 function settled<Result>(ask: () => Result | Promise<Result>): Result | Promise<Result> {
   try {
     return ask()

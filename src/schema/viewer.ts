@@ -9,11 +9,11 @@ import { Forbidden } from './errors.ts'
 import { selectedFields } from './selection.ts'
 import { bearerOf, recordIn, whenAnswered } from './token-answers.ts'
 
-/** A user, as far as the facts about one of their tokens go. */
+/** The user of a token. The record holds the facts that were read with this token. */
 export type Viewer = { readonly token: AccessToken; readonly record: TokenRecord }
 
 const PictureSize = builder.enumType('PictureSize', {
-  description: 'How large a profile picture is wanted.',
+  description: 'The size of a profile picture.',
   values: {
     ORIGINAL: { description: 'As the user uploaded it.' },
     LARGE: { description: '200 by 200 pixels.' },
@@ -24,23 +24,23 @@ const PictureSize = builder.enumType('PictureSize', {
 export const ViewerRef = builder.objectRef<Viewer>('Viewer')
 
 ViewerRef.implement({
-  description: 'A LINE user, as their access token lets us see them: the main profile, never a sub-profile.',
+  description: 'A LINE user, as far as the scopes of the token allow. Always the main profile, never a sub-profile.',
   fields: (t) => ({
     id: t.id({
       description:
-        'The LINE user ID: `U` and 32 hexadecimal digits, the same in all channels of a provider. The only thing to recognise a user by. Needs the scope `profile` or `openid`.',
-      resolve: ({ record }) => record.userId ?? missing('openid'),
+        'The LINE user ID: `U` and 32 hexadecimal digits. It never changes and is the same in all channels of one provider. Identify users by this ID only. Needs the scope `profile` or `openid`.',
+      resolve: ({ record }) => record.userId ?? missingScope('openid'),
     }),
     displayName: t.string({
       description:
-        'The name the user shows, which may change at any time and hold any character. Needs the scope `profile`.',
+        'The display name. It can change at any time and can contain any character. Needs the scope `profile`.',
       resolve: ({ record }) => profileIn(record).displayName,
     }),
     pictureUrl: t.string({
       nullable: true,
-      description: 'The HTTPS address of the profile picture; null when there is none. Needs the scope `profile`.',
+      description: 'The HTTPS URL of the profile picture. Null if there is none. Needs the scope `profile`.',
       args: {
-        size: t.arg({ type: PictureSize, defaultValue: 'ORIGINAL', description: 'How large a picture is wanted.' }),
+        size: t.arg({ type: PictureSize, defaultValue: 'ORIGINAL', description: 'The size of the picture.' }),
       },
       resolve: ({ record }, { size }) => {
         const { pictureUrl } = profileIn(record)
@@ -49,19 +49,20 @@ ViewerRef.implement({
     }),
     statusMessage: t.string({
       nullable: true,
-      description: 'The line below the name in LINE; null when there is none. Needs the scope `profile`.',
+      description:
+        'The status message, which LINE shows below the name. Null if there is none. Needs the scope `profile`.',
       resolve: ({ record }) => profileIn(record).statusMessage,
     }),
     isFriend: t.boolean({
       nullable: true,
       description:
-        'Whether the user is a friend of the linked official account and has not blocked it; null when no account is linked to the channel. Needs the scope `profile`.',
+        'Whether the user is a friend of the linked LINE Official Account and has not blocked it. Null if no account is linked to the channel. Needs the scope `profile`.',
       resolve: ({ token }, _, context) =>
         whenAnswered(ask(token, 'friendship', context), (answer) => friendshipIn(recordIn(answer)).isFriend),
     }),
     accessToken: t.field({
       type: AccessTokenRef,
-      description: 'The access token itself, as LINE verified it.',
+      description: 'Facts about the access token, as LINE verified it.',
       resolve: ({ record }) => record,
     }),
   }),
@@ -72,12 +73,12 @@ builder.queryField('viewer', (t) =>
     type: ViewerRef,
     nullable: true,
     description:
-      "The LINE user of the request's Bearer token. Null with an error: `UNAUTHENTICATED` when the token is no good, `FORBIDDEN` when it lacks a scope, `LINE_UNAVAILABLE` when LINE could not be asked (the token may be fine: try again).",
+      "The LINE user of the request's Bearer token. Null with an error: `UNAUTHENTICATED` if the token is missing or invalid, `FORBIDDEN` if a scope is missing, `LINE_UNAVAILABLE` if LINE did not answer. In the last case the token may be valid: try again later.",
     resolve: (_, __, context, info) => viewerOf(bearerOf(context), selectedFields(info), context),
   }),
 )
 
-/** The user of a token, with all that the selected fields need: LINE is asked for nothing else. */
+/** The user of a token, with everything that the selected fields need. LINE is called for nothing else. */
 export function viewerOf(token: AccessToken, fields: ReadonlySet<string>, context: Context): Viewer | Promise<Viewer> {
   if (profileFields.some((name) => fields.has(name))) return readViewer(token, 'profile', context)
   if (fields.has('id')) return identifyViewer(token, context)
@@ -87,13 +88,13 @@ export function viewerOf(token: AccessToken, fields: ReadonlySet<string>, contex
 const profileFields = ['displayName', 'pictureUrl', 'statusMessage']
 const suffixes = { ORIGINAL: '', LARGE: '/large', SMALL: '/small' }
 
-/** Who it is alone is in the profile or, for a token that may not read that, in userinfo. */
+/** The user ID alone comes from the profile or, for a token without the scope `profile`, from userinfo. */
 function identifyViewer(token: AccessToken, context: Context): Viewer | Promise<Viewer> {
   return whenAnswered(ask(token, 'verification', context), (answer) => {
     const { scopes } = recordIn(answer)
     if (scopes.includes('profile')) return readViewer(token, 'profile', context)
     if (scopes.includes('openid')) return readViewer(token, 'userinfo', context)
-    return missing('openid')
+    return missingScope('openid')
   })
 }
 
@@ -110,14 +111,14 @@ function ask(token: AccessToken, subject: Subject, { services, clientAddress }: 
 }
 
 function profileIn(record: TokenRecord) {
-  return record.profile ?? missing('profile')
+  return record.profile ?? missingScope('profile')
 }
 
 function friendshipIn(record: TokenRecord) {
-  return record.friendship ?? missing('profile')
+  return record.friendship ?? missingScope('profile')
 }
 
-/** A good token whose record lacks what was asked for lacks the scope for it. */
-function missing(scope: string): never {
+/** The token is valid but its record does not have the requested facts: then the token does not have the scope for them. */
+function missingScope(scope: string): never {
   throw new Forbidden(scope)
 }

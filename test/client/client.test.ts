@@ -4,7 +4,7 @@ import { useRunningGateway } from '../harness/running-gateway.ts'
 import type { TypedDocumentString } from './generated/graphql.ts'
 import { Refresh, Verify, WhoAmI } from './operations.ts'
 
-/** What a typed client amounts to: the document knows its variables and its answer. */
+/** A typed client: the document has the types of its variables and its answer. */
 describe('a front end with types generated from schema.graphql', () => {
   const gateway = useRunningGateway()
 
@@ -22,7 +22,7 @@ describe('a front end with types generated from schema.graphql', () => {
     return data
   }
 
-  it('learns who the user is', async () => {
+  it('reads the user', async () => {
     const [user] = gateway().emulator.users
     const { viewer } = await ask(WhoAmI, {}, gateway().issue().accessToken)
     expect(viewer).toEqual({
@@ -32,14 +32,14 @@ describe('a front end with types generated from schema.graphql', () => {
     })
   })
 
-  it('refreshes, and uses what it gets', async () => {
+  it('refreshes, and uses the new access token', async () => {
     const refreshToken = gateway().issue().refreshToken ?? ''
     const { refreshToken: tokens } = await ask(Refresh, { input: { refreshToken } })
     const { viewer } = await ask(WhoAmI, {}, tokens.accessToken)
     expect(viewer?.displayName).toBe(gateway().emulator.users[0]?.displayName)
   })
 
-  it('verifies tokens it was handed', async () => {
+  it('verifies several tokens', async () => {
     const { verifyAccessTokens } = await ask(Verify, { accessTokens: [gateway().issue().accessToken, 'é'] })
     expect(verifyAccessTokens).toEqual([
       { active: true, reason: null },

@@ -1,6 +1,6 @@
 import { graphql } from './generated/gql.ts'
 
-/** What a front end writes: operations whose variables and answers are typed from the schema. */
+/** The operations of a front end. Their variables and answers get types from the schema. */
 
 export const WhoAmI = graphql(`
   query WhoAmI {

@@ -9,7 +9,7 @@ import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 const publishExpected = (error: unknown) => toPublicError(error, () => expect.unreachable())
 const lineRequestId = 'b2a8-request-id'
 
-describe('what is expected to go wrong', () => {
+describe('an expected error', () => {
   it.each([
     [new Unauthenticated('EXPIRED'), { code: 'UNAUTHENTICATED', reason: 'EXPIRED' }],
     [new Unauthenticated('MISSING'), { code: 'UNAUTHENTICATED', reason: 'MISSING' }],
@@ -25,18 +25,18 @@ describe('what is expected to go wrong', () => {
     [new LineUnavailable('no', { retryAfter: 1 }), { code: 'LINE_UNAVAILABLE', retryAfter: 1 }],
     [new LineUnavailable('spent'), { code: 'LINE_UNAVAILABLE' }],
     [new NoChannelSecret(), { code: 'BAD_REQUEST' }],
-  ])('%s says what the contract says, and nothing more', (error, extensions) => {
+  ])('%s: has the extensions of the contract and no others', (error, extensions) => {
     const published = publishExpected(error)
     expect(published.extensions).toEqual(extensions)
     expect(published.message).toBe(error.message)
   })
 
-  it('tells HTTP when a source may come back', () => {
+  it('RATE_LIMITED: the answer has a Retry-After header', () => {
     const { extensions } = publishExpected(new SourceLimited(13))
     expect(extensions).toEqual({ code: 'RATE_LIMITED', retryAfter: 13, http: { headers: { 'retry-after': '13' } } })
   })
 
-  it('is recognised through whatever wraps it, and keeps its place', () => {
+  it('wrapped in GraphQL errors: recognised, and keeps its path and locations', () => {
     const { definitions } = parse('{ viewer { id } }')
     const inner = locatedError(new Forbidden('openid'), definitions, ['viewer', 'id'])
     const outer = new GraphQLError('wrapped again', {
@@ -50,12 +50,12 @@ describe('what is expected to go wrong', () => {
     expect(published.locations).toEqual([{ line: 1, column: 1 }])
   })
 
-  it('published twice is published once', () => {
+  it('converted twice: the same error', () => {
     const once = publishExpected(new SourceLimited(1))
     expect(publishExpected(once)).toBe(once)
   })
 
-  it('carries neither the cause nor the stack it has inside', () => {
+  it('has neither the cause nor the original error', () => {
     const cause = new Error('https://api.line.me/oauth2/v2.1/verify?access_token=secret')
     const published = publishExpected(new LineUnavailable('LINE timed out', { cause }))
     expect(published.originalError).toBeUndefined()
@@ -63,7 +63,7 @@ describe('what is expected to go wrong', () => {
   })
 })
 
-describe('what nobody expected', () => {
+describe('an unexpected error', () => {
   const lookalike = Object.assign(new Error('token abc'), { name: 'Unauthenticated', code: 'UNAUTHENTICATED' })
 
   it.each([
@@ -73,39 +73,39 @@ describe('what nobody expected', () => {
     null,
     lookalike,
     new GraphQLError('no code, token abc'),
-  ])('is masked, and told to whoever logs: %s', (error) => {
-    const heard: unknown[] = []
-    const published = toPublicError(error, (told) => heard.push(told))
+  ])('%s: masked, and reported for the log', (error) => {
+    const reported: unknown[] = []
+    const published = toPublicError(error, (unexpected) => reported.push(unexpected))
     expect(published.extensions.code).toBe('INTERNAL_SERVER_ERROR')
     expect(published.message).toBe('Something went wrong on our side')
     expect(JSON.stringify(published)).not.toContain('abc')
-    expect(heard).toEqual([error])
+    expect(reported).toEqual([error])
   })
 
-  it('in one field leaves the others alone, in the whole request it is a 500', () => {
+  it('in one field: the status stays; in the whole request: status 500', () => {
     const inField = toPublicError(locatedError(new Error('x'), [], ['viewer']), () => {})
     expect(inField.extensions.http).toBeUndefined()
     expect(inField.path).toEqual(['viewer'])
     expect(toPublicError(new Error('x'), () => {}).extensions.http).toEqual({ status: 500 })
   })
 
-  it('unwraps to what was thrown before it is logged', () => {
+  it('is reported without its wrappers', () => {
     const thrown = new RangeError('deep')
-    const heard: unknown[] = []
-    toPublicError(locatedError(thrown, [], ['viewer']), (told) => heard.push(told))
-    expect(heard).toEqual([thrown])
+    const reported: unknown[] = []
+    toPublicError(locatedError(thrown, [], ['viewer']), (unexpected) => reported.push(unexpected))
+    expect(reported).toEqual([thrown])
   })
 })
 
-describe('errors about the request as a whole', () => {
-  it('keep their code where the contract has it, and are BAD_REQUEST where it has not', () => {
+describe('an error about the whole request', () => {
+  it('keeps a code of the contract; any other code becomes BAD_REQUEST', () => {
     const codeOf = (code: string) => publishExpected(new GraphQLError('m', { extensions: { code } })).extensions.code
     expect(codeOf('GRAPHQL_VALIDATION_FAILED')).toBe('GRAPHQL_VALIDATION_FAILED')
     expect(codeOf('OPERATION_TOO_COMPLEX')).toBe('OPERATION_TOO_COMPLEX')
     expect(codeOf('OPERATION_RESOLUTION_FAILURE')).toBe('BAD_REQUEST')
   })
 
-  it('publicError nothing of what is not there', () => {
+  it('has no extension whose value is undefined', () => {
     expect(publicError('m', { code: 'X', lineRequestId: undefined }).extensions).toEqual({ code: 'X' })
   })
 })

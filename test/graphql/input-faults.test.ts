@@ -21,7 +21,7 @@ const faultIn = (value: unknown, name = 'Outer') =>
 
 const good = { name: 'n', inners: [] }
 
-describe('a fault is named by where it is', () => {
+describe('an invalid value: the fault has its path and problem', () => {
   it.each([
     [{ ...good, name: 7 }, 'input.name', 'name', 'must be a String'],
     [{ inners: [] }, 'input.name', 'name', 'is required'],
@@ -41,22 +41,22 @@ describe('a fault is named by where it is', () => {
       'weights',
       'must be a Float',
     ],
-    [{ ...good, inner: 'text' }, 'input.inner', 'inner', 'must be Inner'],
-    [{ ...good, inner: [] }, 'input.inner', 'inner', 'must be Inner'],
-    [{ ...good, secretName: 1 }, 'input', 'input', 'has a field that Outer does not know'],
-    [[], 'input', 'input', 'must be Outer'],
+    [{ ...good, inner: 'text' }, 'input.inner', 'inner', 'must be an Inner object'],
+    [{ ...good, inner: [] }, 'input.inner', 'inner', 'must be an Inner object'],
+    [{ ...good, secretName: 1 }, 'input', 'input', 'has a field that Outer does not have'],
+    [[], 'input', 'input', 'must be an Outer object'],
   ])('%j: %s', (value, path, argument, problem) => {
     expect(faultIn(value)).toEqual({ path, argument, problem })
   })
 
-  it('and never by what it is', () => {
+  it('never quotes the value', () => {
     const secret = 'eyJhbGciOiJIUzI1NiJ9'
     const everywhere = [secret, { [secret]: 1 }, { ...good, [secret]: secret }, { ...good, inner: { size: secret } }]
     expect(JSON.stringify(everywhere.map((value) => faultIn(value)))).not.toContain(secret)
   })
 })
 
-describe('nothing is wrong', () => {
+describe('a valid value: no fault', () => {
   it.each([
     undefined,
     null,
@@ -64,13 +64,13 @@ describe('nothing is wrong', () => {
     { ...good, count: null, inner: null, yes: null },
     { ...good, inner: { size: 'LARGE', weights: [1, 2.5], id: 7 } },
     { ...good, inner: { weights: 3 } },
-    { ...good, inners: { id: 'one item is a list of one' } },
-  ])('with %j', (value) => {
+    { ...good, inners: { id: 'one item counts as a list of one' } },
+  ])('%j', (value) => {
     expect(faultIn(value)).toBeUndefined()
   })
 })
 
-it('finds a fault exactly where graphql-js finds one', () => {
+it('any value: a fault exactly where graphql-js finds one', () => {
   const leaf = fc.oneof(
     fc.constantFrom(null, undefined, 'LARGE', 'HUGE', '', 0, 1, -1, 1.5, 2 ** 31, 1e308, Number.NaN, true, false),
     fc.string(),
@@ -95,11 +95,11 @@ it('finds a fault exactly where graphql-js finds one', () => {
   const value = fc.oneof({ weight: 4, arbitrary: outer }, { weight: 1, arbitrary: fc.jsonValue() }, leaf)
   fc.assert(
     fc.property(value, fc.constantFrom('Outer', 'Inner', 'Size', 'Int', 'ID'), (given, name) => {
-      let theirs = false
+      let graphqlFault = false
       validateInputValue(given, typeNamed(name), () => {
-        theirs = true
+        graphqlFault = true
       })
-      expect(faultIn(given, name) !== undefined).toBe(theirs)
+      expect(faultIn(given, name) !== undefined).toBe(graphqlFault)
     }),
     { numRuns: 5_000 },
   )

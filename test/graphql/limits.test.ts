@@ -6,11 +6,11 @@ const limitOf = (text: string) => limitOfText(text) ?? limitOfDocument(parse(tex
 const repeat = (count: number, make: (n: number) => string) =>
   Array.from({ length: count }, (_, n) => make(n)).join(' ')
 
-/** `levels` of selections, the innermost a leaf. */
+/** This many nested selections. The innermost one is a leaf. */
 const nested = (levels: number, field = 'a'): string =>
   levels <= 1 ? field : `${field} { ${nested(levels - 1, field)} }`
 
-describe('each limit lets its last one through and refuses the next', () => {
+describe('a limit: as many as allowed pass, one more is refused', () => {
   it.each([
     ['characters', (n: number) => `{ a }${' '.repeat(n - 5)}`, 10_000],
     ['tokens', (n: number) => `{ a(in: [${repeat(n - 9, () => '1')}]) }`, 1_000],
@@ -25,7 +25,7 @@ describe('each limit lets its last one through and refuses the next', () => {
   })
 })
 
-describe('nothing hides from the limits', () => {
+describe('counts towards a limit', () => {
   it.each([
     [
       'fields in a fragment, each time it is spread',
@@ -33,18 +33,18 @@ describe('nothing hides from the limits', () => {
       'nodes',
     ],
     ['fragments in fragments', doubling(12), 'nodes'],
+    ['depth in a fragment', `{ ${'a { '.repeat(6)}...F${' }'.repeat(6)} } fragment F on T { ${nested(5)} }`, 'levels'],
     [
-      'depth behind a fragment',
-      `{ ${'a { '.repeat(6)}...F${' }'.repeat(6)} } fragment F on T { ${nested(5)} }`,
-      'levels',
-    ],
-    [
-      'depth behind a fragment that is named like introspection',
+      'depth in a fragment with the name of an introspection field',
       `{ a { ...__schema } } fragment __schema on T { ${nested(10)} }`,
       'levels',
     ],
-    ['depth below a field that only looks like introspection', `{ a { __schema { ${nested(9)} } } }`, 'levels'],
-    ['depth behind an alias of introspection', `{ __schema: a { ${nested(10)} } }`, 'levels'],
+    [
+      'depth below a nested field with the name of an introspection field',
+      `{ a { __schema { ${nested(9)} } } }`,
+      'levels',
+    ],
+    ['depth below an alias with the name of an introspection field', `{ __schema: a { ${nested(10)} } }`, 'levels'],
     ['depth in inline fragments', `{ ${'... { a { '.repeat(10)}a${' } }'.repeat(10)} }`, 'levels'],
     [
       'root fields in inline fragments',
@@ -56,38 +56,34 @@ describe('nothing hides from the limits', () => {
     ['a second operation', `query A { a } query B { ${repeat(16, (i) => `f${i}`)} }`, 'root fields'],
     ['directives of an operation', `query ${repeat(11, () => '@d')} { a }`, 'directives'],
     ['directives of a variable', `query ($v: Int ${repeat(11, () => '@d')}) { a }`, 'directives'],
-    [
-      'directives of a fragment that nobody spreads',
-      `{ a } fragment F on T ${repeat(11, () => '@d')} { a }`,
-      'directives',
-    ],
+    ['directives of an unused fragment', `{ a } fragment F on T ${repeat(11, () => '@d')} { a }`, 'directives'],
     ['directives of a spread', `{ ...F ${repeat(11, () => '@d')} } fragment F on T { a }`, 'directives'],
     ['directives of an inline fragment', `{ ... ${repeat(11, () => '@d')} { a } }`, 'directives'],
     ['a fragment that spreads itself', '{ a { ...F } } fragment F on T { a ...F }', 'nodes'],
     ['fragments that spread each other', '{ ...A } fragment A on T { ...B } fragment B on T { ...A }', 'nodes'],
     ['a fragment that nests itself', '{ ...F } fragment F on T { a { ...F } }', 'levels'],
-    ['introspection without an end', '{ __schema { ...F } } fragment F on T { a { ...F } }', 'nodes'],
+    ['endless introspection', '{ __schema { ...F } } fragment F on T { a { ...F } }', 'nodes'],
   ])('%s', (_, text, limit) => {
     expect(limitOf(text)).toContain(limit)
   })
 
-  it('however many duplicates it is made of', () => {
+  it('duplicate fields', () => {
     expect(limitOf(`{ ${repeat(400, () => 'a')} }`)).toContain('root fields')
     expect(limitOf(`{ a { ${repeat(600, () => 'b')} } }`)).toContain('nodes')
   })
 })
 
-it('lets tools introspect as deep as they do', () => {
+it('introspection at the depth that tools use: allowed', () => {
   expect(
     limitOf(`{ __schema { types { ${nested(14, 'ofType')} } } __type { ${nested(12, 'ofType')} } }`),
   ).toBeUndefined()
 })
 
-it('leaves what cannot be lexed to the parser', () => {
+it('a text that cannot be lexed: no limit is reported, the parser refuses it', () => {
   expect(limitOfText('{ a(b: "')).toBeUndefined()
 })
 
-/** 2^depth fields in a text that grows by a line a level. */
+/** 2^depth fields, in a text that grows by one line per level. */
 function doubling(depth: number): string {
   const levels = repeat(depth, (n) => `fragment F${n} on T { ...F${n + 1} ...F${n + 1} }`)
   return `{ a { ...F0 } } ${levels} fragment F${depth} on T { a }`

@@ -32,6 +32,6 @@ it.each([
   ['application/json; charset=latin1', undefined],
   ['application/json;q=0', undefined],
   [',,;;', undefined],
-])('whoever accepts %j gets %s', (accept, mediaType) => {
+])('Accept %j: the answer is %s', (accept, mediaType) => {
   expect(acceptedMediaType(accept)).toBe(mediaType)
 })

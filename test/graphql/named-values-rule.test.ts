@@ -16,7 +16,7 @@ const messagesOf = (query: string) =>
     ({ message }) => message,
   )
 
-describe('a literal that cannot be', () => {
+describe('an invalid literal', () => {
   it.each([
     ['{ a(size: "SECRET") }', 'size must be a Size'],
     ['{ a(size: SECRET) }', 'size must be a Size'],
@@ -27,32 +27,32 @@ describe('a literal that cannot be', () => {
     ['{ a(must: null) }', 'must is required'],
     ['{ a(outer: { name: 7 }) }', 'outer.name must be a String'],
     ['{ a(outer: { count: 1 }) }', 'outer.name is required'],
-    ['{ a(outer: { name: "n", SECRET: "SECRET" }) }', 'outer has a field that Outer does not know'],
+    ['{ a(outer: { name: "n", SECRET: "SECRET" }) }', 'outer has a field that Outer does not have'],
     ['{ a(outer: { name: "n", inner: { weights: [1, "SECRET"] } }) }', 'outer.inner.weights[1] must be a Float'],
-    ['{ a(outer: "SECRET") }', 'outer must be Outer'],
+    ['{ a(outer: "SECRET") }', 'outer must be an Outer object'],
     ['query ($v: Int = "SECRET") { a(must: $v) }', '$v must be an Int'],
     ['query ($v: Outer = { name: 7, SECRET: 1 }) { a(outer: $v) }', '$v.name must be a String'],
     ['{ b @skip(if: "SECRET") }', 'if must be a Boolean'],
-  ])('in %s is named, not quoted', (query, message) => {
+  ])('%s: "%s", the value is not quoted', (query, message) => {
     expect(messagesOf(query)[0]).toBe(message)
     expect(messagesOf(query).join()).not.toMatch(/SECRET|12345/)
   })
 
   it.each(['{ a(one: { a: "SECRET", b: 1 }) }', '{ a(one: {}) }', '{ a(one: { a: null }) }', '{ a(ids: [1.5]) }'])(
-    'for a reason our words do not cover still is: %s',
+    '%s: an error without the value, although we have no message of our own for it',
     (query) => {
       expect(messagesOf(query).length).toBeGreaterThan(0)
       expect(messagesOf(query).join()).not.toMatch(/SECRET|1\.5/)
     },
   )
 
-  it('is shown where it stands', () => {
+  it('has its location in the document', () => {
     const [error] = validate(schema, parse('{\n  a(size: HUGE)\n}'), [NamedValuesRule])
     expect(error?.locations).toEqual([{ line: 2, column: 11 }])
   })
 })
 
-it('finds fault exactly where graphql-js does, and never says what it found', () => {
+it('any literal: as many errors as graphql-js, none quotes the value', () => {
   const leaf = fc.constantFrom('1', '-7', '1.5', '"SECRET"', 'SECRET', 'LARGE', 'true', 'null', '"""SECRET"""', '1e999')
   const list = fc.array(leaf, { maxLength: 3 }).map((items) => `[${items.join(', ')}]`)
   const inner = fc
@@ -66,10 +66,10 @@ it('finds fault exactly where graphql-js does, and never says what it found', ()
   fc.assert(
     fc.property(argument, fc.oneof(outer, inner, one, list, leaf), (name, value) => {
       const document = parse(`{ a(${name}: ${value}) }`)
-      const ours = validate(schema, document, [NamedValuesRule])
-      const theirs = validate(schema, document, [ValuesOfCorrectTypeRule])
-      expect(ours.length).toBe(theirs.length)
-      expect(ours.map(({ message }) => message).join()).not.toMatch(/SECRET|LARGE|1e999|1\.5|-7/)
+      const ourErrors = validate(schema, document, [NamedValuesRule])
+      const graphqlErrors = validate(schema, document, [ValuesOfCorrectTypeRule])
+      expect(ourErrors.length).toBe(graphqlErrors.length)
+      expect(ourErrors.map(({ message }) => message).join()).not.toMatch(/SECRET|LARGE|1e999|1\.5|-7/)
     }),
     { numRuns: 1_500 },
   )

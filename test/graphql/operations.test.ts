@@ -18,7 +18,7 @@ function errorsIn(text: string, operations = create(), operationName?: string): 
 }
 
 describe('a document', () => {
-  it('is parsed and validated once, whichever of its operations is asked for', () => {
+  it('is parsed and validated once, also if a different operation of it is requested', () => {
     const operations = create()
     const text = 'query A { viewer { id } } query B { viewer { displayName } }'
     const first = operations.prepare(text, 'A')
@@ -28,14 +28,14 @@ describe('a document', () => {
     expect(operations.prepare(`${text} `, 'A').document).not.toBe(first.document)
   })
 
-  it('that is bad is not kept: junk must not push out what is in use', () => {
+  it('that is invalid: not kept, so it cannot evict valid ones', () => {
     const operations = create()
     const first = documentOf(operations, '{ viewer { id } }')
     for (let n = 0; n < 1_100; n++) errorsIn(`{ nonsense${n} }`, operations)
     expect(documentOf(operations, '{ viewer { id } }')).toBe(first)
   })
 
-  it('is forgotten when many others came, and by their size rather than their number', () => {
+  it('is evicted after many others, by their total size, not by their number', () => {
     const operations = create()
     const first = documentOf(operations, '{ viewer { id } }')
     for (let n = 0; n < 49; n++) documentOf(operations, `{ viewer { a${n}: id } }${' '.repeat(9_900)}`)
@@ -45,7 +45,7 @@ describe('a document', () => {
   })
 })
 
-describe('what is wrong with a document', () => {
+describe('an invalid document', () => {
   it.each([
     ['', 'GRAPHQL_PARSE_FAILED'],
     ['{', 'GRAPHQL_PARSE_FAILED'],
@@ -56,17 +56,17 @@ describe('what is wrong with a document', () => {
     ['type Query { a: Int }', 'GRAPHQL_VALIDATION_FAILED'],
     ['query A { __typename } query A { __typename }', 'GRAPHQL_VALIDATION_FAILED'],
     [`{ ${'a '.repeat(20)} }`, 'OPERATION_TOO_COMPLEX'],
-  ])('%j is %s', (text, code) => {
+  ])('%j: %s', (text, code) => {
     expect(codeOf(text)).toBe(code)
   })
 
-  it('says where a syntax error is and never what stands there', () => {
+  it('with a syntax error: the message has the position and no text of the document', () => {
     const [error] = errorsIn('{\n  viewer(token: eyJhbGciOiJIUzI1NiJ9.secret { id }')
     expect(error?.message).toBe('Syntax error at line 2, column 37')
     expect(JSON.stringify(error)).not.toContain('secret')
   })
 
-  it('quotes the names it does not know, for typos, but nothing as long as a credential', () => {
+  it('with an unknown name: the message quotes it, unless it is as long as a credential', () => {
     const [error] = errorsIn('{ viewer { displyName } }')
     expect(error?.message).toContain('"displyName"')
     const long = 'eyJhbGciOiJIUzI1NiJ9eyJzdWIi'
@@ -87,12 +87,12 @@ describe('what is wrong with a document', () => {
     }
   })
 
-  it('stops at five errors', () => {
+  it('with many errors: five are returned', () => {
     const errors = errorsIn(`{ viewer { ${Array.from({ length: 200 }, (_, n) => `no${n}`).join(' ')} } }`)
     expect(errors).toHaveLength(5)
   })
 
-  it('suggests nothing: whoever guesses names learns no others', () => {
+  it('with a wrong name: the message suggests no other name', () => {
     const text = JSON.stringify([
       ...errorsIn('{ viewr { id } }'),
       ...errorsIn('{ viewer { displayNam } }'),
@@ -107,43 +107,47 @@ describe('what is wrong with a document', () => {
 })
 
 describe('introspection', () => {
-  const questions = ['{ __schema { queryType { name } } }', '{ __type(name: "Viewer") { name } }']
+  const queries = ['{ __schema { queryType { name } } }', '{ __type(name: "Viewer") { name } }']
 
-  it.each(questions)('is refused where it is off: %s', (text) => {
+  it.each(queries)('off, %s: refused', (text) => {
     expect(codeOf(text)).toBe('GRAPHQL_VALIDATION_FAILED')
   })
 
-  it.each(questions)('is answered where it is on: %s', (text) => {
+  it.each(queries)('on, %s: allowed', (text) => {
     expect(errorsIn(text, createOperations(schema, { introspection: true }))).toEqual([])
   })
 
-  it('is not what __typename is: clients ask for that everywhere', () => {
+  it('off, __typename: allowed, because clients select it everywhere', () => {
     expect(errorsIn('{ __typename viewer { __typename } }')).toEqual([])
   })
 })
 
 describe('an operation', () => {
-  const gist = (text: string, name?: string) => {
+  const prepared = (text: string, name?: string) => {
     const { kind, fields } = create().prepare(text, name)
     return { kind, fields }
   }
 
-  it('is its kind and the fields it selects, whatever they are called in the answer', () => {
-    expect(gist('{ b: viewer { id } a: verifyAccessToken(accessToken: "x") { active } c: viewer { id } }')).toEqual({
-      kind: 'query',
-      fields: ['verifyAccessToken', 'viewer'],
-    })
-    expect(gist('mutation { x: logout { revoked } }')).toEqual({ kind: 'mutation', fields: ['logout'] })
+  it('has its kind and the names of its root fields, without their aliases', () => {
+    expect(prepared('{ b: viewer { id } a: verifyAccessToken(accessToken: "x") { active } c: viewer { id } }')).toEqual(
+      {
+        kind: 'query',
+        fields: ['verifyAccessToken', 'viewer'],
+      },
+    )
+    expect(prepared('mutation { x: logout { revoked } }')).toEqual({ kind: 'mutation', fields: ['logout'] })
   })
 
-  it('is seen through fragments', () => {
+  it('with fragments: the root fields in them are included', () => {
     const text =
       '{ ...F ... { __typename } } fragment F on Query { ... on Query { ...G } } fragment G on Query { viewer { id } }'
-    expect(gist(text)).toEqual({ kind: 'query', fields: ['__typename', 'viewer'] })
+    expect(prepared(text)).toEqual({ kind: 'query', fields: ['__typename', 'viewer'] })
   })
 
-  it('is the one that is named', () => {
-    expect(gist('query A { __typename } mutation B { logout { revoked } }', 'B')).toMatchObject({ kind: 'mutation' })
+  it('is the one that operationName names', () => {
+    expect(prepared('query A { __typename } mutation B { logout { revoked } }', 'B')).toMatchObject({
+      kind: 'mutation',
+    })
   })
 
   it.each([
@@ -151,7 +155,7 @@ describe('an operation', () => {
     ['query A { __typename } query B { __typename }', 'C'],
     ['{ __typename }', 'A'],
     ['{ viewer { ...F } } fragment F on Viewer { id }', 'F'],
-  ])('of %s called %s is none', (text, name) => {
+  ])('%s with operationName %s: BAD_REQUEST', (text, name) => {
     expect(errorsIn(text, create(), name).map(({ extensions }) => extensions.code)).toEqual(['BAD_REQUEST'])
   })
 })

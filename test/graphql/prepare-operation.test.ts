@@ -22,8 +22,8 @@ const picture =
   'query ($size: PictureSize = LARGE, $with: Boolean = true) { viewer { pictureUrl(size: $size) @include(if: $with) } }'
 const secret = 'eyJhbGciOiJIUzI1NiJ9'
 
-describe('by GET', () => {
-  it.each(['{ viewer { id } }', 'query A { __schema { queryType { name } } }'])('%s is admitted', (query) => {
+describe('GET', () => {
+  it.each(['{ viewer { id } }', 'query A { __schema { queryType { name } } }'])('%s: allowed', (query) => {
     expect(errorsOf({ query }, 'GET')).toEqual([])
   })
 
@@ -34,13 +34,13 @@ describe('by GET', () => {
     '{ harmless: verifyAccessTokens(accessTokens: ["x"]) { active } }',
     '{ verifyIdToken(input: { idToken: "x" }) { sub } }',
     '{ ...F } fragment F on Query { ... { verifyAccessToken(accessToken: "x") { active } } }',
-  ])('%s is not: it changes something or carries a credential', (query) => {
+  ])('%s: status 405, because it is a mutation or has a credential', (query) => {
     const [error] = errorsOf({ query }, 'GET')
     expect(error?.extensions).toMatchObject({ code: 'BAD_REQUEST', http: { status: 405, headers: { allow: 'POST' } } })
     expect(errorsOf({ query }, 'POST')).toEqual([])
   })
 
-  it('the operation that is named decides', () => {
+  it('only the operation that operationName names must be allowed', () => {
     const query = 'query A { viewer { id } } mutation B { logout { revoked } }'
     expect(errorsOf({ query, operationName: 'A' }, 'GET')).toEqual([])
     expect(errorsOf({ query, operationName: 'B' }, 'GET')).toHaveLength(1)
@@ -57,21 +57,21 @@ describe('variables', () => {
     [verifyMany, { tokens: [] }],
     [picture, undefined],
     [picture, { size: null }],
-  ])('are admitted: %s %j', (query, variables) => {
+  ])('%s %j: valid', (query, variables) => {
     expect(errorsOf({ query, variables: variables ?? null })).toEqual([])
   })
 
   it.each<[string, Record<string, unknown>, string, string]>([
     [refresh, {}, '$input is required', 'input'],
     [refresh, { input: null }, '$input is required', 'input'],
-    [refresh, { input: secret }, '$input must be RefreshTokenInput', 'input'],
+    [refresh, { input: secret }, '$input must be a RefreshTokenInput object', 'input'],
     [refresh, { input: {} }, '$input.refreshToken is required', 'refreshToken'],
     [refresh, { input: { refreshToken: [secret] } }, '$input.refreshToken must be a String', 'refreshToken'],
     [refresh, { input: { refreshToken: { secret } } }, '$input.refreshToken must be a String', 'refreshToken'],
     [
       refresh,
       { input: { refreshToken: 'x', [secret]: 1 } },
-      '$input has a field that RefreshTokenInput does not know',
+      '$input has a field that RefreshTokenInput does not have',
       'input',
     ],
     [
@@ -84,7 +84,7 @@ describe('variables', () => {
     [verifyMany, { tokens: [secret, null] }, '$tokens[1] is required', 'tokens'],
     [picture, { size: secret }, '$size must be a PictureSize', 'size'],
     [picture, { with: null }, '', ''],
-  ])('are refused by name and never quoted: %s %j', (query, variables, message, argument) => {
+  ])('%s %j: the error names the argument and does not quote the value', (query, variables, message, argument) => {
     const errors = errorsOf({ query, variables })
     if (message === '') return expect(JSON.stringify(errors)).not.toContain(secret)
     expect(errors).toHaveLength(1)
@@ -93,7 +93,7 @@ describe('variables', () => {
     expect(JSON.stringify(errors)).not.toContain(secret)
   })
 
-  it('come from the request and not from what every object has', () => {
+  it('named like a property of every object: read from the request only', () => {
     const query =
       'query ($constructor: Boolean!, $toString: String) { viewer { id @include(if: $constructor) } a: verifyAccessToken(accessToken: "x") { active } }'
     expect(errorsOf({ query: query.replace(', $toString: String', ''), variables: {} })[0]?.message).toBe(

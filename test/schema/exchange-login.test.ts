@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { begin, exchange, exchangeLogin, logIn, redirectUri, visit } from '../harness/log-in.ts'
 import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
 
-const gateway = useRunningGateway({ LINE_TIMEOUT_MS: '2000', ...noSourceLimit })
+const gateway = useRunningGateway(noSourceLimit)
 const tokensOnly = 'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { tokens { accessToken } } }'
 const sakura = { id: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f', displayName: 'Sakura Tanaka' }
-const spent = [{ extensions: { code: 'INVALID_GRANT' } }]
+const refused = [{ extensions: { code: 'INVALID_GRANT' } }]
 
 describe('a login', () => {
-  it('from its beginning to its end', async () => {
+  it('with a code from LINE: tokens, viewer and claims are returned', async () => {
     const { input, state, nonce, back } = await logIn(gateway(), { scopes: ['profile', 'openid', 'email'] })
     expect(back.searchParams.get('state')).toBe(state)
     const { data, errors, status } = await exchange(gateway(), input)
@@ -41,7 +41,7 @@ describe('a login', () => {
     })
   })
 
-  it('is as good as a verification: its token is known at once', async () => {
+  it('counts as a verification: its access token needs no verify call', async () => {
     const { input } = await logIn(gateway())
     const { data } = await exchange(gateway(), input)
     const { tokens } = Object(data?.exchangeLogin)
@@ -54,13 +54,13 @@ describe('a login', () => {
     expect(callsTo(gateway().emulator)).toEqual({ token: 1, profile: 1 })
   })
 
-  it('costs one call where only the tokens are wanted', async () => {
+  it('with only the tokens selected: one call to LINE', async () => {
     const { input } = await logIn(gateway())
     expect((await exchange(gateway(), input, tokensOnly)).errors).toEqual([])
     expect(callsTo(gateway().emulator)).toEqual({ token: 1 })
   })
 
-  it('without openid has no ID token, and without profile no name', async () => {
+  it('without openid: no ID token; without profile: the viewer is FORBIDDEN', async () => {
     const profileOnly = await logIn(gateway(), { scopes: ['profile'] })
     expect((await exchange(gateway(), profileOnly.input)).data?.exchangeLogin).toMatchObject({
       idToken: null,
@@ -76,12 +76,12 @@ describe('a login', () => {
   })
 })
 
-describe('the tokens are never lost', () => {
+describe('tokens are returned', () => {
   it.each([
     ['profile', { status: 500 }, 'viewer', 'LINE_UNAVAILABLE'],
     ['profile', { reset: true }, 'viewer', 'LINE_UNAVAILABLE'],
     ['profile', { status: 429 }, 'viewer', 'LINE_RATE_LIMITED'],
-  ] as const)('though %s answers %j', async (endpoint, fault, field, code) => {
+  ] as const)('if %s fails with %j', async (endpoint, fault, field, code) => {
     const { input } = await logIn(gateway())
     gateway().emulator.faults.set(endpoint, fault)
     const { data, errors } = await exchange(gateway(), input)
@@ -106,7 +106,7 @@ describe('the tokens are never lost', () => {
     ['MALFORMED', 'not.a.jwt'],
     ['ALGORITHM', 'eyJhbGciOiJub25lIn0.e30.'],
     ['SIGNATURE', 'eyJhbGciOiJIUzI1NiJ9.e30.AAAA'],
-  ])('though the ID token is %s', async (reason, idToken) => {
+  ])('if the ID token is refused with %s', async (reason, idToken) => {
     gateway().emulator.faults.set('token', { body: answered({ id_token: idToken }) })
     const query =
       'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { tokens { accessToken } idToken idTokenClaims { sub } } }'
@@ -118,7 +118,7 @@ describe('the tokens are never lost', () => {
   })
 
   it.each([{}, { expires_in: 'x', scope: 7, refresh_token: '' }])(
-    'though LINE answers them with %j',
+    'if the rest of the token answer is %j',
     async (nonsense) => {
       gateway().emulator.faults.set('token', {
         body: { ...answered({}), expires_in: undefined, scope: undefined, ...nonsense },
@@ -129,8 +129,8 @@ describe('the tokens are never lost', () => {
   )
 })
 
-describe('the nonce', () => {
-  it('that is another one is told, and the tokens are kept', async () => {
+describe('nonce', () => {
+  it('different from that of the ID token: NONCE, and the tokens are returned', async () => {
     const { input } = await logIn(gateway())
     const { data, errors } = await exchange(gateway(), { ...input, nonce: 'another' })
     expect(data?.exchangeLogin).toMatchObject({ tokens: { tokenType: 'Bearer' }, viewer: sakura, idTokenClaims: null })
@@ -139,7 +139,7 @@ describe('the nonce', () => {
     ])
   })
 
-  it('is compared though nobody asked for the claims', async () => {
+  it('different, with no claims selected: NONCE, and the tokens are returned', async () => {
     const { input } = await logIn(gateway())
     const { data, errors } = await exchange(gateway(), { ...input, nonce: 'another' }, tokensOnly)
     expect(data?.exchangeLogin).toMatchObject({ tokens: { accessToken: expect.any(String) } })
@@ -148,12 +148,12 @@ describe('the nonce', () => {
     ])
   })
 
-  it('of ours has to be given where the ID token has one', async () => {
+  it('made by startLogin but not sent: INVALID_ID_TOKEN', async () => {
     const { input } = await logIn(gateway())
     expect(codesOf(await exchange(gateway(), { ...input, nonce: null }))).toEqual(['INVALID_ID_TOKEN'])
   })
 
-  it('of ours is good once', async () => {
+  it('made by startLogin: accepted once', async () => {
     const login = await begin(gateway())
     const twice = [await visit(login.authorizationUrl), await visit(login.authorizationUrl)]
     const { nonce, codeVerifier } = login
@@ -165,7 +165,7 @@ describe('the nonce', () => {
     expect(replies[1]?.errors[0]?.extensions.reason).toBe('NONCE')
   })
 
-  it('that somebody else made is compared where it is given, and let be where it is not', async () => {
+  it('made by the client: compared if it is sent, and not required', async () => {
     const code = () => gateway().emulator.issueCode({ redirectUri, nonce: 'theirs' })
     expect(codesOf(await exchange(gateway(), { code: code(), redirectUri }))).toEqual([])
     expect(codesOf(await exchange(gateway(), { code: code(), redirectUri, nonce: 'theirs' }))).toEqual([])
@@ -180,7 +180,7 @@ describe('the nonce', () => {
 })
 
 describe('a code', () => {
-  it('reaches LINE once, however many bring it', async () => {
+  it('sent 21 times: one call to LINE, one login, the others are INVALID_GRANT', async () => {
     const { input } = await logIn(gateway())
     const replies = await Promise.all(Array.from({ length: 20 }, () => exchange(gateway(), input, tokensOnly)))
     replies.push(await exchange(gateway(), input, tokensOnly))
@@ -190,35 +190,35 @@ describe('a code', () => {
   })
 
   it.each([
-    ['of another verifier', { codeVerifier: 'x'.repeat(43) }],
-    ['of no verifier', { codeVerifier: null }],
-    ['of another redirect URI', { redirectUri: 'https://app.example/other' }],
-    ['nobody issued', { code: 'nobody-issued-this' }],
-  ])('%s is refused', async (_, wrong) => {
+    ['with a wrong code verifier', { codeVerifier: 'x'.repeat(43) }],
+    ['without its code verifier', { codeVerifier: null }],
+    ['with a different redirect URI', { redirectUri: 'https://app.example/other' }],
+    ['that LINE never issued', { code: 'never-issued' }],
+  ])('%s: INVALID_GRANT', async (_, wrong) => {
     const { input } = await logIn(gateway())
-    expect(await exchange(gateway(), { ...input, ...wrong })).toMatchObject({ data: null, errors: spent })
+    expect(await exchange(gateway(), { ...input, ...wrong })).toMatchObject({ data: null, errors: refused })
   })
 
-  it('too old is refused', async () => {
+  it('older than ten minutes: INVALID_GRANT', async () => {
     const { input } = await logIn(gateway())
     gateway().advance(600_000)
-    expect(await exchange(gateway(), input)).toMatchObject({ data: null, errors: spent })
+    expect(await exchange(gateway(), input)).toMatchObject({ data: null, errors: refused })
   })
 
-  it.each([{ commitThenReset: true }, { hang: true }, { status: 500 }, { garbage: true }] as const)(
-    'that may be spent (%j) is not tried again, and nobody is told to',
+  it.each([{ commitThenReset: true }, { status: 500 }, { garbage: true }] as const)(
+    'after %j, so perhaps used up: no retryAfter, and it is not sent to LINE again',
     async (fault) => {
       const { input } = await logIn(gateway())
       gateway().emulator.faults.set('token', { ...fault, times: 1 })
       const { errors } = await exchange(gateway(), input)
       expect(errors).toMatchObject([{ extensions: { code: 'LINE_UNAVAILABLE' } }])
       expect(errors[0]?.extensions).not.toHaveProperty('retryAfter')
-      expect(await exchange(gateway(), input)).toMatchObject({ errors: spent })
+      expect(await exchange(gateway(), input)).toMatchObject({ errors: refused })
       expect(callsTo(gateway().emulator)).toEqual({ token: 1 })
     },
   )
 
-  it('that LINE would not look at is good still', async () => {
+  it('after LINE_RATE_LIMITED: still usable', async () => {
     const { input } = await logIn(gateway())
     gateway().emulator.faults.set('token', { status: 429, headers: { 'retry-after': '3' }, times: 1 })
     expect((await exchange(gateway(), input)).errors).toMatchObject([
@@ -237,31 +237,49 @@ describe('a code', () => {
     ['nonce', { nonce: '' }],
     ['nonce', { nonce: 'x'.repeat(1_001) }],
     ['channelId', { channelId: '7' }],
-  ])('is not risked where %s cannot be right', async (argument, wrong) => {
+  ])('with an invalid %s: BAD_USER_INPUT without a call to LINE', async (argument, wrong) => {
     const reply = await exchange(gateway(), { code: 'x', redirectUri, ...wrong })
     expect(reply).toMatchObject({ data: null, errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }] })
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 })
 
+describe('a code that LINE does not answer before the deadline', () => {
+  const impatient = useRunningGateway({ LINE_TIMEOUT_MS: '1000', ...noSourceLimit })
+
+  it('perhaps used up: no retryAfter, and it is not sent to LINE again', async () => {
+    const { input } = await logIn(impatient())
+    // Opens the connection, so that the code is on its way to LINE before the deadline, however slow the machine is.
+    const query = '{ verifyAccessToken(accessToken: "not.a.token") { active } }'
+    await expect.poll(async () => codesOf(await impatient().ask(query)), { timeout: 30_000 }).toEqual([])
+    impatient().emulator.calls.reset()
+    impatient().emulator.faults.set('token', { hang: true })
+    const { errors } = await exchange(impatient(), input)
+    expect(errors).toMatchObject([{ extensions: { code: 'LINE_UNAVAILABLE' } }])
+    expect(errors[0]?.extensions).not.toHaveProperty('retryAfter')
+    impatient().emulator.faults.clear()
+    expect(await exchange(impatient(), input)).toMatchObject({ errors: refused })
+    expect(callsTo(impatient().emulator)).toEqual({ token: 1 })
+  })
+})
+
 describe('apps and LIFF', () => {
   const several = useRunningGateway({ LINE_CHANNELS: JSON.stringify([web, native, liff]) })
 
-  it.each([native, liff])(
-    'of the channel $type log in without a secret, with an ID token signed by LINE',
-    async ({ id, type }) => {
-      const { input } = await logIn(several(), { channelId: id })
-      const { data, errors } = await exchange(several(), { ...input, channelId: id })
-      expect(errors).toEqual([])
-      expect(data?.exchangeLogin).toMatchObject({ viewer: sakura, idTokenClaims: { aud: id } })
-      const { tokens } = Object(data?.exchangeLogin)
-      expect(tokens.refreshToken === null).toBe(type === 'liff')
-      expect(tokens.expiresIn).toBe(type === 'liff' ? 43_200 : 2_592_000)
-    },
-  )
+  it.each([native, liff])('$type: a login gives an ID token signed by LINE', async ({ id, type }) => {
+    const { input } = await logIn(several(), { channelId: id })
+    const { data, errors } = await exchange(several(), { ...input, channelId: id })
+    expect(errors).toEqual([])
+    expect(data?.exchangeLogin).toMatchObject({ viewer: sakura, idTokenClaims: { aud: id } })
+    const { tokens } = Object(data?.exchangeLogin)
+    expect(tokens.refreshToken === null).toBe(type === 'liff')
+    expect(tokens.expiresIn).toBe(type === 'liff' ? 43_200 : 2_592_000)
+  })
 
-  it('a code of one channel is worth nothing in another', async () => {
+  it('a code of another channel: INVALID_GRANT', async () => {
     const { input } = await logIn(several(), { channelId: native.id })
-    expect(await exchange(several(), { ...input, channelId: liff.id }, exchangeLogin)).toMatchObject({ errors: spent })
+    expect(await exchange(several(), { ...input, channelId: liff.id }, exchangeLogin)).toMatchObject({
+      errors: refused,
+    })
   })
 })

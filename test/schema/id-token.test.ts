@@ -1,157 +1,303 @@
+import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { begin } from '../harness/log-in.ts'
+import { begin, exchange, logIn } from '../harness/log-in.ts'
 import {
   callsTo,
+  codesOf,
   foreign,
   liff,
   native,
   noSourceLimit,
+  type RunningGateway,
   START_MS,
   useRunningGateway,
   web,
 } from '../harness/running-gateway.ts'
 
-const gateway = useRunningGateway(noSourceLimit)
+/**
+ * ID tokens through the API. Lower tests have all forms of a bad token (test/line/id-token.test.ts), LINE's keys
+ * (test/line/key-set.test.ts), and the choice of the channel and the nonce (test/login/id-tokens.test.ts).
+ */
+
 const query = `query ($input: VerifyIdTokenInput!) {
   verifyIdToken(input: $input) { iss sub aud exp iat authTime nonce amr name picture email }
 }`
-const verify = (idToken: string | undefined, more: object = {}, running = gateway()) =>
-  running.ask(query, { variables: { input: { idToken, ...more } } })
-const refused = (reason: string) => ({
-  data: { verifyIdToken: null },
-  errors: [{ extensions: { code: 'INVALID_ID_TOKEN', reason } }],
+
+/** Seconds since the epoch. */
+const iat = START_MS / 1_000
+type Claims = Readonly<Record<string, unknown>>
+const claimsFor = (aud: unknown, more: Claims = {}): Claims => ({
+  iss: 'https://access.line.me',
+  sub: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f',
+  aud,
+  exp: iat + 3_600,
+  iat,
+  ...more,
 })
 
-const iat = START_MS / 1_000
-const claims = { iss: 'https://access.line.me', sub: 'Ux', aud: web.id, exp: iat + 3_600, iat }
-const signed = (more: object = {}) => gateway().emulator.signIdToken({ ...claims, ...more }, 'HS256')
+describe('an ID token, with one channel configured', () => {
+  const gateway = useRunningGateway(noSourceLimit)
+  const signed = (more: Claims = {}) => gateway().emulator.signIdToken(claimsFor(web.id, more), 'HS256')
+  const verify = (idToken: string | undefined, more: object = {}) => verifyAt(gateway(), idToken, more)
+  const refusalOf = (idToken: string | undefined, more: object = {}) => refusalAt(gateway(), idToken, more)
 
-describe('an ID token of the web channel', () => {
-  it('is believed without asking LINE', async () => {
+  it('with all claims: all are returned, without a call to LINE', async () => {
+    const [user] = gateway().emulator.users
     const { idToken } = gateway().issue({
       scope: 'openid profile email',
       nonce: 'n',
       authTime: iat - 60,
       amr: ['pwd', 'mfa'],
     })
-    expect(await verify(idToken)).toMatchObject({
-      errors: [],
-      data: {
-        verifyIdToken: {
-          iss: 'https://access.line.me',
-          sub: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f',
-          aud: web.id,
-          exp: '2026-01-01T01:00:00.000Z',
-          iat: '2026-01-01T00:00:00.000Z',
-          authTime: '2025-12-31T23:59:00.000Z',
-          nonce: 'n',
-          amr: ['pwd', 'mfa'],
-          name: 'Sakura Tanaka',
-          email: 'sakura.tanaka@example.com',
-        },
-      },
+    const { data, errors } = await verify(idToken, { nonce: 'n' })
+    expect(errors).toEqual([])
+    expect(data?.verifyIdToken).toEqual({
+      iss: 'https://access.line.me',
+      sub: user?.userId,
+      aud: web.id,
+      exp: '2026-01-01T01:00:00.000Z',
+      iat: '2026-01-01T00:00:00.000Z',
+      authTime: '2025-12-31T23:59:00.000Z',
+      nonce: 'n',
+      amr: ['pwd', 'mfa'],
+      name: user?.displayName,
+      picture: user?.pictureUrl,
+      email: user?.email,
     })
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 
-  it('may say very little', async () => {
-    expect(await verify(signed())).toMatchObject({
-      data: { verifyIdToken: { sub: 'Ux', nonce: null, amr: null, name: null } },
-      errors: [],
+  it('with the required claims only: the others are null', async () => {
+    const { data, errors } = await verify(signed())
+    expect(errors).toEqual([])
+    expect(data?.verifyIdToken).toMatchObject({
+      aud: web.id,
+      authTime: null,
+      nonce: null,
+      amr: null,
+      name: null,
+      picture: null,
+      email: null,
     })
   })
 
-  it.each<[string, () => string]>([
-    ['MALFORMED', () => ''],
-    ['MALFORMED', () => 'x'],
-    ['MALFORMED', () => 'a.b.c'],
-    ['MALFORMED', () => signed({ sub: '' })],
-    ['MALFORMED', () => signed({ exp: undefined })],
-    ['MALFORMED', () => signed({ iat: 'now' })],
-    ['ALGORITHM', () => unsigned('none')],
-    ['ALGORITHM', () => unsigned('RS256')],
-    ['ALGORITHM', () => gateway().emulator.signIdToken(claims, 'ES256')],
-    ['SIGNATURE', () => unsigned('HS256')],
-    ['SIGNATURE', () => `${signed().slice(0, -2)}xx`],
-    ['SIGNATURE', () => gateway().emulator.signIdToken(claims, 'HS256', foreign.id)],
-    ['ISSUER', () => signed({ iss: 'https://access.line.me/' })],
-    ['ISSUER', () => signed({ iss: gateway().emulator.url })],
-    ['AUDIENCE', () => signed({ aud: foreign.id })],
-    ['EXPIRED', () => signed({ exp: iat - 60 })],
-  ])('is refused as %s', async (reason, make) => {
-    expect(await verify(make())).toMatchObject(refused(reason))
+  it.each<[string, string, () => string]>([
+    ['empty', 'MALFORMED', () => ''],
+    ['one part', 'MALFORMED', () => 'x'],
+    ['three parts that are not JSON', 'MALFORMED', () => 'a.b.c'],
+    ['empty sub', 'MALFORMED', () => signed({ sub: '' })],
+    ['no exp', 'MALFORMED', () => signed({ exp: undefined })],
+    ['iat that is not a number', 'MALFORMED', () => signed({ iat: 'now' })],
+    ['alg none', 'ALGORITHM', () => jwt({ alg: 'none' }, claimsFor(web.id), '')],
+    ['alg RS256', 'ALGORITHM', () => jwt({ alg: 'RS256' }, claimsFor(web.id), 'AAAA')],
+    ['ES256, signed by LINE', 'ALGORITHM', () => gateway().emulator.signIdToken(claimsFor(web.id), 'ES256')],
+    ['no valid signature', 'SIGNATURE', () => jwt({ alg: 'HS256' }, claimsFor(web.id), 'AAAA')],
+    ['claims changed after signing', 'SIGNATURE', () => withClaims(signed(), claimsFor(web.id, { sub: 'Ux' }))],
+    ['secret of another channel', 'SIGNATURE', () => hs256(claimsFor(web.id), foreign.secret)],
+    ['issuer with a slash', 'ISSUER', () => signed({ iss: 'https://access.line.me/' })],
+    ['issuer is LINE_ACCESS_URL', 'ISSUER', () => signed({ iss: gateway().emulator.url })],
+    ['audience is another channel', 'AUDIENCE', () => signed({ aud: foreign.id })],
+    ['audience is a list', 'AUDIENCE', () => signed({ aud: [web.id] })],
+    ['expired', 'EXPIRED', () => signed({ exp: iat - 60 })],
+  ])('%s: %s, without a call to LINE', async (_, reason, make) => {
+    expect(await refusalOf(make())).toBe(reason)
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 
-  it('is believed until its time is over, give or take a minute', async () => {
+  it('is accepted until one minute after its expiry', async () => {
     const idToken = signed()
     gateway().advance(3_600_000 + 59_000)
-    expect((await verify(idToken)).errors).toEqual([])
+    expect(await refusalOf(idToken)).toBeUndefined()
     gateway().advance(1_000)
-    expect(await verify(idToken)).toMatchObject(refused('EXPIRED'))
-  })
-})
-
-describe('a nonce', () => {
-  it('that is given has to be the one of the token', async () => {
-    expect((await verify(signed({ nonce: 'n' }), { nonce: 'n' })).errors).toEqual([])
-    expect(await verify(signed({ nonce: 'n' }), { nonce: 'm' })).toMatchObject(refused('NONCE'))
-    expect(await verify(signed(), { nonce: 'n' })).toMatchObject(refused('NONCE'))
+    expect(await refusalOf(idToken)).toBe('EXPIRED')
   })
 
-  it('of ours is good once, for an hour, and has to be given', async () => {
-    const { nonce } = await begin(gateway())
-    const idToken = signed({ nonce, exp: iat + 90_000 })
-    expect(await verify(idToken)).toMatchObject(refused('NONCE'))
-    expect((await verify(idToken, { nonce })).errors).toEqual([])
-    gateway().advance(3_599_000)
-    expect(await verify(idToken, { nonce })).toMatchObject(refused('NONCE'))
+  it('refused: neither the answer nor the log quotes it', async () => {
+    const idToken = withClaims(signed(), claimsFor(web.id, { name: 'CANARY' }))
+    for (const bad of [idToken, 'not-an-id-token-but-secret']) {
+      const { text, errors } = await verify(bad)
+      expect(codesOf({ errors })).toEqual(['INVALID_ID_TOKEN'])
+      for (const part of [...bad.split('.'), 'CANARY']) {
+        expect(text).not.toContain(part)
+        expect(gateway().log()).not.toContain(part)
+      }
+    }
   })
 
-  it('of another is not stored: it may come again', async () => {
-    for (let n = 0; n < 2; n++)
-      expect((await verify(signed({ nonce: 'theirs' }), { nonce: 'theirs' })).errors).toEqual([])
+  it('channelId of a channel that is not configured: BAD_USER_INPUT', async () => {
+    const { errors } = await verify(signed(), { channelId: foreign.id })
+    expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', argument: 'channelId' })
   })
 
-  it.each(['', 'x'.repeat(1_001)])('that cannot be right is named', async (nonce) => {
-    expect(await verify(signed(), { nonce })).toMatchObject({
-      errors: [{ extensions: { code: 'BAD_USER_INPUT', argument: 'nonce' } }],
+  describe('nonce', () => {
+    it('sent: must equal the nonce of the token', async () => {
+      expect(await refusalOf(signed({ nonce: 'n' }), { nonce: 'n' })).toBeUndefined()
+      expect(await refusalOf(signed({ nonce: 'n' }), { nonce: 'N' })).toBe('NONCE')
+      expect(await refusalOf(signed({ nonce: ['n'] }), { nonce: 'n' })).toBe('NONCE')
+      expect(await refusalOf(signed(), { nonce: 'n' })).toBe('NONCE')
+    })
+
+    it('made by the client: not required, and accepted again', async () => {
+      const idToken = signed({ nonce: 'made-by-the-client' })
+      for (const more of [{}, {}, { nonce: 'made-by-the-client' }, { nonce: 'made-by-the-client' }]) {
+        expect(await refusalOf(idToken, more)).toBeUndefined()
+      }
+    })
+
+    it('made by startLogin: required, and accepted once in an hour, also in another token', async () => {
+      const { nonce } = await begin(gateway())
+      const idToken = signed({ nonce, exp: iat + 90_000 })
+      expect(await refusalOf(idToken)).toBe('NONCE')
+      expect(await refusalOf(idToken, { nonce })).toBeUndefined()
+      gateway().advance(3_599_000)
+      expect(await refusalOf(idToken, { nonce })).toBe('NONCE')
+      expect(await refusalOf(signed({ nonce, exp: iat + 90_000, iat: iat + 1 }), { nonce })).toBe('NONCE')
+    })
+
+    it('made by startLogin: used up by exchangeLogin', async () => {
+      const { input, nonce } = await logIn(gateway())
+      const { idToken } = Object((await exchange(gateway(), input)).data?.exchangeLogin)
+      expect(await refusalOf(idToken, { nonce })).toBe('NONCE')
+    })
+
+    it.each([
+      ['empty', ''],
+      ['too long', 'x'.repeat(1_001)],
+    ])('%s: BAD_USER_INPUT', async (_, nonce) => {
+      const { errors } = await verify(signed(), { nonce })
+      expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', argument: 'nonce' })
     })
   })
 })
 
-describe('with several channels', () => {
-  const several = useRunningGateway({ LINE_CHANNELS: JSON.stringify([web, native, liff]), ...noSourceLimit })
-  const es256 = (more: object = {}) => several().emulator.signIdToken({ ...claims, aud: native.id, ...more }, 'ES256')
+describe('an ID token, with several channels configured', () => {
+  const gateway = useRunningGateway({ LINE_CHANNELS: JSON.stringify([web, native, liff]), ...noSourceLimit })
+  const es256 = (more: Claims = {}) => gateway().emulator.signIdToken(claimsFor(native.id, more), 'ES256')
+  const refusalOf = (idToken: string | undefined, more: object = {}) => refusalAt(gateway(), idToken, more)
 
-  it('the token says for which it is, and is checked with the key of that one', async () => {
-    expect((await verify(es256(), {}, several())).data).toMatchObject({ verifyIdToken: { aud: native.id } })
-    expect((await verify(es256({ aud: liff.id }), { channelId: liff.id }, several())).errors).toEqual([])
-    expect(await verify(es256(), { channelId: liff.id }, several())).toMatchObject(refused('AUDIENCE'))
-    expect(await verify(es256({ aud: web.id }), {}, several())).toMatchObject(refused('ALGORITHM'))
-    expect(await verify(es256({ aud: foreign.id }), {}, several())).toMatchObject(refused('AUDIENCE'))
-    expect(await verify(es256({ aud: [native.id] }), {}, several())).toMatchObject(refused('AUDIENCE'))
-    expect(callsTo(several().emulator)).toEqual({ certs: 1 })
+  it("of each channel type: accepted with or without channelId, with one call for LINE's keys", async () => {
+    for (const { id } of [web, native, liff]) {
+      for (const more of [{}, { channelId: id }]) {
+        const { data, errors } = await verifyAt(gateway(), gateway().issue({ channelId: id }).idToken, more)
+        expect(errors).toEqual([])
+        expect(data?.verifyIdToken).toMatchObject({ aud: id })
+      }
+    }
+    expect(callsTo(gateway().emulator)).toEqual({ certs: 1 })
   })
 
-  it("LINE's keys are asked for again when it signs with a new one", async () => {
-    await verify(es256(), {}, several())
-    several().emulator.rotateSigningKey()
-    several().advance(60_000)
-    expect((await verify(es256(), {}, several())).errors).toEqual([])
-    expect(callsTo(several().emulator)).toEqual({ certs: 2 })
+  it('for another channel than channelId: AUDIENCE', async () => {
+    expect(await refusalOf(es256({ aud: liff.id }), { channelId: native.id })).toBe('AUDIENCE')
+    expect(await refusalOf(hs256(claimsFor(foreign.id), web.secret), { channelId: web.id })).toBe('AUDIENCE')
   })
 
-  it("without LINE's keys nothing is known, which is no verdict", async () => {
-    several().emulator.faults.set('certs', { status: 500 })
-    expect(await verify(es256(), {}, several())).toMatchObject({
-      data: { verifyIdToken: null },
-      errors: [{ extensions: { code: 'LINE_UNAVAILABLE' } }],
+  it('for a channel that is not configured, for none or for a list: AUDIENCE', async () => {
+    expect(await refusalOf(gateway().issue({ channelId: foreign.id }).idToken)).toBe('AUDIENCE')
+    expect(await refusalOf(es256({ aud: undefined }))).toBe('AUDIENCE')
+    expect(await refusalOf(es256({ aud: [native.id] }))).toBe('AUDIENCE')
+  })
+
+  it("HS256 for an app or LIFF: ALGORITHM, also with LINE's public key or another channel's secret as the key", async () => {
+    const [key] = await publishedKeys(gateway())
+    for (const secret of [native.secret, web.secret, JSON.stringify(key), String(key?.x), '']) {
+      expect(await refusalOf(hs256(claimsFor(native.id), secret, key?.kid))).toBe('ALGORITHM')
+      expect(await refusalOf(hs256(claimsFor(liff.id), secret, key?.kid))).toBe('ALGORITHM')
+    }
+  })
+
+  it('alg none for an app: ALGORITHM', async () => {
+    expect(await refusalOf(jwt({ alg: 'none' }, claimsFor(native.id), ''))).toBe('ALGORITHM')
+  })
+
+  it('ES256 for a web channel, signed by LINE: ALGORITHM', async () => {
+    expect(await refusalOf(es256({ aud: web.id }))).toBe('ALGORITHM')
+  })
+
+  it('ES256, claims changed after signing: SIGNATURE', async () => {
+    expect(await refusalOf(withClaims(es256(), claimsFor(native.id, { sub: 'Ux' })))).toBe('SIGNATURE')
+  })
+
+  it('after a key rotation at LINE: tokens with the old and the new key are accepted', async () => {
+    const old = es256()
+    expect(await refusalOf(old)).toBeUndefined()
+    gateway().emulator.rotateSigningKey()
+    expect(await refusalOf(es256())).toBeUndefined()
+    expect(await refusalOf(old)).toBeUndefined()
+    expect(callsTo(gateway().emulator)).toEqual({ certs: 2 })
+  })
+
+  describe('while LINE is down', () => {
+    it.each([
+      ['resets the connection', { reset: true }],
+      ['answers 503', { status: 503 }],
+      ['answers something that is not JSON', { garbage: true }],
+      ['answers without keys', { status: 200, body: { keys: 'none' } }],
+    ] as const)('LINE %s: LINE_UNAVAILABLE, and accepted later', async (_, fault) => {
+      gateway().emulator.faults.set('certs', fault)
+      const reply = await verifyAt(gateway(), es256())
+      expect(codesOf(reply)).toEqual(['LINE_UNAVAILABLE'])
+      expect(reply).toMatchObject({ status: 200, data: { verifyIdToken: null } })
+      gateway().emulator.faults.clear()
+      gateway().advance(5_000)
+      expect(await refusalOf(es256())).toBeUndefined()
+    })
+
+    it('HS256, and ES256 with a known key: accepted', async () => {
+      expect(await refusalOf(es256())).toBeUndefined()
+      gateway().emulator.faults.set('*', { reset: true })
+      expect(await refusalOf(gateway().issue().idToken)).toBeUndefined()
+      expect(await refusalOf(es256())).toBeUndefined()
+    })
+
+    it('ES256 with an unknown key, which may be a new one: LINE_UNAVAILABLE', async () => {
+      expect(await refusalOf(es256())).toBeUndefined()
+      gateway().emulator.rotateSigningKey()
+      gateway().emulator.faults.set('certs', { status: 500 })
+      expect(codesOf(await verifyAt(gateway(), es256()))).toEqual(['LINE_UNAVAILABLE'])
     })
   })
 })
 
-function unsigned(alg: string): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  return `${part({ typ: 'JWT', alg })}.${part(claims)}.${alg === 'none' ? '' : 'AAAA'}`
+function verifyAt(gateway: RunningGateway, idToken: string | undefined, more: object = {}) {
+  return gateway.ask(query, { variables: { input: { idToken, ...more } } })
+}
+
+/** The `reason` of a refused ID token, `undefined` for an accepted one. Fails the test for any other answer. */
+async function refusalAt(gateway: RunningGateway, idToken: string | undefined, more: object): Promise<unknown> {
+  const { status, data, errors } = await verifyAt(gateway, idToken, more)
+  expect(status).toBe(200)
+  if (errors.length === 0) {
+    expect(data?.verifyIdToken).not.toBeNull()
+    return undefined
+  }
+  expect(codesOf({ errors })).toEqual(['INVALID_ID_TOKEN'])
+  expect(data).toEqual({ verifyIdToken: null })
+  return errors[0]?.extensions.reason
+}
+
+/** An ID token that anyone with this secret can sign. */
+function hs256(claims: Claims, secret: string, kid?: unknown): string {
+  const content = `${encode({ alg: 'HS256', kid })}.${encode(claims)}`
+  return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`
+}
+
+function jwt(header: Claims, claims: Claims, signature: string): string {
+  return `${encode(header)}.${encode(claims)}.${signature}`
+}
+
+/** The same header and signature with other claims. */
+function withClaims(idToken: string, claims: Claims): string {
+  const [header, , signature] = idToken.split('.')
+  return `${header}.${encode(claims)}.${signature}`
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+async function publishedKeys({ emulator }: RunningGateway): Promise<readonly Claims[]> {
+  const answer = await fetch(`${emulator.url}/oauth2/v2.1/certs`)
+  const { keys } = (await answer.json()) as { readonly keys: readonly Claims[] }
+  emulator.calls.reset()
+  return keys
 }

@@ -19,14 +19,14 @@ const refresh = (refreshToken: string | undefined) =>
   })
 const unavailable = { errors: [{ extensions: { code: 'LINE_UNAVAILABLE' } }] }
 
-/** A login through the gateway: tokens it has issued itself. */
+/** The tokens of a login through the gateway. */
 async function loggedIn(): Promise<{ readonly accessToken: string; readonly refreshToken: string }> {
   const { input } = await logIn(gateway())
   return Object((await exchange(gateway(), input)).data?.exchangeLogin).tokens
 }
 
 describe('revokeToken', () => {
-  it('kills an access token here and at LINE, and not its refresh token', async () => {
+  it('of an access token: REVOKED here and at LINE; its refresh token still works', async () => {
     const { accessToken, refreshToken } = gateway().issue()
     expect(await isGood(accessToken)).toBe(true)
     expect(await revoke({ accessToken })).toMatchObject({ data: { revokeToken: { revoked: true } }, errors: [] })
@@ -37,7 +37,7 @@ describe('revokeToken', () => {
     expect(codesOf(await refresh(refreshToken))).toEqual([])
   })
 
-  it('kills a refresh token and all access tokens that came of it through us, and no others', async () => {
+  it('of a refresh token: the access tokens issued from it through the gateway are refused, no others', async () => {
     const { accessToken, refreshToken } = await loggedIn()
     const later = Object((await refresh(refreshToken)).data?.refreshToken).accessToken
     const { accessToken: other } = await loggedIn()
@@ -53,7 +53,7 @@ describe('revokeToken', () => {
     ['refreshToken', { reset: true }],
     ['refreshToken', { status: 503 }],
   ] as const)(
-    'of an %s refuses it at once though LINE fails (%j), and trying again reaches LINE',
+    'of an %s while LINE fails with %j: refused here at once, and a second attempt reaches LINE',
     async (kind, fault) => {
       const tokens = await loggedIn()
       gateway().emulator.calls.reset()
@@ -72,7 +72,7 @@ describe('revokeToken', () => {
     },
   )
 
-  it('of what is dead already is done already', async () => {
+  it('of a token that is already invalid: revoked is true', async () => {
     const { accessToken } = gateway().issue()
     gateway().emulator.revokeAccessToken(accessToken)
     for (const token of [accessToken, 'never.was.one', 'a b']) {
@@ -88,7 +88,7 @@ describe('revokeToken', () => {
     })
   })
 
-  it('does not pretend to have killed a token of somebody else', async () => {
+  it('of a token of another channel: revoked is false, without a revoke call', async () => {
     const { accessToken } = gateway().issue({ channelId: foreign.id })
     expect(await revoke({ accessToken })).toMatchObject({ data: { revokeToken: { revoked: false } }, errors: [] })
     expect(callsTo(gateway().emulator).revoke).toBeUndefined()
@@ -102,7 +102,7 @@ describe('revokeToken', () => {
     [{ refreshToken: '' }, 'refreshToken'],
     [{ refreshToken: 'x'.repeat(4_097) }, 'refreshToken'],
     [{ refreshToken: 'x', channelId: foreign.id }, 'channelId'],
-  ])('%j is not one token', async (input, argument) => {
+  ])('of %j: BAD_USER_INPUT for %s, without a call to LINE', async (input, argument) => {
     expect(await revoke(input)).toMatchObject({
       data: null,
       errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }],
@@ -112,7 +112,7 @@ describe('revokeToken', () => {
 })
 
 describe('logout', () => {
-  it('ends the access token, and the session where the refresh token comes along', async () => {
+  it('revokes the access token, and the refresh token if it is sent', async () => {
     const [alone, both] = [await loggedIn(), await loggedIn()]
     expect(await logout(alone.accessToken)).toMatchObject({ data: { logout: { revoked: true } }, errors: [] })
     expect(await logout(both.accessToken, { refreshToken: both.refreshToken })).toMatchObject({
@@ -124,7 +124,7 @@ describe('logout', () => {
     expect(codesOf(await refresh(both.refreshToken))).toEqual(['INVALID_GRANT'])
   })
 
-  it('needs somebody to log out', async () => {
+  it('without a valid access token of ours: UNAUTHENTICATED, without a revoke call', async () => {
     expect((await logout(undefined)).errors).toMatchObject([
       { extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' } },
     ])
@@ -137,14 +137,14 @@ describe('logout', () => {
     expect(callsTo(gateway().emulator).revoke).toBeUndefined()
   })
 
-  it('still ends a session whose access token is over', async () => {
+  it('with an expired access token: the refresh token is revoked', async () => {
     const { accessToken, refreshToken } = gateway().issue({ expiresIn: 10 })
     gateway().advance(10_000)
     expect(await logout(accessToken, { refreshToken })).toMatchObject({ data: { logout: { revoked: true } } })
     expect(codesOf(await refresh(refreshToken))).toEqual(['INVALID_GRANT'])
   })
 
-  it('holds here though LINE fails, and trying again reaches LINE', async () => {
+  it('while LINE fails: the tokens are refused here, and a second attempt reaches LINE', async () => {
     const { accessToken, refreshToken } = await loggedIn()
     gateway().emulator.faults.set('revoke', { status: 500 })
     expect(await logout(accessToken, { refreshToken })).toMatchObject({ data: null, ...unavailable })
@@ -159,33 +159,33 @@ describe('logout', () => {
     expect(callsTo(gateway().emulator)).toEqual({ revoke: 2 })
   })
 
-  it('wins against a verification under way', async () => {
+  it('during a verification of the same token: the token is refused afterwards', async () => {
     const { accessToken } = gateway().issue()
     gateway().emulator.faults.set('profile', { latencyMs: 400 })
-    const asked = whoIs(accessToken)
-    await expect.poll(() => callsTo(gateway().emulator).profile, { timeout: 5_000 }).toBe(1)
+    const verification = whoIs(accessToken)
+    await expect.poll(() => callsTo(gateway().emulator).profile, { timeout: 30_000 }).toBe(1)
     expect(await logout(accessToken)).toMatchObject({ data: { logout: { revoked: true } } })
-    await asked
+    await verification
     expect(await isGood(accessToken)).toBe(false)
   })
 })
 
 describe('deauthorize', () => {
-  it('ends all tokens of the user here and at LINE, and nobody else', async () => {
+  it('refuses all tokens of the user here and at LINE, and those of no other user', async () => {
     const { accessToken, refreshToken } = await loggedIn()
-    const [second, stranger] = [
+    const [second, otherUsers] = [
       gateway().issue().accessToken,
       gateway().issue({ userId: 'U0000aaaa1111bbbb2222cccc3333dddd' }).accessToken,
     ]
-    expect(await Promise.all([second, stranger].map(isGood))).toEqual([true, true])
+    expect(await Promise.all([second, otherUsers].map(isGood))).toEqual([true, true])
     expect(await deauthorize(accessToken)).toMatchObject({ data: { deauthorize: { deauthorized: true } }, errors: [] })
     gateway().emulator.calls.reset()
-    expect(await Promise.all([accessToken, second, stranger].map(isGood))).toEqual([false, false, true])
+    expect(await Promise.all([accessToken, second, otherUsers].map(isGood))).toEqual([false, false, true])
     expect(callsTo(gateway().emulator)).toEqual({})
     expect(codesOf(await refresh(refreshToken))).toEqual(['INVALID_GRANT'])
   })
 
-  it('holds here though LINE fails, and trying again reaches LINE', async () => {
+  it('while LINE fails: the tokens are refused here, and a second attempt reaches LINE', async () => {
     const { accessToken } = await loggedIn()
     gateway().emulator.faults.set('deauthorize', { status: 500 })
     expect(await deauthorize(accessToken)).toMatchObject({ data: null, ...unavailable })
@@ -195,7 +195,7 @@ describe('deauthorize', () => {
     expect(callsTo(gateway().emulator)).toMatchObject({ deauthorize: 2, channelToken: 1 })
   })
 
-  it('needs somebody to leave', async () => {
+  it('without an access token: UNAUTHENTICATED, without a call to LINE', async () => {
     expect((await deauthorize(undefined)).errors).toMatchObject([
       { extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' } },
     ])
@@ -204,7 +204,7 @@ describe('deauthorize', () => {
 
   const withoutSecret = useRunningGateway({ LINE_CHANNELS: JSON.stringify([{ id: web.id, type: 'native' }]) })
 
-  it('says so where the channel has no secret, and forgets nothing', async () => {
+  it('for a channel without a secret: BAD_REQUEST, and the token still works', async () => {
     const { accessToken } = withoutSecret().issue()
     const reply = await withoutSecret().ask('mutation { deauthorize { deauthorized } }', { token: accessToken })
     expect(reply).toMatchObject({ data: null, errors: [{ extensions: { code: 'BAD_REQUEST' } }] })
@@ -212,7 +212,7 @@ describe('deauthorize', () => {
   })
 })
 
-it('several endings in one request happen one after the other', async () => {
+it('several mutations in one request: run one after the other', async () => {
   const { accessToken } = gateway().issue()
   const query = 'mutation { first: logout { revoked } second: logout { revoked } third: deauthorize { deauthorized } }'
   const { errors, data } = await gateway().ask(query, { token: accessToken })

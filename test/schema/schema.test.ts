@@ -14,12 +14,12 @@ import {
 import { describe, expect, it } from 'vitest'
 import { schema } from '../../src/schema/schema.ts'
 
-it('schema.graphql is what the code says', () => {
+it('schema.graphql equals the schema of the code', () => {
   const written = readFileSync(new URL('../../schema.graphql', import.meta.url), 'utf8')
   expect(written).toBe(`${printSchema(lexicographicSortSchema(schema))}\n`)
 })
 
-/** What front ends rely on: names, types and what may be null. A change here breaks somebody. */
+/** Clients depend on these names, types and nullabilities. A change can break them. */
 const contract = buildSchema(`
   scalar DateTime
   type Query {
@@ -85,15 +85,15 @@ const contract = buildSchema(`
   type DeauthorizePayload { deauthorized: Boolean! }
 `)
 
-it('is the contract, name by name and type by type', () => {
+it('the schema has exactly the names and types of the contract', () => {
   const bare = (text: GraphQLSchema) => printSchema(lexicographicSortSchema(withoutDescriptions(text)))
   expect(bare(schema)).toBe(bare(contract))
 })
 
-describe('everything is described, in more than two words', () => {
+describe('has a description of at least three words', () => {
   const described = ownTypes(schema).flatMap(partsOf)
 
-  it('looks everywhere', () => {
+  it('types, fields, arguments and enum values are all tested', () => {
     const names = described.map(({ name }) => name)
     expect(names).toEqual(
       expect.arrayContaining([

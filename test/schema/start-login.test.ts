@@ -10,8 +10,8 @@ const refused = async (input: object, argument: string, running = gateway()) => 
   expect(reply).toMatchObject({ data: null, errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }] })
 }
 
-describe('a login begins', () => {
-  it('at LINE, with all that LINE wants and a proof that only the beginner has', async () => {
+describe('startLogin', () => {
+  it('returns an authorization URL with all required parameters, and keeps the code verifier out of it', async () => {
     const login = await begin(gateway())
     expect(login.authorizationUrl).toMatch(`${gateway().emulator.url}/oauth2/v2.1/authorize?`)
     expect(parametersOf(login.authorizationUrl)).toEqual({
@@ -29,7 +29,7 @@ describe('a login begins', () => {
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 
-  it('never twice with the same words', async () => {
+  it('creates a new state, nonce and code verifier each time', async () => {
     const logins = await Promise.all(Array.from({ length: 20 }, () => begin(gateway())))
     for (const name of ['state', 'nonce', 'codeVerifier'] as const) {
       expect(new Set(logins.map((login) => login[name])).size).toBe(20)
@@ -38,7 +38,7 @@ describe('a login begins', () => {
     for (const { codeVerifier } of logins) expect(codeVerifier).toMatch(/^[A-Za-z0-9._~-]{43,128}$/)
   })
 
-  it('with everything LINE can be told', async () => {
+  it('sends every option to LINE', async () => {
     const { authorizationUrl } = await begin(gateway(), {
       scopes: ['openid', 'email', 'openid'],
       channelId: web.id,
@@ -68,14 +68,14 @@ describe('a login begins', () => {
   })
 
   it.each(['myapp://line/back', 'http://localhost:3000/cb?next=/a&b=c', 'https://app.example/戻る'])(
-    'to come back to %s',
+    'accepts the redirect URI %s',
     async (uri) => {
       expect(parametersOf((await begin(gateway(), { redirectUri: uri })).authorizationUrl).redirect_uri).toBe(uri)
     },
   )
 })
 
-describe('an argument that cannot be right is named', () => {
+describe('an invalid argument: BAD_USER_INPUT names it', () => {
   it.each([
     ['redirectUri', { redirectUri: '' }],
     ['redirectUri', { redirectUri: '/callback' }],
@@ -103,7 +103,7 @@ describe('an argument that cannot be right is named', () => {
 describe('with LINE_REDIRECT_URIS', () => {
   const listed = useSharedGateway({ LINE_REDIRECT_URIS: `${redirectUri}, myapp://back` })
 
-  it.each([redirectUri, 'myapp://back'])('%s is one of them', async (uri) => {
+  it.each([redirectUri, 'myapp://back'])('%s, in the list: accepted', async (uri) => {
     expect((await begin(listed(), { redirectUri: uri })).redirectUri).toBe(uri)
   })
 
@@ -113,7 +113,7 @@ describe('with LINE_REDIRECT_URIS', () => {
     redirectUri.toUpperCase(),
     'https://evil.example/callback',
     `${redirectUri}@evil.example`,
-  ])('%s is not', async (uri) => {
+  ])('%s, not in the list: refused', async (uri) => {
     await refused({ redirectUri: uri }, 'redirectUri', listed())
   })
 })
@@ -121,7 +121,7 @@ describe('with LINE_REDIRECT_URIS', () => {
 describe('with several channels', () => {
   const several = useSharedGateway({ LINE_CHANNELS: JSON.stringify([web, native]) })
 
-  it('the one that is named is meant, and one has to be named', async () => {
+  it('channelId chooses one, and is required', async () => {
     expect(await begin(several(), { channelId: native.id })).toMatchObject({ channelId: native.id })
     await refused({}, 'channelId', several())
     await refused({ channelId: '1000000003' }, 'channelId', several())

@@ -15,8 +15,8 @@ const verifyMany = (tokens: readonly string[]) => gateway().ask(many, { variable
 const issueMany = (count: number) => Array.from({ length: count }, () => gateway().issue().accessToken)
 const good = { active: true, reason: null, channelId: web.id }
 
-describe('a good token', () => {
-  it('is active, with its facts', async () => {
+describe('a valid token', () => {
+  it('is active, with all its facts', async () => {
     expect(await verify(gateway().issue({ expiresIn: 100 }).accessToken)).toEqual({
       errors: [],
       verification: {
@@ -30,13 +30,13 @@ describe('a good token', () => {
     })
   })
 
-  it('costs no profile where nobody asks whose it is', async () => {
+  it('without viewer selected: no profile call', async () => {
     const { accessToken } = gateway().issue()
     await verify(accessToken, 'query ($token: String!) { verifyAccessToken(accessToken: $token) { active expiresIn } }')
     expect(callsTo(gateway().emulator)).toEqual({ verifyAccessToken: 1 })
   })
 
-  it('stays active though its profile cannot be had', async () => {
+  it('while the profile fails: active, and viewer is null with its own error', async () => {
     gateway().emulator.faults.set('profile', { status: 500 })
     const { verification, errors } = await verify(gateway().issue().accessToken)
     expect(verification).toMatchObject({ active: true, viewer: null })
@@ -44,7 +44,7 @@ describe('a good token', () => {
   })
 })
 
-describe('a bad token is an answer and not an error', () => {
+describe('a refused token: a result without an error, with the reason', () => {
   const refused = (reason: string) => ({
     errors: [],
     verification: {
@@ -69,13 +69,13 @@ describe('a bad token is an answer and not an error', () => {
     expect(await verify(issue({ channelId: foreign.id }).accessToken)).toEqual(refused('WRONG_CHANNEL'))
   })
 
-  it('INVALID where LINE says no more', async () => {
+  it('INVALID, if LINE gives no reason', async () => {
     gateway().emulator.faults.set('verifyAccessToken', { status: 400, body: { error: 'invalid_request' } })
     expect(await verify('good.looking.token')).toEqual(refused('INVALID'))
   })
 
   it.each(['', ' ', 'a b', 'トークン', 'a&b=c', 'x'.repeat(4097), '='])(
-    'MALFORMED without asking LINE: %s',
+    'MALFORMED without a call to LINE: %s',
     async (token) => {
       expect(await verify(token)).toEqual(refused('MALFORMED'))
       expect(callsTo(gateway().emulator)).toEqual({})
@@ -83,7 +83,7 @@ describe('a bad token is an answer and not an error', () => {
   )
 })
 
-it('an outage says nothing about a token: null and an error, never inactive', async () => {
+it('a token while LINE is down: null and LINE_UNAVAILABLE, never inactive', async () => {
   gateway().emulator.faults.set('*', { status: 500 })
   const { verification, errors } = await verify(gateway().issue().accessToken)
   expect(verification).toBeNull()
@@ -92,8 +92,8 @@ it('an outage says nothing about a token: null and an error, never inactive', as
   ])
 })
 
-describe('many at once', () => {
-  it('are answered in the order given, the same one asked about once', async () => {
+describe('many tokens', () => {
+  it('are answered in their order, with one call for a repeated token', async () => {
     const [first = '', second = ''] = issueMany(2)
     const revoked = gateway().issue().accessToken
     gateway().emulator.revokeAccessToken(revoked)
@@ -104,7 +104,7 @@ describe('many at once', () => {
     expect(callsTo(gateway().emulator)).toEqual({ verifyAccessToken: 3 })
   })
 
-  it('are a hundred at most', async () => {
+  it('100: answered; 101: BAD_USER_INPUT', async () => {
     const { data, errors } = await verifyMany(issueMany(100))
     expect(errors).toEqual([])
     expect(data?.verifyAccessTokens).toEqual(Array(100).fill(good))
@@ -117,7 +117,7 @@ describe('many at once', () => {
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 
-  it('are a hundred at most over all fields and aliases of an operation', async () => {
+  it('are counted over all fields and aliases of an operation', async () => {
     const [tokens, more] = [issueMany(60), issueMany(40)]
     const query = `query ($tokens: [String!]!, $more: [String!]!, $one: String!) {
       verifyAccessTokens(accessTokens: $tokens) { active }
@@ -132,11 +132,11 @@ describe('many at once', () => {
     expect(once).toMatchObject({ errors: [], data: { last: { active: true } } })
   })
 
-  it('are none at all where none are given', async () => {
+  it('none: an empty list', async () => {
     expect(await verifyMany([])).toMatchObject({ data: { verifyAccessTokens: [] }, errors: [] })
   })
 
-  it('each has an error of its own where LINE could not answer, and the others stand', async () => {
+  it('while LINE is down: null and an error for an unknown token, results for the known ones', async () => {
     const [known = '', cold = '', also = ''] = issueMany(3)
     await verifyMany([known, also])
     gateway().emulator.faults.set('*', { reset: true })
@@ -152,7 +152,7 @@ describe('many at once', () => {
     expect(reply.errors[0]?.path).toEqual(['verifyAccessTokens', 1])
   })
 
-  it('tell whose they are, each asked about once', async () => {
+  it('with viewer selected: the user of each, with one call for a repeated token', async () => {
     const tokens = gateway().emulator.users.map(({ userId }) => gateway().issue({ userId }).accessToken)
     const query = 'query ($tokens: [String!]!) { verifyAccessTokens(accessTokens: $tokens) { viewer { displayName } } }'
     const { data } = await gateway().ask(query, { variables: { tokens: [...tokens, ...tokens] } })
@@ -162,7 +162,7 @@ describe('many at once', () => {
   })
 })
 
-it('the token of the caller plays no part', async () => {
+it('the Bearer token does not change the result', async () => {
   const { accessToken } = gateway().issue()
   const query = `query ($token: String!) { verifyAccessToken(accessToken: $token) { active } viewer { displayName } }`
   const { data } = await gateway().ask(query, { token: accessToken, variables: { token: 'a b' } })

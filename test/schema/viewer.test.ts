@@ -11,7 +11,7 @@ import {
 const gateway = useSharedGateway(noSourceLimit)
 const [verification, profile] = [{ verifyAccessToken: 1 }, { verifyAccessToken: 1, profile: 1 }]
 
-describe('LINE is asked for what is selected and for nothing else', () => {
+describe('LINE is called only for the selected fields', () => {
   it.each([
     ['viewer { __typename }', verification],
     ['viewer { accessToken { expiresAt scopes channelId expiresIn verifiedAt } }', verification],
@@ -34,8 +34,8 @@ describe('LINE is asked for what is selected and for nothing else', () => {
   })
 })
 
-describe('who it is', () => {
-  it('is told as LINE tells it', async () => {
+describe('the user', () => {
+  it('has the values that LINE sent', async () => {
     const query =
       '{ viewer { id displayName pictureUrl large: pictureUrl(size: LARGE) small: pictureUrl(size: SMALL) statusMessage isFriend } }'
     const [user] = gateway().emulator.users
@@ -51,7 +51,7 @@ describe('who it is', () => {
     })
   })
 
-  it('has no picture and no status where the user has none', async () => {
+  it('without a picture and a status message: both are null', async () => {
     const { accessToken } = gateway().issue({ userId: 'U0000aaaa1111bbbb2222cccc3333dddd' })
     const { data, errors } = await gateway().ask(
       '{ viewer { displayName pictureUrl(size: LARGE) statusMessage isFriend } }',
@@ -61,7 +61,7 @@ describe('who it is', () => {
     expect(data?.viewer).toEqual({ displayName: 'Tom', pictureUrl: null, statusMessage: null, isFriend: false })
   })
 
-  it('is told to the letter, whatever the letters are', async () => {
+  it('with any characters in the name: returned unchanged', async () => {
     const names = gateway().emulator.users.map(({ displayName }) => displayName)
     const answers = gateway().emulator.users.map(async ({ userId }) => {
       const { data } = await gateway().ask('{ viewer { displayName } }', {
@@ -72,7 +72,7 @@ describe('who it is', () => {
     expect(await Promise.all(answers)).toEqual(names.map((displayName) => ({ displayName })))
   })
 
-  it('comes with the token as LINE verified it', async () => {
+  it('has the facts of the access token', async () => {
     const { accessToken } = gateway().issue({ expiresIn: 3600 })
     gateway().advance(1_500)
     const { data } = await gateway().ask(
@@ -91,16 +91,16 @@ describe('who it is', () => {
   })
 })
 
-describe('friendship', () => {
+describe('isFriend', () => {
   const withoutBot = useRunningGateway({}, { channels: [{ ...web, linkedBot: false }] })
 
-  it('is null where no official account is linked', async () => {
+  it('without a linked official account: null', async () => {
     const reply = await withoutBot().ask('{ viewer { isFriend } }', { token: withoutBot().issue().accessToken })
     expect(reply).toMatchObject({ data: { viewer: { isFriend: null } }, errors: [] })
   })
 })
 
-describe('a token of few scopes', () => {
+describe('a token with', () => {
   const ask = (scope: string, selection: string) =>
     gateway().ask(`{ viewer { ${selection} } }`, { token: gateway().issue({ scope }).accessToken })
   const forbidden = (requiredScope: string) => ({
@@ -109,7 +109,7 @@ describe('a token of few scopes', () => {
     errors: [{ extensions: { code: 'FORBIDDEN', requiredScope } }],
   })
 
-  it('openid alone tells who it is, by userinfo', async () => {
+  it('openid only: `id` comes from userinfo', async () => {
     const [user] = gateway().emulator.users
     expect(await ask('openid', 'id accessToken { scopes }')).toMatchObject({
       data: { viewer: { id: user?.userId, accessToken: { scopes: ['openid'] } } },
@@ -119,13 +119,13 @@ describe('a token of few scopes', () => {
   })
 
   it.each(['displayName', 'id displayName', 'pictureUrl', 'id statusMessage'])(
-    'openid alone is not enough for %s',
+    'openid only: %s is FORBIDDEN',
     async (selection) => {
       expect(await ask('openid', selection)).toMatchObject(forbidden('profile'))
     },
   )
 
-  it('openid alone is not enough for isFriend, which alone is null then', async () => {
+  it('openid only: `isFriend` is FORBIDDEN and null, the other fields are returned', async () => {
     const { data, errors } = await ask('openid', 'id isFriend')
     expect(data).toMatchObject({ viewer: { id: expect.stringMatching(/^U/), isFriend: null } })
     expect(errors).toMatchObject([
@@ -133,14 +133,14 @@ describe('a token of few scopes', () => {
     ])
   })
 
-  it('profile alone is enough for all', async () => {
+  it('profile only: all fields are returned', async () => {
     expect(await ask('profile', 'id displayName isFriend')).toMatchObject({
       data: { viewer: { displayName: 'Sakura Tanaka' } },
       errors: [],
     })
   })
 
-  it('neither tells nobody who it is, but the token is good', async () => {
+  it('neither scope: `id` is FORBIDDEN, `accessToken` is returned', async () => {
     expect(await ask('friends', 'id')).toMatchObject(forbidden('openid'))
     expect(await ask('friends', 'accessToken { scopes }')).toMatchObject({
       data: { viewer: { accessToken: { scopes: ['friends'] } } },
@@ -148,7 +148,7 @@ describe('a token of few scopes', () => {
     })
   })
 
-  it('a 403 despite the scope is LINE not keeping its word, not a missing scope', async () => {
+  it('the scope, but LINE answers 403: LINE_UNAVAILABLE, not FORBIDDEN', async () => {
     gateway().emulator.faults.set('profile', { status: 403, body: { message: 'Access Denied' } })
     expect(await ask('profile openid', 'displayName')).toMatchObject({
       errors: [{ extensions: { code: 'LINE_UNAVAILABLE' } }],
@@ -156,7 +156,7 @@ describe('a token of few scopes', () => {
   })
 })
 
-describe('a token that is no good', () => {
+describe('an invalid token', () => {
   const refusedFor = (reason: string) => ({
     status: 200,
     data: { viewer: null, __typename: 'Query' },
@@ -166,7 +166,7 @@ describe('a token that is no good', () => {
     gateway().ask('{ viewer { id } __typename }', { token, headers: { accept } })
 
   it.each(['application/json', 'application/graphql-response+json'])(
-    'leaves the other fields alone, in %s',
+    'does not change the other fields, in %s',
     async (accept) => {
       expect(await ask(undefined, accept)).toMatchObject(refusedFor('MISSING'))
       expect(await ask('a b', accept)).toMatchObject(refusedFor('MALFORMED'))
@@ -174,27 +174,27 @@ describe('a token that is no good', () => {
     },
   )
 
-  it('is EXPIRED when its time is over', async () => {
+  it('that expired: EXPIRED', async () => {
     const { accessToken } = gateway().issue()
     gateway().emulator.expireAccessToken(accessToken)
     expect(await ask(accessToken)).toMatchObject(refusedFor('EXPIRED'))
   })
 
-  it('is REVOKED when it was', async () => {
+  it('that was revoked: REVOKED', async () => {
     const { accessToken } = gateway().issue()
     gateway().emulator.revokeAccessToken(accessToken)
     expect(await ask(accessToken)).toMatchObject(refusedFor('REVOKED'))
   })
 
-  it('is of the WRONG_CHANNEL when it is good for somebody else', async () => {
+  it('of another channel: WRONG_CHANNEL', async () => {
     expect(await ask(gateway().issue({ channelId: foreign.id }).accessToken)).toMatchObject(refusedFor('WRONG_CHANNEL'))
   })
 
   it.each([
     ['MALFORMED', 'The access token malformed'],
     ['EXPIRED', 'access token expired'],
-    ['INVALID', 'something LINE never said before'],
-  ])('is %s when LINE says "%s"', async (reason, text) => {
+    ['INVALID', 'an unknown text'],
+  ])('is %s if LINE says "%s"', async (reason, text) => {
     gateway().emulator.faults.set('verifyAccessToken', {
       status: 400,
       body: { error: 'invalid_request', error_description: text },
@@ -203,17 +203,17 @@ describe('a token that is no good', () => {
   })
 
   it.each([
-    ['a longer channel', { client_id: `${web.id}0` }, 'WRONG_CHANNEL'],
-    ['no channel', { client_id: '' }, 'WRONG_CHANNEL'],
+    ['a longer channel ID', { client_id: `${web.id}0` }, 'WRONG_CHANNEL'],
+    ['an empty channel ID', { client_id: '' }, 'WRONG_CHANNEL'],
     ['no time left', { expires_in: 0 }, 'EXPIRED'],
-    ['less than no time left', { expires_in: -1 }, 'EXPIRED'],
-  ])('is refused for %s though LINE answers 200', async (_, facts, reason) => {
+    ['a negative time left', { expires_in: -1 }, 'EXPIRED'],
+  ])('with %s in a 200 answer of LINE: refused', async (_, facts, reason) => {
     const body = { client_id: web.id, expires_in: 100, scope: 'profile', ...facts }
     gateway().emulator.faults.set('verifyAccessToken', { body })
     expect(await ask(`good.token.${_.length}`)).toMatchObject(refusedFor(reason))
   })
 
-  it('is refused when it dies between the verification and the profile', async () => {
+  it('that expires between the verification and the profile call: EXPIRED', async () => {
     gateway().emulator.faults.set('profile', { status: 401, body: { message: 'The access token expired' } })
     const { accessToken } = gateway().issue()
     expect(await ask(accessToken)).toMatchObject(refusedFor('EXPIRED'))
@@ -223,7 +223,7 @@ describe('a token that is no good', () => {
     })
   })
 
-  it('is never looked for anywhere but in the header', async () => {
+  it('outside the Authorization header: not read, MISSING', async () => {
     const { accessToken } = gateway().issue()
     const places = [
       await gateway().send(`/graphql?query={viewer{id}}&access_token=${accessToken}`),

@@ -9,7 +9,7 @@ import {
 } from 'graphql'
 import type { Context } from '../../schema/context.ts'
 
-/** What an operation's variables were coerced to, as graphql-js hands it out. */
+/** The coerced variables of an operation, as graphql-js returns them. */
 export type VariableValues = GraphQLResolveInfo['variableValues']
 
 export type Path = {
@@ -18,28 +18,28 @@ export type Path = {
   readonly typename: string | undefined
 }
 
-/** One run of an operation; `errors` are those that ended at a field that may be null. */
+/** One run of an operation. `errors` are those that a nullable field has caught. */
 export type Execution = {
   readonly context: Context
   readonly variables: VariableValues
   readonly errors: GraphQLError[]
 }
 
-/** JSON text: an answer is written while it is found, as nothing would be done with its objects but to write them. */
+/** JSON text. Values are written as text at once, because result objects would only be built to be serialized. */
 export type Json = string | Promise<string>
 
-/** A part of a plan. Answers at once where all it asks for is there; throws what its parent has to answer for. */
+/** A part of a plan. Returns text without a promise where it can. Throws an error that its parent has to handle. */
 export type Part = (value: unknown, execution: Execution, path: Path | undefined) => Json
 
-/** What a value was asked for as. */
+/** The type of a value and the nodes that select it. */
 export type Place = { readonly type: GraphQLOutputType; readonly nodes: readonly FieldNode[] }
 
-/** A field of an object, by the key it has in the answer. */
+/** A field of an object. `key` is its response key. */
 export type FieldPart = { readonly key: string; readonly run: Part }
 
-/** An object whose fields are asked side by side: all before any is waited for. */
-export function together(fields: readonly FieldPart[]): Part {
-  const heads = headsOf(fields)
+/** An object whose fields run in parallel: all are started before one is awaited. */
+export function inParallel(fields: readonly FieldPart[]): Part {
+  const prefixes = prefixesOf(fields)
   return (source, execution, path) => {
     const values: Json[] = []
     let waiting = false
@@ -54,29 +54,31 @@ export function together(fields: readonly FieldPart[]): Part {
       const fail = () => Promise.reject(error)
       return Promise.all(values).then(fail, fail)
     }
-    return waiting ? Promise.all(values).then((all) => written(heads, all)) : written(heads, values as string[])
+    return waiting
+      ? Promise.all(values).then((all) => writeObject(prefixes, all))
+      : writeObject(prefixes, values as string[])
   }
 }
 
-/** An object whose fields are asked one after the other, as mutations are (section 6.2.2). */
+/** An object whose fields run one after the other, as those of a mutation do (section 6.2.2). */
 export function inSeries(fields: readonly FieldPart[]): Part {
-  const heads = headsOf(fields)
+  const prefixes = prefixesOf(fields)
   return async (source, execution, path) => {
     const values: string[] = []
     for (const { run } of fields) values.push(await run(source, execution, path))
-    return written(heads, values)
+    return writeObject(prefixes, values)
   }
 }
 
-/** What stands before each value of an object. Response keys are names of GraphQL: there is nothing to escape in them. */
-function headsOf(fields: readonly FieldPart[]): readonly string[] {
+/** The JSON text before each value of an object. Response keys are GraphQL names, so they need no escaping. */
+function prefixesOf(fields: readonly FieldPart[]): readonly string[] {
   return fields.map(({ key }, index) => `${index === 0 ? '{' : ','}"${key}":`)
 }
 
-function written(heads: readonly string[], values: readonly string[]): string {
-  if (heads.length === 0) return '{}'
+function writeObject(prefixes: readonly string[], values: readonly string[]): string {
+  if (prefixes.length === 0) return '{}'
   let json = ''
-  for (let index = 0; index < heads.length; index++) json += `${heads[index]}${values[index]}`
+  for (let index = 0; index < prefixes.length; index++) json += `${prefixes[index]}${values[index]}`
   return `${json}}`
 }
 
@@ -101,14 +103,14 @@ export function nonNull(complete: Part, coordinate: string): Part {
 export function leaf(type: GraphQLLeafType): Part {
   return nullable((value) => {
     const serialized = type.serialize(value)
-    if (serialized == null) throw new TypeError(`${type.name} wrote nothing`)
+    if (serialized == null) throw new TypeError(`${type.name} serialized to null`)
     return JSON.stringify(serialized)
   })
 }
 
 export function list(complete: Part, items: Place): Part {
   return nullable((value, execution, path) => {
-    if (!isIterable(value)) throw new TypeError('a list field resolved to something else')
+    if (!isIterable(value)) throw new TypeError('A list field resolved to something that is not a list')
     const all = Array.from(value, (item, index) => {
       const itemPath = { prev: path, key: index, typename: undefined }
       return completed(item, complete, items, itemPath, execution)
@@ -121,21 +123,21 @@ function inBrackets(items: readonly string[]): string {
   return `[${items.join(',')}]`
 }
 
-/** A value that may still have to be waited for; an error of its own ends at it where it may be null. */
+/** The text of a value that may be a promise. Where the type is nullable, an error of the value ends here. */
 export function completed(value: unknown, complete: Part, place: Place, path: Path, execution: Execution): Json {
   try {
     const json =
       value instanceof Promise
         ? value.then((settled) => complete(settled, execution, path))
         : complete(value, execution, path)
-    return typeof json === 'string' ? json : json.catch((error) => answerFor(error, place, path, execution))
+    return typeof json === 'string' ? json : json.catch((error) => handleError(error, place, path, execution))
   } catch (error) {
-    return answerFor(error, place, path, execution)
+    return handleError(error, place, path, execution)
   }
 }
 
-/** An error belongs to its field where that may be null, else to whatever is above it (section 6.4.4). */
-export function answerFor(error: unknown, { type, nodes }: Place, path: Path, { errors }: Execution): string {
+/** A nullable field becomes null and its error is recorded. For a non-null field the error is thrown to the parent (section 6.4.4). */
+export function handleError(error: unknown, { type, nodes }: Place, path: Path, { errors }: Execution): string {
   const located = locatedError(error, nodes, keysOf(path))
   if (isNonNullType(type)) throw located
   errors.push(located)

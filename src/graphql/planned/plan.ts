@@ -19,10 +19,11 @@ import {
 } from 'graphql'
 import type { Context } from '../../schema/context.ts'
 import {
-  answerFor,
   completed,
   type Execution,
   type FieldPart,
+  handleError,
+  inParallel,
   inSeries,
   leaf,
   list,
@@ -30,20 +31,19 @@ import {
   nullable,
   type Part,
   type Path,
-  together,
   type VariableValues,
 } from './plan-parts.ts'
 import { hasVariables, isPlannable } from './plannable.ts'
 
-/** `data` is JSON already. */
+/** `data` is JSON text. */
 export type Result = { readonly errors?: readonly GraphQLError[]; readonly data: string }
 
-/** An operation made ready to run many times: what is asked of whom, and in which order, is decided once. */
+/** An operation prepared to run many times: which resolvers run, and in which order, is decided once. */
 export type Plan = { run(context: Context, variables: VariableValues): Result | Promise<Result> }
 
 /**
- * Plans an operation as the GraphQL specification executes it (section 6, October 2021), all but what depends on the
- * request. `undefined` for an operation beyond what plans are made of; the general executor answers those.
+ * Plans an operation: does the part of GraphQL execution that is the same for every request (specification of October
+ * 2021, section 6). `undefined` for an operation that cannot be planned: the general engine executes it.
  */
 export function planOf(
   schema: GraphQLSchema,
@@ -56,7 +56,7 @@ export function planOf(
   if (root == null) return undefined
   const fragments = fragmentsOf(document)
   const fields = planFields(root, [operation.selectionSet])
-  const answer = isMutation ? inSeries(fields) : together(fields)
+  const answer = isMutation ? inSeries(fields) : inParallel(fields)
 
   return { run }
 
@@ -74,7 +74,7 @@ export function planOf(
     }
   }
 
-  /** Selections with one response key are one field (section 6.3.2). */
+  /** Selections with the same response key are one field (section 6.3.2). */
   function planFields(type: GraphQLObjectType, selectionSets: readonly SelectionSetNode[]): FieldPart[] {
     const nodesByKey = new Map<string, FieldNode[]>()
     for (const selectionSet of selectionSets) collect(type, selectionSet, nodesByKey)
@@ -94,7 +94,7 @@ export function planOf(
     }
   }
 
-  /** Resolves and completes; where the type allows null, an error ends here (section 6.4). */
+  /** Resolves and completes a field. Where its type is nullable, an error ends here (section 6.4). */
   function planField(parentType: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Part {
     const [node] = nodes
     const field = node && parentType.getFields()[node.name.value]
@@ -125,7 +125,7 @@ export function planOf(
         const value = resolve(source, argumentsOf(execution), execution.context, info)
         return completed(value, complete, place, path, execution)
       } catch (error) {
-        return answerFor(error, place, path, execution)
+        return handleError(error, place, path, execution)
       }
     }
   }
@@ -134,13 +134,13 @@ export function planOf(
     if (isNonNullType(type)) return nonNull(planValue(type.ofType, nodes, coordinate), coordinate)
     if (isListType(type)) return list(planValue(type.ofType, nodes, coordinate), { type: type.ofType, nodes })
     if (isLeafType(type)) return leaf(type)
-    if (!isObjectType(type)) throw new TypeError('plans know object types only')
+    if (!isObjectType(type)) throw new TypeError('Plans support object types only')
     const selectionSets = nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
-    return nullable(together(planFields(type, selectionSets)))
+    return nullable(inParallel(planFields(type, selectionSets)))
   }
 }
 
-/** Arguments without variables are the same each time. */
+/** Arguments without variables are the same for every request, so they are read once. */
 function planArguments(
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
@@ -156,7 +156,7 @@ function resolverOf(field: GraphQLField<unknown, unknown>): NonNullable<typeof f
   return (source) => (source as Record<string, unknown>)[name]
 }
 
-/** For resolvers that do not take it. */
+/** For resolvers that do not use `info`. */
 const noInfo = Object.freeze({}) as GraphQLResolveInfo
 
 function resultOf({ errors }: Execution, data: string): Result {

@@ -1,6 +1,6 @@
 import { BREAK, type DocumentNode, type FieldNode, Kind, type OperationDefinitionNode, visit } from 'graphql'
 
-/** Whether what an operation selects is the same for every request: no directives, no introspection. */
+/** Whether an operation selects the same fields in every request and has a plan: no directives, no introspection. */
 export function isPlannable(document: DocumentNode, operation: OperationDefinitionNode): boolean {
   if (operation.operation === 'subscription') return false
   let plannable = true

@@ -7,9 +7,8 @@ import type { PrepareOperation, ReadyOperation } from '../prepare-operation.ts'
 import type { Result } from './plan.ts'
 
 /**
- * The fast engine: executes operations from their plans, and without a promise where nothing has to be waited for.
- * Operations without a plan go to the general engine. A test sends the same operations through both engines and demands
- * the same answers.
+ * The fast engine: runs operations from their plans, without a promise where no value is one. Operations without a plan go
+ * to the general engine. A test sends the same operations through both engines and expects the same answers.
  */
 export function createPlannedEngine(
   prepareOperation: PrepareOperation,
@@ -53,8 +52,8 @@ export function createPlannedEngine(
 const noErrors: readonly GraphQLError[] = []
 
 /**
- * GraphQL over HTTP (draft of 2025, section 6.4). With `application/json`, errors that the GraphQL specification foresees
- * keep the status 200.
+ * The statuses of GraphQL over HTTP (draft of 2025, section 6.4). With `application/json`, errors that the GraphQL
+ * specification defines keep status 200.
  */
 function withErrors(running: RunningOperation, errors: readonly GraphQLError[], data: string): Reply {
   const { mediaType } = running.request
@@ -64,8 +63,8 @@ function withErrors(running: RunningOperation, errors: readonly GraphQLError[], 
   for (const { extensions } of errors) {
     const http = extensions.http as Http | undefined
     Object.assign(headers, http?.headers)
-    const isWellFormed = http?.spec === true && mediaType === 'application/json'
-    if (http?.status !== undefined && !isWellFormed) status = Math.max(status, http.status)
+    const keeps200 = http?.spec === true && mediaType === 'application/json'
+    if (http?.status !== undefined && !keeps200) status = Math.max(status, http.status)
   }
   return {
     status,

@@ -4,25 +4,25 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** A refresh token and the channel it belongs to. */
+/** A refresh token and the channel that it belongs to. */
 export type RefreshTokenInput = {
-  /** Which of our LINE Login channels is meant. Needed only where several are configured. */
+  /** The ID of the LINE Login channel. Required only if this gateway has several channels. */
   channelId?: string | null | undefined;
-  /** The refresh token LINE gave last. */
+  /** The refresh token from the last login or refresh. */
   refreshToken: string;
 };
 
 /** Why an access token is refused. */
 export type TokenRefusal =
-  /** Its time is over: refresh it. */
+  /** It has expired. Refresh it. */
   | 'EXPIRED'
-  /** LINE refuses it, and no more is known. */
+  /** LINE refuses it and gives no known reason. */
   | 'INVALID'
-  /** It is not an access token at all. */
+  /** It does not have the form of an access token. */
   | 'MALFORMED'
-  /** It was revoked, by the user, by you or through this gateway. */
+  /** It was revoked by the user, by you or through this gateway. */
   | 'REVOKED'
-  /** It was issued for a channel that is not ours. Never log anyone in with it. */
+  /** It was issued for a channel that does not belong to this gateway. Never log a user in with it. */
   | 'WRONG_CHANNEL';
 
 export type WhoAmIQueryVariables = Exact<{ [key: string]: never; }>;

@@ -10,8 +10,8 @@ import { type GatewayServer, startServer } from '../../../src/server.ts'
 import { createSilentTelemetry } from '../../../src/telemetry/telemetry.ts'
 
 /**
- * The planned engine is held to yoga: both stand on the same services with a frozen clock, get the same bytes over real
- * sockets, and must answer with the same status, headers and body.
+ * Compares the planned engine with yoga. Both use the same services with a frozen clock and get the same bytes over real
+ * sockets. They must answer with the same status, headers and body.
  */
 let emulator: Emulator
 let planned: GatewayServer
@@ -30,12 +30,13 @@ beforeAll(async () => {
     LINE_ACCESS_URL: emulator.url,
     LINE_REDIRECT_URIS: 'https://app.example/callback',
     FAILED_TOKENS_BURST: '1000000',
+    LINE_TIMEOUT_MS: '60000',
     HOST: '127.0.0.1',
     PORT: '0',
   })
   const telemetry = createSilentTelemetry()
   dispatcher = new Pool(emulator.url)
-  const services = withoutChance(createServices(config, { dispatcher, now: () => frozen, telemetry }))
+  const services = withFixedNonce(createServices(config, { dispatcher, now: () => frozen, telemetry }))
   planned = await startServer(config, { services, telemetry })
   yoga = await startServer(config, { services, telemetry, createEngine: createYogaEngine })
   const expired = emulator.issueTokens().accessToken
@@ -57,8 +58,8 @@ afterAll(async () => {
   await emulator.close()
 })
 
-/** Both servers must not differ by chance: what is random comes out the same for both. */
-function withoutChance(services: Services): Services {
+/** Both servers must return the same nonce. */
+function withFixedNonce(services: Services): Services {
   return { ...services, nonces: { ...services.nonces, issue: () => 'nonce' } }
 }
 
@@ -78,14 +79,14 @@ async function send(server: GatewayServer, { body, bearer, accept }: Sent) {
   return { status: answer.statusCode, headers, body: masked(await answer.body.text()) }
 }
 
-/** LINE gives each answer an id of its own, and a login has its own randomness; neither is the engines' doing. */
+/** Replaces values that differ per request and do not depend on the engine: LINE's request ids, and a login's random values. */
 function masked(text: string): string {
   return text
     .replace(/"lineRequestId":"\w+"/g, '"lineRequestId":"…"')
     .replace(/(state=|code_challenge=|"state":"|"codeVerifier":")[\w-]+/g, '$1…')
 }
 
-/** Asked once before, so that both find the services in the state they leave them in. */
+/** The first request is not compared: it brings the services into the state that the other two then find. */
 async function expectSame(sent: Sent): Promise<void> {
   await send(yoga, sent)
   const reference = await send(yoga, sent)
@@ -104,16 +105,16 @@ const mediaTypes = [
 ]
 const bearers = () => [undefined, 'no spaces or §', 'short', ...Object.values(tokens)]
 
-/** Operations by what they are about; each is sent with every bearer and media type. */
+/** Each operation is sent with every bearer and every media type. */
 const operations: Record<string, { query: string; variables?: unknown; operationName?: string }> = {
-  'the sentence everybody writes': { query: '{ viewer { displayName } }' },
+  'the most common query': { query: '{ viewer { displayName } }' },
   'all fields': {
     query:
       '{ viewer { id displayName pictureUrl(size: SMALL) statusMessage isFriend accessToken { channelId scopes expiresAt expiresIn verifiedAt } } }',
   },
   typename: { query: '{ __typename viewer { __typename id } }' },
   aliases: { query: '{ a: viewer { x: id y: displayName } b: viewer { accessToken { scopes } } }' },
-  'one field written twice': {
+  'the same field twice': {
     query: '{ viewer { id } viewer { displayName accessToken { scopes } accessToken { expiresAt } } }',
   },
   fragments: {
@@ -124,7 +125,9 @@ const operations: Record<string, { query: string; variables?: unknown; operation
     query: 'query($size: PictureSize) { viewer { pictureUrl(size: $size) } }',
     variables: { size: 'LARGE' },
   },
-  'an enum left to its default': { query: 'query($size: PictureSize = SMALL) { viewer { pictureUrl(size: $size) } }' },
+  'an enum variable with its default': {
+    query: 'query($size: PictureSize = SMALL) { viewer { pictureUrl(size: $size) } }',
+  },
   'an explicit null': {
     query: 'query($size: PictureSize) { viewer { pictureUrl(size: $size) } }',
     variables: { size: null },
@@ -143,7 +146,7 @@ const operations: Record<string, { query: string; variables?: unknown; operation
     query: 'query A { viewer { id } } query B { viewer { displayName } }',
     operationName: 'B',
   },
-  'none of two operations': {
+  'an operationName that does not exist': {
     query: 'query A { viewer { id } } query B { viewer { displayName } }',
     operationName: 'C',
   },
@@ -154,10 +157,10 @@ const operations: Record<string, { query: string; variables?: unknown; operation
   'an unknown field': { query: '{ viewer { nope } }' },
   'many errors': { query: '{ viewer { a b c d e f g h } }' },
   'an unknown argument': { query: '{ viewer { pictureUrl(x: 1) } }' },
-  'a literal of the wrong kind': { query: '{ verifyAccessToken(accessToken: 5) { active } }' },
+  'a literal of the wrong type': { query: '{ verifyAccessToken(accessToken: 5) { active } }' },
   'too many aliases': { query: `{ ${Array.from({ length: 16 }, (_, i) => `v${i}: viewer { id }`).join(' ')} }` },
   'too deep': { query: `{ ${'a { '.repeat(12)}a${' }'.repeat(12)} }` },
-  'an error on a field that must not be null': {
+  'an error on a non-null field': {
     query: 'mutation { refreshToken(input: { refreshToken: "" }) { accessToken } other: logout { revoked } }',
   },
   'a login that cannot start': {
@@ -178,7 +181,7 @@ const operations: Record<string, { query: string; variables?: unknown; operation
   'both tokens': { query: 'mutation { revokeToken(input: { accessToken: "a", refreshToken: "b" }) { revoked } }' },
 }
 
-describe('the planned engine answers as yoga does', () => {
+describe('the planned engine gives the same answer as yoga', () => {
   for (const [name, operation] of Object.entries(operations)) {
     it(name, async () => {
       const body = JSON.stringify(operation)
@@ -186,7 +189,7 @@ describe('the planned engine answers as yoga does', () => {
     })
   }
 
-  it('lists of tokens, each element on its own', async () => {
+  it('lists of tokens', async () => {
     const accessTokens = [...Object.values(tokens), '', 'é', 'short', tokens.good]
     const query =
       'query($t: [String!]!) { verifyAccessTokens(accessTokens: $t) { active reason channelId scopes expiresIn viewer { displayName } } }'
@@ -194,7 +197,7 @@ describe('the planned engine answers as yoga does', () => {
     await expectSame({ body: JSON.stringify({ query, variables: { t: Array(101).fill('x') } }) })
   })
 
-  it('bodies that are no operation', async () => {
+  it('bodies without an operation', async () => {
     for (const body of [
       '',
       '{',
@@ -209,7 +212,7 @@ describe('the planned engine answers as yoga does', () => {
       for (const accept of mediaTypes) await expectSame({ body, accept })
   })
 
-  it('whatever can be selected, in whatever order and nesting', async () => {
+  it('random selections, in any order and nesting', async () => {
     const viewerField = fc.constantFrom(
       'id',
       'displayName',

@@ -25,9 +25,9 @@ export type Channel = {
 
 export type Config = {
   readonly channels: readonly [Channel, ...Channel[]]
-  readonly redirectUris: readonly string[] // empty: any
-  readonly lineApiUrl: string // an origin, no trailing slash
-  readonly lineAccessUrl: string
+  readonly redirectUris: readonly string[] // empty: any redirect URI is accepted
+  readonly lineApiUrl: string // an origin without a trailing slash
+  readonly lineAccessUrl: string // an origin without a trailing slash
   readonly lineTimeoutMs: number
   readonly lineMaxConcurrency: number
   readonly trustedProxies: readonly string[] // addresses or CIDR blocks
@@ -38,28 +38,28 @@ export type Config = {
   readonly cacheSecret: string | undefined
   readonly cacheMaxTokens: number
   readonly freshForMs: number // Infinity when both ages are 0: a token is trusted until it expires
-  readonly maxStaleMs: number // likewise
+  readonly maxStaleMs: number // Infinity when both ages are 0
   readonly corsOrigins: readonly string[]
   readonly graphiql: boolean
   readonly introspection: boolean
   readonly metricsPort: number | undefined
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   readonly shutdownGraceMs: number
-  readonly warnings: readonly string[] // accepted, but worth one log line at start; no values
+  readonly warnings: readonly string[] // one log line each at start; they quote no value
 }
 
-/** Each problem reads "NAME: what is wrong, what is expected" and quotes no value. */
+/** Each problem reads "NAME: what is wrong, what is expected". It quotes no value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super(`The settings can't be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    super(`These settings are wrong or missing:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
     this.problems = problems
   }
 }
 
-/** Reads all settings; throws ConfigError whose `problems` name every bad or missing setting at once and quote no value. */
+/** Reads all settings. Throws `ConfigError`, whose `problems` name every wrong or missing setting at once. */
 export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => readFileSync(path, 'utf8')): Config {
   const development = env.NODE_ENV === 'development'
   const reader = createSettingReader(env, readFile)
@@ -93,7 +93,7 @@ export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => 
   return deepFreeze(config)
 }
 
-function readChannels({ given, judge, warnings }: SettingReader): Config['channels'] {
+function readChannels({ given, check, warnings }: SettingReader): Config['channels'] {
   const several = given('LINE_CHANNELS')
   const single = {
     id: given('LINE_CHANNEL_ID'),
@@ -101,30 +101,33 @@ function readChannels({ given, judge, warnings }: SettingReader): Config['channe
     type: given('LINE_CHANNEL_TYPE'),
   }
   if (several === undefined)
-    return [judge(single, channel, (member) => `LINE_CHANNEL_${member.slice(1).toUpperCase()}`)]
+    return [check(single, channel, (member) => `LINE_CHANNEL_${member.slice(1).toUpperCase()}`)]
   if (Object.values(single).some((value) => value !== undefined)) {
-    warnings.push('LINE_CHANNELS: wins; LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
+    warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
-  return judge(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+  return check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
 }
 
-function readSharedTier({ given, judge, read, warnings }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecret'> {
+function readSharedTier({ given, check, read, warnings }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecret'> {
   const redis = given('REDIS_URL')
   if (redis !== undefined) warnings.push('REDIS_URL: is ignored, because the shared tier is not built yet')
   return {
-    redisUrl: judge(redis, redisUrl.optional(), () => 'REDIS_URL'),
+    redisUrl: check(redis, redisUrl.optional(), () => 'REDIS_URL'),
     cacheSecret: read('CACHE_SECRET', redis === undefined ? cacheSecret.optional() : cacheSecret),
   }
 }
 
-/** An age given alone bends the default of the other; only two explicit zeros mean "until the token expires". */
+/**
+ * If only one age is set, the default of the other one is adapted to it. Only two explicit zeros mean "until the token
+ * expires".
+ */
 function readAges({ read, problems }: SettingReader): Pick<Config, 'freshForMs' | 'maxStaleMs'> {
   const fresh = read('VERIFICATION_FRESH_SECONDS', whole(0, 2_592_000).optional())
   const maxStale = read('VERIFICATION_MAX_STALE_SECONDS', whole(0, 2_592_000).optional())
   if (fresh === 0 && maxStale === 0) return { freshForMs: Infinity, maxStaleMs: Infinity }
   if (maxStale === 0) {
     const both = 'set VERIFICATION_FRESH_SECONDS=0 as well to trust a token until it expires'
-    problems.push(`VERIFICATION_MAX_STALE_SECONDS: can't be 0 alone: expected 1 or more, or ${both}`)
+    problems.push(`VERIFICATION_MAX_STALE_SECONDS: must not be 0 alone: expected 1 or more, or ${both}`)
   } else if (fresh !== undefined && maxStale !== undefined && fresh > maxStale) {
     problems.push('VERIFICATION_FRESH_SECONDS: is too long: expected at most VERIFICATION_MAX_STALE_SECONDS')
   }

@@ -24,26 +24,26 @@ import { createSourceGate } from './tokens/source-gate.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
 
-/** The world a gateway lives in. Tests hand in their own; production makes each of them right here. */
+/** The dependencies of a gateway. Tests pass their own. Without them, `createGateway` makes those of production. */
 export type Surroundings = {
   readonly dispatcher?: Dispatcher
   /** Epoch ms. */
   readonly now?: () => number
   readonly telemetry?: Telemetry
-  /** What `npm run dev` shows beside the API; nothing in production. */
+  /** The extra pages of `npm run dev`. Absent in production. */
   readonly dev?: (origin: string) => DevPages
 }
 
 export type Gateway = {
-  /** `http://HOST:PORT`, as it listens. */
+  /** `http://HOST:PORT` with the real address and port. */
   readonly url: string
-  /** Where the metrics are; `undefined` without METRICS_PORT. */
+  /** The origin of the metrics server. `undefined` without METRICS_PORT. */
   readonly metricsUrl: string | undefined
-  /** Answers what was accepted, refuses what comes now, then undoes everything in reverse order. */
+  /** Answers the accepted requests, refuses new ones, then closes everything in reverse order of the start. */
   close(): Promise<void>
 }
 
-/** The app as a value: everything wired, listening once it resolves. */
+/** Makes a whole gateway and starts it. It listens when the promise resolves; rejects with the error of `listen`. */
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
   const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
   const now = surroundings.now ?? steadyNow
@@ -60,7 +60,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   }
 }
 
-/** The rooms below the server, from LINE upwards. */
+/** Makes the services of the schema, from the LINE client upwards. */
 export function createServices(config: Config, world: Required<Omit<Surroundings, 'dev'>>): Services {
   const { now, telemetry } = world
   const channels = createChannels(config.channels)
@@ -81,7 +81,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     now,
     telemetry,
   })
-  telemetry.gauge('gateway_tokens_in_memory', 'Records of access tokens held', memory.size)
+  telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
   const refresher = createRefresher({ line, memory, gate, tombstones, now })
   const forgetting = createForgetting({ memory, refresher, tombstones, now })
   const channelTokens = createChannelTokens(line, now)
@@ -109,7 +109,10 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   }
 }
 
-/** What proves a nonce ours on every replica: a secret they share, or one of this process where they share none. */
+/**
+ * The key that signs our nonces. A secret that all replicas share, so that each replica recognizes the nonces of the
+ * others. Without a shared secret it is random and belongs to this process.
+ */
 function nonceSecret(config: Config): string {
   const shared = [config.cacheSecret, ...config.channels.map(({ secret }) => secret)].find(
     (secret) => secret !== undefined,
@@ -117,10 +120,10 @@ function nonceSecret(config: Config): string {
   return shared ?? randomBytes(32).toString('hex')
 }
 
-/** Epoch ms on a clock that nobody sets: correcting the machine's time neither revives nor kills a token. */
+/** Epoch ms on a monotonic clock. A correction of the system time must not expire a token or make it valid again. */
 function steadyNow(): number {
   return timeOrigin + performance.now()
 }
 
-/** A getter there, and asked for on every hit. */
+/** Read once: it is a getter, and `steadyNow` runs on every cache hit. */
 const { timeOrigin } = performance

@@ -2,11 +2,11 @@ import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
 
-/** The process: settings, port, signals. */
+/** The production process: reads the settings, starts the gateway and handles signals. */
 try {
   process.loadEnvFile()
 } catch {
-  // There need not be a .env.
+  // The file .env is optional.
 }
 
 try {
@@ -21,11 +21,11 @@ try {
     telemetry.log.info('closed')
   })
 } catch (error) {
-  process.stderr.write(`${whyNot(error)}\n`)
+  process.stderr.write(`${startupError(error)}\n`)
   process.exit(1)
 }
 
-/** The second signal does not wait. */
+/** The first signal drains the gateway. A second one ends the process at once with exit code 1. */
 function closeOnSignal(close: () => Promise<void>): void {
   let closing = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -37,11 +37,11 @@ function closeOnSignal(close: () => Promise<void>): void {
   }
 }
 
-function whyNot(error: unknown): string {
+function startupError(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return 'PORT or METRICS_PORT: is in use by another process'
-  if (code === 'EACCES') return 'PORT or METRICS_PORT: may not be used without more rights'
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'HOST: is no address of this machine'
-  return `The gateway could not start: ${error instanceof Error ? error.message : 'for an unknown reason'}`
+  if (code === 'EADDRINUSE') return 'PORT or METRICS_PORT: another process uses this port'
+  if (code === 'EACCES') return 'PORT or METRICS_PORT: this user has no permission to listen on this port'
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'HOST: is not an address of this machine'
+  return `The gateway could not start: ${error instanceof Error ? error.message : 'the reason is unknown'}`
 }

@@ -21,14 +21,15 @@ import type { Telemetry } from './telemetry/telemetry.ts'
 export type GatewayServer = {
   readonly url: string
   readonly metricsUrl: string | undefined
-  /** Answers what was accepted, for as long as the grace lasts. */
+  /** Answers the accepted requests, then closes all connections. Cuts them when SHUTDOWN_GRACE_SECONDS are over. */
   close(): Promise<void>
 }
 
-/** What `npm run dev` shows beside the API. */
+/** The extra pages of `npm run dev`. */
 export type DevPages = {
+  /** The tabs that GraphiQL opens with. */
   readonly tabs: readonly Tab[]
-  /** HTML by its path below `/dev/`. */
+  /** HTML by path. Each path starts with `/dev/`. */
   readonly pages: ReadonlyMap<string, string>
 }
 
@@ -36,7 +37,7 @@ export type ServerSurroundings = {
   readonly services: Services
   readonly telemetry: Telemetry
   readonly dev?: ((origin: string) => DevPages) | undefined
-  /** Makes the engine that executes operations; by default the planned one with yoga behind it. */
+  /** Makes the engine that executes operations. Default: the planned engine, with yoga for the operations it cannot plan. */
   readonly createEngine?: typeof createDefaultEngine
 }
 
@@ -45,11 +46,11 @@ const limits = {
   headersTimeout: 8_000,
   requestTimeout: 10_000,
   keepAliveTimeout: 20_000,
-  // By default Node looks for slow clients every 30 seconds only.
+  // Node's default is 30 seconds: slow clients would stay much longer than the two limits above.
   connectionsCheckingInterval: 1_000,
 }
 
-/** The HTTP server: which path goes to which endpoint, and the drain. */
+/** Starts the HTTP server. It routes each path to its endpoint. `close` drains it. */
 export async function startServer(
   config: Config,
   { services, telemetry, dev, createEngine = createDefaultEngine }: ServerSurroundings,
@@ -62,7 +63,7 @@ export async function startServer(
     telemetry,
     engine: createEngine(createPrepareOperation(schema, config), unexpected),
     clientAddresses: createClientAddresses(config.trustedProxies, () => {
-      telemetry.log.warn('X-Forwarded-For from an address that is not in TRUSTED_PROXIES is ignored')
+      telemetry.log.warn('X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain the address that sent it')
     }),
     cors: createCors(config.corsOrigins),
     graphiql: config.graphiql ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs()) : undefined,
@@ -82,7 +83,7 @@ export async function startServer(
 
   return { url, metricsUrl, close }
 
-  /** The paths whose answers are ready at once. */
+  /** The answer of every path except `/graphql`. */
   function replyTo(path: string, method: string | undefined): Reply {
     const page = devPages?.pages.get(path)
     if (path !== '/health' && path !== '/ready' && page === undefined) return plainText(404, 'not found\n')
@@ -91,12 +92,12 @@ export async function startServer(
     return page === undefined ? ready(draining) : { status: 200, headers: devPageHeaders, body: page }
   }
 
-  /** Goes on listening while a request is under way, so that new clients hear a clear 503. */
+  /** Listens until the last request has its answer, so that new clients get a clear 503 and not a refused connection. */
   async function close(): Promise<void> {
     draining = true
     const deadline = performance.now() + config.shutdownGraceMs
     while (graphql.underWay() > 0 && performance.now() < deadline) await sleep(20)
-    const cutAt = Math.min(deadline, performance.now() + silentForMs)
+    const cutAt = Math.min(deadline, performance.now() + idleForMs)
     await Promise.all([closeServer(server, cutAt), metrics && closeServer(metrics, 0)])
   }
 }
@@ -105,8 +106,8 @@ function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: (er
   return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected), unexpected)
 }
 
-/** How long connections without a request are kept once all requests are answered. */
-const silentForMs = 500
+/** After the last answer, connections without a request stay open this long. */
+const idleForMs = 500
 
 const devPageHeaders: HeaderList = [
   ['content-type', 'text/html; charset=utf-8'],
@@ -127,7 +128,7 @@ function listen(server: Server, host: string, port: number): Promise<string> {
   })
 }
 
-/** Closes connections as they become idle; at the deadline (`performance.now()`) it cuts the rest. */
+/** Closes each connection when it becomes idle. Cuts the other ones at the deadline, a value of `performance.now()`. */
 async function closeServer(server: Server, deadline: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   const sweep = setInterval(() => {

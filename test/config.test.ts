@@ -38,9 +38,8 @@ function expectOneProblem(problems: readonly string[], start: string) {
 }
 
 describe('defaults', () => {
-  it('needs nothing but a channel', () => {
+  it('a channel is enough', () => {
     expect(readConfig(channel)).toEqual({
-      development: false,
       channels: [{ id: '1234567890', secret: 'channel-secret', type: 'web' }],
       redirectUris: [],
       lineApiUrl: 'https://api.line.me',
@@ -66,21 +65,21 @@ describe('defaults', () => {
     })
   })
 
-  it('opens the doors of development on this machine only', () => {
-    const opened = { development: true, host: '127.0.0.1', graphiql: true, introspection: true }
-    expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...opened })
+  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1', () => {
+    const development = { host: '127.0.0.1', graphiql: true, introspection: true }
+    expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...development })
   })
 
-  it.each(['production', 'test', 'dev', 'Development', ''])('takes NODE_ENV=%j for production', (NODE_ENV) => {
+  it.each(['production', 'test', 'dev', 'Development', ''])('NODE_ENV=%j: production', (NODE_ENV) => {
     expect(configOf({ NODE_ENV })).toEqual(configOf({}))
   })
 
-  it('lets explicit settings win over those of development', () => {
+  it('explicit settings win over the defaults of development', () => {
     const env = { NODE_ENV: 'development', HOST: '::', GRAPHIQL: 'false', INTROSPECTION: '0' }
     expect(configOf(env)).toMatchObject({ host: '::', graphiql: false, introspection: false })
   })
 
-  it('counts an empty value, white space and an empty file as unset', () => {
+  it('an empty value, white space and an empty file: unset', () => {
     const names = [
       'LINE_CHANNELS',
       'LINE_CHANNEL_TYPE',
@@ -103,7 +102,7 @@ describe('defaults', () => {
     expectOneProblem(problemsWith({ LINE_CHANNEL_ID: ' ' }), 'LINE_CHANNEL_ID: is missing')
   })
 
-  it('hands out a config nobody can change', () => {
+  it('the config: frozen', () => {
     const config = configOf({ REDIS_URL: 'redis://cache', CACHE_SECRET: longSecret, CORS_ORIGINS: 'https://a.example' })
     const parts = [
       config,
@@ -264,11 +263,11 @@ describe('bad values', () => {
       ],
     ],
     ['CORS_ORIGINS', ['null', 'a.example', 'https://u@a.example', 'file://', 'https://a.example?x']],
-  ])('%s, naming the place in the list', (name, values) => {
+  ])('%s: the problem has the index in the list', (name, values) => {
     for (const value of values) expect(problemsWith({ [name]: value })[0]).toMatch(new RegExp(`^${name}\\[0\\]: `))
   })
 
-  it('takes a stray comma for a mistake, not for an empty list that allows any', () => {
+  it('an extra comma: a problem, not an empty list that allows any', () => {
     expectOneProblem(problemsWith({ LINE_REDIRECT_URIS: 'https://a.example/,' }), 'LINE_REDIRECT_URIS[1]: ')
     expect(problemsWith({ LINE_REDIRECT_URIS: ',' })).toHaveLength(2)
   })
@@ -279,7 +278,7 @@ describe('bad values', () => {
 })
 
 describe('problems', () => {
-  it('names every problem at once', () => {
+  it('several problems: all are named at once', () => {
     const env = {
       PORT: 'x',
       LOG_LEVEL: 'x',
@@ -305,7 +304,7 @@ describe('problems', () => {
     ])
   })
 
-  it('prints each problem on a line of the error', () => {
+  it('the error message: one line for each problem', () => {
     const error = new ConfigError(['A: is missing', 'B: is missing'])
     expect(error).toBeInstanceOf(Error)
     expect(error.name).toBe('ConfigError')
@@ -367,7 +366,7 @@ describe('problems', () => {
       { [canary]: canary },
     ],
     ...lists.map((LINE_CHANNELS): [string, Env, Env] => [LINE_CHANNELS, { LINE_CHANNELS }, {}]),
-  ])('quotes no value: %s', (_where, env, files) => {
+  ])('no problem quotes a value: %s', (_where, env, files) => {
     try {
       readConfig(env, fileReader(files))
       expect.unreachable()
@@ -379,7 +378,7 @@ describe('problems', () => {
     }
   })
 
-  it('quotes no value in a warning', () => {
+  it('no warning quotes a value', () => {
     const env = { REDIS_URL: `redis://:${canary}@cache`, CACHE_SECRET: canary.repeat(8), LINE_CHANNEL_ID: canary }
     const { warnings } = configOf({ ...env, LINE_CHANNELS: `[{"id":"1","secret":"${canary}"}]` })
     expect(warnings).toHaveLength(2)
@@ -388,14 +387,14 @@ describe('problems', () => {
 })
 
 describe('NAME_FILE', () => {
-  it('reads a mounted secret without its trailing newline', () => {
+  it('a mounted secret: read without its trailing newline', () => {
     const env = { LINE_CHANNEL_ID: '1', LINE_CHANNEL_SECRET_FILE: '/run/secret', PORT_FILE: '/run/port' }
     const config = readConfig(env, fileReader({ '/run/secret': 'from the file\r\n', '/run/port': '4001\n' }))
     expect(config.channels[0].secret).toBe('from the file')
     expect(config.port).toBe(4001)
   })
 
-  it('reads real files when nothing else is handed in', () => {
+  it('without a reader: real files are read', () => {
     const folder = mkdtempSync(join(tmpdir(), 'config-'))
     try {
       writeFileSync(join(folder, 'secret'), 'from the disk\n')
@@ -406,11 +405,11 @@ describe('NAME_FILE', () => {
     }
   })
 
-  it('refuses a name that is set both ways', () => {
+  it('NAME and NAME_FILE both set: a problem', () => {
     expectOneProblem(problemsWith({ PORT: '1', PORT_FILE: '/port' }, { '/port': '2' }), 'PORT: is set twice')
   })
 
-  it('names NAME_FILE, and only that, when the file cannot be read', () => {
+  it('a file that cannot be read: one problem, which names NAME_FILE', () => {
     for (const name of [
       'LINE_CHANNELS',
       'LINE_CHANNEL_TYPE',
@@ -439,14 +438,14 @@ describe('NAME_FILE', () => {
 describe('channels', () => {
   const listed = (...channels: unknown[]) => ({ LINE_CHANNELS: JSON.stringify(channels) })
 
-  it('names what is missing, and the other way to say it', () => {
+  it('no channel: ID and secret are missing, and LINE_CHANNELS is named as the alternative', () => {
     const [id, secret, ...rest] = problemsOf({})
     expect(id).toMatch(/^LINE_CHANNEL_ID: is missing: .*LINE_CHANNELS/)
     expect(secret).toMatch(/^LINE_CHANNEL_SECRET: is missing: .*web/)
     expect(rest).toEqual([])
   })
 
-  it.each(['native', 'liff'] as const)('needs no secret for a %s channel', (type) => {
+  it.each(['native', 'liff'] as const)('a %s channel: needs no secret', (type) => {
     expect(readConfig({ LINE_CHANNEL_ID: '1', LINE_CHANNEL_TYPE: type }).channels).toEqual([
       { id: '1', secret: undefined, type },
     ])
@@ -454,13 +453,13 @@ describe('channels', () => {
     expectOneProblem(problemsOf({ LINE_CHANNEL_TYPE: type }), 'LINE_CHANNEL_ID: is missing')
   })
 
-  it('needs a secret for a web channel, said or not', () => {
+  it('a web channel, explicit or by default: needs a secret', () => {
     expectOneProblem(problemsOf({ LINE_CHANNEL_ID: '1' }), 'LINE_CHANNEL_SECRET: is missing')
     expectOneProblem(problemsOf({ LINE_CHANNEL_ID: '1', LINE_CHANNEL_TYPE: 'web' }), 'LINE_CHANNEL_SECRET: is missing')
     expectOneProblem(problemsOf(listed({ id: '1' })), 'LINE_CHANNELS[0].secret: is missing')
   })
 
-  it('reads several, the first one first', () => {
+  it('LINE_CHANNELS: all channels, in the same order', () => {
     const env = listed({ id: '2', secret: 's' }, { id: '1', type: 'liff' })
     const channels = [
       { id: '2', secret: 's', type: 'web' },
@@ -470,15 +469,15 @@ describe('channels', () => {
   })
 
   it.each(Object.entries({ ...channel, LINE_CHANNEL_TYPE: 'nonsense' }))(
-    'lets LINE_CHANNELS win over %s, and warns',
+    'LINE_CHANNELS wins over %s, with a warning',
     (name, value) => {
       const config = readConfig({ ...listed({ id: '1', secret: 's' }), [name]: value })
       expect(config.channels).toEqual([{ id: '1', secret: 's', type: 'web' }])
-      expect(config.warnings).toEqual([expect.stringMatching(/^LINE_CHANNELS: wins/)])
+      expect(config.warnings).toEqual([expect.stringMatching(/^LINE_CHANNELS: is used/)])
     },
   )
 
-  it('names the place of a mistake in the list', () => {
+  it('a mistake in LINE_CHANNELS: the problem has the index and the member', () => {
     const good = { id: '1', secret: 's' }
     expectOneProblem(
       problemsOf(listed(good, { id: '2', secert: 's', type: 'liff' })),
@@ -487,19 +486,19 @@ describe('channels', () => {
     expectOneProblem(problemsOf(listed(good, null)), 'LINE_CHANNELS[1]: must be an object')
     expectOneProblem(problemsOf(listed(good, [])), 'LINE_CHANNELS[1]: must be an object')
     expectOneProblem(problemsOf(listed(good, { id: '2' })), 'LINE_CHANNELS[1].secret: is missing')
-    expectOneProblem(problemsOf(listed(good, { id: '2', secret: '' })), 'LINE_CHANNELS[1].secret: must be text')
-    expectOneProblem(problemsOf(listed(good, { id: '2', secret: null })), 'LINE_CHANNELS[1].secret: must be text')
+    expectOneProblem(problemsOf(listed(good, { id: '2', secret: '' })), 'LINE_CHANNELS[1].secret: must be a string')
+    expectOneProblem(problemsOf(listed(good, { id: '2', secret: null })), 'LINE_CHANNELS[1].secret: must be a string')
     expectOneProblem(problemsOf(listed(good, { secret: 's' })), 'LINE_CHANNELS[1].id: is missing')
     expectOneProblem(problemsOf(listed(good, { id: 2, secret: 's' })), 'LINE_CHANNELS[1].id: must be 1 to 20 digits')
     expectOneProblem(problemsOf(listed(good, { id: '2', type: 'spa' })), 'LINE_CHANNELS[1].type: must be')
     expect(problemsOf(listed({ id: 'x' }, { type: 'x' }))).toHaveLength(4)
   })
 
-  it.each(['{', '{}', '"1"', 'null', '1234567890'])('asks for a list: %s', (LINE_CHANNELS) => {
+  it.each(['{', '{}', '"1"', 'null', '1234567890'])('LINE_CHANNELS=%s: must be a JSON list', (LINE_CHANNELS) => {
     expectOneProblem(problemsOf({ LINE_CHANNELS }), 'LINE_CHANNELS: must be a JSON list')
   })
 
-  it('asks for one channel or more, each once', () => {
+  it('an empty list, and the same channel twice: a problem', () => {
     expectOneProblem(problemsOf(listed()), 'LINE_CHANNELS: is an empty list')
     const twice = listed({ id: '1', secret: 's' }, { id: '1', type: 'liff' })
     expectOneProblem(problemsOf(twice), 'LINE_CHANNELS: has the same id twice')
@@ -517,21 +516,21 @@ describe('the ages at which a token is re-checked', () => {
     ['fresh 0 alone: every use is re-checked in the background', '0', undefined, 0, 3600],
     ['fresh 0 and an age', '0', '60', 0, 60],
     ['fresh alone, below the other default', '60', undefined, 60, 3600],
-    ['fresh alone, above the other default, bends it', '7200', undefined, 7200, 7200],
+    ['fresh alone, above the other default: both get this age', '7200', undefined, 7200, 7200],
     ['max stale alone, above the other default', undefined, '600', 300, 600],
-    ['max stale alone, below the other default, bends it', undefined, '60', 60, 60],
-    ['both alike', '60', '60', 60, 60],
-    ['both at their longest', '2592000', '2592000', 2_592_000, 2_592_000],
+    ['max stale alone, below the other default: both get this age', undefined, '60', 60, 60],
+    ['both the same', '60', '60', 60, 60],
+    ['both at the maximum', '2592000', '2592000', 2_592_000, 2_592_000],
   ])('%s', (_what, fresh, maxStale, freshSeconds, maxStaleSeconds) => {
     const expected = { freshForMs: freshSeconds * 1000, maxStaleMs: maxStaleSeconds * 1000 }
     expect(configOf(ages(fresh, maxStale))).toMatchObject(expected)
   })
 
-  it('refuses a fresh age above the max stale age', () => {
+  it('a fresh age above the max stale age: a problem', () => {
     expectOneProblem(problemsWith(ages('61', '60')), 'VERIFICATION_FRESH_SECONDS: is too long')
   })
 
-  it.each([undefined, '60'])('never slips into "until the token expires": max stale 0 beside fresh %s', (fresh) => {
+  it.each([undefined, '60'])('max stale 0 with fresh %s: a problem, and never "until the token expires"', (fresh) => {
     const problems = problemsWith(ages(fresh, '0'))
     expectOneProblem(problems, 'VERIFICATION_MAX_STALE_SECONDS: ')
     expect(problems[0]).toContain('VERIFICATION_FRESH_SECONDS=0')
@@ -539,13 +538,16 @@ describe('the ages at which a token is re-checked', () => {
 })
 
 describe('the shared tier', () => {
-  it.each(['redis://cache:6379', 'rediss://user:pass@cache.example/0'])('accepts %s with one warning', (REDIS_URL) => {
-    const config = configOf({ REDIS_URL, CACHE_SECRET: longSecret })
-    expect(config).toMatchObject({ redisUrl: REDIS_URL, cacheSecret: longSecret })
-    expect(config.warnings).toEqual([expect.stringMatching(/^REDIS_URL: is ignored.*not built yet/)])
-  })
+  it.each(['redis://cache:6379', 'rediss://user:pass@cache.example/0'])(
+    'REDIS_URL=%s: accepted with one warning',
+    (REDIS_URL) => {
+      const config = configOf({ REDIS_URL, CACHE_SECRET: longSecret })
+      expect(config).toMatchObject({ redisUrl: REDIS_URL, cacheSecret: longSecret })
+      expect(config.warnings).toEqual([expect.stringMatching(/^REDIS_URL: is ignored.*not built yet/)])
+    },
+  )
 
-  it('needs a secret of its own', () => {
+  it('REDIS_URL without a good CACHE_SECRET: a problem', () => {
     expectOneProblem(problemsWith({ REDIS_URL: 'redis://cache' }), 'CACHE_SECRET: is missing')
     expectOneProblem(problemsWith({ REDIS_URL: 'redis://cache', CACHE_SECRET: 'short' }), 'CACHE_SECRET: is too short')
   })

@@ -8,16 +8,16 @@ const source = fileURLToPath(new URL('../src', import.meta.url))
 type Import = { readonly from: string; readonly to: string; readonly onlyTypes: boolean }
 
 /**
- * The staircase, from the process down to LINE. A file may import from its own room and from rooms further down, never from
- * a room further up.
+ * The layers, from the process down to LINE. Each one is a folder or a file of `src/`. A file imports from its own layer
+ * and from lower layers, never from a higher one.
  */
-const staircase = ['main', 'gateway', 'server', 'endpoints', 'graphql', 'schema', 'login', 'tokens', 'line']
-/** `dev/` stands beside `main.ts`: both start a gateway. */
+const layers = ['main', 'gateway', 'server', 'endpoints', 'graphql', 'schema', 'login', 'tokens', 'line']
+/** `dev/` is in the top layer, like `main.ts`: both start a gateway. */
 const besideMain = ['dev']
-/** Used by the rooms of the staircase, and using none of them. */
+/** The layers use these. These use no layer. */
 const shared = ['config', 'http', 'telemetry']
-/** The emulator has a staircase of its own. It shares nothing with the gateway, so both cannot share one mistake about LINE. */
-const emulatorStaircase = [
+/** The layers of the emulator. It shares no code with the gateway, so that both cannot have the same mistake about LINE. */
+const emulatorLayers = [
   'main',
   'emulator',
   'server',
@@ -33,10 +33,10 @@ const emulatorStaircase = [
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 const imports = files.flatMap((file) => importsIn(file, readFileSync(join(source, file), 'utf8')))
-const shown = (some: readonly Import[]) => some.map(({ from, to }) => `${from} -> ${to}`)
+const textsOf = (some: readonly Import[]) => some.map(({ from, to }) => `${from} -> ${to}`)
 
 describe('imports', () => {
-  it('are all found, in whatever way they are written', () => {
+  it('every form of an import: found', () => {
     const text = `
       import a from './a.ts'
       import { b, type B } from '../tokens/b.ts'
@@ -64,8 +64,8 @@ describe('imports', () => {
     ])
   })
 
-  it('are those of this project', () => {
-    expect(shown(imports)).toEqual(
+  it('the imports of this project: found, and each one names a file', () => {
+    expect(textsOf(imports)).toEqual(
       expect.arrayContaining([
         'main.ts -> gateway.ts',
         'gateway.ts -> server.ts',
@@ -77,57 +77,57 @@ describe('imports', () => {
   })
 })
 
-describe('the staircase', () => {
-  it('is walked down only', () => {
-    const steps = imports.filter(({ from, to }) => stepOf(from) !== -1 && stepOf(to) !== -1)
-    expect(shown(steps.filter(({ from, to }) => stepOf(from) > stepOf(to)))).toEqual([])
-    expect(steps.filter(({ from, to }) => stepOf(from) < stepOf(to)).length).toBeGreaterThan(20)
+describe('the layers', () => {
+  it('a file imports nothing from a higher layer', () => {
+    const between = imports.filter(({ from, to }) => layerOf(from) !== -1 && layerOf(to) !== -1)
+    expect(textsOf(between.filter(({ from, to }) => layerOf(from) > layerOf(to)))).toEqual([])
+    expect(between.filter(({ from, to }) => layerOf(from) < layerOf(to)).length).toBeGreaterThan(20)
   })
 
-  it('has a place for every file', () => {
-    const rooms = new Set(files.filter((file) => stepOf(file) === -1).map(roomOf))
-    expect([...rooms].sort()).toEqual([...shared, 'emulator', 'print-schema'].sort())
+  it('every file: in a layer, shared, or one of the two exceptions', () => {
+    const others = new Set(files.filter((file) => layerOf(file) === -1).map(folderOf))
+    expect([...others].sort()).toEqual([...shared, 'emulator', 'print-schema'].sort())
   })
 
-  it.each(shared)('%s imports no room', (room) => {
-    const outwards = imports.filter(({ from, to }) => roomOf(from) === room && !shared.includes(roomOf(to)))
-    expect(shown(outwards)).toEqual([])
+  it.each(shared)('%s: imports no layer', (folder) => {
+    const outwards = imports.filter(({ from, to }) => folderOf(from) === folder && !shared.includes(folderOf(to)))
+    expect(textsOf(outwards)).toEqual([])
   })
 
-  it('ends at the schema for a program that only prints it: services are imported as types there', () => {
+  it('schema/: imports only types from other folders, so that the schema can be printed without services', () => {
     const values = imports.filter(
-      ({ from, to, onlyTypes }) => roomOf(from) === 'schema' && roomOf(to) !== 'schema' && !onlyTypes,
+      ({ from, to, onlyTypes }) => folderOf(from) === 'schema' && folderOf(to) !== 'schema' && !onlyTypes,
     )
-    expect(shown(values)).toEqual([])
+    expect(textsOf(values)).toEqual([])
   })
 
-  it('has no circle, though only of types', () => {
-    expect(circleIn(imports)).toEqual([])
-    const made = [
+  it('no import cycle, not even of types', () => {
+    expect(cycleIn(imports)).toEqual([])
+    const cycle = [
       ['a', 'b'],
       ['b', 'c'],
       ['c', 'a'],
     ].map(([from = '', to = '']) => ({ from, to, onlyTypes: false }))
-    expect(circleIn(made)).toEqual(['a', 'b', 'c', 'a'])
+    expect(cycleIn(cycle)).toEqual(['a', 'b', 'c', 'a'])
   })
 })
 
 describe('the emulator', () => {
-  it('imports nothing of the gateway, and only dev/ imports it', () => {
-    const inwards = imports.filter(({ from, to }) => roomOf(to) === 'emulator' && roomOf(from) !== 'emulator')
-    const outwards = imports.filter(({ from, to }) => roomOf(from) === 'emulator' && roomOf(to) !== 'emulator')
-    expect([...new Set(inwards.map(({ from }) => roomOf(from)))]).toEqual(['dev'])
-    expect(shown(outwards)).toEqual([])
+  it('imports nothing of the gateway; only dev/ imports it', () => {
+    const inwards = imports.filter(({ from, to }) => folderOf(to) === 'emulator' && folderOf(from) !== 'emulator')
+    const outwards = imports.filter(({ from, to }) => folderOf(from) === 'emulator' && folderOf(to) !== 'emulator')
+    expect([...new Set(inwards.map(({ from }) => folderOf(from)))]).toEqual(['dev'])
+    expect(textsOf(outwards)).toEqual([])
   })
 
-  it('has a staircase of its own, walked down only', () => {
-    const own = imports.filter(({ from }) => roomOf(from) === 'emulator')
-    const beside = new Set(own.map(({ from }) => emulatorRoomOf(from)).filter((room) => emulatorStepOf(room) === -1))
+  it('has its own layers; a file imports nothing from a higher one', () => {
+    const own = imports.filter(({ from }) => folderOf(from) === 'emulator')
+    const others = new Set(own.map(({ from }) => emulatorFolderOf(from)).filter((name) => emulatorLayerOf(name) === -1))
     const upwards = own.filter(
-      ({ from, to }) => emulatorStepOf(emulatorRoomOf(from)) > emulatorStepOf(emulatorRoomOf(to)),
+      ({ from, to }) => emulatorLayerOf(emulatorFolderOf(from)) > emulatorLayerOf(emulatorFolderOf(to)),
     )
-    expect([...beside]).toEqual([])
-    expect(shown(upwards)).toEqual([])
+    expect([...others]).toEqual([])
+    expect(textsOf(upwards)).toEqual([])
   })
 })
 
@@ -150,28 +150,28 @@ function isOnlyTypes(clause: string): boolean {
   return names?.every((name) => /^\s*type\s/.test(name)) ?? false
 }
 
-/** The folder below `src`, or the file beside the folders. `config/` belongs to `config.ts`. */
-function roomOf(file: string): string {
+/** The folder of a file in `src/`, or the name of a file that is in no folder. So `config/` and `config.ts` are one. */
+function folderOf(file: string): string {
   return (file.split('/')[0] ?? '').replace(/\.ts$/, '')
 }
 
-function stepOf(file: string): number {
-  return besideMain.includes(roomOf(file)) ? 0 : staircase.indexOf(roomOf(file))
+function layerOf(file: string): number {
+  return besideMain.includes(folderOf(file)) ? 0 : layers.indexOf(folderOf(file))
 }
 
-function emulatorRoomOf(file: string): string {
-  return roomOf(file.split('/').slice(1).join('/'))
+function emulatorFolderOf(file: string): string {
+  return folderOf(file.split('/').slice(1).join('/'))
 }
 
-function emulatorStepOf(room: string): number {
-  return emulatorStaircase.indexOf(room)
+function emulatorLayerOf(name: string): number {
+  return emulatorLayers.indexOf(name)
 }
 
-function circleIn(all: readonly Import[]): readonly string[] {
+function cycleIn(all: readonly Import[]): readonly string[] {
   const done = new Set<string>()
   for (const { from } of all) {
-    const circle = walk(from, [])
-    if (circle.length > 0) return circle
+    const cycle = walk(from, [])
+    if (cycle.length > 0) return cycle
   }
   return []
 
@@ -179,8 +179,8 @@ function circleIn(all: readonly Import[]): readonly string[] {
     if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
     if (done.has(file)) return []
     for (const { from, to } of all) {
-      const circle = from === file ? walk(to, [...path, file]) : []
-      if (circle.length > 0) return circle
+      const cycle = from === file ? walk(to, [...path, file]) : []
+      if (cycle.length > 0) return cycle
     }
     done.add(file)
     return []

@@ -11,14 +11,14 @@ import {
 } from './harness/running-gateway.ts'
 
 /**
- * Every channel type, by every way its tokens come into being, to every end: through the gateway's GraphQL, under each
- * reading of what LINE leaves open.
+ * Every channel type, with every way to get tokens, to every end of a session. It runs through the GraphQL API, once for
+ * each possible behaviour of LINE where LINE's documentation is silent.
  */
 
 const redirectUri = 'https://app.example/callback'
 const hourMs = 3_600_000
 
-const readings: readonly Partial<Switches>[] = [
+const behaviours: readonly Partial<Switches>[] = [
   {},
   { refreshToken: 'omit' },
   { refreshToken: 'rotate' },
@@ -37,111 +37,110 @@ const readings: readonly Partial<Switches>[] = [
 
 type Session = { readonly accessToken: string; readonly refreshToken: string | null }
 
-/** How a session begins. The user is the emulator's first one. */
+/** The ways to start a session. The user is the first one of the emulator. */
 const flows: Readonly<Record<string, (gateway: RunningGateway, channel: Channel) => Promise<Session>>> = {
   'a code with PKCE': logInAtThePage,
   'a code without PKCE': logInWithTheSecretAlone,
-  'tokens handed in': async ({ emulator }, { id }) => {
+  'tokens from elsewhere': async ({ emulator }, { id }) => {
     const { accessToken, refreshToken = null } = emulator.issueTokens({ channelId: id })
     return { accessToken, refreshToken }
   },
 }
 
-describe.each(readings.map((switches) => [Object.entries(switches).flat().join(' ') || 'default', switches] as const))(
-  'where LINE reads %s:',
-  (_, switches) => {
-    let gateway: RunningGateway
-    beforeAll(async () => {
-      const channels = [web, native, liff].map(({ id, secret, type }) => ({ id, secret, type }))
-      gateway = await startRunningGateway({ LINE_CHANNELS: JSON.stringify(channels), ...noSourceLimit }, { switches })
-    })
-    afterAll(() => gateway.close())
+describe.each(
+  behaviours.map((switches) => [Object.entries(switches).flat().join(' ') || 'default', switches] as const),
+)('LINE behaviour "%s":', (_, switches) => {
+  let gateway: RunningGateway
+  beforeAll(async () => {
+    const channels = [web, native, liff].map(({ id, secret, type }) => ({ id, secret, type }))
+    gateway = await startRunningGateway({ LINE_CHANNELS: JSON.stringify(channels), ...noSourceLimit }, { switches })
+  })
+  afterAll(() => gateway.close())
 
-    describe.each([web, native, liff])('a $type channel', (channel) => {
-      describe.each(Object.entries(flows))('with %s', (_, begin) => {
-        it('says who the viewer is, on which channel and for how long', async () => {
-          const session = await begin(gateway, channel)
-          const { data, errors } = await gateway.ask(
-            '{ viewer { id displayName accessToken { channelId scopes expiresIn } } }',
-            { token: session.accessToken },
-          )
-          const [user] = gateway.emulator.users
-          const expiresIn = channel.type === 'liff' ? 12 * 3_600 : 30 * 86_400
-          expect(errors).toEqual([])
-          expect(data?.viewer).toEqual({
-            id: user?.userId,
-            displayName: user?.displayName,
-            accessToken: { channelId: channel.id, scopes: ['profile', 'openid'], expiresIn },
-          })
-        })
-
-        if (channel.type === 'liff') {
-          it('has nothing to refresh', async () => {
-            expect((await begin(gateway, channel)).refreshToken).toBeNull()
-          })
-        } else {
-          it('refreshes, again and again, and the tokens of each refresh work', async () => {
-            const first = await begin(gateway, channel)
-            const second = await refreshed(gateway, channel, first)
-            expect(second.refreshToken === first.refreshToken).toBe(switches.refreshToken !== 'rotate')
-            expect(await standingOf(gateway, second.accessToken)).toBe('good')
-            const third = await refreshed(gateway, channel, second)
-            expect(await verdictAtLine(gateway, third.accessToken)).toBe('good')
-            expect(await standingOf(gateway, third.accessToken)).toBe('good')
-            expect(new Set([first, second, third].map(({ accessToken }) => accessToken)).size).toBe(3)
-          })
-
-          it('believes LINE about the access token of before a refresh once it is asked again', async () => {
-            const first = await begin(gateway, channel)
-            expect(await standingOf(gateway, first.accessToken)).toBe('good')
-            await refreshed(gateway, channel, first)
-            gateway.advance(hourMs)
-            const killed = switches.refreshRevokesOldAccessTokens === true
-            expect(await standingOf(gateway, first.accessToken)).toBe(killed ? 'refused' : 'good')
-          })
-        }
-
-        it('logs out: here, at LINE, and for the refresh token too', async () => {
-          const session = await begin(gateway, channel)
-          const { data, errors } = await gateway.ask(
-            'mutation ($input: LogoutInput) { logout(input: $input) { revoked } }',
-            {
-              token: session.accessToken,
-              variables: { input: session.refreshToken === null ? null : { refreshToken: session.refreshToken } },
-            },
-          )
-          expect({ data, errors }).toEqual({ data: { logout: { revoked: true } }, errors: [] })
-          await expectDead(gateway, channel, session)
-        })
-
-        it('logs out a session that LINE has ended meanwhile', async () => {
-          const session = await begin(gateway, channel)
-          expect(await standingOf(gateway, session.accessToken)).toBe('good')
-          gateway.emulator.revokeAccessToken(session.accessToken)
-          const { data, errors } = await gateway.ask('mutation { logout { revoked } }', { token: session.accessToken })
-          expect({ data, errors }).toEqual({ data: { logout: { revoked: true } }, errors: [] })
-          expect(await standingOf(gateway, session.accessToken)).toBe('refused')
-        })
-
-        it('leaves: the user’s tokens are dead and the next login asks for consent', async () => {
-          const session = await begin(gateway, channel)
-          const other = await begin(gateway, channel)
-          for (const { accessToken } of [session, other]) {
-            expect((await gateway.ask('{ viewer { id } }', { token: accessToken })).errors).toEqual([])
-          }
-          const answer = await gateway.ask('mutation { deauthorize { deauthorized } }', { token: session.accessToken })
-          expect(answer.errors).toEqual([])
-          expect(answer.data).toEqual({ deauthorize: { deauthorized: true } })
-          await expectDead(gateway, channel, session)
-          await expectDead(gateway, channel, other)
-          expect(await page(gateway, channel, {})).toContain('Allow access?')
+  describe.each([web, native, liff])('a $type channel', (channel) => {
+    describe.each(Object.entries(flows))('with %s', (_, start) => {
+      it('viewer: the user, the channel, the scopes and the lifetime', async () => {
+        const session = await start(gateway, channel)
+        const { data, errors } = await gateway.ask(
+          '{ viewer { id displayName accessToken { channelId scopes expiresIn } } }',
+          { token: session.accessToken },
+        )
+        const [user] = gateway.emulator.users
+        const expiresIn = channel.type === 'liff' ? 12 * 3_600 : 30 * 86_400
+        expect(errors).toEqual([])
+        expect(data?.viewer).toEqual({
+          id: user?.userId,
+          displayName: user?.displayName,
+          accessToken: { channelId: channel.id, scopes: ['profile', 'openid'], expiresIn },
         })
       })
-    })
-  },
-)
 
-/** The whole login: startLogin, LINE's pages, exchangeLogin with all that the client has kept. */
+      if (channel.type === 'liff') {
+        it('no refresh token', async () => {
+          expect((await start(gateway, channel)).refreshToken).toBeNull()
+        })
+      } else {
+        it('two refreshes: the tokens of each one work', async () => {
+          const first = await start(gateway, channel)
+          const second = await refreshed(gateway, channel, first)
+          expect(second.refreshToken === first.refreshToken).toBe(switches.refreshToken !== 'rotate')
+          expect(await verdictHere(gateway, second.accessToken)).toBe('good')
+          const third = await refreshed(gateway, channel, second)
+          expect(await verdictAtLine(gateway, third.accessToken)).toBe('good')
+          expect(await verdictHere(gateway, third.accessToken)).toBe('good')
+          expect(new Set([first, second, third].map(({ accessToken }) => accessToken)).size).toBe(3)
+        })
+
+        it('the access token from before a refresh, re-checked: active or refused, as LINE says', async () => {
+          const first = await start(gateway, channel)
+          expect(await verdictHere(gateway, first.accessToken)).toBe('good')
+          await refreshed(gateway, channel, first)
+          gateway.advance(hourMs)
+          const killed = switches.refreshRevokesOldAccessTokens === true
+          expect(await verdictHere(gateway, first.accessToken)).toBe(killed ? 'refused' : 'good')
+        })
+      }
+
+      it('logout: both tokens are refused, here and at LINE', async () => {
+        const session = await start(gateway, channel)
+        const { data, errors } = await gateway.ask(
+          'mutation ($input: LogoutInput) { logout(input: $input) { revoked } }',
+          {
+            token: session.accessToken,
+            variables: { input: session.refreshToken === null ? null : { refreshToken: session.refreshToken } },
+          },
+        )
+        expect({ data, errors }).toEqual({ data: { logout: { revoked: true } }, errors: [] })
+        await expectDead(gateway, channel, session)
+      })
+
+      it('logout of a session that LINE has ended: revoked', async () => {
+        const session = await start(gateway, channel)
+        expect(await verdictHere(gateway, session.accessToken)).toBe('good')
+        gateway.emulator.revokeAccessToken(session.accessToken)
+        const { data, errors } = await gateway.ask('mutation { logout { revoked } }', { token: session.accessToken })
+        expect({ data, errors }).toEqual({ data: { logout: { revoked: true } }, errors: [] })
+        expect(await verdictHere(gateway, session.accessToken)).toBe('refused')
+      })
+
+      it('deauthorize: all tokens of the user are refused, and the next login needs consent', async () => {
+        const session = await start(gateway, channel)
+        const other = await start(gateway, channel)
+        for (const { accessToken } of [session, other]) {
+          expect((await gateway.ask('{ viewer { id } }', { token: accessToken })).errors).toEqual([])
+        }
+        const answer = await gateway.ask('mutation { deauthorize { deauthorized } }', { token: session.accessToken })
+        expect(answer.errors).toEqual([])
+        expect(answer.data).toEqual({ deauthorize: { deauthorized: true } })
+        await expectDead(gateway, channel, session)
+        await expectDead(gateway, channel, other)
+        expect(await page(gateway, channel, {})).toContain('Allow access?')
+      })
+    })
+  })
+})
+
+/** The whole login: startLogin, LINE's pages, then exchangeLogin with the values from startLogin. */
 async function logInAtThePage(gateway: RunningGateway, channel: Channel): Promise<Session> {
   const started = await gateway.ask(
     `mutation ($input: StartLoginInput!) {
@@ -157,7 +156,7 @@ async function logInAtThePage(gateway: RunningGateway, channel: Channel): Promis
   return exchanged(gateway, channel, String(callback.get('code')), { codeVerifier, nonce })
 }
 
-/** A client that knows nothing of PKCE or nonces: the web channel's secret is all that proves who exchanges. */
+/** A login without PKCE and nonce. Only the channel secret protects the exchange. */
 function logInWithTheSecretAlone(gateway: RunningGateway, channel: Channel): Promise<Session> {
   return exchanged(gateway, channel, gateway.emulator.issueCode({ channelId: channel.id, redirectUri }), {})
 }
@@ -180,7 +179,7 @@ async function exchanged(gateway: RunningGateway, channel: Channel, code: string
   return login.tokens
 }
 
-/** What the user's browser does at LINE's pages; the parameters LINE sends back to the app. */
+/** Does the steps of the browser at LINE's pages. Returns the parameters that LINE sends back to the app. */
 async function followed(authorizationUrl: string, emulator: Emulator): Promise<URLSearchParams> {
   const shown = await fetch(authorizationUrl, { redirect: 'manual' })
   expect(shown.status).toBe(200)
@@ -191,7 +190,7 @@ async function followed(authorizationUrl: string, emulator: Emulator): Promise<U
   return new URL(headers.get('location') ?? '').searchParams
 }
 
-/** What LINE shows a user who has chosen an account and decided nothing. */
+/** The page that LINE shows after the user has chosen an account. */
 async function page({ emulator }: RunningGateway, channel: Channel, more: object): Promise<string> {
   const request = { response_type: 'code', client_id: channel.id, redirect_uri: redirectUri, state: 's' }
   const query = new URLSearchParams({ ...request, scope: 'profile openid', ...more })
@@ -203,7 +202,7 @@ async function page({ emulator }: RunningGateway, channel: Channel, more: object
 async function refreshed(gateway: RunningGateway, channel: Channel, { refreshToken }: Session): Promise<Session> {
   const { data, errors } = await refresh(gateway, channel, String(refreshToken))
   expect(errors).toEqual([])
-  // The same refresh token presented at once would get the same answer again.
+  // Within 30 seconds the same refresh token gets the same answer again.
   gateway.advance(31_000)
   return data?.refreshToken as Session
 }
@@ -231,7 +230,7 @@ async function expectDead(gateway: RunningGateway, channel: Channel, session: Se
   expect(await atLine.json()).toMatchObject({ error: 'invalid_grant' })
 }
 
-async function standingOf(gateway: RunningGateway, token: string): Promise<'good' | 'refused'> {
+async function verdictHere(gateway: RunningGateway, token: string): Promise<'good' | 'refused'> {
   const query = 'query ($token: String!) { verifyAccessToken(accessToken: $token) { active } }'
   const { data, errors } = await gateway.ask(query, { variables: { token } })
   expect(errors).toEqual([])
@@ -239,7 +238,7 @@ async function standingOf(gateway: RunningGateway, token: string): Promise<'good
   return verification?.active === true ? 'good' : 'refused'
 }
 
-/** LINE itself, asked past the gateway. */
+/** Calls LINE directly, without the gateway. */
 async function verdictAtLine({ emulator }: RunningGateway, token: string): Promise<'good' | 'refused'> {
   const { status } = await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${encodeURIComponent(token)}`)
   return status === 200 ? 'good' : 'refused'

@@ -27,6 +27,7 @@ const settings = () => ({
   LINE_CHANNEL_SECRET: web.secret,
   LINE_API_URL: emulator.url,
   LINE_ACCESS_URL: emulator.url,
+  LINE_TIMEOUT_MS: '60000',
   HOST: '127.0.0.1',
   PORT: '0',
 })
@@ -38,7 +39,7 @@ function ask(url: string, token: string, query = '{ viewer { displayName } }') {
 }
 
 describe('settings', () => {
-  it('that are missing are named, and that is the end', async () => {
+  it('missing settings: all are named, and the process exits with 1', async () => {
     const program = run({}, folder)
     expect(await program.ended).toBe(1)
     expect(program.err()).toContain('LINE_CHANNEL_ID: is missing')
@@ -46,7 +47,7 @@ describe('settings', () => {
     expect(program.out()).toBe('')
   })
 
-  it('that are wrong are named all at once, and none is printed', async () => {
+  it('wrong settings: all are named, and no value is printed', async () => {
     const wrong = {
       LINE_CHANNEL_ID: 'canary-id',
       LINE_CHANNEL_TYPE: 'canary-type',
@@ -73,23 +74,21 @@ describe('settings', () => {
       SHUTDOWN_GRACE_SECONDS: 'canary',
       LINE_CHANNEL_SECRET_FILE: '/nowhere/canary',
     }
-    const startedAt = performance.now()
     const program = run(wrong, folder)
     expect(await program.ended).toBe(1)
-    expect(performance.now() - startedAt).toBeLessThan(15_000)
     for (const name of Object.keys(wrong)) expect(program.err()).toMatch(new RegExp(`^ +${name}(\\[\\d\\])?: `, 'm'))
     expect(program.err() + program.out()).not.toContain('canary')
     expect(program.err()).not.toMatch(/^ +at /m)
   })
 
-  it('may stand in .env, and those of the environment come first', async () => {
+  it('.env: is read, but the environment wins', async () => {
     const lines = Object.entries({ ...settings(), LOG_LEVEL: 'nonsense' }).map(([name, value]) => `${name}=${value}`)
     await writeFile(join(folder, '.env'), lines.join('\n'))
     const program = run({ LOG_LEVEL: 'info' }, folder)
     expect(await program.printed(listening)).toMatch(/^http:/)
   })
 
-  it('may be files, and what is accepted but of no use is warned of', async () => {
+  it('NAME_FILE: is read; REDIS_URL gives a warning without its value', async () => {
     const file = join(folder, 'secret')
     await writeFile(file, `${web.secret}\n`)
     const shared = { REDIS_URL: 'redis://canary.example', CACHE_SECRET: 'canary'.repeat(6) }
@@ -101,13 +100,13 @@ describe('settings', () => {
 })
 
 describe('the port', () => {
-  it('that is in use is named', async () => {
+  it('a port in use: exit code 1, and the setting is named', async () => {
     const program = run({ ...settings(), PORT: new URL(emulator.url).port }, folder)
     expect(await program.ended).toBe(1)
-    expect(program.err()).toBe('PORT or METRICS_PORT: is in use by another process\n')
+    expect(program.err()).toBe('PORT or METRICS_PORT: another process uses this port\n')
   })
 
-  it('of the metrics is one of its own', async () => {
+  it('METRICS_PORT: /metrics is there and not on PORT', async () => {
     const program = run({ ...settings(), METRICS_PORT: '0' }, folder)
     const url = await program.printed(listening)
     const metricsUrl = await program.printed(/"metricsUrl":"(http:[^"]+)"/)
@@ -117,15 +116,15 @@ describe('the port', () => {
     expect((await fetch(`${url}/metrics`)).status).toBe(404)
   })
 
-  it('on an address of another machine is refused by name', async () => {
+  it('HOST on another machine: exit code 1, and the setting is named', async () => {
     const program = run({ ...settings(), HOST: '192.0.2.77' }, folder)
     expect(await program.ended).toBe(1)
-    expect(program.err()).toBe('HOST: is no address of this machine\n')
+    expect(program.err()).toBe('HOST: is not an address of this machine\n')
   })
 })
 
 describe('production', () => {
-  it('shows no GraphiQL, answers no introspection, logs JSON, and ends well on SIGINT', async () => {
+  it('no GraphiQL, no introspection, log lines in JSON; SIGINT: exit code 0', async () => {
     const program = run(settings(), folder)
     const url = await program.printed(listening)
     expect((await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } })).status).toBe(406)
@@ -138,17 +137,17 @@ describe('production', () => {
   })
 })
 
-describe('a signal', () => {
-  it('SIGTERM: fifty in flight are answered, whoever comes is refused, and the process ends well', async () => {
+describe('signals', () => {
+  it('SIGTERM: 50 requests in flight are answered, a new one is refused, exit code 0', async () => {
     const program = run(
-      { ...settings(), LINE_MAX_CONCURRENCY: '128', LINE_TIMEOUT_MS: '20000', FAILED_TOKENS_BURST: '1000' },
+      { ...settings(), LINE_MAX_CONCURRENCY: '128', FAILED_TOKENS_BURST: '1000', SHUTDOWN_GRACE_SECONDS: '3600' },
       folder,
     )
     const url = await program.printed(listening)
     const tokens = Array.from({ length: 50 }, () => emulator.issueTokens().accessToken)
     emulator.faults.set('verifyAccessToken', { latencyMs: 1_200 })
-    const asked = tokens.map((token) => ask(url, token))
-    await expect.poll(() => emulator.calls.of('verifyAccessToken'), { timeout: 10_000 }).toBe(50)
+    const sent = tokens.map((token) => ask(url, token))
+    await expect.poll(() => emulator.calls.of('verifyAccessToken'), { timeout: 30_000 }).toBe(50)
     program.kill('SIGTERM')
     await program.printed(/("draining")/)
     const late = await request(`${url}/graphql?query={__typename}`).then(
@@ -160,7 +159,7 @@ describe('a signal', () => {
     )
     expect([503, 'refused']).toContain(late)
 
-    const answers = await Promise.all(asked.map(async (answer) => (await answer).json()))
+    const answers = await Promise.all(sent.map(async (answer) => (await answer).json()))
     expect(answers).toEqual(Array(50).fill({ data: { viewer: { displayName: 'Sakura Tanaka' } } }))
     expect(await program.ended).toBe(0)
     expect(program.out()).toMatch(/"closed"/)
@@ -168,12 +167,12 @@ describe('a signal', () => {
     await expect(fetch(`${url}/health`)).rejects.toThrow()
   })
 
-  it('the second does not wait', async () => {
-    const program = run({ ...settings(), LINE_TIMEOUT_MS: '60000' }, folder)
+  it('a second signal: exit code 1 at once, with an hour of grace left', async () => {
+    const program = run({ ...settings(), SHUTDOWN_GRACE_SECONDS: '3600' }, folder)
     const url = await program.printed(listening)
     emulator.faults.set('*', { hang: true })
     const cut = expect(ask(url, emulator.issueTokens().accessToken)).rejects.toThrow()
-    await expect.poll(() => emulator.calls.total(), { timeout: 10_000 }).toBeGreaterThan(0)
+    await expect.poll(() => emulator.calls.total(), { timeout: 30_000 }).toBeGreaterThan(0)
     program.kill('SIGTERM')
     await program.printed(/("draining")/)
     program.kill('SIGINT')

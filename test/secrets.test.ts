@@ -9,17 +9,17 @@ beforeAll(async () => {
 })
 afterAll(() => gateway.close())
 
-/** Every secret that was anywhere in this file. What is left behind is looked through for all of them at the end. */
+/** Every secret of this file. The last tests search the log and the metrics for all of them. */
 const secrets = new Set<string>([web.secret])
 let planted = 0
 
-/** A secret that looks like LINE's, and that a search finds. */
+/** A new secret that looks like a token of LINE and is easy to find. */
 function canary(): string {
   planted += 1
   return secret(`eyJhbGciOiJIUzI1NiJ9.CaNaRy${planted}x${'0123456789abcdef'.repeat(3)}.end-of_it`)
 }
 
-/** The same as a name in GraphQL may be. */
+/** The same in the characters of a GraphQL name. */
 const canaryName = () => secret(canary().replace(/[.-]/g, '_'))
 
 function secret(value: string): string {
@@ -27,10 +27,11 @@ function secret(value: string): string {
   return value
 }
 
-function expectQuiet({ text, headers }: Pick<Reply, 'text' | 'headers'>, ...carried: readonly string[]): void {
-  const said = carried.reduce((all, one) => all.replaceAll(one, ''), text + JSON.stringify(headers))
-  expect([...secrets].filter((one) => said.includes(one))).toEqual([])
-  expect(said).not.toMatch(/CaNaRy/i)
+/** Expects no secret in an answer except the `allowed` ones. */
+function expectNoSecret({ text, headers }: Pick<Reply, 'text' | 'headers'>, ...allowed: readonly string[]): void {
+  const answer = allowed.reduce((all, one) => all.replaceAll(one, ''), text + JSON.stringify(headers))
+  expect([...secrets].filter((one) => answer.includes(one))).toEqual([])
+  expect(answer).not.toMatch(/CaNaRy/i)
 }
 
 const json = { 'content-type': 'application/json' }
@@ -41,32 +42,32 @@ const post = (body: unknown, headers: Record<string, string> = {}) =>
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
 
-describe('no answer says again what came', () => {
-  const whoIs = '{ viewer { displayName } }'
+describe('no answer quotes a value of the request', () => {
+  const viewerQuery = '{ viewer { displayName } }'
 
   it.each<[string, (secret: string) => Record<string, string>]>([
-    ['as a token', (it) => ({ authorization: `Bearer ${it}` })],
-    ['as a malformed token', (it) => ({ authorization: `Bearer ${it} ${it}` })],
-    ['in another scheme', (it) => ({ authorization: `Basic ${it}` })],
-    ['in a cookie', (it) => ({ cookie: `token=${it}` })],
+    ['a token', (it) => ({ authorization: `Bearer ${it}` })],
+    ['a malformed token', (it) => ({ authorization: `Bearer ${it} ${it}` })],
+    ['another scheme', (it) => ({ authorization: `Basic ${it}` })],
+    ['a cookie', (it) => ({ cookie: `token=${it}` })],
     [
-      'in a header of its own',
+      'other headers',
       (it) => ({ 'x-access-token': it, 'x-request-id': it, traceparent: it, 'user-agent': it, referer: it }),
     ],
-    ['as the type of the body', (it) => ({ 'content-type': `application/json; ${it}` })],
-    ['as the encoding of the body', (it) => ({ 'content-encoding': it })],
-    ['as the type of the answer', (it) => ({ accept: it })],
-    ['as the origin', (it) => ({ origin: `https://${it}` })],
-    ['as an address', (it) => ({ 'x-forwarded-for': it })],
-  ])('%s', async (_, headers) => {
-    expectQuiet(await post({ query: whoIs }, headers(canary())))
+    ['the content type', (it) => ({ 'content-type': `application/json; ${it}` })],
+    ['the content encoding', (it) => ({ 'content-encoding': it })],
+    ['the Accept header', (it) => ({ accept: it })],
+    ['the origin', (it) => ({ origin: `https://${it}` })],
+    ['a forwarded address', (it) => ({ 'x-forwarded-for': it })],
+  ])('in a header: %s', async (_, headers) => {
+    expectNoSecret(await post({ query: viewerQuery }, headers(canary())))
   })
 
   it.each<[string, (secret: string) => string]>([
-    ['a variable nobody asked for', (it) => `/graphql?query={__typename}&variables={"a":"${it}"}`],
-    ['the variables, which are no JSON', (it) => `/graphql?query={__typename}&variables=${it}`],
-    ['a parameter', (it) => `/graphql?query={viewer{id}}&access_token=${it}`],
-    ['the name of the operation', (it) => `/graphql?query={__typename}&operationName=${it}`],
+    ['an unknown variable', (it) => `/graphql?query={__typename}&variables={"a":"${it}"}`],
+    ['variables that are not JSON', (it) => `/graphql?query={__typename}&variables=${it}`],
+    ['another parameter', (it) => `/graphql?query={viewer{id}}&access_token=${it}`],
+    ['the operation name', (it) => `/graphql?query={__typename}&operationName=${it}`],
     [
       'an argument',
       (it) => `/graphql?query=${encodeURIComponent(`{ verifyAccessToken(accessToken: "${it}") { active } }`)}`,
@@ -77,8 +78,8 @@ describe('no answer says again what came', () => {
         `/graphql?query=${encodeURIComponent(`mutation { refreshToken(input: { refreshToken: "${it}" }) { tokenType } }`)}`,
     ],
     ['the path', (it) => `/${it}`],
-  ])('in an address, as %s', async (_, path) => {
-    expectQuiet(await gateway.send(path(canary())))
+  ])('in a URL: %s', async (_, path) => {
+    expectNoSecret(await gateway.send(path(canary())))
   })
 
   const verify = 'query ($t: String!) { verifyAccessToken(accessToken: $t) { active reason } }'
@@ -115,7 +116,7 @@ describe('no answer says again what came', () => {
     [startLogin, (it) => ({ input: { redirectUri: it, scopes: [it], uiLocales: [it], prompt: it } })],
     [startLogin, (it) => ({ input: { redirectUri, initialAmrDisplay: it } })],
   ])('in variables: %#', async (query, variables) => {
-    expectQuiet(await post({ query, variables: variables(canary()) }))
+    expectNoSecret(await post({ query, variables: variables(canary()) }))
   })
 
   it.each<(secret: string) => string>([
@@ -140,7 +141,7 @@ describe('no answer says again what came', () => {
     (it) => `# ${it}\n{`,
     (it) => `{ viewer { id } } ${it}`,
   ])('in a document: %s', async (document) => {
-    expectQuiet(await post({ query: document(canary()) }))
+    expectNoSecret(await post({ query: document(canary()) }))
   })
 
   it.each<(secret: string) => string>([
@@ -159,10 +160,10 @@ describe('no answer says again what came', () => {
     (it) => `mutation { refreshToken(input: { refreshToken: ${it} }) { tokenType } }`,
     (it) => `query ${it} { viewer { id } } query ${it} { viewer { id } }`,
     (it) => `subscription ${it} { ${it} }`,
-  ])('as a name: %s', async (document) => {
+  ])('in a name: %s', async (document) => {
     const name = canaryName()
-    expectQuiet(await post({ query: document(name), operationName: name }))
-    expectQuiet(await post({ query: document(canaryName()) }))
+    expectNoSecret(await post({ query: document(name), operationName: name }))
+    expectNoSecret(await post({ query: document(canaryName()) }))
   })
 
   it.each<(secret: string) => string>([
@@ -173,13 +174,13 @@ describe('no answer says again what came', () => {
     (it) => `{"query": "{ __typename }", "operationName": "${it}"}`,
     (it) => `["${it}"]`,
     (it) => `query=${it}`,
-  ])('in a body that is none: %s', async (body) => {
-    expectQuiet(await post(body(canary())))
+  ])('in a body that is not correct: %s', async (body) => {
+    expectNoSecret(await post(body(canary())))
   })
 })
 
-describe('nothing that LINE says goes further than it has to', () => {
-  const whoIs = '{ viewer { id isFriend } }'
+describe('no answer quotes a text of LINE', () => {
+  const viewerQuery = '{ viewer { id isFriend } }'
 
   it.each<[string, (secret: string) => Parameters<RunningGateway['emulator']['faults']['set']>[1]]>([
     ['a refusal', (it) => ({ status: 400, body: { error: 'invalid_request', error_description: it } })],
@@ -195,28 +196,28 @@ describe('nothing that LINE says goes further than it has to', () => {
     ],
   ])('%s', async (_, fault) => {
     for (const query of [
-      whoIs,
+      viewerQuery,
       'mutation { refreshToken(input: { refreshToken: "x" }) { tokenType } }',
       'mutation { logout { revoked } }',
       'mutation { deauthorize { deauthorized } }',
     ]) {
       const { accessToken } = issue()
       gateway.emulator.faults.set('*', fault(canary()))
-      expectQuiet(await gateway.ask(query, { token: accessToken }))
+      expectNoSecret(await gateway.ask(query, { token: accessToken }))
       gateway.emulator.faults.clear()
       gateway.advance(60_000)
     }
   })
 })
 
-describe('what has to be answered is answered to whom it belongs, and to nobody else', () => {
-  it('a login, a refresh and an end', async () => {
+describe('the secrets of a session', () => {
+  it('login, refresh, deauthorize, logout: each answer has only the secrets that it must have', async () => {
     const { input, state, nonce, codeVerifier } = await logIn(gateway)
     for (const one of [input.code, state, nonce, codeVerifier]) secret(one)
     const login = await exchange(gateway, input)
     const { tokens, idToken, viewer } = Object(login.data?.exchangeLogin)
     for (const one of [tokens.accessToken, tokens.refreshToken, idToken]) secret(one)
-    expectQuiet(login, tokens.accessToken, tokens.refreshToken, idToken, nonce)
+    expectNoSecret(login, tokens.accessToken, tokens.refreshToken, idToken, nonce)
 
     const refreshed = await gateway.ask(
       'mutation ($r: String!) { refreshToken(input: { refreshToken: $r }) { accessToken refreshToken } }',
@@ -224,21 +225,21 @@ describe('what has to be answered is answered to whom it belongs, and to nobody 
     )
     const { accessToken } = Object(refreshed.data?.refreshToken)
     secret(accessToken)
-    expectQuiet(refreshed, accessToken, tokens.refreshToken)
+    expectNoSecret(refreshed, accessToken, tokens.refreshToken)
 
-    expectQuiet(
+    expectNoSecret(
       await gateway.ask('{ viewer { id displayName pictureUrl accessToken { scopes channelId } } }', {
         token: accessToken,
       }),
     )
-    expectQuiet(
+    expectNoSecret(
       await gateway.ask('query ($t: String!) { verifyAccessToken(accessToken: $t) { active viewer { id } } }', {
         variables: { t: accessToken },
       }),
     )
-    expectQuiet(await exchange(gateway, input))
-    expectQuiet(await gateway.ask('mutation { deauthorize { deauthorized } }', { token: accessToken }))
-    expectQuiet(
+    expectNoSecret(await exchange(gateway, input))
+    expectNoSecret(await gateway.ask('mutation { deauthorize { deauthorized } }', { token: accessToken }))
+    expectNoSecret(
       await gateway.ask('mutation ($r: String) { logout(input: { refreshToken: $r }) { revoked } }', {
         token: tokens.accessToken,
         variables: { r: tokens.refreshToken },
@@ -248,7 +249,7 @@ describe('what has to be answered is answered to whom it belongs, and to nobody 
   })
 })
 
-describe('what is left behind', () => {
+describe('the log and the metrics', () => {
   const spellings = (one: string) => [
     one,
     encodeURIComponent(one),
@@ -258,21 +259,21 @@ describe('what is left behind', () => {
   const foundIn = (text: string) =>
     [...secrets].filter((one) => spellings(one).some((spelling) => text.includes(spelling)))
 
-  it('is something at all', () => {
+  it('there are many secrets and log lines, and the search finds a secret', () => {
     expect(secrets.size).toBeGreaterThan(150)
     expect(foundIn(`x ${encodeURIComponent([...secrets].at(-1) ?? '')} y`)).not.toEqual([])
     expect(gateway.log().split('\n').length).toBeGreaterThan(150)
   })
 
-  it('in the log, at its most talkative, is no secret and nobody', () => {
-    expect(gateway.log()).toContain('"asked LINE"')
+  it('the log at level trace: no secret, no user', () => {
+    expect(gateway.log()).toContain('"called LINE"')
     expect(gateway.log()).toContain('"operation failed"')
     expect(foundIn(gateway.log())).toEqual([])
     expect(gateway.log()).not.toMatch(/CaNaRy/i)
     expect(gateway.log()).not.toMatch(/access_token=|[?&]code=|authorization/i)
   })
 
-  it('in the metrics is no secret and nobody, and no more lines for more callers', async () => {
+  it('the metrics: no secret, no user, and a fixed set of labels', async () => {
     const { body } = await request(`${gateway.metricsUrl}/metrics`)
     const text = await body.text()
     expect(text).toContain('gateway_operations_total{kind="mutation",code="INVALID_GRANT"}')

@@ -10,7 +10,7 @@ import {
   web,
 } from './harness/running-gateway.ts'
 
-/** What LINE may answer beside what it documents, and what the caller of the GraphQL API sees of it. */
+/** Answers that LINE does not document, and the result that a caller of the GraphQL API gets. */
 
 const channels = [web, native].map(({ id, secret, type }) => ({ id, secret, type }))
 
@@ -18,7 +18,7 @@ let gateway: RunningGateway
 beforeAll(async () => {
   gateway = await startRunningGateway({ LINE_CHANNELS: JSON.stringify(channels), ...noSourceLimit })
 })
-/** Long enough for whatever the gateway keeps of LINE's own. */
+/** The clock moves far enough that the gateway's channel tokens and keys of LINE are too old to be used again. */
 afterEach(() => {
   gateway.emulator.faults.clear()
   gateway.advance(2 * 3_600_000)
@@ -31,7 +31,7 @@ const verification = { scope: 'profile openid', client_id: web.id, expires_in: 3
 const profile = { userId: 'U1', displayName: 'Mia', pictureUrl: 'https://line.example/p', statusMessage: 'hi' }
 const tokens = { access_token: 'new.access.token', expires_in: 3_600, scope: 'profile', token_type: 'Bearer' }
 
-/** Every operation that reads an answer of LINE's, by the endpoint whose answer it reads. */
+/** For each endpoint of LINE, an operation that reads its answer. */
 const operations = {
   verifyAccessToken: () => viewer('accessToken { channelId }'),
   profile: () => viewer('displayName pictureUrl statusMessage'),
@@ -46,51 +46,51 @@ const operations = {
 
 type Name = keyof typeof operations
 
-describe('an answer nobody can read', () => {
+describe('an unreadable answer', () => {
   const unreadable: readonly (readonly [what: string, fault: Fault])[] = [
     ['no JSON', { garbage: true }],
     [
       'a web page',
       { status: 200, body: '<!doctype html><title>Maintenance</title>', headers: { 'content-type': 'text/html' } },
     ],
-    ['nothing', { empty: true }],
-    ['a BOM and nothing', { status: 200, body: bom }],
+    ['an empty body', { empty: true }],
+    ['only a BOM', { status: 200, body: bom }],
     ['null', { status: 200, body: 'null' }],
     ['a list', { status: 200, body: '[]' }],
-    ['a text', { status: 200, body: '"ok"' }],
+    ['a string', { status: 200, body: '"ok"' }],
     ['an empty object', { status: 200, body: {} }],
-    ['half of it', { truncated: true }],
-    ['it packed, though nobody asked', { gzip: true }],
+    ['half of the body', { truncated: true }],
+    ['a compressed body', { gzip: true }],
     ['status 204', { status: 204 }],
     ['status 302', { status: 302, headers: { location: 'https://elsewhere.example/' } }],
     ['status 418', { status: 418, body: { error: 'invalid_request', message: 'no' } }],
     ['status 403', { status: 403, body: { message: 'Access Denied' } }],
     ['status 500', { status: 500, body: { message: 'Internal error' } }],
   ]
-  /** Revoking and deauthorizing have no body to read: there the status says it all. */
-  const fine: Partial<Record<Name, readonly string[]>> = {
-    revoke: ['no JSON', 'a web page', 'nothing', 'a BOM and nothing', 'null', 'a list', 'a text', 'an empty object'],
+  /** Answers that are good for an endpoint all the same. Revoke and deauthorize have no body: only the status counts. */
+  const readable: Partial<Record<Name, readonly string[]>> = {
+    revoke: ['no JSON', 'a web page', 'an empty body', 'only a BOM', 'null', 'a list', 'a string', 'an empty object'],
     deauthorize: [
       'no JSON',
       'a web page',
-      'nothing',
-      'a BOM and nothing',
+      'an empty body',
+      'only a BOM',
       'null',
       'a list',
-      'a text',
+      'a string',
       'an empty object',
       'status 204',
-      'half of it',
-      'it packed, though nobody asked',
+      'half of the body',
+      'a compressed body',
     ],
   }
 
   describe.each(Object.entries(operations) as [Name, () => Promise<Reply>][])('of %s', (name, ask) => {
-    const hurting = unreadable.filter(([what]) => !fine[name]?.includes(what))
-    // The emulator's own answer to revoke is empty: half of nothing and nothing packed are nothing.
-    const told = name === 'revoke' ? hurting.filter(([what]) => what !== 'it packed, though nobody asked') : hurting
+    const faults = unreadable.filter(([what]) => !readable[name]?.includes(what))
+    // The emulator's answer to revoke has an empty body, which stays empty when it is compressed.
+    const outages = name === 'revoke' ? faults.filter(([what]) => what !== 'a compressed body') : faults
 
-    it.each(told)('is LINE_UNAVAILABLE, never a refusal: %s', async (_, fault) => {
+    it.each(outages)('%s: LINE_UNAVAILABLE, never a refusal', async (_, fault) => {
       gateway.emulator.faults.set(name, fault)
       const { status, data, errors } = await ask()
       expect(codesOf({ errors })).toEqual(['LINE_UNAVAILABLE'])
@@ -101,14 +101,14 @@ describe('an answer nobody can read', () => {
     })
   })
 
-  it('leaves a code spent, so there is nothing to try again', async () => {
+  it('to the exchange of a code: no `retryAfter`, because the code is used up', async () => {
     gateway.emulator.faults.set('token', { garbage: true })
     const { errors } = await exchange()
     expect(errors.map(({ extensions }) => extensions.code)).toEqual(['LINE_UNAVAILABLE'])
     expect(errors[0]?.extensions).not.toHaveProperty('retryAfter')
   })
 
-  it('says which of LINE’s answers it was', async () => {
+  it('with a request ID: `lineRequestId` is in the error', async () => {
     gateway.emulator.faults.set('verifyAccessToken', {
       status: 200,
       body: {},
@@ -121,7 +121,7 @@ describe('an answer nobody can read', () => {
     })
   })
 
-  it('logs nobody out: the same token is good as soon as LINE is itself again', async () => {
+  it('once: the same token is valid with the next answer', async () => {
     const { accessToken } = gateway.issue()
     gateway.emulator.faults.set('verifyAccessToken', { garbage: true, times: 1 })
     const ask = () => gateway.ask('{ viewer { accessToken { channelId } } }', { token: accessToken })
@@ -130,8 +130,8 @@ describe('an answer nobody can read', () => {
   })
 })
 
-describe('a BOM, line breaks, another order and members nobody knows', () => {
-  const dressed = (body: object) =>
+describe('a BOM, line breaks, another order and unknown members', () => {
+  const changed = (body: object) =>
     `${bom}${JSON.stringify({ 新: [null], ...reversed(body), error: null }, null, 2)}\r\n`
 
   it.each([
@@ -139,20 +139,20 @@ describe('a BOM, line breaks, another order and members nobody knows', () => {
     ['profile', profile, { displayName: 'Mia', pictureUrl: 'https://line.example/p', statusMessage: 'hi' }],
     ['userinfo', { sub: 'U1' }, { id: 'U1' }],
     ['friendship', { friendFlag: true }, { isFriend: true }],
-  ] as const)('change nothing about %s', async (name, body, expected) => {
-    gateway.emulator.faults.set(name, { status: 200, body: dressed(body), headers: { 'content-type': 'text/plain' } })
+  ] as const)('%s: the same result', async (name, body, expected) => {
+    gateway.emulator.faults.set(name, { status: 200, body: changed(body), headers: { 'content-type': 'text/plain' } })
     const { data, errors } = await operations[name]()
     expect({ data, errors }).toEqual({ data: { viewer: expected }, errors: [] })
   })
 
-  it('change nothing about tokens', async () => {
-    gateway.emulator.faults.set('token', { status: 200, body: dressed(tokens) })
+  it('tokens: the same result', async () => {
+    gateway.emulator.faults.set('token', { status: 200, body: changed(tokens) })
     const { data, errors } = await refresh()
     expect(errors).toEqual([])
     expect(data).toMatchObject({ refreshToken: { accessToken: 'new.access.token', scopes: ['profile'] } })
   })
 
-  it('change nothing about a refusal', async () => {
+  it('a refusal: the same result', async () => {
     const refused = { error: 'invalid_request', error_description: 'The access token expired' }
     const body = `${bom}\n${JSON.stringify({ hint: 1, ...refused })}`
     gateway.emulator.faults.set('verifyAccessToken', { status: 400, body })
@@ -161,14 +161,14 @@ describe('a BOM, line breaks, another order and members nobody knows', () => {
   })
 })
 
-describe('what is left out, null or empty', () => {
+describe('a member that is missing, null or empty', () => {
   const absent = [
-    ['left out', undefined],
+    ['missing', undefined],
     ['null', null],
     ['empty', ''],
   ] as const
 
-  it.each(absent)('is null in a profile: %s', async (_, value) => {
+  it.each(absent)('pictureUrl and statusMessage %s: null', async (_, value) => {
     const body = { ...profile, pictureUrl: value, statusMessage: value }
     gateway.emulator.faults.set('profile', { status: 200, body })
     const { data, errors } = await operations.profile()
@@ -176,23 +176,23 @@ describe('what is left out, null or empty', () => {
     expect(data).toEqual({ viewer: { displayName: 'Mia', pictureUrl: null, statusMessage: null } })
   })
 
-  it.each(absent)('is no picture in any size: %s', async (_, value) => {
+  it.each(absent)('pictureUrl %s, in another size: null', async (_, value) => {
     gateway.emulator.faults.set('profile', { status: 200, body: { ...profile, pictureUrl: value } })
     expect((await viewer('pictureUrl(size: LARGE)')).data).toEqual({ viewer: { pictureUrl: null } })
   })
 
-  it('may be the display name, which is a name all the same', async () => {
+  it('displayName empty: an empty name', async () => {
     gateway.emulator.faults.set('profile', { status: 200, body: { ...profile, displayName: '' } })
     expect((await viewer('displayName')).data).toEqual({ viewer: { displayName: '' } })
   })
 
-  it.each(absent)('is the refresh token that was sent: %s', async (_, value) => {
+  it.each(absent)('refresh_token %s after a refresh: the refresh token that was sent', async (_, value) => {
     const { refreshToken } = gateway.issue()
     gateway.emulator.faults.set('token', { status: 200, body: { ...tokens, refresh_token: value } })
     expect((await refresh(refreshToken)).data).toMatchObject({ refreshToken: { refreshToken } })
   })
 
-  it.each(absent)('is no refresh token, ID token or claims after a login: %s', async (_, value) => {
+  it.each(absent)('refresh_token and id_token %s after a login: null', async (_, value) => {
     gateway.emulator.faults.set('token', {
       status: 200,
       body: { ...tokens, refresh_token: value, id_token: value },
@@ -208,13 +208,13 @@ describe('what is left out, null or empty', () => {
     })
   })
 
-  it.each(absent)('is `Bearer` and no scopes in a token answer: %s', async (_, value) => {
+  it.each(absent)('token_type and scope %s: `Bearer` and no scopes', async (_, value) => {
     gateway.emulator.faults.set('token', { status: 200, body: { ...tokens, token_type: value, scope: value } })
     expect((await refresh()).data).toMatchObject({ refreshToken: { tokenType: 'Bearer', scopes: [] } })
   })
 
-  it.each([...absent, ['a string', '3600'] as const, ['none', 0] as const])(
-    'never costs the tokens, if it is their lifetime: %s',
+  it.each([...absent, ['a string', '3600'] as const, ['zero', 0] as const])(
+    'expires_in %s: the tokens are returned, with a lifetime of 0',
     async (_, value) => {
       gateway.emulator.faults.set('token', { status: 200, body: { ...tokens, expires_in: value } })
       const { data, errors } = await refresh()
@@ -234,7 +234,7 @@ describe('what is left out, null or empty', () => {
     ['token', tokens, 'access_token'],
     ['channelToken', { access_token: 't', expires_in: 900 }, 'access_token'],
     ['channelToken', { access_token: 't', expires_in: 900 }, 'expires_in'],
-  ] as const)('is LINE_UNAVAILABLE where %s of %o cannot do without %s', async (name, body, member) => {
+  ] as const)('%s: %o without %s is LINE_UNAVAILABLE', async (name, body, member) => {
     for (const value of [undefined, null]) {
       gateway.emulator.faults.set(name, { status: 200, body: { ...body, [member]: value } })
       expect(codesOf(await operations[name]())).toEqual(['LINE_UNAVAILABLE'])
@@ -254,7 +254,7 @@ describe('a value of another type', () => {
     ['friendship', { friendFlag: 'yes' }],
     ['friendship', { friendFlag: 1 }],
     ['token', { ...tokens, access_token: 1 }],
-  ] as const)('of %s is LINE_UNAVAILABLE and not guessed at: %o', async (name, body) => {
+  ] as const)('%s: %o is LINE_UNAVAILABLE', async (name, body) => {
     gateway.emulator.faults.set(name, { status: 200, body })
     expect(codesOf(await operations[name]())).toEqual(['LINE_UNAVAILABLE'])
   })
@@ -262,24 +262,24 @@ describe('a value of another type', () => {
   it.each([
     ['true', true],
     ['false', false],
-  ])('is taken where LINE’s Android SDK takes it: a friend flag of %j', async (friendFlag, isFriend) => {
+  ])('friendFlag as the string %j: accepted, as in LINE’s Android SDK', async (friendFlag, isFriend) => {
     gateway.emulator.faults.set('friendship', { status: 200, body: { friendFlag } })
     expect((await viewer('isFriend')).data).toEqual({ viewer: { isFriend } })
   })
 
-  it('is no picture where it is no text', async () => {
+  it('pictureUrl as a number: null', async () => {
     gateway.emulator.faults.set('profile', { status: 200, body: { ...profile, pictureUrl: 7 } })
     expect((await viewer('pictureUrl')).data).toEqual({ viewer: { pictureUrl: null } })
   })
 
-  it('does not take an old picture address away for its scheme', async () => {
+  it('pictureUrl with http, as in old answers: returned', async () => {
     const pictureUrl = 'http://dl.profile.line.naver.jp/x'
     gateway.emulator.faults.set('profile', { status: 200, body: { ...profile, pictureUrl } })
     expect((await viewer('pictureUrl(size: SMALL)')).data).toEqual({ viewer: { pictureUrl: `${pictureUrl}/small` } })
   })
 })
 
-describe('both shapes of a refusal', () => {
+describe('the two formats of a refusal', () => {
   const oauth = (error: string, error_description?: string) => ({ error, error_description })
   const plain = (message: string) => ({ message })
 
@@ -289,10 +289,10 @@ describe('both shapes of a refusal', () => {
     [oauth('invalid_request', 'The access token revoked'), 'REVOKED'],
     [oauth('invalid_request', 'The access token not JWS'), 'MALFORMED'],
     [oauth('invalid_request', 'The access token malformed'), 'MALFORMED'],
-    [oauth('invalid_request', 'words of next year'), 'INVALID'],
+    [oauth('invalid_request', 'a new text'), 'INVALID'],
     [oauth('invalid_request', ''), 'INVALID'],
     [oauth('invalid_request'), 'INVALID'],
-  ])('on verify: 400 with %o is %s', async (body, reason) => {
+  ])('verify: 400 with %o is %s', async (body, reason) => {
     gateway.emulator.faults.set('verifyAccessToken', { status: 400, body })
     expect((await operations.verifyAccessToken()).errors[0]?.extensions).toMatchObject({
       code: 'UNAUTHENTICATED',
@@ -306,7 +306,7 @@ describe('both shapes of a refusal', () => {
     [400, oauth('server_error', 'The access token expired')],
     [401, oauth('invalid_request', 'The access token expired')],
     [200, oauth('invalid_request', 'The access token expired')],
-  ])('on verify: %i with %o is no refusal of LINE’s, whatever its words', async (status, body) => {
+  ])('verify: %i with %o is LINE_UNAVAILABLE, not a refusal', async (status, body) => {
     gateway.emulator.faults.set('verifyAccessToken', { status, body })
     expect(codesOf(await operations.verifyAccessToken())).toEqual(['LINE_UNAVAILABLE'])
   })
@@ -323,7 +323,7 @@ describe('both shapes of a refusal', () => {
     ['userinfo', oauth('invalid_token', 'The access token revoked'), 'INVALID'],
     ['friendship', plain('invalid token'), 'INVALID'],
     ['friendship', oauth('invalid_token', 'The access token expired'), 'INVALID'],
-  ] as const)('on %s: 401 says the token is dead, with %o why: %s', async (name, body, reason) => {
+  ] as const)('%s: 401 with %o is UNAUTHENTICATED with reason %s', async (name, body, reason) => {
     gateway.emulator.faults.set(name, { status: 401, body })
     const { data, errors } = await operations[name]()
     expect(errors[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED', reason })
@@ -332,7 +332,7 @@ describe('both shapes of a refusal', () => {
   })
 
   it.each([plain('There is no login bot linked to this channel.'), plain('Bot not found')])(
-    'on friendship: 400 with %o says that no account is linked',
+    'friendship: 400 with %o means that no account is linked',
     async (body) => {
       gateway.emulator.faults.set('friendship', { status: 400, body })
       const { data, errors } = await viewer('isFriend')
@@ -340,16 +340,19 @@ describe('both shapes of a refusal', () => {
     },
   )
 
-  it.each([oauth('invalid_request'), 'Bad Request', ''])('on friendship: 400 with %o says nothing', async (body) => {
-    gateway.emulator.faults.set('friendship', { status: 400, body })
-    expect(codesOf(await viewer('isFriend'))).toEqual(['LINE_UNAVAILABLE'])
-  })
+  it.each([oauth('invalid_request'), 'Bad Request', ''])(
+    'friendship: 400 with %o is LINE_UNAVAILABLE',
+    async (body) => {
+      gateway.emulator.faults.set('friendship', { status: 400, body })
+      expect(codesOf(await viewer('isFriend'))).toEqual(['LINE_UNAVAILABLE'])
+    },
+  )
 
   it.each([
     oauth('invalid_grant', 'invalid refresh token'),
     oauth('invalid_grant', 'invalid refresh_token'),
     oauth('invalid_grant'),
-  ])('on a refresh: 400 with %o means log in again', async (body) => {
+  ])('refresh: 400 with %o is INVALID_GRANT', async (body) => {
     gateway.emulator.faults.set('token', { status: 400, body })
     expect(codesOf(await refresh())).toEqual(['INVALID_GRANT'])
   })
@@ -359,7 +362,7 @@ describe('both shapes of a refusal', () => {
     [400, oauth('invalid_client', 'invalid client_secret')],
     [400, oauth('INVALID_GRANT', 'invalid refresh token')],
     [401, oauth('invalid_grant', 'invalid refresh token')],
-  ])('on a refresh: %i with %o does not: it may be our fault or LINE’s', async (status, body) => {
+  ])('refresh: %i with %o is LINE_UNAVAILABLE, because the fault can be ours or LINE’s', async (status, body) => {
     gateway.emulator.faults.set('token', { status, body })
     expect(codesOf(await refresh())).toEqual(['LINE_UNAVAILABLE'])
   })
@@ -368,41 +371,41 @@ describe('both shapes of a refusal', () => {
     oauth('invalid_grant', 'invalid authorization code'),
     oauth('invalid_grant', 'redirect_uri does not match'),
     oauth('invalid_grant'),
-  ])('on a login: 400 with %o means start again', async (body) => {
+  ])('login: 400 with %o is INVALID_GRANT', async (body) => {
     gateway.emulator.faults.set('token', { status: 400, body })
     expect(codesOf(await exchange())).toEqual(['INVALID_GRANT'])
   })
 
-  it('on revoke: 400 invalid_request says the token was dead already', async () => {
+  it('revoke: 400 invalid_request means that the token was revoked before', async () => {
     gateway.emulator.faults.set('revoke', { status: 400, body: oauth('invalid_request') })
     expect((await revoke()).data).toEqual({ revokeToken: { revoked: true } })
   })
 
-  it('on revoke: 400 for another reason is no success', async () => {
+  it('revoke: 400 with another error is LINE_UNAVAILABLE', async () => {
     gateway.emulator.faults.set('revoke', { status: 400, body: oauth('invalid_client') })
     expect(codesOf(await revoke())).toEqual(['LINE_UNAVAILABLE'])
   })
 
-  it('on deauthorize: 400 with a message says that it was done before', async () => {
+  it('deauthorize: 400 with a message means that it was done before', async () => {
     gateway.emulator.faults.set('deauthorize', { status: 400, body: plain('invalid token') })
     expect((await deauthorize()).data).toEqual({ deauthorize: { deauthorized: true } })
   })
 
-  it('on deauthorize: 400 in the other shape is no success', async () => {
+  it('deauthorize: 400 in the other format is LINE_UNAVAILABLE', async () => {
     gateway.emulator.faults.set('deauthorize', { status: 400, body: oauth('invalid_request') })
     expect(codesOf(await deauthorize())).toEqual(['LINE_UNAVAILABLE'])
   })
 })
 
-it('a code and an error of LINE are never quoted to the caller', async () => {
-  const words = 'secret words of LINE'
-  gateway.emulator.faults.set('token', { status: 400, body: { error: 'invalid_grant', error_description: words } })
+it('a refused code: the answer quotes neither the code nor the text of LINE', async () => {
+  const text = 'secret text of LINE'
+  gateway.emulator.faults.set('token', { status: 400, body: { error: 'invalid_grant', error_description: text } })
   const reply = await exchange()
-  expect(reply.text).not.toContain(words)
+  expect(reply.text).not.toContain(text)
   expect(reply.text).not.toContain('aCodeOfLine')
 })
 
-it('what startLogin sends to LINE is in lower case, whatever LINE answers to the app', async () => {
+it('startLogin: enum values are in lower case in the authorization URL', async () => {
   const { data } = await gateway.ask(
     `mutation ($input: StartLoginInput!) { startLogin(input: $input) { authorizationUrl } }`,
     {

@@ -2,13 +2,18 @@ import type { z } from 'zod'
 
 export type SettingReader = ReturnType<typeof createSettingReader>
 
-/** A value that is given but not to be had: reported where that showed, so no rule complains about it again. */
+/** A value that is set but cannot be read. That problem is reported already, so no rule reports the setting again. */
 export const unreadable = Symbol('unreadable')
 
+/** Reads settings from the environment, or from the file that `NAME_FILE` names. Collects the problems and warnings. */
 export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: string) => string) {
   const problems: string[] = []
   const warnings: string[] = []
 
+  /**
+   * The value of a setting without white space at its ends. `undefined`: not set, or empty. Adds a problem
+   * and returns `unreadable` if there is no single readable value.
+   */
   function given(name: string): string | typeof unreadable | undefined {
     const value = env[name]?.trim() || undefined
     const path = env[`${name}_FILE`]?.trim()
@@ -22,8 +27,8 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
     return unreadable
   }
 
-  /** Returns undefined, whatever the type says, when it adds a problem; no Config is handed out then. */
-  function judge<T extends z.ZodType>(value: unknown, rule: T, nameOf: (place: string) => string): z.output<T> {
+  /** Returns undefined in spite of its type when it adds a problem. `readConfig` throws then, so no Config has that value. */
+  function check<T extends z.ZodType>(value: unknown, rule: T, nameOf: (place: string) => string): z.output<T> {
     const { data, error } = rule.safeParse(value, { reportInput: true })
     for (const { path, message, input } of error?.issues ?? []) {
       const place = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
@@ -32,7 +37,7 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
     return data as z.output<T>
   }
 
-  const read = <T extends z.ZodType>(name: string, rule: T) => judge(given(name), rule, (place) => name + place)
+  const read = <T extends z.ZodType>(name: string, rule: T) => check(given(name), rule, (place) => name + place)
 
-  return { problems, warnings, given, judge, read }
+  return { problems, warnings, given, check, read }
 }

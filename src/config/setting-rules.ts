@@ -2,13 +2,13 @@ import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 
 /**
- * What each setting must look like. Every rule has an error message of its own, because zod's messages may quote the value.
+ * One rule for each kind of setting. Every rule has its own error message, because a message of zod can quote the value.
  */
 
 const text = (fits: (value: string) => boolean, error: string, missing = error) =>
   z.string({ error: ({ input }) => (input === undefined ? missing : error) }).refine(fits, { error })
 export const oneOf = <const T extends readonly string[]>(...words: T) =>
-  z.enum(words, { error: `must be ${words.join(' or ')}` })
+  z.enum(words, { error: `must be one of: ${words.join(', ')}` })
 export const flag = oneOf('true', 'false', '1', '0').transform((word) => word === 'true' || word === '1')
 export const list = (item: z.ZodType<string, string>) =>
   z.preprocess(
@@ -31,28 +31,28 @@ const isSafe = ({ protocol, hostname }: URL) =>
   protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))
 export const lineUrl = text(
   (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isSafe(new URL(url)),
-  'must be an origin such as https://host: https (http only on loopback), no path, query, fragment or user',
+  'must be an origin such as https://host: https (http on loopback only), without path, query, fragment or user',
 ).transform((url) => new URL(url).origin)
 export const redirectUri = text((uri) => {
   if (!/^[a-z][a-z0-9+.-]*:(?!\/\/[^/?]*@)[^\s#\\]+$/i.test(uri) || !URL.canParse(uri)) return false
   if (/^https?:/i.test(uri)) return /^https?:\/\/[^/]/i.test(uri) && isSafe(new URL(uri))
   return !/^(javascript|data|file|vbscript|blob|about):/i.test(uri)
-}, "must be an absolute URI without fragment or user: https, http only on loopback, or an app's own scheme")
+}, "must be an absolute URI without fragment or user: https, http on loopback only, or an app's own scheme")
 export const corsOrigin = text((origin) => {
   if (origin.includes('*') || !URL.canParse(origin)) return false
   const { protocol, host } = new URL(origin)
   return host !== '' && origin === `${protocol}//${host}`
-}, 'must be an origin as browsers send it: scheme://host or scheme://host:port in lower case, no path, no *')
+}, 'must be an origin as browsers send it: scheme://host or scheme://host:port in lower case, without path or *')
 
 export const host = text(
   (name) => isIP(name) !== 0 || /^[a-z0-9.-]+$/i.test(name),
-  'must be an address or a host name, without scheme, port or brackets',
+  'must be an IP address or a host name, without scheme, port or brackets',
 )
 export const addressBlock = text((block) => {
   const [address = '', prefix = '0', ...rest] = block.split('/')
   const isPrefix = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIPv4(address) ? 32 : 128)
   return isIP(address) !== 0 && !address.includes('%') && isPrefix && rest.length === 0
-}, 'must be an IPv4 or IPv6 address, or a block of them such as 10.0.0.0/8')
+}, 'must be an IPv4 or IPv6 address, or a CIDR block such as 10.0.0.0/8')
 
 export const redisUrl = text(
   (url) => /^rediss?:\/\/[^/]/.test(url) && URL.canParse(url),
@@ -61,7 +61,7 @@ export const redisUrl = text(
 export const cacheSecret = text(
   (secret) => Buffer.byteLength(secret) >= 32,
   'is too short: expected 32 bytes or more',
-  'is missing: REDIS_URL needs it, expected 32 bytes or more',
+  'is missing: REDIS_URL needs it: expected 32 bytes or more',
 )
 
 export const channel = z
@@ -69,17 +69,17 @@ export const channel = z
     {
       id: text(
         (id) => /^\d{1,20}$/.test(id),
-        'must be 1 to 20 digits, as text',
-        'is missing: expected the ID of a LINE Login channel (one here, or several in LINE_CHANNELS)',
+        'must be 1 to 20 digits, as a string',
+        'is missing: expected the ID of a LINE Login channel (LINE_CHANNELS takes several channels)',
       ),
-      secret: text((secret) => secret.trim() !== '', 'must be text').optional(),
+      secret: text((secret) => secret.trim() !== '', 'must be a string that is not empty').optional(),
       type: oneOf('web', 'native', 'liff').default('web'),
     },
-    { error: 'must be an object with the members id, secret and type, and no others' },
+    { error: 'must be an object with the members id, secret and type, and no other members' },
   )
   .refine(({ secret, type }) => secret !== undefined || type !== 'web', {
     path: ['secret'],
-    error: 'is missing: a channel of type web (the default) needs its secret, native and liff do not',
+    error: 'is missing: a channel of type web (the default) needs a secret; types native and liff do not',
     when: ({ value }) => typeof value === 'object' && value !== null,
   })
   .transform(({ id, secret, type }) => ({ id, secret, type }))

@@ -1,7 +1,7 @@
-/** Where the demo login comes back to. */
+/** The path of the redirect URI of the demo login. */
 export const callbackPath = '/dev/callback'
 
-/** Shows the code a login came back with, ready to exchange: here with a button, or in GraphiQL by hand. */
+/** The page shows the code of a login. The user exchanges it with a button on the page, or by hand in GraphiQL. */
 export const callbackPage = `<!doctype html>
 <html lang="en">
 <head>
@@ -31,28 +31,28 @@ export const callbackPage = `<!doctype html>
   <h1>Back from LINE</h1>
   <p id="what">This page needs JavaScript.</p>
   <form id="exchange" hidden>
-    <p>A code is good once, and for ten minutes. Did the login begin with <code>startLogin</code>? Then compare the state,
-    and add what else <code>startLogin</code> gave:</p>
+    <p>A code works once, and for ten minutes. If you started the login with <code>startLogin</code>, compare the state
+    and enter the other values that <code>startLogin</code> returned:</p>
     <label>Code verifier <input id="codeVerifier" autocomplete="off" spellcheck="false"></label>
     <label>Nonce <input id="nonce" autocomplete="off" spellcheck="false"></label>
-    <p>These are the variables of <code>exchangeLogin</code>, for here or for <a href="/graphql">GraphiQL</a>:</p>
+    <p>These are the variables of <code>exchangeLogin</code>. You can also use them in <a href="/graphql">GraphiQL</a>:</p>
     <pre id="variables"></pre>
     <button>Exchange the code</button>
     <pre id="answer" aria-live="polite" hidden></pre>
   </form>
-  <p id="again" hidden>Begin again with <code>startLogin</code> in <a href="/graphql">GraphiQL</a>.</p>
+  <p id="again" hidden>To try again, run <code>startLogin</code> in <a href="/graphql">GraphiQL</a>.</p>
 </main>
 <script>
   const at = (id) => document.getElementById(id)
   const pretty = (value) => JSON.stringify(value, null, 2)
-  const came = new URLSearchParams(location.search)
-  const code = came.get('code')
+  const parameters = new URLSearchParams(location.search)
+  const code = parameters.get('code')
   const query = 'mutation Exchange($input: ExchangeLoginInput!) { exchangeLogin(input: $input) {' +
     ' viewer { id displayName } tokens { accessToken refreshToken expiresAt } idTokenClaims { sub name } } }'
 
   at('what').textContent = code
-    ? 'LINE sent a code, and the state "' + came.get('state') + '".'
-    : 'No login: ' + (came.get('error') || 'LINE sent no code') + '. ' + (came.get('error_description') || '')
+    ? 'LINE sent a code, and the state "' + parameters.get('state') + '".'
+    : 'No login: ' + (parameters.get('error') || 'LINE sent no code') + '. ' + (parameters.get('error_description') || '')
   at('exchange').hidden = !code
   at('again').hidden = Boolean(code)
   at('exchange').addEventListener('input', showVariables)
@@ -72,7 +72,7 @@ export const callbackPage = `<!doctype html>
   async function exchange(event) {
     event.preventDefault()
     event.submitter.disabled = true
-    at('answer').textContent = 'Asking …'
+    at('answer').textContent = 'Sending …'
     at('answer').hidden = false
     try {
       const body = JSON.stringify({ query, variables: variables() })

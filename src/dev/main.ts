@@ -6,11 +6,11 @@ import { createGateway } from '../gateway.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { callbackPage, callbackPath } from './callback-page.ts'
 
-/** `npm run dev`: a LINE Platform of our own and the gateway in front of it, both for this machine alone. */
+/** `npm run dev`: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
 try {
   process.loadEnvFile()
 } catch {
-  // There need not be a .env.
+  // The file .env is optional.
 }
 
 try {
@@ -40,17 +40,17 @@ try {
     )
   }
 } catch (error) {
-  process.stderr.write(`${whyNot(error)}\n`)
+  process.stderr.write(`${startupError(error)}\n`)
   process.exit(1)
 }
 
-/** The settings of this shell, but LINE is the emulator and the channel is its demo channel. */
+/** The settings of the environment, with the emulator as LINE and its demo channel as the channel. */
 function settingsFor(emulator: Emulator): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^LINE_(CHANNEL|API_URL|ACCESS_URL)/.test(name))
+  const others = Object.entries(process.env).filter(([name]) => !/^LINE_(CHANNEL|API_URL|ACCESS_URL)/.test(name))
   const [channel] = emulator.channels
   return {
     LOG_LEVEL: 'warn',
-    ...Object.fromEntries(own),
+    ...Object.fromEntries(others),
     NODE_ENV: 'development',
     LINE_CHANNEL_ID: channel?.id,
     LINE_CHANNEL_SECRET: channel?.secret,
@@ -59,7 +59,7 @@ function settingsFor(emulator: Emulator): NodeJS.ProcessEnv {
   }
 }
 
-/** A login as any web page would begin it, without PKCE so that the code alone can be exchanged by hand. */
+/** The address that starts a login. It has no PKCE, so the user can exchange the code by hand with nothing else. */
 function loginUrl(emulator: Emulator, gatewayUrl: string): string {
   const parameters = {
     response_type: 'code',
@@ -77,14 +77,14 @@ function introduction(
   demo: { readonly accessToken: string; readonly refreshToken: string; readonly loginUrl: string },
 ): string {
   return `
-  LINE GraphQL Gateway, with a LINE Platform to play with
+  LINE GraphQL Gateway with a LINE emulator
 
   GraphiQL        ${origin}/graphql
   Access token    ${demo.accessToken}
   Refresh token   ${demo.refreshToken}
   Login page      ${demo.loginUrl}
 
-  Ask who the access token belongs to:
+  To see the user of the access token, run:
 
   curl -s ${origin}/graphql -H 'content-type: application/json' \\
     -H 'authorization: Bearer ${demo.accessToken}' \\
@@ -93,12 +93,12 @@ function introduction(
 `
 }
 
-/** Both listen on 127.0.0.1 here; people and browsers say localhost. */
+/** The gateway listens on 127.0.0.1. The name localhost is easier to read and to type. */
 function named(origin: string): string {
   return origin.replace('//127.0.0.1:', '//localhost:')
 }
 
-function whyNot(error: unknown): string {
+function startupError(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   if (!(error instanceof Error)) return 'npm run dev could not start'
   const port = 'port' in error ? String(error.port) : ''

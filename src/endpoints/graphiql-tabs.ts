@@ -1,7 +1,7 @@
 /** One tab that GraphiQL opens with. `variables` and `headers` are JSON. */
 export type Tab = { readonly query: string; readonly variables?: string; readonly headers?: string }
 
-/** What to begin with: the one sentence everybody writes, and a few that follow from it. */
+/** The sample operations. With `demo` they are ready to run; without it they have placeholders. */
 export function sampleTabs(demo?: {
   readonly accessToken: string
   readonly refreshToken: string
@@ -22,7 +22,7 @@ export function sampleTabs(demo?: {
   }))
 }
 
-const viewerSample = `# Whose access token is in the headers?
+const viewerSample = `# The user of your access token
 query WhoAmI {
   viewer {
     displayName
@@ -36,7 +36,7 @@ query WhoAmI {
 }
 `
 
-const verifySample = `# Is a token that a client sent us good?
+const verifySample = `# Check an access token of a client
 query Verify($accessToken: String!) {
   verifyAccessToken(accessToken: $accessToken) {
     active
@@ -49,7 +49,7 @@ query Verify($accessToken: String!) {
 }
 `
 
-const refreshSample = `# A new access token for a refresh token
+const refreshSample = `# Get a new access token
 mutation Refresh($input: RefreshTokenInput!) {
   refreshToken(input: $input) {
     accessToken
@@ -59,8 +59,8 @@ mutation Refresh($input: RefreshTokenInput!) {
 }
 `
 
-const startSample = `# Send a user to this URL, and keep the rest
-# until they come back
+const startSample = `# Send the user to authorizationUrl.
+# Keep the other values for exchangeLogin.
 mutation StartLogin($input: StartLoginInput!) {
   startLogin(input: $input) {
     authorizationUrl
@@ -71,7 +71,7 @@ mutation StartLogin($input: StartLoginInput!) {
 }
 `
 
-const exchangeSample = `# Tokens for the code a user came back with
+const exchangeSample = `# Exchange a login code for tokens
 mutation Exchange($input: ExchangeLoginInput!) {
   exchangeLogin(input: $input) {
     tokens {

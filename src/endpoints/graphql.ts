@@ -19,20 +19,20 @@ export type GraphqlEndpointOptions = {
   readonly engine: Engine
   readonly clientAddresses: ClientAddresses
   readonly cors: Cors
-  /** `undefined` where GraphiQL is off. */
+  /** `undefined` if GraphiQL is off. */
   readonly graphiql: GraphiqlPage | undefined
   readonly isDraining: () => boolean
 }
 
 export type GraphqlEndpoint = {
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** Requests accepted and not answered yet. */
+  /** The number of requests without an answer yet. */
   underWay(): number
 }
 
 /**
- * `/graphql`, from a request to its answer in a straight line. The steps are calls and not promises, because a cache hit
- * has nothing to wait for. Each request ends in `deliver` or in `refuse`.
+ * `/graphql`, from request to answer. The steps are plain calls, because a cache hit has nothing to wait for and promises
+ * cost time. Every operation ends in `deliver` or in `refuse`.
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
   const { services, telemetry, engine, clientAddresses, cors, graphiql, isDraining } = options
@@ -138,7 +138,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   }
 }
 
-/** While draining, an open connection would only bring requests that are refused. */
+/** While the gateway drains, it would refuse every further request on the connection. */
 const closeConnection: HeaderList = ['connection', 'close']
 
 function shuttingDown(): RequestRefused {
@@ -146,15 +146,15 @@ function shuttingDown(): RequestRefused {
 }
 
 function notAcceptable(): RequestRefused {
-  return new RequestRefused(406, 'The answer is application/json or application/graphql-response+json')
+  return new RequestRefused(406, 'The Accept header must allow application/json or application/graphql-response+json')
 }
 
-/** Browsers ask for a page; GraphQL tools do not. */
+/** Browsers accept HTML; GraphQL tools do not. */
 function wantsHtml({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.accept?.includes('text/html') === true
 }
 
-/** Reads on for a second and throws the bytes away, so that the client can receive the answer while it is still sending. */
+/** Discards the rest of the request for one second, so that a client that is still sending can receive the answer. */
 function discardRest(request: IncomingMessage): void {
   request.resume()
   setTimeout(() => request.socket.destroy(), 1_000).unref()

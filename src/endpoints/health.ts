@@ -1,6 +1,6 @@
 import { plainText, type Reply } from '../http/send.ts'
 
-/** `GET /health`: 200 while the process lives. */
+/** `GET /health`: 200 while the process runs. It calls nothing. */
 export function health(): Reply {
   return plainText(200, 'ok\n')
 }

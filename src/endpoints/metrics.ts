@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { plainText, send } from '../http/send.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 
-/** `GET /metrics` in the Prometheus text format, on a port of its own. */
+/** `GET /metrics` in the Prometheus text format, on METRICS_PORT only. */
 export function createMetricsEndpoint(telemetry: Telemetry) {
   return function handle(request: IncomingMessage, response: ServerResponse): void {
     if (request.url !== '/metrics') {
@@ -13,7 +13,7 @@ export function createMetricsEndpoint(telemetry: Telemetry) {
       ({ contentType, text }) => send(response, { status: 200, headers: ['content-type', contentType], body: text }),
       (error) => {
         telemetry.unexpected(error, 'metrics')
-        send(response, plainText(500, 'no metrics\n'))
+        send(response, plainText(500, 'the metrics could not be read\n'))
       },
     )
   }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * The caller's Bearer token (RFC 6750 section 2.1), as `parse` reads it. `MISSING` without an `Authorization` header;
- * `MALFORMED` for another scheme or a token that `parse` does not accept.
+ * The Bearer token of a request (RFC 6750 section 2.1), read by `parse`. `MISSING` if the `Authorization` header is absent
+ * or empty. `MALFORMED` for another scheme or a token that `parse` does not accept.
  */
 export function readBearer<Token>(
   { headers: { authorization } }: IncomingMessage,

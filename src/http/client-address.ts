@@ -2,13 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv4, isIPv6, type Socket } from 'node:net'
 
 export type ClientAddresses = {
-  /** The address (IPv6: the /64 network) that a request counts for. */
+  /** The address that a request counts for. For IPv6 it is the /64 network. */
   addressOf(request: IncomingMessage): string
 }
 
 /**
- * Whose request it is: the socket's address, or what `X-Forwarded-For` says where a trusted proxy wrote it. The list is
- * read from the right, past every proxy we trust, because everything further left is the caller's own word.
+ * Finds the client address: the address of the socket, or an address from `X-Forwarded-For` if a trusted proxy sent it.
+ * The header is read from the right, and the first address that is not a trusted proxy counts. The caller can forge all
+ * addresses to the left of it. If all of them are trusted proxies, the leftmost one counts. `warnUnlisted` is called once,
+ * for the first header from an address that is not trusted.
  */
 export function createClientAddresses(trustedProxies: readonly string[], warnUnlisted: () => void): ClientAddresses {
   const trusted = toBlockList(trustedProxies)
@@ -32,7 +34,7 @@ export function createClientAddresses(trustedProxies: readonly string[], warnUnl
     return networkOf(hops.findLast((hop) => !isTrusted(hop)) ?? hops[0] ?? peer)
   }
 
-  /** Worked out once a connection. */
+  /** Computed once for each connection. */
   function networkOfPeer(socket: Socket): string {
     const known = networks.get(socket)
     if (known !== undefined) return known
@@ -57,17 +59,20 @@ function toBlockList(blocks: readonly string[]): BlockList {
   return list
 }
 
-/** Some proxies write the port along: `192.0.2.1:443`, `[2001:db8::1]:443`. */
+/** Some proxies add the port: `192.0.2.1:443`, `[2001:db8::1]:443`. */
 function withoutPort(hop: string): string {
   return /^\[([^\]]*)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop
 }
 
-/** An IPv4 address behind an IPv6 socket is still an IPv4 address. */
+/** An IPv6 socket reports an IPv4 client as `::ffff:192.0.2.1`. */
 function plain(address: string): string {
   return address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address
 }
 
-/** Whoever has one IPv6 address has the 2^64 of its network: they count as one. What is no address counts as one too. */
+/**
+ * A client with one IPv6 address has all 2^64 addresses of its /64 network, so they count as one client. All texts that
+ * are not an address count as one client as well.
+ */
 function networkOf(address: string): string {
   if (!isIPv6(address)) return isIPv4(address) ? address : 'unknown'
   const [head = '', tail = ''] = address.split('%')[0]?.split('::') ?? []

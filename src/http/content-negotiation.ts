@@ -1,6 +1,6 @@
 /**
- * The media type of the answer (RFC 9110 section 12.5.1): the offered one that `accept` weighs highest. Wildcards mean the
- * first one offered; the others must be named. `undefined`: the client accepts none of them.
+ * The media type of the answer (RFC 9110 section 12.5.1): the offered type with the highest weight in `accept`. A wildcard
+ * means the first offered type; the others must be named. `undefined`: the client accepts none of the offered types.
  */
 export function negotiateMediaType<Type extends string>(
   accept: string,
@@ -25,7 +25,7 @@ function rangesByWeight(accept: string): readonly (string | undefined)[] {
     .map((range) => range.split(';')[0])
 }
 
-/** All answers are in UTF-8. A weight of zero means "not this one". */
+/** All answers are in UTF-8. A weight of zero means "not acceptable". */
 function isUsable(range: string): boolean {
   return !/;charset=(?!"?utf-8"?(;|$))/.test(range) && !/;q=0(\.0*)?(;|$)/.test(range)
 }

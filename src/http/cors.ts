@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { type HeaderList, noHeaders } from './send.ts'
 
 export type Cors = {
-  /** The headers of any answer to this request. */
+  /** The CORS headers of an answer to this request. */
   headersFor(request: IncomingMessage): HeaderList
   isPreflight(request: IncomingMessage): boolean
   /** The headers of the answer to a preflight request. */
   preflightHeadersFor(request: IncomingMessage): HeaderList
 }
 
-/** https://fetch.spec.whatwg.org/#http-cors-protocol: named origins only, and never credentials, as there are no cookies here. */
+/** https://fetch.spec.whatwg.org/#http-cors-protocol. Only listed origins. No credentials, because we use no cookies. */
 export function createCors(origins: readonly string[]): Cors {
   const allowed = new Set(origins)
   return { headersFor, isPreflight, preflightHeadersFor }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** A request that is refused before anybody looks at what it asks: the HTTP status, a code, a message and headers. */
+/** A request that is refused before its operation is read: the HTTP status, a code, a message and headers. */
 export class RequestRefused extends Error {
   readonly status: number
   readonly code: 'BAD_REQUEST' | 'INTERNAL_SERVER_ERROR'
@@ -20,11 +20,11 @@ const allow = { allow: 'GET, POST' }
 /** The rest of the body was not read, so the connection cannot be used again. */
 const close = { connection: 'close' }
 
-/** Checks all that the head of a request tells: method, media type, encoding, credentials. Throws `RequestRefused`. */
+/** Checks the head of a request: method, media type, encoding, credentials. Throws `RequestRefused`. */
 export function assertHead(request: IncomingMessage): void {
   const { method, headers } = request
   if (method !== 'GET' && method !== 'POST') throw new RequestRefused(405, 'Only GET and POST are answered here', allow)
-  // Browsers send forms to other sites without a preflight, so a form is never taken for JSON.
+  // Browsers send forms to other sites without a preflight, so a form must never count as JSON.
   if (headers['content-type'] === undefined ? method === 'POST' : !isJson(headers['content-type']))
     throw new RequestRefused(415, 'The body must be application/json in UTF-8', close)
   if (headers['content-encoding'] !== undefined)

@@ -1,7 +1,7 @@
-/** An error as log fields: its type, its causes and where it was thrown, with whatever could be a secret taken out. */
+/** The log fields of an error: its type, message, stack and up to three causes. Possible secrets are redacted. */
 export function errorFields(error: unknown, depth = 0): object {
   if (!(error instanceof Error)) return { error: typeof error }
-  // A message may have lines that look like frames.
+  // The message is removed first, because it can have lines that look like stack frames.
   const frames = error.stack
     ?.replace(error.message, '')
     .split('\n')
@@ -14,7 +14,7 @@ export function errorFields(error: unknown, depth = 0): object {
   }
 }
 
-/** Messages may quote what a caller or LINE sent: every long run of characters a token is made of goes. */
+/** A message can quote a value of a caller or of LINE. So it redacts every run of 12 or more token characters. */
 function withoutSecrets(message: string): string {
   return message.replace(/[\w.~+/=%-]{12,}/g, '[redacted]')
 }

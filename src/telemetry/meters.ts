@@ -1,20 +1,21 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 
 /**
- * Counters and histograms for places where everything counts: an event is one addition in a table of our own, and
- * prom-client hears of it when somebody asks for the metrics.
+ * Counters and histograms for the hot path. An event costs one addition in a table of our own. prom-client gets the
+ * numbers only when the metrics are read.
  */
 
+/** Counts events. `add` takes the values of the labels, in the order of `labelNames`. */
 export type Tally = { add(one: string, other?: string): void }
 
 type TallyOptions = {
   readonly name: string
   readonly help: string
-  /** One or two. */
+  /** One or two names. */
   readonly labelNames: readonly string[]
 }
 
-/** Events by their labels, which must be few. */
+/** Makes a counter by labels. The labels must have few values: each combination is kept for ever. */
 export function createTally(registry: Registry, { name, help, labelNames }: TallyOptions): Tally {
   const table = new Map<string, Map<string, { count: number }>>()
   new Counter({ name, help, labelNames: [...labelNames], registers: [registry], collect })
@@ -44,13 +45,16 @@ export type Durations = { observe(seconds: number, label?: string): void }
 type DurationsOptions = {
   readonly name: string
   readonly help: string
-  /** None or one. */
+  /** At most one name. */
   readonly labelNames?: readonly string[]
-  /** Upper bounds in seconds, rising. */
+  /** Upper bounds in seconds, in ascending order. */
   readonly buckets: readonly number[]
 }
 
-/** How many durations fell below each bound and above the one before it, by their label; past the last bound last. */
+/**
+ * The durations of one label. `counts[n]` counts those up to bound n and above the bound before it. The last count is for
+ * those above all bounds. `sum` is in seconds.
+ */
 type Observed = { readonly counts: number[]; sum: number }
 
 export function createDurations(registry: Registry, options: DurationsOptions): Durations {
@@ -76,7 +80,7 @@ export function createDurations(registry: Registry, options: DurationsOptions): 
     return observed
   }
 
-  /** As the exposition format wants them: each bucket holds those below it too. */
+  /** In the exposition format each bucket includes the counts of the smaller buckets. */
   function readings(): Reading[] {
     return [...table].flatMap(([label, { counts, sum }]) => {
       const labels = labelled(labelNames, label)
@@ -100,7 +104,7 @@ type Reading = {
   readonly value: number
 }
 
-/** A histogram whose numbers are kept elsewhere. */
+/** A prom-client histogram that reads its numbers from our own table. */
 class TabledHistogram extends Histogram {
   readonly #facts: { readonly name: string; readonly help: string }
   readonly #read: () => Reading[]
@@ -111,7 +115,7 @@ class TabledHistogram extends Histogram {
     this.#read = read
   }
 
-  /** What a registry asks a metric when it writes the exposition format. */
+  /** The registry calls this when it writes the exposition format. */
   async getForPromString() {
     return { ...this.#facts, type: 'histogram', aggregator: 'sum', values: this.#read() }
   }

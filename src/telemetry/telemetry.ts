@@ -3,23 +3,23 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { errorFields } from './error-fields.ts'
 import { createDurations, createTally } from './meters.ts'
 
-/** One call to LINE: the five facts LINE asks its integrators to keep, how it ended, and nothing else of the call. */
+/** One call to LINE: the five facts that LINE asks integrators to log, and the outcome. Nothing else of the call. */
 export type LineCall = {
   readonly endpoint: string
   readonly method: 'GET' | 'POST'
-  /** Absent where LINE gave no answer. */
+  /** `undefined` if LINE gave no answer. */
   readonly status: number | undefined
   readonly lineRequestId: string | undefined
   readonly outcome: 'answered' | 'limited' | 'failed'
-  /** Why there is no usable answer, in our own words. */
+  /** Why there is no usable answer. One of our own texts, never a text of LINE. */
   readonly failure?: string
   readonly ms: number
 }
 
-/** One GraphQL operation, or one that was refused before it could become one. */
+/** One GraphQL operation, or a request that was refused before an operation was read from it. */
 export type Operation = {
   readonly kind: 'query' | 'mutation' | 'none'
-  /** The names of the selected root fields, which are the schema's own words and not the caller's. */
+  /** The names of the selected root fields, as in the schema. Aliases are the caller's words and are left out. */
   readonly fields: string
   /** `OK`, or the code of the first error. */
   readonly code: string
@@ -28,7 +28,7 @@ export type Operation = {
   readonly lineRequestId?: string | undefined
 }
 
-/** How a look-up of a token ended in the tier that settled it. */
+/** The outcome of a token look-up, from the tier that answered it. */
 export type LookUp =
   | 'fresh'
   | 'rechecking'
@@ -45,24 +45,24 @@ export type Telemetry = {
   lineCall(call: LineCall): void
   operation(operation: Operation): void
   lookUp(outcome: LookUp): void
-  /** Something nobody expected: logged whole, secrets excepted, with the field it happened in. */
+  /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
   unexpected(error: unknown, where: string): void
   /** Prometheus text exposition format. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
-  /** A number read when the metrics are asked for. */
+  /** Adds a gauge. `read` is called each time the metrics are read. */
   gauge(name: string, help: string, read: () => number): void
 }
 
 export type TelemetryOptions = {
   readonly logLevel: string
-  /** Where the log lines go; standard output in production. */
+  /** Receives the log lines. Default: standard output. */
   readonly destination?: { write(line: string): void }
 }
 
-/** Operations slower than this get a line in the log though they went well. */
+/** A successful operation slower than this gets a log line as well. */
 const slowMs = 1_000
 
-/** Log lines and counters. Every field is named here, so that nothing a caller or LINE sent can travel along unseen. */
+/** Log lines and counters. Each logged field is named here, so that no other value of a caller or of LINE is logged. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const log = pino(
     { level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -80,8 +80,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     const answered = call.outcome === 'answered'
     if (answered && !log.isLevelEnabled('debug')) return
     const line = { ...call, ms: Math.round(call.ms) }
-    if (answered) log.debug(line, 'asked LINE')
-    else log.warn(line, 'LINE did not answer')
+    if (answered) log.debug(line, 'called LINE')
+    else log.warn(line, 'call to LINE failed')
   }
 
   function operation(done: Operation): void {
@@ -91,7 +91,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     if (done.code === 'OK' && !slow && !log.isLevelEnabled('debug')) return
     const line = { ...done, ms: Math.round(done.ms) }
     if (done.code !== 'OK') log.info(line, 'operation failed')
-    else if (slow) log.info(line, 'operation was slow')
+    else if (slow) log.info(line, 'slow operation')
     else log.debug(line, 'operation')
   }
 
@@ -112,7 +112,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   }
 }
 
-/** One that says nothing, for tests that do not look. */
+/** A telemetry without log lines, for tests that do not read them. */
 export function createSilentTelemetry(): Telemetry {
   return createTelemetry({ logLevel: 'silent' })
 }
@@ -121,17 +121,17 @@ function createMeters(registry: Registry) {
   return {
     operations: createTally(registry, {
       name: 'gateway_operations_total',
-      help: 'GraphQL operations by kind and the code of their first error',
+      help: 'GraphQL operations by kind and by the code of the first error',
       labelNames: ['kind', 'code'],
     }),
     operationSeconds: createDurations(registry, {
       name: 'gateway_operation_duration_seconds',
-      help: 'From the last byte of the request to the first of the answer',
+      help: 'Time from the last byte of the request to the first byte of the answer',
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3],
     }),
     lookUps: createTally(registry, {
       name: 'gateway_token_lookups_total',
-      help: 'Look-ups of access tokens by how they ended',
+      help: 'Access token look-ups by outcome',
       labelNames: ['outcome'],
     }),
     lineCalls: createTally(registry, {
@@ -141,7 +141,7 @@ function createMeters(registry: Registry) {
     }),
     lineSeconds: createDurations(registry, {
       name: 'gateway_line_call_duration_seconds',
-      help: 'Calls to the LINE Platform, waiting for a place included',
+      help: 'Duration of calls to the LINE Platform, with the wait for a free place',
       labelNames: ['endpoint'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3],
     }),

@@ -6,9 +6,9 @@ import { type Program, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
 const start = (settings: NodeJS.ProcessEnv = {}) =>
-  programs.start('npm', ['run', 'dev'], { PORT: '0', EMULATOR_PORT: '0', ...settings })
+  programs.start('npm', ['run', 'dev'], { PORT: '0', EMULATOR_PORT: '0', LINE_TIMEOUT_MS: '60000', ...settings })
 
-/** What a newcomer reads on the screen. */
+/** Reads the values that the command prints. */
 async function readScreen(program: Program) {
   return {
     graphiql: await program.printed(/GraphiQL +(http:\S+)/),
@@ -29,7 +29,7 @@ async function post(url: string, body: object | string, headers: Record<string, 
   return response.json()
 }
 
-/** As in the shell of somebody who works with real LINE in production. */
+/** The environment of a developer who uses the real LINE in production. `npm run dev` must ignore it. */
 const real = {
   LINE_CHANNEL_ID: '1',
   LINE_CHANNEL_SECRET: 'x',
@@ -37,7 +37,7 @@ const real = {
   NODE_ENV: 'production',
 }
 
-it('is all a newcomer needs: a question, a refresh, a login, GraphiQL, and an end', async () => {
+it('the printed values work: query, refresh, login, GraphiQL; SIGTERM: exit code 0', async () => {
   const program = start(real)
   const { graphiql, accessToken, refreshToken, loginPage, curl } = await readScreen(program)
 
@@ -75,37 +75,33 @@ it('is all a newcomer needs: a question, a refresh, a login, GraphiQL, and an en
   const html = await page.text()
   for (const sample of [accessToken, refreshToken, 'viewer']) expect(html).toContain(sample)
 
-  await openToThisMachineAlone([graphiql, loginPage])
+  await expectOnlyThisMachine([graphiql, loginPage])
 
   program.kill('SIGTERM')
   expect(await program.ended).toBe(0)
   expect(program.err()).toBe('')
   await expect(fetch(graphiql)).rejects.toThrow()
   await expect(fetch(loginPage)).rejects.toThrow()
-}, 40_000)
+}, 180_000)
 
-it.each(['PORT', 'EMULATOR_PORT'])(
-  'names a %s that is taken',
-  async (name) => {
-    const other = createServer().listen(0, '127.0.0.1')
-    await once(other, 'listening')
-    const port = String(Object(other.address()).port)
-    const program = programs.start(process.execPath, ['src/dev/main.ts'], {
-      PORT: '0',
-      EMULATOR_PORT: '0',
-      [name]: port,
-    })
-    expect(await program.ended).toBe(1)
-    expect(program.err()).toBe(
-      `Port ${port} is in use by another program: set PORT or EMULATOR_PORT to another one (0: any free port)\n`,
-    )
-    other.close()
-  },
-  20_000,
-)
+it.each(['PORT', 'EMULATOR_PORT'])('%s in use: exit code 1, and the port is named', async (name) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const port = String(Object(other.address()).port)
+  const program = programs.start(process.execPath, ['src/dev/main.ts'], {
+    PORT: '0',
+    EMULATOR_PORT: '0',
+    [name]: port,
+  })
+  expect(await program.ended).toBe(1)
+  expect(program.err()).toBe(
+    `Port ${port} is in use by another program: set PORT or EMULATOR_PORT to another one (0: any free port)\n`,
+  )
+  other.close()
+})
 
-/** A machine without a network has no other address to try. */
-async function openToThisMachineAlone(urls: readonly string[]): Promise<void> {
+/** Both listen on 127.0.0.1 only. Without a network the machine has no other address, and there is nothing to check. */
+async function expectOnlyThisMachine(urls: readonly string[]): Promise<void> {
   const addresses = Object.values(networkInterfaces()).flatMap((some = []) => some)
   const outside = addresses.filter(({ internal, family }) => !internal && family === 'IPv4')
   for (const { port } of urls.map((url) => new URL(url))) {
@@ -114,7 +110,7 @@ async function openToThisMachineAlone(urls: readonly string[]): Promise<void> {
   }
 }
 
-/** As a browser does: the page, the user's button, the consent, and back. */
+/** Does the steps of a browser: the login page, the button of a user, the consent, the redirect. */
 async function logInByHand(loginPage: string): Promise<URL> {
   const users = await form(await fetch(loginPage))
   const tom = /value="(U0000[^"]+)"/.exec(users.html)?.[1] ?? ''

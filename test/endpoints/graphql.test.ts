@@ -11,16 +11,16 @@ const withVariables = {
   variables: { t: 7 },
 }
 
-describe('the status of an answer', () => {
+describe('the HTTP status', () => {
   it.each([
-    ['an answer', { query: '{ __typename }' }, 200, 200],
-    ['an answer with an error in a field', { query: '{ viewer { id } __typename }' }, 200, 200],
-    ['an answer that is null', { query: 'mutation { logout { revoked } }' }, 200, 200],
+    ['data', { query: '{ __typename }' }, 200, 200],
+    ['data with an error in a field', { query: '{ viewer { id } __typename }' }, 200, 200],
+    ['null with an error', { query: 'mutation { logout { revoked } }' }, 200, 200],
     ['a syntax error', { query: '{' }, 200, 400],
-    ['a validation error', { query: '{ nobody }' }, 200, 400],
-    ['a variable that cannot be', withVariables, 200, 400],
-    ['too much', { query: `{ ${'viewer { id } '.repeat(20)} }` }, 400, 400],
-    ['a name nobody has', { query: '{ __typename }', operationName: 'A' }, 400, 400],
+    ['a validation error', { query: '{ unknown }' }, 200, 400],
+    ['a variable of the wrong type', withVariables, 200, 400],
+    ['an operation over a limit', { query: `{ ${'viewer { id } '.repeat(20)} }` }, 400, 400],
+    ['an unknown operation name', { query: '{ __typename }', operationName: 'A' }, 400, 400],
     ['no query', {}, 400, 400],
   ])(
     '%s',
@@ -47,14 +47,14 @@ describe('the status of an answer', () => {
     },
   )
 
-  it.each([older, newer])('by GET is that of a POST, in %s', async (accept) => {
+  it.each([older, newer])('GET in %s: the same as POST', async (accept) => {
     expect((await get('{ __typename }', accept)).status).toBe(200)
     expect((await get('{', accept)).status).toBe(accept === newer ? 400 : 200)
     expect((await get('{ viewer { id } }', accept)).status).toBe(200)
   })
 
   it.each(['mutation { logout { revoked } }', '{ verifyAccessToken(accessToken: "a.b.c") { active } }'])(
-    'by GET is 405 for %s',
+    'GET of %s: 405, without a call to LINE',
     async (query) => {
       for (const accept of [older, newer]) {
         const reply = await get(query, accept)
@@ -71,7 +71,7 @@ describe('the status of an answer', () => {
 })
 
 describe('an error', () => {
-  it('is where it belongs', async () => {
+  it('has the path and the location of its field', async () => {
     const { errors } = await gateway().ask('{\n  me: viewer { id }\n}')
     expect(errors).toEqual([
       {
@@ -83,7 +83,7 @@ describe('an error', () => {
     ])
   })
 
-  it('of one request is not that of the next on the same connection', async () => {
+  it('six requests on one connection: each has its own errors', async () => {
     const token = gateway().issue().accessToken
     const replies = []
     for (let n = 0; n < 6; n++)
@@ -99,7 +99,7 @@ describe('an error', () => {
   })
 })
 
-describe('what is reported', () => {
+describe('the log line of an operation', () => {
   const lines = () =>
     gateway()
       .log()
@@ -108,12 +108,12 @@ describe('what is reported', () => {
       .map((line) => JSON.parse(line))
       .filter(({ msg }) => msg.startsWith('operation'))
 
-  it('is the kind, the fields in the words of the schema, the code and the status', async () => {
+  it('kind, root fields, code, status and ms; no alias and no operation name', async () => {
     const { accessToken } = gateway().issue()
     await gateway().ask('query SecretName { x: viewer { id } __typename }', { token: accessToken })
     await gateway().ask('mutation { out: logout { revoked } }')
     await get('{ viewer { id } }', older)
-    await gateway().ask('{ nobody }')
+    await gateway().ask('{ unknown }')
     await gateway().send('/graphql', { method: 'POST', body: '{' })
     expect(lines()).toMatchObject([
       { kind: 'query', fields: '__typename viewer', code: 'OK', status: 200, msg: 'operation' },

@@ -31,7 +31,7 @@ export async function begin(gateway: RunningGateway, input: object = {}): Promis
   return data.startLogin as LoginRequest
 }
 
-/** What a user does in the browser, in one step: where LINE sends them back to. */
+/** Logs the user in at LINE's login page, in one step. Returns the address that LINE redirects to. */
 export async function visit(authorizationUrl: string, userId = 'U4af4980629c1d3b5e7f90a2b4c6d8e0f'): Promise<URL> {
   const page = new URL(authorizationUrl)
   const { headers, body } = await request(`${page.origin}/emulator/login${page.search}`, {
@@ -43,7 +43,7 @@ export async function visit(authorizationUrl: string, userId = 'U4af4980629c1d3b
   return new URL(String(headers.location))
 }
 
-/** A login from its beginning to the code it ends with, and the input that exchanges it. */
+/** A login up to its code. `input` is the input of `exchangeLogin`. */
 export async function logIn(gateway: RunningGateway, input: object = {}) {
   const login = await begin(gateway, input)
   const back = await visit(login.authorizationUrl)

@@ -4,20 +4,22 @@ import { afterEach, expect } from 'vitest'
 
 export const project = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A program under test, as somebody at a terminal meets it. */
+/** A running program, as a user sees it in a terminal. */
 export type Program = {
   readonly process: ChildProcess
-  /** What it has printed so far. */
+  /** Standard output so far. */
   out(): string
+  /** Standard error so far. */
   err(): string
-  /** Waits until it has printed this, and answers what it captured. */
+  /** Waits until standard output matches. Returns the first capture group. */
   printed(pattern: RegExp): Promise<string>
-  /** Its exit code, once it has ended. */
+  /** Resolves with the exit code when the program has ended. `null`: a signal ended it. */
   readonly ended: Promise<number | null>
+  /** Sends SIGTERM, or another signal. SIGKILL goes to the programs that it has started as well. */
   kill(signal?: NodeJS.Signals): void
 }
 
-/** Runs programs, and ends those that a test left running. They know nothing of the settings of this shell. */
+/** Runs programs, and kills those that still run after a test. They get only PATH, HOME and the given settings. */
 export function usePrograms() {
   const started: Program[] = []
   afterEach(async () => {
@@ -41,14 +43,14 @@ export function usePrograms() {
 
     async function printed(pattern: RegExp): Promise<string> {
       await expect
-        .poll(() => out + (child.exitCode === null ? '' : `ended with ${child.exitCode}: ${err}`), { timeout: 15_000 })
+        .poll(() => out + (child.exitCode === null ? '' : `ended with ${child.exitCode}: ${err}`), { timeout: 45_000 })
         .toMatch(pattern)
       return pattern.exec(out)?.[1] ?? ''
     }
 
-    /** The program and whatever it started: it is a group of its own. */
     function kill(signal: NodeJS.Signals = 'SIGTERM'): void {
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+      // `detached` makes the program the leader of a process group; the negative ID means the whole group.
       if (signal === 'SIGKILL') process.kill(-child.pid, signal)
       else child.kill(signal)
     }

@@ -1,16 +1,16 @@
 import { connect, type Socket } from 'node:net'
 
-/** What came back on a connection, and whether the server closed it. */
-export type Heard = { readonly text: string; readonly closed: boolean }
+/** The bytes received on a connection, and whether the server closed it. */
+export type Received = { readonly text: string; readonly closed: boolean }
 
-/** Writes bytes to a server as they are and listens until it closes the connection, or `forMs` have passed. */
-export function sayRaw(url: string, bytes: string, forMs = 3_000): Promise<Heard> {
-  const socket = dial(url)
+/** Sends these bytes to a server and receives until the server closes the connection, or for `forMs` at most. */
+export function sendRaw(url: string, bytes: string, forMs?: number): Promise<Received> {
+  const socket = connectTo(url)
   socket.write(Buffer.from(bytes, 'latin1'))
-  return hear(socket, forMs)
+  return receive(socket, forMs)
 }
 
-export function dial(url: string): Socket {
+export function connectTo(url: string): Socket {
   const { hostname, port } = new URL(url)
   const socket = connect({ host: hostname, port: Number(port) })
   socket.setNoDelay(true)
@@ -18,24 +18,25 @@ export function dial(url: string): Socket {
   return socket
 }
 
-export function hear(socket: Socket, forMs: number): Promise<Heard> {
+/** Receives until the server closes the connection, or for `forMs` at most. */
+export function receive(socket: Socket, forMs = 45_000): Promise<Received> {
   return new Promise((resolve) => {
     let text = ''
-    const enough = setTimeout(() => end(false), forMs)
+    const timer = setTimeout(() => end(false), forMs)
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
     })
     socket.on('close', () => end(true))
 
     function end(closed: boolean): void {
-      clearTimeout(enough)
+      clearTimeout(timer)
       socket.destroy()
       resolve({ text, closed })
     }
   })
 }
 
-/** The statuses of all answers in what was heard. */
-export function statusesIn({ text }: Heard): number[] {
+/** The statuses of all answers in the received bytes. */
+export function statusesIn({ text }: Received): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
 }

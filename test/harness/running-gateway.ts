@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher, request } from 'undici'
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import {
   type Channel,
@@ -21,7 +21,10 @@ export const [web, native, liff, foreign]: [Channel, Channel, Channel, Channel] 
   { id: '1000000009', secret: 'dddddddddddddddddddddddddddddddd', type: 'web' },
 ]
 
-/** For tests in which LINE refuses a lot and the junk shield is not what is looked at. */
+/** LINE_TIMEOUT_MS runs in real time, so it is long here: a slow machine must not look like an outage of LINE. */
+const defaults = { HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'trace', LINE_TIMEOUT_MS: '60000' }
+
+/** For tests in which LINE refuses many tokens and that are not about the limit of a client address. */
 export const noSourceLimit = { FAILED_TOKENS_BURST: '1000000', FAILED_TOKENS_PER_SECOND: '1000000' }
 
 export type GraphqlError = {
@@ -41,38 +44,38 @@ export type Reply = {
 
 export type Ask = {
   readonly variables?: Readonly<Record<string, unknown>>
-  /** Goes into `Authorization: Bearer …`. */
+  /** Sent in `Authorization: Bearer …`. */
   readonly token?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A gateway on a real port in front of an emulated LINE, both on a clock that only the test moves. */
+/** A gateway on a real port in front of a LINE emulator. Only the test moves their clock. */
 export type RunningGateway = {
   readonly url: string
   readonly metricsUrl: string | undefined
   readonly emulator: Emulator
-  /** Everything it has logged so far, whatever the level, one JSON object a line. */
+  /** All log lines so far, of all levels. One JSON object a line. */
   log(): string
-  /** Moves on for LINE and for the gateway. */
+  /** Moves the clock of LINE and of the gateway forward. */
   advance(ms: number): void
-  /** Tokens LINE has just issued for the web channel, known to nobody else. */
+  /** New tokens from LINE, by default of the web channel. The gateway does not know them yet. */
   issue(request?: TokenRequest): IssuedTokens
-  /** One operation by POST. */
+  /** Sends one operation by POST. */
   ask(query: string, options?: Ask): Promise<Reply>
-  /** Any HTTP request. */
+  /** Sends any HTTP request. */
   send(path: string, options?: Partial<Omit<Dispatcher.RequestOptions, 'path'>>): Promise<Reply>
-  /** What SIGTERM does: answers what was accepted, and no more. */
+  /** Does the same as SIGTERM: answers the accepted requests and refuses new ones. */
   drain(): Promise<void>
-  /** At once, also while requests hang. A second call changes nothing. */
+  /** Closes all at once, also while calls to LINE hang. A second call changes nothing. */
   close(): Promise<void>
 }
 
-export type Beginning = EmulatorOptions & Pick<Surroundings, 'dev'>
+export type StartOptions = EmulatorOptions & Pick<Surroundings, 'dev' | 'dispatcher'>
 
-/** `settings` are those of the environment; `LINE_*_URL`, `PORT` and the web channel are given. */
+/** `settings` are environment variables. They win over the defaults here: PORT, LINE_*_URL, the web channel and others. */
 export async function startRunningGateway(
   settings: NodeJS.ProcessEnv = {},
-  { dev, ...options }: Beginning = {},
+  { dev, dispatcher, ...options }: StartOptions = {},
 ): Promise<RunningGateway> {
   let time = START_MS
   let lines = ''
@@ -81,10 +84,15 @@ export async function startRunningGateway(
   const line = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
   const channel =
     settings.LINE_CHANNELS === undefined ? { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret } : {}
-  const config = readConfig({ HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'trace', ...channel, ...line, ...settings })
+  const config = readConfig({ ...defaults, ...channel, ...line, ...settings })
   const telemetry = createTelemetry({ logLevel: config.logLevel, destination: { write: (some) => (lines += some) } })
-  const gateway: Gateway = await createGateway(config, { now, telemetry, ...(dev && { dev }) })
-  const dispatcher = new Agent()
+  const gateway: Gateway = await createGateway(config, {
+    now,
+    telemetry,
+    ...(dev && { dev }),
+    ...(dispatcher && { dispatcher }),
+  })
+  const agent = new Agent()
   let drained: Promise<void> | undefined
   let closed: Promise<void> | undefined
 
@@ -116,7 +124,7 @@ export async function startRunningGateway(
 
   async function send(path: string, given: Partial<Omit<Dispatcher.RequestOptions, 'path'>> = {}): Promise<Reply> {
     const { statusCode, headers, body } = await request(gateway.url + path, {
-      dispatcher,
+      dispatcher: agent,
       ...given,
       method: given.method ?? 'GET',
     })
@@ -129,14 +137,15 @@ export async function startRunningGateway(
   }
 
   async function close(): Promise<void> {
-    await dispatcher.destroy()
-    await drain()
+    await agent.destroy()
+    // LINE goes first: the gateway waits for its calls to LINE, and some of them hang.
     await emulator.close()
+    await drain()
   }
 }
 
-/** A gateway for each test. */
-export function useRunningGateway(settings?: NodeJS.ProcessEnv, options?: Beginning): () => RunningGateway {
+/** One gateway for each test. */
+export function useRunningGateway(settings?: NodeJS.ProcessEnv, options?: StartOptions): () => RunningGateway {
   let started: RunningGateway | undefined
   beforeEach(async () => {
     started = await startRunningGateway(settings, options)
@@ -144,13 +153,13 @@ export function useRunningGateway(settings?: NodeJS.ProcessEnv, options?: Beginn
   afterEach(() => started?.close())
 
   return () => {
-    if (started === undefined) throw new Error('Only while a test runs')
+    if (started === undefined) throw new Error('The gateway runs only during a test')
     return started
   }
 }
 
-/** One gateway for all tests of a file or group that leave nothing behind but what is cleared here: calls and faults. */
-export function useSharedGateway(settings?: NodeJS.ProcessEnv, options?: Beginning): () => RunningGateway {
+/** One gateway for all tests of a file or `describe`. After each test only its faults and call counts are cleared. */
+export function useSharedGateway(settings?: NodeJS.ProcessEnv, options?: StartOptions): () => RunningGateway {
   let started: RunningGateway | undefined
   beforeAll(async () => {
     started = await startRunningGateway(settings, options)
@@ -162,12 +171,24 @@ export function useSharedGateway(settings?: NodeJS.ProcessEnv, options?: Beginni
   afterAll(() => started?.close())
 
   return () => {
-    if (started === undefined) throw new Error('Only while a test runs')
+    if (started === undefined) throw new Error('The gateway runs only during a test')
     return started
   }
 }
 
-/** What LINE was asked so far, without what it was not. */
+/** After each test of a shared gateway: expects that it caused no call to LINE and no unexpected error. */
+export function expectNoCallsAfterEach(gateway: () => RunningGateway): void {
+  let errorsBefore = 0
+  afterEach(() => {
+    const { emulator, log } = gateway()
+    const errors = log().split('"unexpected error"').length - 1
+    const seen = { calls: emulator.calls.total(), unexpected: errors - errorsBefore }
+    errorsBefore = errors
+    expect(seen).toEqual({ calls: 0, unexpected: 0 })
+  })
+}
+
+/** The number of calls to LINE so far, by endpoint. Endpoints without a call are left out. */
 export function callsTo({ calls }: Emulator): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(calls.byEndpoint()).filter(([, count]) => count > 0))
 }
@@ -177,7 +198,7 @@ export function codesOf({ errors }: Pick<Reply, 'errors'>): string[] {
   return errors.map(({ extensions }) => extensions.code)
 }
 
-/** An answer as it came over HTTP; what is no GraphQL answer has neither data nor errors. */
+/** An HTTP answer as a GraphQL reply. `data` and `errors` are empty if the body is not a GraphQL answer. */
 export function toReply(status: number, headers: Reply['headers'], text: string): Reply {
   const body = parsed(text)
   return { status, headers, text, data: body.data, errors: body.errors ?? [] }

@@ -5,7 +5,7 @@ import { incoming } from '../harness/incoming.ts'
 
 const bearerIn = (authorization: string) => readBearer(incoming({ authorization }), toAccessToken)
 
-describe('the access token of a request', () => {
+describe('the Bearer token of a request', () => {
   it.each([
     ['Bearer abc', 'abc'],
     ['bearer abc', 'abc'],
@@ -14,11 +14,11 @@ describe('the access token of a request', () => {
     ['Bearer abc  ', 'abc'],
     ['Bearer aZ09-._~+/==', 'aZ09-._~+/=='],
     [`Bearer ${'x'.repeat(4096)}`, 'x'.repeat(4096)],
-  ])('is taken from %j', (header, raw) => {
+  ])('%j: the token', (header, raw) => {
     expect(bearerIn(header)).toMatchObject({ raw })
   })
 
-  it('has a name of its own in our memory, which tells nothing of it', () => {
+  it('its key: the same for the same token, without a part of the token', () => {
     const keyIn = (header: string) => String(Object(bearerIn(header)).key)
     expect(keyIn('Bearer abcdefgh').length).toBeGreaterThan(31)
     expect(keyIn('Bearer abcdefgh')).not.toContain('abc')
@@ -26,7 +26,7 @@ describe('the access token of a request', () => {
     expect(keyIn('Bearer abcdefgh')).not.toBe(keyIn('Bearer abcdefgi'))
   })
 
-  it('is missing where there is no header or an empty one', () => {
+  it('no header or an empty one: MISSING', () => {
     expect(readBearer(incoming({}), toAccessToken)).toBe('MISSING')
     expect(bearerIn('')).toBe('MISSING')
   })
@@ -49,7 +49,7 @@ describe('the access token of a request', () => {
     'X Bearer abc',
     ' Bearer abc',
     `Bearer ${'x'.repeat(4097)}`,
-  ])('is malformed in %j', (header) => {
+  ])('%j: MALFORMED', (header) => {
     expect(bearerIn(header)).toBe('MALFORMED')
   })
 })

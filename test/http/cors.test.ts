@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Reply, type RunningGateway, startRunningGateway, useRunningGateway } from '../harness/running-gateway.ts'
 
 const ours = 'https://app.example'
-const also = 'http://localhost:3000'
+const other = 'http://localhost:3000'
 const json = { 'content-type': 'application/json' }
 const body = '{"query":"{ __typename }"}'
 
@@ -11,7 +11,7 @@ const corsHeadersOf = ({ headers }: Reply) => Object.keys(headers).filter((name)
 describe('with CORS_ORIGINS', () => {
   let gateway: RunningGateway
   beforeAll(async () => {
-    gateway = await startRunningGateway({ CORS_ORIGINS: `${ours}, ${also}` })
+    gateway = await startRunningGateway({ CORS_ORIGINS: `${ours}, ${other}` })
   })
   afterAll(() => gateway.close())
 
@@ -23,20 +23,20 @@ describe('with CORS_ORIGINS', () => {
       headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
     })
 
-  it.each([ours, also])('%s may read the answers, and when to come back', async (origin) => {
+  it.each([ours, other])('%s: can read answers and Retry-After', async (origin) => {
     const { headers, status } = await post(origin)
     expect(status).toBe(200)
     expect(headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'origin' })
     expect(headers['access-control-expose-headers']).toBe('retry-after')
   })
 
-  it('may read refusals as well, else nobody would know why', async () => {
+  it('a listed origin: can read refusals too', async () => {
     const { headers, status } = await post(ours, { 'content-type': 'text/plain' })
     expect(status).toBe(415)
     expect(headers['access-control-allow-origin']).toBe(ours)
   })
 
-  it('may send a token after asking first', async () => {
+  it('a preflight of a listed origin: Authorization is allowed', async () => {
     const { headers, status, text } = await preflight(ours)
     expect([status, text]).toEqual([204, ''])
     expect(headers).toMatchObject({
@@ -58,14 +58,14 @@ describe('with CORS_ORIGINS', () => {
     `${ours}/`,
     `${ours}, https://evil.example`,
     '*',
-  ])('%s is told nothing but that it varies', async (origin) => {
+  ])('%s: no CORS header, only `Vary: Origin`', async (origin) => {
     for (const reply of [await post(origin), await preflight(origin)]) {
       expect(corsHeadersOf(reply)).toEqual([])
       expect(reply.headers.vary).toBe('origin')
     }
   })
 
-  it('nobody is ever invited to bring credentials, and never everybody', async () => {
+  it('every origin: no credentials, no *, no cookie', async () => {
     for (const reply of [await post(ours), await preflight(ours), await post('https://evil.example')]) {
       expect(corsHeadersOf(reply)).not.toContain('access-control-allow-credentials')
       expect(reply.headers['access-control-allow-origin']).not.toBe('*')
@@ -73,7 +73,7 @@ describe('with CORS_ORIGINS', () => {
     }
   })
 
-  it('an OPTIONS that is no preflight is one of the methods we do not have', async () => {
+  it('OPTIONS without a preflight header: 405', async () => {
     expect(await gateway.send('/graphql', { method: 'OPTIONS', headers: { origin: ours } })).toMatchObject({
       status: 405,
     })
@@ -83,7 +83,7 @@ describe('with CORS_ORIGINS', () => {
 describe('without CORS_ORIGINS', () => {
   const gateway = useRunningGateway()
 
-  it('there is no CORS', async () => {
+  it('no CORS header, and a preflight is 405', async () => {
     const preflight = { origin: ours, 'access-control-request-method': 'POST' }
     const replies = [
       await gateway().send('/graphql', { method: 'POST', headers: { ...json, origin: ours }, body }),

@@ -1,14 +1,14 @@
 import { buildSchema, findBreakingChanges } from 'graphql'
 
-export type Verdict = {
-  /** Changes that break what clients have written, and that nobody has accepted. */
+export type Comparison = {
+  /** Changes that break client code and are not accepted. */
   readonly breaking: readonly string[]
-  /** Accepted changes that were never made, or were taken back. */
+  /** Accepted changes that are not in the schema. */
   readonly stale: readonly string[]
 }
 
-/** Compares two schemas as text. A breaking change is accepted by its description, in the words of graphql-js. */
-export function judgeChanges(released: string, current: string, accepted: readonly string[]): Verdict {
+/** Compares two schemas as text. `accepted` has the descriptions of accepted changes, as graphql-js writes them. */
+export function compareSchemas(released: string, current: string, accepted: readonly string[]): Comparison {
   const changes = findBreakingChanges(buildSchema(released), buildSchema(current))
   const descriptions = [...new Set(changes.map(({ description }) => description))]
   return {
@@ -20,7 +20,7 @@ export function judgeChanges(released: string, current: string, accepted: readon
 export function parseAccepted(text: string): readonly string[] {
   const list: unknown = JSON.parse(text)
   if (!Array.isArray(list) || !list.every((item) => typeof item === 'string')) {
-    throw new TypeError('accepted.json is a list of descriptions')
+    throw new TypeError('accepted.json must be a list of descriptions')
   }
   return list
 }

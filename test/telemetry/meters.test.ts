@@ -2,7 +2,7 @@ import { Counter, Histogram, Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import { createDurations, createTally } from '../../src/telemetry/meters.ts'
 
-/** Ours on one registry, prom-client's own on another: both must say the same, whatever happened. */
+/** Our meters use one registry, prom-client's own use another. Both must print the same lines. */
 function registries() {
   return { ours: new Registry(), theirs: new Registry() }
 }
@@ -13,7 +13,7 @@ describe('durations', () => {
   const buckets = [0.005, 0.1, 1]
   const seconds = [0, 0.004, 0.005, 0.0051, 0.1, 0.9999, 1, 1.0001, 250]
 
-  it('are told as prom-client tells them, on a bound and past the last', async () => {
+  it('on a bound and above the last one: the same lines as prom-client', async () => {
     const { ours, theirs } = registries()
     const durations = createDurations(ours, { name: 'd', help: 'h', buckets })
     const histogram = new Histogram({ name: 'd', help: 'h', buckets, registers: [theirs] })
@@ -25,7 +25,7 @@ describe('durations', () => {
     expect(await linesOf(ours)).toEqual(await linesOf(theirs))
   })
 
-  it('are kept apart by their label', async () => {
+  it('with a label: the same lines as prom-client', async () => {
     const { ours, theirs } = registries()
     const durations = createDurations(ours, { name: 'd', help: 'h', buckets, labelNames: ['endpoint'] })
     const histogram = new Histogram({ name: 'd', help: 'h', buckets, labelNames: ['endpoint'], registers: [theirs] })
@@ -40,7 +40,7 @@ describe('durations', () => {
 
 describe('a tally', () => {
   it.each([[['one']], [['one', 'other']]])(
-    'by %j is told as prom-client tells it, each time it is asked',
+    'by %j: the same lines as prom-client, each time the metrics are read',
     async (labelNames) => {
       const { ours, theirs } = registries()
       const tally = createTally(ours, { name: 't', help: 'h', labelNames })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createSilentTelemetry, createTelemetry, type LineCall, type Operation } from '../../src/telemetry/telemetry.ts'
 
-function listen(logLevel = 'trace') {
+function collect(logLevel = 'trace') {
   const lines: string[] = []
   const telemetry = createTelemetry({ logLevel, destination: { write: (line) => lines.push(line) } })
   return { ...telemetry, lines: () => lines.map((line) => JSON.parse(line)), text: () => lines.join('') }
@@ -19,24 +19,24 @@ const call: LineCall = {
 const done: Operation = { kind: 'query', fields: 'viewer', code: 'OK', status: 200, ms: 3.2 }
 
 describe('log lines', () => {
-  it('are JSON, with the time in words and nothing of the machine', () => {
-    const { log, lines } = listen()
+  it('a line: JSON with the time in ISO 8601, without host name and process ID', () => {
+    const { log, lines } = collect()
     log.info({ url: 'http://x' }, 'listening')
     expect(lines()).toEqual([
       { level: info, time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/), url: 'http://x', msg: 'listening' },
     ])
   })
 
-  it('are as many as LOG_LEVEL wants', () => {
-    const { lineCall, operation, lines } = listen('warn')
+  it('LOG_LEVEL=warn: only lines of that level and above', () => {
+    const { lineCall, operation, lines } = collect('warn')
     lineCall(call)
     operation({ ...done, code: 'FORBIDDEN' })
     lineCall({ ...call, status: undefined, outcome: 'failed', failure: 'LINE did not answer' })
-    expect(lines().map(({ msg }) => msg)).toEqual(['LINE did not answer'])
+    expect(lines().map(({ msg }) => msg)).toEqual(['call to LINE failed'])
   })
 
-  it('keep of a call to LINE the facts that LINE asks for', () => {
-    const { lineCall, lines } = listen()
+  it('a call to LINE: the facts that LINE asks integrators to log', () => {
+    const { lineCall, lines } = collect()
     lineCall(call)
     lineCall({ ...call, status: 429, outcome: 'limited' })
     lineCall({ ...call, status: undefined, lineRequestId: undefined, outcome: 'failed', failure: 'timed out' })
@@ -48,37 +48,37 @@ describe('log lines', () => {
         status: 200,
         lineRequestId: 'b1c2',
         ms: 13,
-        msg: 'asked LINE',
+        msg: 'called LINE',
       },
       { level: warn, status: 429, outcome: 'limited' },
       { level: warn, outcome: 'failed', failure: 'timed out' },
     ])
   })
 
-  it('speak of operations that failed or were slow; of the others only where somebody listens closely', () => {
-    const closely = listen('debug')
-    const normal = listen('info')
-    for (const { operation } of [closely, normal]) {
+  it('an operation: at level info only if it failed or was slow, at level debug always', () => {
+    const debugging = collect('debug')
+    const normal = collect('info')
+    for (const { operation } of [debugging, normal]) {
       operation(done)
       operation({ ...done, ms: 1_000.4 })
       operation({ ...done, code: 'LINE_UNAVAILABLE', lineRequestId: 'b1c2' })
     }
-    expect(closely.lines().map(({ msg }) => msg)).toEqual(['operation', 'operation was slow', 'operation failed'])
+    expect(debugging.lines().map(({ msg }) => msg)).toEqual(['operation', 'slow operation', 'operation failed'])
     expect(normal.lines()).toMatchObject([
-      { level: info, msg: 'operation was slow', ms: 1_000 },
+      { level: info, msg: 'slow operation', ms: 1_000 },
       { level: info, msg: 'operation failed', code: 'LINE_UNAVAILABLE', fields: 'viewer', lineRequestId: 'b1c2' },
     ])
   })
 
-  it('are none where the telemetry is a silent one', () => {
+  it('a silent telemetry: no line of any level', () => {
     expect(createSilentTelemetry().log.isLevelEnabled('fatal')).toBe(false)
   })
 })
 
 describe('an unexpected error', () => {
-  it('is logged whole: what, where, and why', () => {
-    const { unexpected, lines } = listen()
-    unexpected(new TypeError('no clock', { cause: new RangeError('no wall') }), 'operation')
+  it('type, message, place, stack and cause: logged', () => {
+    const { unexpected, lines } = collect()
+    unexpected(new TypeError('no clock', { cause: new RangeError('no time') }), 'operation')
     expect(lines()).toMatchObject([
       {
         level: error,
@@ -87,7 +87,7 @@ describe('an unexpected error', () => {
         error: 'TypeError',
         message: 'no clock',
         stack: expect.stringMatching(/telemetry\.test\.ts:\d+:\d+/),
-        cause: { error: 'RangeError', message: 'no wall' },
+        cause: { error: 'RangeError', message: 'no time' },
       },
     ])
   })
@@ -100,23 +100,23 @@ describe('an unexpected error', () => {
     'a\n    at SECRETSECRETSECRET:1:1\n    at b',
     'code=SECRETSECRETSECRET&state=x',
     'form client_secret%3DSECRETSECRETSECRET',
-  ])('keeps its secrets: %j', (message) => {
-    const { unexpected, text } = listen()
+  ])('a message with a secret: redacted in %j', (message) => {
+    const { unexpected, text } = collect()
     unexpected(new Error(message, { cause: new Error(message) }), 'operation')
     expect(text()).not.toContain('SECRET')
     expect(text()).toContain('[redacted]')
   })
 
-  it('may be anything at all, and then is named by its kind alone', () => {
-    const { unexpected, lines } = listen()
+  it('a thrown value that is no Error: only its type is logged', () => {
+    const { unexpected, lines } = collect()
     for (const thrown of ['SECRETSECRETSECRET', 7, null, undefined, { token: 'SECRETSECRETSECRET' }])
       unexpected(thrown, 'metrics')
     expect(lines().map((line) => line.error)).toEqual(['string', 'number', 'object', 'undefined', 'object'])
     expect(JSON.stringify(lines())).not.toContain('SECRET')
   })
 
-  it('says nothing of what else is on it', () => {
-    const { unexpected, text } = listen()
+  it('other properties of an error: not logged', () => {
+    const { unexpected, text } = collect()
     unexpected(
       Object.assign(new Error('x'), { request: { headers: { authorization: 'SECRET' } }, token: 'SECRET' }),
       'operation',
@@ -124,8 +124,8 @@ describe('an unexpected error', () => {
     expect(text()).not.toContain('SECRET')
   })
 
-  it('comes to an end though its causes go in circles', () => {
-    const { unexpected, lines } = listen()
+  it('causes in a circle: one finite line', () => {
+    const { unexpected, lines } = collect()
     const circle = new Error('a')
     circle.cause = new Error('b', { cause: circle })
     unexpected(circle, 'operation')
@@ -134,16 +134,16 @@ describe('an unexpected error', () => {
 })
 
 describe('metrics', () => {
-  it('count what happened, by words of our own', async () => {
-    const { operation, lineCall, lookUp, gauge, metrics } = listen('silent')
+  it('operations, calls, look-ups and gauges: counted by our own labels', async () => {
+    const { operation, lineCall, lookUp, gauge, metrics } = collect('silent')
     operation(done)
     operation({ ...done, code: 'FORBIDDEN' })
     operation({ ...done, code: 'FORBIDDEN' })
     lineCall(call)
     lookUp('fresh')
-    let held = 3
-    gauge('gateway_things', 'Things held', () => held)
-    held = 4
+    let things = 3
+    gauge('gateway_things', 'Things in memory', () => things)
+    things = 4
     const { text, contentType } = await metrics()
     expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/)
     for (const line of [
@@ -160,8 +160,8 @@ describe('metrics', () => {
     expect(text).toContain('process_resident_memory_bytes')
   })
 
-  it('of one gateway are not those of another', async () => {
-    const [one, other] = [listen('silent'), listen('silent')]
+  it('two telemetries: separate counts', async () => {
+    const [one, other] = [collect('silent'), collect('silent')]
     one.lookUp('missed')
     expect((await other.metrics()).text).not.toContain('outcome="missed"')
   })

@@ -1,7 +1,14 @@
-import { mergeConfig } from 'vitest/config'
+import { defineConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
-/** `npm run test:long`: floods, soaks and everything else that takes minutes. One file at a time: their figures are printed. */
-export default mergeConfig(base, {
-  test: { include: ['test/long/**/*.test.ts'], exclude: [], testTimeout: 600_000, fileParallelism: false },
+/** `npm run test:long`: floods, soaks and everything else that takes minutes. One file at a time, because they print figures. */
+export default defineConfig({
+  ...base,
+  test: {
+    ...base.test,
+    include: ['test/long/**/*.test.ts'],
+    exclude: [],
+    testTimeout: 600_000,
+    fileParallelism: false,
+  },
 })

@@ -3,22 +3,22 @@ import type { LineClient } from '../line/client.ts'
 import { parseChannelToken } from '../line/responses.ts'
 
 export type ChannelTokens = {
-  /** A stateless channel access token, kept until shortly before it expires. Throws `NoChannelSecret` where there is no secret. */
+  /** A stateless channel access token, kept until 30 s before it expires. Throws `NoChannelSecret` or an outage. */
   tokenOf(channel: Channel): Promise<string>
   drop(channel: Channel): void
 }
 
-/** Deauthorizing needs a channel access token, and that needs the channel's secret. */
+/** Deauthorizing needs a channel access token, and LINE issues that only for the channel's secret. */
 export class NoChannelSecret extends Error {
   readonly code = 'NO_CHANNEL_SECRET'
 
   constructor() {
-    super('This channel is configured without its secret, which LINE wants for this')
+    super('Deauthorizing needs the secret of the channel, which is not configured')
     this.name = 'NoChannelSecret'
   }
 }
 
-/** So that a token does not run out on its way to LINE. */
+/** So that a token does not expire on its way to LINE. */
 const marginMs = 30_000
 
 type Kept = { readonly channelToken: Promise<string>; readonly usableUntil: () => number }
@@ -37,7 +37,7 @@ export function createChannelTokens(line: Pick<LineClient, 'channelToken'>, now:
     return fetched.channelToken
   }
 
-  /** While it is being fetched everybody waits for the same one; a failure is shared with those who waited and then gone. */
+  /** During the fetch all callers wait for the same token. A failure rejects all of them and is not kept. */
   function fetchToken(id: string, secret: string): Kept {
     let usableUntil = Number.POSITIVE_INFINITY
     const channelToken = ask().catch((error) => {

@@ -7,8 +7,8 @@ import type { Nonces } from './nonces.ts'
 
 export type IdTokens = {
   /**
-   * The claims of an ID token that can be believed. `nonce` is the one the client kept from its login; without a channel
-   * the token's own audience chooses among ours. Throws `InvalidIdToken`, or an outage when LINE's keys cannot be had.
+   * Checks an ID token and returns its claims. `nonce`: the one the client kept from its login. Without a channel, the
+   * token's audience selects one of ours. Throws `InvalidIdToken`, or an outage when LINE's keys cannot be fetched.
    */
   verify(
     idToken: string,
@@ -23,7 +23,7 @@ export type IdTokensOptions = {
   readonly now: () => number
 }
 
-/** ID tokens, checked here and not at LINE: a signature needs no call. */
+/** ID tokens are checked here and not at LINE: checking a signature needs no call. */
 export function createIdTokens({ channels, keySet, nonces, now }: IdTokensOptions): IdTokens {
   return { verify }
 
@@ -44,7 +44,7 @@ export function createIdTokens({ channels, keySet, nonces, now }: IdTokensOption
     return channel
   }
 
-  /** A nonce of ours is good once; one that is not expected is tolerated only where the client's own login made it. */
+  /** A nonce that we issued is good once. Without an expected nonce, the token must not have one that we issued. */
   function assertNonce(nonce: string | null, expected: string | undefined): void {
     const asExpected = expected === undefined ? nonce === null || !nonces.isOurs(nonce) : nonce === expected
     if (!asExpected) throw new InvalidIdToken('NONCE')

@@ -10,7 +10,7 @@ import { digestOf } from '../tokens/token-key.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
-/** An authorization code and what LINE binds it to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
+/** An authorization code with the values it is bound to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
 export type AuthorizationCode = {
   readonly code: string
   readonly redirectUri: string
@@ -20,7 +20,10 @@ export type AuthorizationCode = {
 export type Login = { readonly tokens: TokenSet; readonly idToken: string | undefined }
 
 export type Logins = {
-  /** Throws `InvalidGrant` when the code is no good or was presented before, `LineUnavailable` when it may be spent. */
+  /**
+   * Throws `InvalidGrant` when LINE refuses the code or the code was presented before, else an outage. A
+   * `LineUnavailable` without `retryAfter` means that the code may be used up.
+   */
   exchangeCode(authorization: AuthorizationCode, channel: Channel, clientAddress: string): Promise<Login>
 }
 
@@ -31,11 +34,14 @@ export type LoginsOptions = {
   readonly now: () => number
 }
 
-/** As long as LINE's codes live. */
+/** The lifetime of LINE's codes. */
 const usedForMs = 10 * 60 * 1_000
 const maxUsed = 100_000
 
-/** Exchanges authorization codes. A code reaches LINE once: a replayed one is refused here, and never shared. */
+/**
+ * Exchanges authorization codes. A code is sent to LINE once. A replay is refused here: it never gets the tokens of the
+ * first exchange.
+ */
 export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins {
   const usedAt = createBoundedMap<number>(maxUsed)
 
@@ -71,13 +77,13 @@ export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins
   }
 }
 
-/** Only where no byte of the code left us, or LINE would not look at it, is it worth presenting again. */
+/** The code was not sent, or LINE did not process it: it can be presented again. */
 function isUnspent(error: unknown): boolean {
   if (error instanceof LineUnavailable) return !error.sent
   return error instanceof LineRateLimited || error instanceof SourceLimited
 }
 
-/** Trying again cannot help: the code may be spent, so nothing is said of when to. */
+/** The code may be used up. A retry cannot help then, so the error has no `retryAfter`. */
 function maybeSpent({ message, lineRequestId, cause }: LineUnavailable): LineUnavailable {
-  return new LineUnavailable(`${message}; the code may be spent: start the login again`, { lineRequestId, cause })
+  return new LineUnavailable(`${message}; the code may be used up: start the login again`, { lineRequestId, cause })
 }

@@ -4,19 +4,19 @@ import { createBoundedMap } from '../tokens/bounded-map.ts'
 export type Nonces = {
   issue(): string
   isOurs(nonce: string): boolean
-  /** `false` when it was used within the last hour. */
+  /** Marks a nonce as used. `false` when it was used within the last hour. */
   use(nonce: string): boolean
 }
 
 const randomLength = 16
 const proofLength = 16
-/** As long as an ID token lives: an older replay is refused as expired. */
+/** The lifetime of an ID token: a later replay is refused as expired. */
 const usedForMs = 60 * 60 * 1_000
 const maxUsed = 100_000
 
 /**
- * A nonce carries its own proof, random bytes and a keyed digest of them, so that nothing is stored until it is used and
- * a replica that never saw it knows it for ours.
+ * A nonce is random bytes and their keyed digest (HMAC-SHA256, 16 bytes). So it is not stored before it is used, and a
+ * replica with the same secret recognizes it as ours.
  */
 export function createNonces(secret: string, now: () => number): Nonces {
   const usedAt = createBoundedMap<number>(maxUsed)

@@ -14,13 +14,13 @@ import type { Tombstones } from '../tokens/tombstones.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
 export type Refresher = {
-  /** Throws `InvalidGrant` when LINE refuses the refresh token or we were told to forget it; an outage is never that. */
+  /** Throws `InvalidGrant` when LINE refuses the refresh token or it was revoked here, else an outage. */
   refresh(refreshToken: string, channel: Channel, clientAddress: string): Promise<TokenSet>
-  /** Forgets the replays that would hand out this access token again. */
+  /** Drops the replays that would return this access token again. */
   dropReplaysOf(accessKey: string): void
-  /** Forgets the replay of this refresh token. */
+  /** Drops the replay of this refresh token. */
   dropReplay(refreshKey: string): void
-  /** The name shared by a refresh token and all that LINE rotated it into. */
+  /** The key that a refresh token shares with all the tokens LINE rotated it into: the key of the first of them. */
   familyOf(refreshKey: string): string
 }
 
@@ -40,8 +40,8 @@ const maxReplays = 20_000
 const maxFamilies = 100_000
 
 /**
- * One refresh token presented many times within half a minute is one call to LINE and one answer for all. The answer is
- * kept sealed under the refresh token itself, so our memory holds nothing that could be used without it.
+ * The same refresh token presented many times within 30 s costs one call to LINE, and all get the same answer. The
+ * answer is kept encrypted under the refresh token itself, so our memory holds nothing that is usable without it.
  */
 export function createRefresher({ line, memory, gate, tombstones, now }: RefresherOptions): Refresher {
   const replays = createBoundedMap<Replay>(maxReplays)
@@ -95,7 +95,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
     for (const [key, replay] of replays.entries()) if (replay.accessKey === accessKey) replays.delete(key)
   }
 
-  /** A rotated refresh token stays in the family of the first. */
+  /** A rotated refresh token stays in the family of the first one. */
   function bindFamily(oldKey: string, newKey: string): string {
     const family = familyOf(oldKey)
     if (newKey !== oldKey) families.set(newKey, family)
@@ -106,7 +106,7 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
     return families.get(refreshKey) ?? refreshKey
   }
 
-  /** Revocation any of a family forgets all of it. */
+  /** Revoking one refresh token of a family forgets the whole family. */
   function isForgotten(key: string): boolean {
     return tombstones.has(key) || tombstones.has(familyOf(key))
   }

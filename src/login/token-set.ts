@@ -2,15 +2,15 @@ import { longestLifeMs, type TokenResponse } from '../line/responses.ts'
 import { createRecord, type TokenRecord } from '../tokens/record.ts'
 import { digestOf } from '../tokens/token-key.ts'
 
-/** What a login or a refresh gave, as callers see it. */
+/** The tokens of a login or a refresh, as callers get them. */
 export type TokenSet = {
   readonly accessToken: string
   readonly tokenType: string
-  /** Seconds; 0 where LINE's number made no sense, which tells a client to refresh before it counts on the token. */
+  /** Seconds. 0 where LINE sent no usable number: the client then refreshes before it relies on the token. */
   readonly expiresIn: number
   /** Epoch ms. */
   readonly expiresAt: number
-  /** `null` where LINE gives none (LIFF). */
+  /** `null` where LINE issues none (LIFF). */
   readonly refreshToken: string | null
   readonly scopes: readonly string[]
 }
@@ -27,7 +27,7 @@ export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
   })
 }
 
-/** LINE's token answer is a fresh verification: our channel, its lifetime, its scopes. `undefined` where it tells no lifetime. */
+/** LINE's token answer counts as a verification: channel, lifetime, scopes. `undefined` without a usable lifetime. */
 export function toRecord(
   { scopes, expiresInMs }: TokenResponse,
   channelId: string,
@@ -38,10 +38,10 @@ export function toRecord(
   return createRecord({ channelId, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs, family })
 }
 
-/** The name a refresh token has in our memory. A channel is part of it: LINE binds refresh tokens to theirs. */
+/** The key of a refresh token in our memory. The channel is part of it: LINE binds a refresh token to its channel. */
 export function refreshKeyOf(channelId: string, refreshToken: string): string {
   return digestOf('refresh', channelId, refreshToken)
 }
 
-/** A refresh token lives 90 days at the most, and refreshing does not extend it. */
+/** A refresh token lives at most 90 days. Refreshing does not extend that. */
 export const longestRefreshLifeMs = 3 * longestLifeMs

@@ -9,7 +9,7 @@ import {
   SourceLimited,
 } from './token-resolver.ts'
 
-/** The tier that holds cold tokens against the address they come from. Warm tokens pass: they are never limited. */
+/** The tier that limits cold tokens (without a record) for each client address. Warm tokens are never limited. */
 export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver {
   return (questions) => questions.map(pass)
 
@@ -30,8 +30,8 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
 }
 
 /**
- * The same gate for presenting a code or refresh token. Rejects as the call does, or as the gate. An answer that is no
- * refusal to the caller can still be one to the gate.
+ * Sends a code or refresh token to LINE through the same gate. Rejects as the call does, or as the gate does.
+ * `isRefusal`: the result counts as a refusal by LINE, although the call succeeded.
  */
 export async function guarded<Result>(
   gate: SourceGate,

@@ -4,19 +4,19 @@ import { type ChannelScopes, StoredRecord, writeRecord } from './record-codec.ts
 
 export type RecordStore = {
   get(key: string): TokenRecord | undefined
-  /** Without counting as use. */
+  /** Does not count as use. */
   peek(key: string): TokenRecord | undefined
-  /** Answers the record as it is kept. */
+  /** Returns the record as it is stored. */
   set(key: string, record: TokenRecord): TokenRecord
   delete(key: string): void
   entries(): Iterable<readonly [key: string, record: TokenRecord]>
   size(): number
 }
 
-/** Few in practice. If LINE ever sent a new list of scopes with each token, later ones would no longer be shared. */
+/** There are few in practice. If LINE sent a new list of scopes with each token, later lists would not be shared. */
 const mostShared = 1_000
 
-/** The least recently used records go first when there are more than `max`. */
+/** Holds at most `max` records. The least recently used one is removed first. */
 export function createRecordStore(max: number): RecordStore {
   const kept = new LRUCache<string, string>({ max })
   const shared: ChannelScopes[] = []
@@ -44,7 +44,7 @@ export function createRecordStore(max: number): RecordStore {
     for (const [key, text] of kept.entries()) yield [key, new StoredRecord(text, shared)]
   }
 
-  /** The number of a record's channel and scopes; `undefined` where there are too many to share one more. */
+  /** The number of a record's channel and scopes. `undefined`: there are too many to share one more. */
   function numberOf({ channelId, scopes }: TokenRecord): number | undefined {
     const name = `${channelId} ${scopes.join(' ')}`
     const known = numbers.get(name)

@@ -1,19 +1,19 @@
 import { createBoundedMap } from './bounded-map.ts'
 
-/** Definitive refusals by LINE, remembered for a moment so that a bad credential in a loop costs one call. Never outages. */
+/** Refused credentials, remembered for 30 s, so that a bad credential in a loop costs one call. Never outages. */
 export type Refusals<Reason> = {
   add(key: string, reason: Reason): void
   find(key: string): Reason | undefined
-  /** How many there were so far: a point in time that no clock can move. */
+  /** How many refusals there were so far. It orders events even when the clock is set. */
   count(): number
-  /** Whether it was refused since that point: an answer asked for before then comes too late to be believed. */
+  /** Whether the key was refused after `count` had this value. An answer requested before that must not be used. */
   isRefusedSince(key: string, count: number): boolean
 }
 
 type Refusal<Reason> = { readonly reason: Reason; readonly at: number; readonly number: number }
 
 const rememberedForMs = 30_000
-/** A cache of their own: junk can push out junk, and nothing else. */
+/** Refusals have a cache of their own, so junk can evict only junk. */
 const max = 20_000
 
 export function createRefusals<Reason extends string>(now: () => number): Refusals<Reason> {

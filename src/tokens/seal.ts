@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
 /**
- * AES-256-GCM under a key derived from the credential that asked for the value: what is kept can be read by whoever
- * presents that credential again and by nobody else. The label says what the value is, so that one is not taken for another.
+ * Encrypts a value with AES-256-GCM. The key is derived (HKDF) from the credential the value was requested with, so a
+ * caller needs the same credential to read it. The label names the kind of value: no kind is accepted as another.
+ * Returns the IV (12 bytes), the tag (16 bytes) and the encrypted value.
  */
 export function seal(value: string, credential: string, label: string): Buffer {
   const iv = randomBytes(12)

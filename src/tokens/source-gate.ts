@@ -3,45 +3,47 @@ import { LineUnavailable } from '../line/errors.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import { SourceLimited } from './token-resolver.ts'
 
-/** How what a source was let through for has ended: only LINE's own refusals are held against it. */
+/** How an admitted attempt ended. Only `refused` (by LINE) counts against the source. `open` means no verdict. */
 export type Outcome = 'good' | 'refused' | 'open'
 
 export type Admission = {
-  /** Calls to LINE it may make at once: two only where two were asked for. */
+  /** Calls to LINE it may make at once: 2 only where the wish was 2. */
   readonly calls: 1 | 2
   settle(outcome: Outcome): void
 }
 
+/** A source is a client address. The gate limits the calls to LINE for credentials that are unknown here. */
 export type SourceGate = {
   /**
-   * Lets a source spend calls on a credential nobody knows. Rejects with `SourceLimited` when LINE has refused too much
-   * of what came from there, with `LineUnavailable` when its turn does not come in time.
+   * Waits until the source may send an unknown credential to LINE. `since`: `performance.now()` when the request began.
+   * Rejects with `SourceLimited` when LINE has refused too many credentials of this source. Rejects with
+   * `LineUnavailable` when it still waits `timeoutMs` after `since`.
    */
   admit(address: string, wish: { readonly since: number; readonly calls: 1 | 2 }): Promise<Admission>
 }
 
 export type SourceGateOptions = {
-  /** Refusals one source may cause at once, and how many a second come back. */
+  /** Refusals that one source may cause in `burst / perSecond` seconds. That window begins with the first refusal. */
   readonly burst: number
   readonly perSecond: number
   readonly timeoutMs: number
-  /** How many more calls to LINE could start at once; asked first while there are none. */
+  /** How many more calls to LINE could start now. Read once at the start: with no call in flight it is the maximum. */
   readonly room: () => number
 }
 
 type Source = { tokens: number; calls: number; trust: number; readonly waiting: Set<() => void> }
 
-/** Tokens that a source's successes may earn it beyond its burst: what it costs when a trusted source turns to junk. */
+/** The most trust a source can earn. If a trusted source turns to junk, LINE gets at most that many more tokens. */
 const mostTrust = 30
 const mostSources = 10_000
 const longestWindowSeconds = 24 * 60 * 60
 
 /**
- * The junk shield's budget. Not knowing yet which of a source's tokens are junk, we let it have no more of them under way
- * than it has refusals left, so that a thousand bad tokens at once cost no more than a thousand in a row. Every success
- * earns it one more, so an honest crowd behind one address soon goes at full speed; a refusal takes all that back.
- * While LINE has no place left, a source gets one call and what its successes earned it: however many sources send junk,
- * the line stays short enough for the rest.
+ * Limits how much junk a source can send to LINE. We do not know in advance which of its tokens are junk. So it may
+ * have no more tokens in flight than it has refusals left. A thousand bad tokens at once cost no more than a thousand
+ * in a row. Each success adds one to the source's trust, which allows one more token in flight: many honest users
+ * behind one address soon get full speed. A refusal sets the trust to 0. While LINE has no free place, a source may
+ * have one token in flight plus its trust. So the queue stays short for the others, however many sources send junk.
  */
 export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGateOptions): SourceGate {
   const duration = Math.min(burst / perSecond, longestWindowSeconds)
@@ -75,7 +77,7 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     return burst - spent.consumedPoints
   }
 
-  /** A second call for a token that may be junk is spent only on sources with a clean slate. */
+  /** Two calls at once for a token that may be junk: only for a source without a counted refusal. */
   function mayPair(source: Source, left: number): boolean {
     return left === burst && source.calls + 2 <= mostCalls && room() >= 2
   }
@@ -96,7 +98,7 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     }
   }
 
-  /** That nothing is left is for everybody to hear. */
+  /** When no refusal is left, all waiting attempts are woken: each of them is refused. */
   function charge(address: string, source: Source): void {
     source.trust = 0
     refusals.consume(address).then(
@@ -105,7 +107,7 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     )
   }
 
-  /** Not all at once: most would only find the places taken again. */
+  /** Not all at once: most would find no free place and wait again. */
   function wake(source: Source, count: number): void {
     let toWake = count
     for (const next of source.waiting) {

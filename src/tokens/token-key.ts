@@ -1,18 +1,18 @@
 import { hash } from 'node:crypto'
 
-/** An access token as it travels through the tiers: what LINE is shown, and what everything else calls it. */
+/** An access token on its way through the tiers. LINE gets `raw`; everything else uses `key`. */
 export type AccessToken = {
   readonly raw: string
-  /** SHA-256 of the whole token, a character a byte: the shortest string it fits. The only name a token has in our memory. */
+  /** SHA-256 of the token, one character a byte: the shortest string for it. Our memory keeps this and never `raw`. */
   readonly key: string
 }
 
-/** LINE's tokens are some 160 characters; lengths are documented nowhere, so there is ample room. */
+/** LINE's tokens have about 160 characters. LINE documents no maximum, so the limit is far above that. */
 const longestToken = 4_096
-/** `b64token` of RFC 6750 section 2.1: whatever is no such thing was never issued by LINE. */
+/** `b64token` of RFC 6750 section 2.1. LINE issues only tokens that match it. */
 const b64token = /^[A-Za-z0-9\-._~+/]+=*$/
 
-/** The token with its key, or `undefined` when it cannot be one: LINE is not spent on those. */
+/** The token with its key. `undefined` for a text that cannot be a token: it costs no call to LINE. */
 export function toAccessToken(raw: string): AccessToken | undefined {
   return isWellFormed(raw) ? { raw, key: digestOf(raw) } : undefined
 }
@@ -21,7 +21,10 @@ export function isWellFormed(raw: string): boolean {
   return raw.length <= longestToken && b64token.test(raw)
 }
 
-/** Tokens carry enough randomness of their own that a plain digest tells nothing of them. */
+/**
+ * SHA-256, one character a byte. Tokens are random enough that a digest without a secret reveals nothing about them.
+ * Several parts are hashed as JSON, so that `ab`, `c` differs from `a`, `bc`.
+ */
 export function digestOf(...parts: readonly string[]): string {
   return hash('sha256', parts.length === 1 ? String(parts[0]) : JSON.stringify(parts), 'binary')
 }

@@ -5,46 +5,46 @@ import type { Subject, TokenRecord } from './record.ts'
 import type { AccessToken } from './token-key.ts'
 
 /**
- * The shape all tiers have: a question about a token goes down until somebody knows, the answer comes back the same way.
- * A cache tier is a resolver that has a resolver behind it.
+ * The shape of every tier. A question about a token goes down until a tier has the answer, which returns the same way.
+ * A cache tier is a resolver with another resolver behind it.
  */
 export type Resolver = (question: Question) => Answer | Promise<Answer>
 
-/** The same for all questions of one tick: each answer comes home on its own, so that nobody waits for a neighbour. */
+/** The same for all questions of one tick. Each answer is a promise of its own, so no question waits for another. */
 export type BatchResolver = (questions: readonly Question[]) => readonly Promise<Answer>[]
 
 export type Question = {
   readonly token: AccessToken
   readonly subject: Subject
-  /** The address that asks: charged when LINE refuses a token nobody knew. */
+  /** The client address. A refusal by LINE of a token without a record counts against it. */
   readonly clientAddress: string
-  /** `performance.now()` when the asking began: LINE's deadline counts from here, whatever is waited for on the way. */
+  /** `performance.now()` when the question was asked. LINE's deadline counts from here and includes our waiting. */
   readonly since: number
-  /** What the tiers above know of the token already; without it the token is cold. */
+  /** The record that a tier above already has. A token without one is cold. */
   readonly known?: TokenRecord | undefined
-  /** Asked of LINE at the same time, where there is room for it: a cold token's profile in the round trip of its verification. */
+  /** A reading to fetch at the same time, if there is room: a cold token's profile together with its verification. */
   readonly alongside?: ReadingName | undefined
 }
 
 export type Answer = Valid | Invalid | Unknown
 
-/** The token is good; the record holds the subject asked for, unless the token's scopes forbid it. */
+/** The token is good. The record holds the subject of the question, unless the token lacks its scope. */
 export type Valid = {
   readonly verdict: 'valid'
   readonly record: TokenRecord
-  /** What was asked `alongside`, where LINE left that open. */
+  /** The reading `alongside`, where LINE gave no usable answer to it. */
   readonly unread?: { readonly subject: Subject; readonly outage: Outage } | undefined
 }
 
-/** The token is bad, and LINE or the caller has told us so. */
+/** The token is bad: LINE refused it, a caller revoked it here, or it has expired. */
 export type Invalid = {
   readonly verdict: 'invalid'
   readonly reason: TokenRefusal
-  /** Of LINE's answer, for those who waited for it. */
+  /** The `x-line-request-id` of LINE's answer, for the callers that waited for it. */
   readonly lineRequestId?: string | undefined
 }
 
-/** Nobody could say. Never a reason to log anyone out; `record` is what is known nonetheless. */
+/** There is no verdict. Never a reason to log a user out. `record`: the facts that are known all the same. */
 export type Unknown = {
   readonly verdict: 'unknown'
   readonly outage: Outage
@@ -53,7 +53,7 @@ export type Unknown = {
 
 export type Outage = LineOutage | SourceLimited
 
-/** This gateway refuses to ask LINE for a client address that has caused too many refusals. */
+/** We do not call LINE for this client address: it has caused too many refusals. */
 export class SourceLimited extends Error {
   readonly code = 'RATE_LIMITED'
   /** Seconds. */

@@ -1,37 +1,40 @@
 import { createBoundedMap } from './bounded-map.ts'
 
-/** What we were told to forget, by the keys of access and refresh tokens. */
+/** Tokens that a caller revoked here, by the keys of access and refresh tokens. */
 export type Tombstones = {
-  /** From now until `until` (epoch ms) it is dead here, whatever LINE says. */
+  /** Until `until` (epoch ms) the token is refused here, whatever LINE answers. */
   raise(key: string, stone: { readonly until: number; readonly channelId: string }): void
   has(key: string): boolean
-  /** LINE has revoked it as well. */
+  /** LINE has revoked it too. */
   confirm(key: string): void
   isConfirmed(key: string): boolean
-  /** The channel of what is dead here while LINE may still believe in it: revoking it there is worth another try. */
+  /** The channel of a tombstone that LINE has not confirmed. LINE may still accept the token: revoke it there again. */
   unconfirmedChannel(key: string): string | undefined
 }
 
-/** What falls out at the end is dead at LINE as well. */
+/**
+ * With more than this, the least recently used tombstone is dropped. If LINE has confirmed the revocation, LINE refuses
+ * the token all the same. If not, LINE may still accept the token, and then we accept it again too.
+ */
 const mostTombstones = 100_000
 
 type Tombstone = { readonly until: number; readonly channelId: string; readonly confirmed: boolean }
 
-/** Raised by revoking, logging out and deauthorizing only: what LINE refuses needs none. */
+/** Only revoking, logging out and deauthorizing raise tombstones. A token that LINE refuses needs none. */
 export function createTombstones(now: () => number, max = mostTombstones): Tombstones {
   const stones = createBoundedMap<Tombstone>(max)
 
   return { raise, has: (key) => find(key) !== undefined, confirm, isConfirmed, unconfirmedChannel }
 
   function raise(key: string, { until, channelId }: { readonly until: number; readonly channelId: string }): void {
-    const standing = find(key)
-    const confirmed = standing?.confirmed ?? false
-    stones.set(key, { until: Math.max(until, standing?.until ?? until), channelId, confirmed })
+    const existing = find(key)
+    const confirmed = existing?.confirmed ?? false
+    stones.set(key, { until: Math.max(until, existing?.until ?? until), channelId, confirmed })
   }
 
   function confirm(key: string): void {
-    const standing = find(key)
-    if (standing !== undefined) stones.set(key, { ...standing, confirmed: true })
+    const existing = find(key)
+    if (existing !== undefined) stones.set(key, { ...existing, confirmed: true })
   }
 
   function isConfirmed(key: string): boolean {
@@ -39,8 +42,8 @@ export function createTombstones(now: () => number, max = mostTombstones): Tombs
   }
 
   function unconfirmedChannel(key: string): string | undefined {
-    const standing = find(key)
-    return standing?.confirmed === false ? standing.channelId : undefined
+    const existing = find(key)
+    return existing?.confirmed === false ? existing.channelId : undefined
   }
 
   function find(key: string): Tombstone | undefined {

@@ -1,6 +1,6 @@
 import { type TokenRecord, withFacts } from '../../src/tokens/record.ts'
 
-/** All facts of a record as properties of its own, for comparing: what a store hands out are views. */
+/** A record with plain properties, so that tests can compare it: a stored record has getters. */
 export function plain(record: TokenRecord | undefined): TokenRecord | undefined {
   if (record?.profile === undefined) return record && withFacts(record, {})
   const { displayName, pictureUrl, statusMessage, readAt } = record.profile

@@ -24,49 +24,54 @@ export const [web, native, liff, foreign]: [Channel, Channel, Channel, Channel] 
   { id: '1000000009', secret: 'dddddddddddddddddddddddddddddddd', type: 'web' },
 ]
 
-/** The settings of a gateway with the web channel alone. */
+/** Settings of a gateway with the web channel only. */
 export const oneChannel = { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret, CACHE_MAX_TOKENS: '1000' }
-/** The settings of a gateway with all channels but the foreign one. */
+/** Settings of a gateway with all channels except the foreign one. */
 export const allChannels = { LINE_CHANNELS: JSON.stringify([web, native, liff]), CACHE_MAX_TOKENS: '1000' }
-/** For tests in which LINE refuses a lot and the junk shield is not what is looked at. */
+/** For tests in which LINE refuses many tokens and the limit for failed tokens is not the subject. */
 export const noSourceLimit = { FAILED_TOKENS_BURST: '1000000', FAILED_TOKENS_PER_SECOND: '1000000' }
+
+/** An address has its burst of refusals and gets none back during the test, however slow the machine is. */
+export const oneBurst = { FAILED_TOKENS_PER_SECOND: '0.001' }
 
 export const here = '192.0.2.1'
 export const elsewhere = '192.0.2.2'
 
 export type Token = AccessToken & { readonly refreshToken: string }
 
-/** The token layer as the gateway wires it, in front of an emulated LINE, on a clock that only tests move. */
+/** The token layer as the gateway wires it, in front of an emulated LINE. Only the test moves its clock. */
 export type Layer = Services & {
   readonly emulator: Emulator
   readonly answers: Answers
   readonly clock: Clock
-  /** A token LINE has just issued, known to nobody else. */
+  /** A token that LINE has just issued and the gateway has not seen. */
   issue(request?: TokenRequest): Token
   ask(token: AccessToken, subject?: Subject, clientAddress?: string): Promise<Answer>
-  /** What the counters of the gateway say. */
+  /** The value of one of the gateway's metrics, 0 where it has none. */
   metric(name: string): Promise<number>
   close(): Promise<void>
 }
 
 export type Clock = {
-  /** Moves on for LINE and for us. */
+  /** Moves LINE's clock and ours forwards. */
   advance(ms: number): void
-  /** Sets our clock alone, forwards or backwards. */
+  /** Sets only our clock, forwards or backwards by this much. */
   set(byMs: number): void
 }
 
-/** LINE's answers on their way to us, which can be kept waiting. */
+/** LINE's answers on their way to the gateway. A test can hold them back. */
 export type Answers = {
-  /** From now on answers wait at our door. LINE has decided by then. */
+  /** From now on answers are held back when they arrive. LINE has processed the call by then. */
   hold(): void
-  /** Lets in the answers that wait, or the one at this place among them; without a place, those to come too. */
+  /** Delivers all held answers and stops holding. With a place, delivers only the held answer at that place. */
   release(place?: number): Promise<void>
+  /** The number of held answers. */
   waiting(): number
-  /** Everything that was asked of LINE has been answered, or waits at our door. */
+  /** Resolves when the answer to each call to LINE has been delivered or is held. */
   settled(): Promise<void>
 }
 
+/** Calls to LINE have the longest deadline allowed, so that no test fails on a slow machine. Settings override it. */
 export async function startLayer(
   settings: NodeJS.ProcessEnv = oneChannel,
   options: EmulatorOptions = {},
@@ -74,9 +79,10 @@ export async function startLayer(
   let time = START_MS
   let setBy = 0
   const emulator = await startEmulator({ channels: [web, native, liff, foreign], now: () => time, ...options })
-  const config = readConfig({ LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url, ...settings })
+  const urls = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
+  const config = readConfig({ ...urls, LINE_TIMEOUT_MS: '60000', ...settings })
   const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
-  const { dispatcher, answers } = createDoor(pool)
+  const { dispatcher, answers } = holdAnswers(pool)
   const telemetry = createTelemetry({ logLevel: 'silent' })
   const services = createServices(config, { dispatcher, now: () => time + setBy, telemetry })
 
@@ -111,7 +117,7 @@ export async function startLayer(
   }
 }
 
-/** A layer for each test. */
+/** Starts a layer before each test and closes it after the test. */
 export function useLayer(settings?: NodeJS.ProcessEnv, options?: EmulatorOptions): () => Layer {
   let started: Layer | undefined
   beforeEach(async () => {
@@ -131,7 +137,7 @@ export function tokenOf(raw: string): AccessToken {
   return token
 }
 
-/** A token that looks like LINE's and is none. */
+/** A token that looks like LINE's but that LINE never issued. */
 export function junk(n: number | string): AccessToken {
   return tokenOf(`eyJhbGciOiJIUzI1NiJ9.junk-${n}.${'x'.repeat(100)}`)
 }
@@ -140,45 +146,45 @@ export function times<Result>(count: number, make: (n: number) => Result): Resul
   return Array.from({ length: count }, (_, n) => make(n))
 }
 
-/** How many of each there are. */
+/** Counts how often each value occurs. */
 export function tally(values: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const value of values) counts[value] = (counts[value] ?? 0) + 1
   return counts
 }
 
-/** One word for how an answer turned out: `valid`, the reason of a refusal, or the code of an outage. */
+/** An answer as one word: `valid`, the reason of a refusal, or the code of an outage. */
 export function wordFor(answer: Answer): string {
   if (answer.verdict === 'invalid') return answer.reason
   return answer.verdict === 'unknown' ? answer.outage.code : answer.verdict
 }
 
-function createDoor(pool: Pool): { readonly dispatcher: Dispatcher; readonly answers: Answers } {
+function holdAnswers(pool: Pool): { readonly dispatcher: Dispatcher; readonly answers: Answers } {
   const waiting: (() => void)[] = []
   let underway = 0
   let holding = false
 
-  const dispatcher = pool.compose((dispatch) => (options, handler) => dispatch(options, atTheDoor(handler)))
+  const dispatcher = pool.compose((dispatch) => (options, handler) => dispatch(options, holdable(handler)))
   return { dispatcher, answers: { hold, release, waiting: () => waiting.length, settled } }
 
-  function atTheDoor(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
+  function holdable(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
     underway += 1
     return {
       onRequestStart: (...given) => handler.onRequestStart?.(...given),
       onResponseStart: (...given) => handler.onResponseStart?.(...given),
       onResponseData: (...given) => handler.onResponseData?.(...given),
-      onResponseEnd: (...given) => enter(() => handler.onResponseEnd?.(...given)),
-      onResponseError: (...given) => enter(() => handler.onResponseError?.(...given)),
+      onResponseEnd: (...given) => arrive(() => handler.onResponseEnd?.(...given)),
+      onResponseError: (...given) => arrive(() => handler.onResponseError?.(...given)),
     }
   }
 
-  function enter(tell: () => void): void {
-    const comeIn = () => {
+  function arrive(pass: () => void): void {
+    const deliver = () => {
       underway -= 1
-      tell()
+      pass()
     }
-    if (holding) waiting.push(comeIn)
-    else comeIn()
+    if (holding) waiting.push(deliver)
+    else deliver()
   }
 
   function hold(): void {
@@ -187,7 +193,7 @@ function createDoor(pool: Pool): { readonly dispatcher: Dispatcher; readonly ans
 
   async function release(place?: number): Promise<void> {
     if (place === undefined) holding = false
-    for (const comeIn of place === undefined ? waiting.splice(0) : waiting.splice(place, 1)) comeIn()
+    for (const deliver of place === undefined ? waiting.splice(0) : waiting.splice(place, 1)) deliver()
     await settled()
   }
 

@@ -21,7 +21,7 @@ function channelToken(): Promise<LineAnswer> {
 }
 
 describe('a channel token', () => {
-  it('is kept until half a minute before it expires', async () => {
+  it('is kept until 30 s before it expires', async () => {
     expect(await channelTokens.tokenOf(web)).toBe('token-1')
     time = 869_999
     expect(await channelTokens.tokenOf(web)).toBe('token-1')
@@ -29,25 +29,25 @@ describe('a channel token', () => {
     expect(await channelTokens.tokenOf(web)).toBe('token-2')
   })
 
-  it('counts from the moment of asking', async () => {
-    const home = Promise.withResolvers<LineAnswer>()
-    answer = () => home.promise
+  it('its lifetime counts from the request', async () => {
+    const slow = Promise.withResolvers<LineAnswer>()
+    answer = () => slow.promise
     const first = channelTokens.tokenOf(web)
     time = 800_000
-    home.resolve(granted('slow'))
+    slow.resolve(granted('slow'))
     expect(await first).toBe('slow')
     time = 870_000
     answer = async () => granted('next')
     expect(await channelTokens.tokenOf(web)).toBe('next')
   })
 
-  it('is fetched once however many ask at once, and each channel has its own', async () => {
+  it('10 callers at once: one fetch for each channel', async () => {
     const tokens = await Promise.all(times(10, (n) => channelTokens.tokenOf(n % 2 ? web : native)))
     expect(asked).toBe(2)
     expect(new Set(tokens).size).toBe(2)
   })
 
-  it('that could not be had is shared with those who waited, and asked for again', async () => {
+  it('a failed fetch: rejects the callers that waited; the next caller fetches again', async () => {
     answer = async () => ({ status: 500, body: undefined, lineRequestId: undefined })
     const all = await Promise.allSettled(times(5, () => channelTokens.tokenOf(web)))
     expect(all.every(({ status }) => status === 'rejected')).toBe(true)
@@ -60,19 +60,19 @@ describe('a channel token', () => {
     ['no token', { expires_in: 900 }],
     ['no lifetime', { access_token: 'x' }],
     ['a lifetime of 0', { access_token: 'x', expires_in: 0 }],
-    ['nothing', undefined],
-  ])('with %s is an outage', async (_, body) => {
+    ['no JSON', undefined],
+  ])('an answer with %s: LINE_UNAVAILABLE', async (_, body) => {
     answer = async () => ({ status: 200, body, lineRequestId: undefined })
     await expect(channelTokens.tokenOf(web)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
   })
 
-  it('that is dropped is fetched again', async () => {
+  it('dropped: fetched again', async () => {
     await channelTokens.tokenOf(web)
     channelTokens.drop(web)
     expect(await channelTokens.tokenOf(web)).toBe('token-2')
   })
 
-  it('needs the secret of its channel', async () => {
+  it('of a channel without its secret: NO_CHANNEL_SECRET, without a call', async () => {
     const secretless = { ...native, secret: undefined }
     await expect(channelTokens.tokenOf(secretless)).rejects.toMatchObject({ code: 'NO_CHANNEL_SECRET' })
     expect(asked).toBe(0)

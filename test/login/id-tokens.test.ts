@@ -18,7 +18,7 @@ const S = START_MS / 1_000
 describe('an ID token', () => {
   const layer = useLayer({ ...allChannels })
 
-  it.each([web, native, liff])('of each channel type is believed, with its claims: $type', async ({ id }) => {
+  it.each([web, native, liff])('of a channel of type $type: its claims', async ({ id }) => {
     const { emulator, idTokens } = layer()
     const { idToken = '' } = emulator.issueTokens({ channelId: id, amr: ['lineqr'], nonce: 'theirs' })
     expect(await idTokens.verify(idToken, {})).toMatchObject({
@@ -35,7 +35,7 @@ describe('an ID token', () => {
     })
   })
 
-  it('chooses its channel by its audience, and is held to the one that is named', async () => {
+  it('with a named channel: checked for that channel only, without a call', async () => {
     const { emulator, idTokens } = layer()
     const idToken = idTokenOf(layer(), { channelId: native.id })
     expect(await idTokens.verify(idToken, { channel: native })).toMatchObject({ aud: native.id })
@@ -44,11 +44,11 @@ describe('an ID token', () => {
     expect(emulator.calls.of('verifyIdToken')).toBe(0)
   })
 
-  it.each(['', 'x', 'a.b.c', 'a.b', '..'])('%j is malformed', async (idToken) => {
+  it.each(['', 'x', 'a.b.c', 'a.b', '..'])('%j: MALFORMED', async (idToken) => {
     await expect(layer().idTokens.verify(idToken, {})).rejects.toMatchObject({ reason: 'MALFORMED' })
   })
 
-  it('for a channel that is none of ours, or for none, is refused', async () => {
+  it('with a foreign audience or an unusable one: refused', async () => {
     const { emulator, idTokens } = layer()
     await expect(idTokens.verify(idTokenOf(layer(), { channelId: foreign.id }), {})).rejects.toMatchObject({
       reason: 'AUDIENCE',
@@ -59,7 +59,7 @@ describe('an ID token', () => {
     }
   })
 
-  it('is believed until it expires, with a minute for clocks that differ', async () => {
+  it('accepted until it expires, with a leeway of one minute', async () => {
     const { idTokens, clock } = layer()
     const idToken = idTokenOf(layer())
     clock.advance(3_659_999)
@@ -68,7 +68,7 @@ describe('an ID token', () => {
     await expect(idTokens.verify(idToken, {})).rejects.toMatchObject({ reason: 'EXPIRED' })
   })
 
-  it("signed by LINE with the apps' key costs one call for the keys, however many come", async () => {
+  it('10 tokens signed with ES256: one call for the keys', async () => {
     const { emulator, idTokens } = layer()
     const tokens = times(10, () => idTokenOf(layer(), { channelId: native.id }))
     await Promise.all(tokens.map((idToken) => idTokens.verify(idToken, {})))
@@ -76,7 +76,7 @@ describe('an ID token', () => {
     expect(emulator.calls.of('certs')).toBe(1)
   })
 
-  it("is an outage where LINE's keys cannot be had, and no verdict", async () => {
+  it("when LINE's keys cannot be fetched: LINE_UNAVAILABLE, and accepted after that", async () => {
     const { emulator, idTokens } = layer()
     const idToken = idTokenOf(layer(), { channelId: native.id })
     emulator.faults.set('certs', { status: 500, times: 1 })
@@ -88,7 +88,7 @@ describe('an ID token', () => {
 describe('the nonce', () => {
   const layer = useLayer(oneChannel)
 
-  it('expected and found is good, and any other is not', async () => {
+  it('expected and equal: accepted; different: NONCE', async () => {
     const { idTokens } = layer()
     const idToken = idTokenOf(layer(), { nonce: 'theirs' })
     expect(await idTokens.verify(idToken, { nonce: 'theirs' })).toMatchObject({ nonce: 'theirs' })
@@ -97,7 +97,7 @@ describe('the nonce', () => {
     }
   })
 
-  it('expected and not there is refused', async () => {
+  it('expected and missing: NONCE', async () => {
     const { idTokens, nonces } = layer()
     const idToken = idTokenOf(layer())
     for (const nonce of ['theirs', nonces.issue()]) {
@@ -105,7 +105,7 @@ describe('the nonce', () => {
     }
   })
 
-  it('of ours is good once, and again no sooner than the token has expired', async () => {
+  it('issued by us: accepted once in the lifetime of the token', async () => {
     const { idTokens, nonces, clock } = layer()
     const nonce = nonces.issue()
     const idToken = idTokenOf(layer(), { nonce })
@@ -115,7 +115,7 @@ describe('the nonce', () => {
     await expect(idTokens.verify(idToken, { nonce })).rejects.toMatchObject({ reason: 'NONCE' })
   })
 
-  it('of ours presented 20 times at once is good once', async () => {
+  it('issued by us, presented 20 times at once: accepted once', async () => {
     const { idTokens, nonces } = layer()
     const nonce = nonces.issue()
     const idToken = idTokenOf(layer(), { nonce })
@@ -123,7 +123,7 @@ describe('the nonce', () => {
     expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
 
-  it('of ours is not used up by a token that is refused', async () => {
+  it('issued by us, in tokens that are refused: not used up', async () => {
     const { idTokens, nonces, emulator } = layer()
     const nonce = nonces.issue()
     const [good, other] = [idTokenOf(layer(), { nonce }), idTokenOf(layer(), { nonce, channelId: foreign.id })]
@@ -135,7 +135,7 @@ describe('the nonce', () => {
     expect(await idTokens.verify(good, { nonce })).toMatchObject({ nonce })
   })
 
-  it("not expected is tolerated where it is the client's own, and refused where it is ours", async () => {
+  it("not expected: the client's own is accepted, one issued by us is refused", async () => {
     const { idTokens, nonces } = layer()
     expect(await idTokens.verify(idTokenOf(layer()), {})).toMatchObject({ nonce: null })
     const theirs = idTokenOf(layer(), { nonce: 'theirs' })

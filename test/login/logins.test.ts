@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto'
-import { createServer } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
 import {
   allChannels,
   here,
   liff,
   noSourceLimit,
+  oneBurst,
   oneChannel,
   START_MS,
-  startLayer,
   times,
   tokenOf,
   useLayer,
@@ -23,7 +22,7 @@ const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64ur
 describe('a code', () => {
   const layer = useLayer({ ...allChannels, ...noSourceLimit })
 
-  it('gives tokens that are known at once: nothing is verified', async () => {
+  it('its access token: known at once, without a verification', async () => {
     const { ask, emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, codeChallenge, scope: 'openid profile', nonce: 'n' })
     const { tokens, idToken } = await logins.exchangeCode({ code, redirectUri, codeVerifier }, web, here)
@@ -37,14 +36,14 @@ describe('a code', () => {
     expect(emulator.calls.byEndpoint()).toMatchObject({ token: 1, verifyAccessToken: 0, profile: 0 })
   })
 
-  it('of a LIFF app gives no refresh token, and of one without openid no ID token', async () => {
+  it('of a LIFF app: no refresh token; without the scope openid: no ID token', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, channelId: liff.id, scope: 'profile' })
     const { tokens, idToken } = await logins.exchangeCode({ code, redirectUri }, liff, here)
     expect([tokens.refreshToken, tokens.expiresIn, idToken]).toEqual([null, 43_200, undefined])
   })
 
-  it('presented 20 times at once and once later reaches LINE once, and is good once', async () => {
+  it('presented 20 times at once and once later: one call to LINE, one success', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri })
     const all = await Promise.allSettled(times(20, () => logins.exchangeCode({ code, redirectUri }, web, here)))
@@ -54,20 +53,20 @@ describe('a code', () => {
     expect(emulator.calls.of('token')).toBe(1)
   })
 
-  it('is never shared with another verifier or redirect URI', async () => {
+  it('presented at once with another verifier or redirect URI: INVALID_GRANT for those', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, codeChallenge })
-    const [right, wrong, none, stray] = await Promise.allSettled([
+    const [right, wrong, none, other] = await Promise.allSettled([
       logins.exchangeCode({ code, redirectUri, codeVerifier }, web, here),
       logins.exchangeCode({ code, redirectUri, codeVerifier: 'w'.repeat(43) }, web, here),
       logins.exchangeCode({ code, redirectUri }, web, here),
       logins.exchangeCode({ code, redirectUri: 'https://evil.example/', codeVerifier }, web, here),
     ])
     expect(right.status).toBe('fulfilled')
-    for (const one of [wrong, none, stray]) expect(one).toMatchObject({ reason: { code: 'INVALID_GRANT' } })
+    for (const one of [wrong, none, other]) expect(one).toMatchObject({ reason: { code: 'INVALID_GRANT' } })
   })
 
-  it('with the wrong verifier is refused by LINE, and not tried again', async () => {
+  it('with the wrong verifier: INVALID_GRANT from LINE, and from then on without a call', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri, codeChallenge })
     const wrong = { code, redirectUri, codeVerifier: 'w'.repeat(43) }
@@ -76,14 +75,14 @@ describe('a code', () => {
     expect(emulator.calls.of('token')).toBe(1)
   })
 
-  it('used at one channel is another code at another', async () => {
+  it('used at one channel: can still be exchanged at another', async () => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri })
     await expect(logins.exchangeCode({ code, redirectUri }, liff, here)).rejects.toThrow(InvalidGrant)
     expect((await logins.exchangeCode({ code, redirectUri }, web, here)).tokens.tokenType).toBe('Bearer')
   })
 
-  it('is marked for as long as it lives at LINE, and no longer', async () => {
+  it('once used: refused without a call for 10 minutes', async () => {
     const { emulator, logins, clock } = layer()
     const exchange = () => logins.exchangeCode({ code: 'never-issued', redirectUri }, web, here)
     await expect(exchange()).rejects.toThrow(InvalidGrant)
@@ -95,7 +94,7 @@ describe('a code', () => {
     expect(emulator.calls.of('token')).toBe(2)
   })
 
-  it('with a lifetime that makes no sense: the tokens are handed on, and nothing is believed of them', async () => {
+  it('with an unusable lifetime in the answer: the tokens are returned and not kept in memory', async () => {
     const { ask, emulator, logins } = layer()
     emulator.faults.set('token', { body: { access_token: 'a.b.c', expires_in: -1, scope: 'profile' } })
     const { tokens } = await logins.exchangeCode({ code: 'c', redirectUri }, web, here)
@@ -105,35 +104,53 @@ describe('a code', () => {
   })
 })
 
-describe('a code that may be spent', () => {
-  const layer = useLayer({ ...oneChannel, ...noSourceLimit, LINE_TIMEOUT_MS: '300' })
+describe('a code that may be used up', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit })
+  afterEach(() => vi.useRealTimers())
 
   it.each([
     ['a reset', { reset: true }],
-    ['a reset after LINE took it', { commitThenReset: true }],
+    ['a reset after LINE has used it', { commitThenReset: true }],
     ['a closed connection', { close: true }],
     ['half an answer', { truncated: true }],
-    ['no answer', { hang: true }],
     ['500', { status: 500 }],
-    ['nonsense', { garbage: true }],
+    ['no JSON', { garbage: true }],
     ['403', { status: 403, body: { message: 'Access Denied' } }],
-  ] as const)('stays marked after %s, and nothing says when to try again', async (_, fault) => {
+  ] as const)('after %s: LINE_UNAVAILABLE without retryAfter, then refused without a call', async (_, fault) => {
     const { emulator, logins } = layer()
     const code = emulator.issueCode({ redirectUri })
     emulator.faults.set('token', fault)
-    const failure = await logins.exchangeCode({ code, redirectUri }, web, here).catch((error: unknown) => error)
+    await expectUsedUp(code, logins.exchangeCode({ code, redirectUri }, web, here))
+  })
+
+  it('after no answer in time: LINE_UNAVAILABLE without retryAfter, then refused without a call', async () => {
+    // A fake timer ends the deadline (the layer's LINE_TIMEOUT_MS), so it never ends before LINE has the code.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { emulator, logins } = layer()
+    const code = emulator.issueCode({ redirectUri })
+    emulator.faults.set('token', { hang: true })
+    const exchanged = expectUsedUp(code, logins.exchangeCode({ code, redirectUri }, web, here))
+    await expect.poll(() => emulator.calls.of('token'), { timeout: 30_000 }).toBe(1)
+    vi.advanceTimersByTime(60_000)
+    await exchanged
+  })
+
+  async function expectUsedUp(code: string, exchange: Promise<unknown>): Promise<void> {
+    const { emulator, logins } = layer()
+    const failure = await exchange.catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(LineUnavailable)
     expect(failure).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: undefined })
     emulator.faults.clear()
     await expect(logins.exchangeCode({ code, redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
     expect(emulator.calls.of('token')).toBe(1)
-  })
+  }
 })
 
-describe('a code that is not spent', () => {
-  const layer = useLayer({ ...oneChannel, FAILED_TOKENS_BURST: '1', FAILED_TOKENS_PER_SECOND: '50' })
+describe('a code that is not used up', () => {
+  const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '1' })
+  afterEach(() => vi.useRealTimers())
 
-  it('may be presented again after a 429', async () => {
+  it('after a 429: can be presented again', async () => {
     const { emulator, logins, clock } = layer()
     const code = emulator.issueCode({ redirectUri })
     emulator.faults.set('token', { status: 429, headers: { 'retry-after': '2' }, times: 1 })
@@ -144,33 +161,30 @@ describe('a code that is not spent', () => {
     expect((await exchange()).tokens.tokenType).toBe('Bearer')
   })
 
-  it('may be presented again after this gateway refused to', async () => {
+  it('after RATE_LIMITED: can be presented again', async () => {
+    // Only Date: the limit counts with it, and the calls to the emulator need the real timers.
+    vi.useFakeTimers({ toFake: ['Date'] })
     const { emulator, logins } = layer()
     await expect(logins.exchangeCode({ code: 'junk', redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
     const code = emulator.issueCode({ redirectUri })
     const exchange = () => logins.exchangeCode({ code, redirectUri }, web, here)
-    await expect(exchange()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfter: 1 })
-    await expect.poll(() => exchange().catch(() => undefined)).toBeDefined()
+    await expect(exchange()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfter: 1_000 })
+    vi.setSystemTime(Date.now() + 1_000_000)
+    expect((await exchange()).tokens.tokenType).toBe('Bearer')
     expect(emulator.calls.of('token')).toBe(2)
   })
+})
 
-  it('may be presented again where the connection was refused', async () => {
-    const port = await freePort()
-    const { logins, close, clock } = await startLayer({ ...oneChannel, LINE_API_URL: `http://127.0.0.1:${port}` })
+describe('a code when LINE refuses the connection', () => {
+  // No server listens on port 1, and no other test can: it is a privileged port.
+  const layer = useLayer({ ...oneChannel, LINE_API_URL: 'http://127.0.0.1:1' })
+
+  it('was not sent: can be presented again', async () => {
+    const { logins, clock } = layer()
     const exchange = () => logins.exchangeCode({ code: 'c', redirectUri }, web, here)
     for (let n = 0; n < 3; n += 1) {
       await expect(exchange()).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', sent: false, retryAfter: 1 })
       clock.advance(2_000)
     }
-    await close()
   })
 })
-
-/** A port nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}

@@ -3,20 +3,20 @@ import { createNonces } from '../../src/login/nonces.ts'
 
 const secret = 'a secret shared by all replicas'
 
-it('a nonce carries its proof: a replica that never saw it knows it for ours', () => {
+it('a nonce: recognized by a replica with the same secret, and by no other', () => {
   const nonce = createNonces(secret, () => 0).issue()
   expect(createNonces(secret, () => 0).isOurs(nonce)).toBe(true)
   expect(createNonces('another secret', () => 0).isOurs(nonce)).toBe(false)
 })
 
-it('no two are alike, and LINE can carry them', () => {
+it('1,000 nonces: all different, and safe in a URL', () => {
   const { issue } = createNonces(secret, () => 0)
   const all = Array.from({ length: 1_000 }, issue)
   expect(new Set(all).size).toBe(1_000)
   for (const nonce of all) expect(nonce).toMatch(/^[\w-]{43}$/)
 })
 
-it('one changed character makes it a stranger', () => {
+it('a nonce with one changed character: not ours', () => {
   const { issue, isOurs } = createNonces(secret, () => 0)
   const nonce = issue()
   for (let at = 0; at < nonce.length - 1; at += 1) {
@@ -25,11 +25,11 @@ it('one changed character makes it a stranger', () => {
   }
 })
 
-it.each(['', 'n', 'a'.repeat(42), 'a'.repeat(43), 'a'.repeat(44), '€'.repeat(43)])('%j is none of ours', (nonce) => {
+it.each(['', 'n', 'a'.repeat(42), 'a'.repeat(43), 'a'.repeat(44), '€'.repeat(43)])('%j: not ours', (nonce) => {
   expect(createNonces(secret, () => 0).isOurs(nonce)).toBe(false)
 })
 
-it('used once, and not again for an hour', () => {
+it('a used nonce: cannot be used again for an hour', () => {
   let time = 0
   const { issue, use } = createNonces(secret, () => time)
   const [nonce, other] = [issue(), issue()]
@@ -40,7 +40,7 @@ it('used once, and not again for an hour', () => {
   expect(use(nonce)).toBe(true)
 })
 
-it('trying it does not make the hour longer', () => {
+it('a second try: does not make the hour longer', () => {
   let time = 0
   const { use } = createNonces(secret, () => time)
   use('n')
@@ -50,7 +50,7 @@ it('trying it does not make the hour longer', () => {
   expect(use('n')).toBe(true)
 })
 
-it('a clock that is set back a little does not let it be used again', () => {
+it('a clock that is set back by a minute: a used nonce stays used', () => {
   let time = 10_000_000
   const { use } = createNonces(secret, () => time)
   use('n')

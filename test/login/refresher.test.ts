@@ -8,6 +8,7 @@ import {
   junk,
   native,
   noSourceLimit,
+  oneBurst,
   oneChannel,
   START_MS,
   times,
@@ -22,7 +23,7 @@ const MONTH_S = 30 * 24 * 3_600
 describe('a refresh', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('gives a new access token, which is known at once: nothing is verified', async () => {
+  it('a new access token: known at once, without a verification', async () => {
     const { ask, issue, refresher, emulator } = layer()
     const { raw, refreshToken } = issue()
     const tokens = await refresher.refresh(refreshToken, web, here)
@@ -42,7 +43,7 @@ describe('a refresh', () => {
     expect(emulator.calls.byEndpoint()).toMatchObject({ token: 1, verifyAccessToken: 0 })
   })
 
-  it('100 at once is one call, and one answer for all', async () => {
+  it('100 at once: one call, the same answer for all', async () => {
     const { issue, refresher, emulator } = layer()
     const { refreshToken } = issue()
     emulator.switches.refreshToken = 'rotate'
@@ -51,14 +52,14 @@ describe('a refresh', () => {
     for (const tokens of all) expect(tokens).toEqual(all[0])
   })
 
-  it('of different refresh tokens is never shared', async () => {
+  it('of different refresh tokens: never shared', async () => {
     const { issue, refresher, emulator } = layer()
     const all = await Promise.all(times(10, () => refresher.refresh(issue().refreshToken, web, here)))
     expect(new Set(all.map(({ accessToken }) => accessToken)).size).toBe(10)
     expect(emulator.calls.of('token')).toBe(10)
   })
 
-  it('outlives its caller: whoever hangs up finds the answer on the retry', async () => {
+  it('whose caller hangs up: the retry gets the answer', async () => {
     const { issue, refresher, emulator, answers } = layer()
     emulator.switches.refreshToken = 'rotate'
     const { refreshToken } = issue()
@@ -75,22 +76,25 @@ describe('a refresh', () => {
 describe('the replay', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it.each(['same', 'omit', 'rotate'] as const)('within 30 s is the same answer (%s), and not after', async (kind) => {
-    const { issue, refresher, emulator, clock } = layer()
-    emulator.switches.refreshToken = kind
-    const { refreshToken } = issue()
-    const first = await refresher.refresh(refreshToken, web, here)
-    clock.advance(29_999)
-    expect(await refresher.refresh(refreshToken, web, elsewhere)).toEqual(first)
-    expect(emulator.calls.of('token')).toBe(1)
-    clock.advance(1)
-    const later = refresher.refresh(refreshToken, web, here)
-    if (kind === 'rotate') await expect(later).rejects.toThrow(InvalidGrant)
-    else expect((await later).accessToken).not.toBe(first.accessToken)
-    expect(emulator.calls.of('token')).toBe(2)
-  })
+  it.each(['same', 'omit', 'rotate'] as const)(
+    'within 30 s: the same answer; after that: a new call (refresh token: %s)',
+    async (kind) => {
+      const { issue, refresher, emulator, clock } = layer()
+      emulator.switches.refreshToken = kind
+      const { refreshToken } = issue()
+      const first = await refresher.refresh(refreshToken, web, here)
+      clock.advance(29_999)
+      expect(await refresher.refresh(refreshToken, web, elsewhere)).toEqual(first)
+      expect(emulator.calls.of('token')).toBe(1)
+      clock.advance(1)
+      const later = refresher.refresh(refreshToken, web, here)
+      if (kind === 'rotate') await expect(later).rejects.toThrow(InvalidGrant)
+      else expect((await later).accessToken).not.toBe(first.accessToken)
+      expect(emulator.calls.of('token')).toBe(2)
+    },
+  )
 
-  it('is not renewed by being asked for', async () => {
+  it('its 30 s count from the first answer', async () => {
     const { issue, refresher, emulator, clock } = layer()
     const { refreshToken } = issue()
     for (let n = 0; n < 4; n += 1) {
@@ -100,7 +104,7 @@ describe('the replay', () => {
     expect(emulator.calls.of('token')).toBe(2)
   })
 
-  it('does not survive a clock that is set back', async () => {
+  it('a clock that is set back by 30 s: a new call', async () => {
     const { issue, refresher, emulator, clock } = layer()
     const { refreshToken } = issue()
     await refresher.refresh(refreshToken, web, here)
@@ -110,17 +114,17 @@ describe('the replay', () => {
   })
 })
 
-describe('what LINE answers of the refresh token', () => {
+describe("LINE's answer to a refresh", () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it.each(['same', 'omit'] as const)('%s: the one sent is still the one to use', async (kind) => {
+  it.each(['same', 'omit'] as const)('with the refresh token "%s": the one that was sent is returned', async (kind) => {
     const { issue, refresher, emulator } = layer()
     emulator.switches.refreshToken = kind
     const { refreshToken } = issue()
     expect((await refresher.refresh(refreshToken, web, here)).refreshToken).toBe(refreshToken)
   })
 
-  it('rotated: the new one is handed on, and can be used', async () => {
+  it('with a rotated refresh token: the new one is returned and can be used', async () => {
     const { issue, refresher, emulator } = layer()
     emulator.switches.refreshToken = 'rotate'
     const { refreshToken } = issue()
@@ -133,8 +137,11 @@ describe('what LINE answers of the refresh token', () => {
   it.each([
     ['no lifetime', { access_token: 'a.b.c', token_type: 'Bearer', scope: 'profile' }],
     ['a lifetime of 0', { access_token: 'a.b.c', token_type: 'Bearer', scope: 'profile', expires_in: 0 }],
-    ['a lifetime that is a text', { access_token: 'a.b.c', token_type: 'Bearer', scope: 'profile', expires_in: '60' }],
-  ])('with %s: handed on, with 0 for how long, and nothing is believed of it', async (_, body) => {
+    [
+      'a lifetime that is a string',
+      { access_token: 'a.b.c', token_type: 'Bearer', scope: 'profile', expires_in: '60' },
+    ],
+  ])('with %s: returned with expiresIn 0, and not kept in memory', async (_, body) => {
     const { ask, issue, refresher, emulator } = layer()
     const { refreshToken } = issue()
     emulator.faults.set('token', { body })
@@ -155,7 +162,7 @@ describe('what LINE answers of the refresh token', () => {
 describe('a refusal', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('by LINE is final, and remembered for half a minute', async () => {
+  it('by LINE: INVALID_GRANT, remembered for 30 s', async () => {
     const { refresher, emulator, clock } = layer()
     for (let n = 0; n < 100; n += 1) {
       await expect(refresher.refresh('junk', web, here)).rejects.toThrow(InvalidGrant)
@@ -174,9 +181,9 @@ describe('a refusal', () => {
     ['HTML', { status: 400, body: '<html>Bad Request</html>' }],
     ['no access token', { body: { expires_in: 60, scope: 'profile' } }],
     ['an empty access token', { body: { access_token: '', expires_in: 60, scope: 'profile' } }],
-    ['nonsense', { garbage: true }],
+    ['no JSON', { garbage: true }],
     ['a reset', { reset: true }],
-  ] as const)('is not what an outage is: %s', async (_, fault) => {
+  ] as const)('an outage (%s): no refusal, the refresh token can be used again', async (_, fault) => {
     const { issue, refresher, emulator, clock } = layer()
     const { refreshToken } = issue()
     emulator.faults.set('token', fault)
@@ -188,7 +195,7 @@ describe('a refusal', () => {
     expect((await refresher.refresh(refreshToken, web, here)).refreshToken).toBe(refreshToken)
   })
 
-  it('is shared only with those who waited', async () => {
+  it('an outage: only the callers that waited get it', async () => {
     const { issue, refresher, emulator } = layer()
     const { refreshToken } = issue()
     emulator.faults.set('token', { status: 500, times: 1 })
@@ -199,10 +206,10 @@ describe('a refusal', () => {
   })
 })
 
-describe('a limited clientAddress', () => {
-  const layer = useLayer({ ...oneChannel, FAILED_TOKENS_BURST: '3', FAILED_TOKENS_PER_SECOND: '0.01' })
+describe('a client address', () => {
+  const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '3' })
 
-  it('is charged for refresh tokens LINE refuses', async () => {
+  it('that sends 50 bad refresh tokens: 3 calls, its burst; the others are RATE_LIMITED', async () => {
     const { refresher, emulator } = layer()
     const all = await Promise.allSettled(times(50, (n) => refresher.refresh(`junk-${n}`, web, here)))
     expect(emulator.calls.of('token')).toBe(3)
@@ -211,7 +218,7 @@ describe('a limited clientAddress', () => {
     expect(codes.filter((code) => code === 'RATE_LIMITED')).toHaveLength(47)
   })
 
-  it('gets nobody refused who joined from elsewhere', async () => {
+  it('that is limited: callers from another address get their tokens', async () => {
     const { ask, issue, refresher, emulator } = layer()
     for (let n = 0; n < 3; n += 1) await ask(junk(n))
     const { refreshToken } = issue()
@@ -229,7 +236,7 @@ describe('a limited clientAddress', () => {
 describe('several channels', () => {
   const layer = useLayer({ ...allChannels, ...noSourceLimit })
 
-  it('a refresh token is good at its own channel only, and what one refuses says nothing of the other', async () => {
+  it('a refresh token: refused at another channel, and still good at its own', async () => {
     const { ask, issue, refresher } = layer()
     const { refreshToken } = issue({ channelId: native.id })
     await expect(refresher.refresh(refreshToken, web, here)).rejects.toThrow(InvalidGrant)

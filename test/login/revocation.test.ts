@@ -4,6 +4,7 @@ import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
 import { createForgetting } from '../../src/login/forgetting.ts'
 import { createRevocation } from '../../src/login/revocation.ts'
 import { refreshKeyOf } from '../../src/login/token-set.ts'
+import { readingNames } from '../../src/tokens/readings.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 import {
@@ -16,6 +17,7 @@ import {
   liff,
   native,
   noSourceLimit,
+  oneBurst,
   oneChannel,
   times,
   tokenOf,
@@ -27,42 +29,41 @@ import {
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
+const subjects = ['verification', ...readingNames] as const
+
 describe('revoking an access token', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('refuses it by the very next question, and tells LINE', async () => {
+  it('the next question: REVOKED without a call; LINE refuses the token too', async () => {
     const { ask, issue, emulator, revocation, metric } = layer()
     const token = issue()
     await ask(token, 'profile')
     expect(await revocation.revokeAccessToken(token, here)).toEqual({ verdict: 'forgotten' })
     emulator.calls.reset()
-    for (const subject of ['verification', 'profile', 'userinfo', 'friendship'] as const) {
+    for (const subject of subjects) {
       expect(await ask(token, subject)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
     }
     expect(emulator.calls.total()).toBe(0)
     expect(await metric('gateway_tokens_in_memory')).toBe(0)
-    expect(await isAliveAtLine(layer(), token.raw)).toBe(false)
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 
-  it.each(['verification', 'profile', 'userinfo', 'friendship'] as const)(
-    'refuses it to those whose %s is on its way, and to those after them',
-    async (subject) => {
-      const { ask, issue, revocation, answers, metric } = layer()
-      const token = issue()
-      if (subject !== 'verification') await ask(token)
-      answers.hold()
-      const asked = ask(token, subject)
-      await answers.settled()
-      const revoked = revocation.revokeAccessToken(token, elsewhere)
-      await answers.release()
-      await revoked
-      expect(wordFor(await ask(token))).toBe('REVOKED')
-      expect(await metric('gateway_tokens_in_memory')).toBe(0)
-      if (subject !== 'verification') expect(wordFor(await asked)).toBe('REVOKED')
-    },
-  )
+  it.each(subjects)('with its %s in flight: REVOKED from then on, and no record is kept', async (subject) => {
+    const { ask, issue, revocation, answers, metric } = layer()
+    const token = issue()
+    if (subject !== 'verification') await ask(token)
+    answers.hold()
+    const asked = ask(token, subject)
+    await answers.settled()
+    const revoked = revocation.revokeAccessToken(token, elsewhere)
+    await answers.release()
+    await revoked
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    if (subject !== 'verification') expect(wordFor(await asked)).toBe('REVOKED')
+  })
 
-  it('no flight under way brings it back, however late it comes home', async () => {
+  it('with three readings in flight: REVOKED, although they arrive after the revocation', async () => {
     const { ask, issue, revocation, answers, clock, metric } = layer()
     const token = issue()
     await ask(token)
@@ -71,7 +72,7 @@ describe('revoking an access token', () => {
     const asked = [ask(token, 'profile'), ask(token, 'friendship'), ask(token, 'userinfo')]
     await answers.settled()
     const late = answers.waiting()
-    // The record is stale: whose it is, is a question to LINE of its own, and so is the revocation.
+    // The record is stale, so the revocation makes two calls: it first verifies the token again.
     const revoked = revocation.revokeAccessToken(token, here)
     for (let settled = false; !settled; ) {
       await answers.settled()
@@ -85,27 +86,27 @@ describe('revoking an access token', () => {
     expect(await metric('gateway_tokens_in_memory')).toBe(0)
   })
 
-  it('one never seen is verified first, then revoked', async () => {
+  it('a token that was never seen: verified first, then revoked', async () => {
     const { issue, emulator, revocation } = layer()
     const token = issue()
     expect(await revocation.revokeAccessToken(token, here)).toEqual({ verdict: 'forgotten' })
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, revoke: 1 })
-    expect(await isAliveAtLine(layer(), token.raw)).toBe(false)
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 
-  it('one that is dead, foreign or junk is answered with what it is', async () => {
+  it('a revoked, a foreign and a junk token: the reason of each, and no revocation', async () => {
     const { issue, emulator, revocation } = layer()
-    const dead = issue()
-    emulator.revokeAccessToken(dead.raw)
-    expect(await revocation.revokeAccessToken(dead, here)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
-    const stranger = issue({ channelId: foreign.id })
-    expect(await revocation.revokeAccessToken(stranger, here)).toMatchObject({ reason: 'WRONG_CHANNEL' })
+    const revoked = issue()
+    emulator.revokeAccessToken(revoked.raw)
+    expect(await revocation.revokeAccessToken(revoked, here)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
+    const foreignToken = issue({ channelId: foreign.id })
+    expect(await revocation.revokeAccessToken(foreignToken, here)).toMatchObject({ reason: 'WRONG_CHANNEL' })
     expect(await revocation.revokeAccessToken(junk(1), here)).toMatchObject({ reason: 'MALFORMED' })
     expect(emulator.calls.of('revoke')).toBe(0)
-    expect(await isAliveAtLine(layer(), stranger.raw)).toBe(true)
+    expect(await isAcceptedByLine(layer(), foreignToken.raw)).toBe(true)
   })
 
-  it('twice is once at LINE', async () => {
+  it('twice: one call to LINE', async () => {
     const { issue, emulator, revocation } = layer()
     const token = issue()
     await revocation.revokeAccessToken(token, here)
@@ -113,7 +114,7 @@ describe('revoking an access token', () => {
     expect(emulator.calls.of('revoke')).toBe(1)
   })
 
-  it('a LINE that says it was dead already is content', async () => {
+  it('a token that LINE has revoked before: forgotten', async () => {
     const { ask, issue, emulator, revocation } = layer()
     emulator.switches.revokeUnknown = 'error'
     const token = issue()
@@ -124,10 +125,10 @@ describe('revoking an access token', () => {
 
   it.each([
     ['down', { status: 503 }],
-    ['gone', { reset: true }],
+    ['resetting connections', { reset: true }],
     ['busy', { status: 429 }],
-    ['strange', { status: 403, body: { message: 'Access Denied' } }],
-  ] as const)('with LINE %s it is dead here all the same, and trying again reaches LINE', async (_, fault) => {
+    ['denying access', { status: 403, body: { message: 'Access Denied' } }],
+  ] as const)('with LINE %s: an outage, REVOKED here, and a second try revokes it at LINE', async (_, fault) => {
     const { ask, issue, emulator, revocation, clock } = layer()
     const token = issue()
     await ask(token)
@@ -138,12 +139,12 @@ describe('revoking an access token', () => {
     expect(wordFor(await ask(token))).toBe('REVOKED')
     emulator.faults.clear()
     clock.advance(60_000)
-    expect(await isAliveAtLine(layer(), token.raw)).toBe(true)
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(true)
     expect(await revocation.revokeAccessToken(token, here)).toEqual({ verdict: 'forgotten' })
-    expect(await isAliveAtLine(layer(), token.raw)).toBe(false)
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 
-  it('with LINE down even one never seen is dead here, and stays so when LINE is back', async () => {
+  it('with LINE down, a token that was never seen: REVOKED here, also when LINE is up again', async () => {
     const { ask, issue, emulator, revocation, clock } = layer()
     const token = issue()
     emulator.faults.set('*', { status: 503 })
@@ -152,10 +153,10 @@ describe('revoking an access token', () => {
     clock.advance(10 * DAY)
     expect(wordFor(await ask(token))).toBe('REVOKED')
     expect(await revocation.revokeAccessToken(token, here)).toEqual({ verdict: 'forgotten' })
-    expect(await isAliveAtLine(layer(), token.raw)).toBe(false)
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 
-  it('the tombstone stands until the token would have ended', async () => {
+  it('its tombstone: there until the token would have expired', async () => {
     const { ask, issue, emulator, revocation, clock } = layer()
     const token = issue({ expiresIn: 600 })
     await ask(token)
@@ -168,7 +169,7 @@ describe('revoking an access token', () => {
     expect(wordFor(await ask(token))).toBe('EXPIRED')
   })
 
-  it('what was asked of its refresh token is not handed out again', async () => {
+  it('its refresh token: a new refresh, not a replay of the revoked token', async () => {
     const { ask, issue, revocation, refresher, emulator } = layer()
     const { refreshToken } = issue()
     const { accessToken } = await refresher.refresh(refreshToken, web, here)
@@ -184,7 +185,7 @@ describe('revoking an access token', () => {
 describe('revoking a refresh token', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('forgets every access token issued from it through us, and no other', async () => {
+  it('all access tokens that we got for it: REVOKED; others: valid', async () => {
     const { ask, issue, revocation, refresher, clock, emulator } = layer()
     const { refreshToken } = issue()
     const children = []
@@ -202,7 +203,7 @@ describe('revoking a refresh token', () => {
     expect(emulator.calls.total()).toBe(0)
   })
 
-  it('forgets what came of it though LINE has rotated it since, whichever of them is revoked', async () => {
+  it('any one of a rotated family: the whole family is refused', async () => {
     const { ask, issue, revocation, refresher, emulator, clock } = layer()
     emulator.switches.refreshToken = 'rotate'
     for (const which of [0, 1, 2]) {
@@ -219,7 +220,7 @@ describe('revoking a refresh token', () => {
     }
   })
 
-  it('forgets the access token a login came with', async () => {
+  it('the access token of the same login: REVOKED', async () => {
     const { ask, emulator, logins, revocation } = layer()
     const redirectUri = 'https://app.example/'
     const { tokens } = await logins.exchangeCode({ code: emulator.issueCode({ redirectUri }), redirectUri }, web, here)
@@ -228,7 +229,7 @@ describe('revoking a refresh token', () => {
     expect(wordFor(await ask(tokenOf(tokens.accessToken)))).toBe('REVOKED')
   })
 
-  it('refuses to refresh with it, and to replay', async () => {
+  it('a refresh with it: INVALID_GRANT, without a call or a replay', async () => {
     const { issue, revocation, refresher, emulator } = layer()
     const { refreshToken } = issue()
     await refresher.refresh(refreshToken, web, here)
@@ -238,7 +239,7 @@ describe('revoking a refresh token', () => {
     expect(emulator.calls.total()).toBe(0)
   })
 
-  it('while a refresh is under way: that one is refused, and what LINE gave is not learned', async () => {
+  it('with a refresh in flight: INVALID_GRANT, and the new tokens are not kept', async () => {
     const { ask, issue, revocation, refresher, answers, metric } = layer()
     const { refreshToken, ...parent } = issue()
     answers.hold()
@@ -255,7 +256,7 @@ describe('revoking a refresh token', () => {
     expect(wordFor(await ask(parent))).toBe('REVOKED')
   })
 
-  it('with LINE down it is dead here all the same, and trying again reaches LINE', async () => {
+  it('with LINE down: an outage, refused here, and a second try revokes it at LINE', async () => {
     const { ask, issue, revocation, refresher, emulator, clock } = layer()
     const { refreshToken } = issue()
     const { accessToken } = await refresher.refresh(refreshToken, web, here)
@@ -268,22 +269,22 @@ describe('revoking a refresh token', () => {
     emulator.faults.clear()
     clock.advance(2_000)
     await revocation.revokeRefreshToken(refreshToken, web, here)
-    expect(await isAliveAtLine(layer(), accessToken)).toBe(false)
+    expect(await isAcceptedByLine(layer(), accessToken)).toBe(false)
     await revocation.revokeRefreshToken(refreshToken, web, here)
     expect(emulator.calls.of('revoke')).toBe(2)
   })
 })
 
-describe('when the turn to tell LINE does not come', () => {
+describe('revoking a refresh token when the gate refuses', () => {
   const busy = new LineUnavailable('LINE is too busy', { retryAfter: 1, sent: false })
   const limited = new SourceLimited(1)
 
   it.each([
-    ['in time, the refresh token is dead here all the same', busy, true],
-    ['because of who asks, nothing is forgotten', limited, false],
-  ])('%s', async (_, refusal, isDead) => {
+    ['LINE is too busy', 'revoked here all the same', busy, true],
+    ['the address is limited', 'not revoked here', limited, false],
+  ])('%s: %s', async (_, __, refusal, isRevoked) => {
     const tombstones = createTombstones(() => 0, 10)
-    const never = () => Promise.reject(new Error('not asked'))
+    const never = () => Promise.reject(new Error('must not be called'))
     const revocation = createRevocation({
       line: { revoke: never, deauthorize: never },
       channels: createChannels([web]),
@@ -299,14 +300,14 @@ describe('when the turn to tell LINE does not come', () => {
       tombstones,
     })
     await expect(revocation.revokeRefreshToken('r', web, here)).rejects.toBe(refusal)
-    expect(tombstones.has(refreshKeyOf(web.id, 'r'))).toBe(isDead)
+    expect(tombstones.has(refreshKeyOf(web.id, 'r'))).toBe(isRevoked)
   })
 })
 
 describe('revoking junk', () => {
-  const layer = useLayer({ ...oneChannel, FAILED_TOKENS_BURST: '5', FAILED_TOKENS_PER_SECOND: '0.01' })
+  const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '5' })
 
-  it('as access tokens costs no more than verifying it', async () => {
+  it('100 junk access tokens: no more calls than verifying them', async () => {
     const { revocation, emulator, ask, issue } = layer()
     const known = issue()
     await ask(known)
@@ -317,7 +318,7 @@ describe('revoking junk', () => {
     expect(await revocation.revokeAccessToken(known, here)).toEqual({ verdict: 'forgotten' })
   })
 
-  it('as refresh tokens is held against its client address, where LINE says it is junk', async () => {
+  it('100 junk refresh tokens that LINE refuses: 5 calls, the burst of the address', async () => {
     const { revocation, emulator, issue, refresher } = layer()
     emulator.switches.revokeUnknown = 'error'
     const all = await Promise.allSettled(times(100, (n) => revocation.revokeRefreshToken(`junk-${n}`, web, here)))
@@ -328,7 +329,7 @@ describe('revoking junk', () => {
     await expect(refresher.refresh(refreshToken, web, elsewhere)).rejects.toThrow(InvalidGrant)
   })
 
-  it('from a client address that is limited kills nothing', async () => {
+  it('from a limited address, good tokens: RATE_LIMITED, and not revoked', async () => {
     const { revocation, ask, issue } = layer()
     for (let n = 0; n < 5; n += 1) await ask(junk(n))
     const token = issue()
@@ -344,17 +345,17 @@ describe('revoking junk', () => {
 describe('logging out', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('ends both tokens of a session, here and at LINE', async () => {
+  it('both tokens of a session: refused here and at LINE', async () => {
     const { ask, issue, revocation, refresher } = layer()
     const { refreshToken } = issue()
     const token = tokenOf((await refresher.refresh(refreshToken, web, here)).accessToken)
     expect(await revocation.logout(token, refreshToken, here)).toEqual({ verdict: 'forgotten' })
     expect(wordFor(await ask(token))).toBe('REVOKED')
     await expect(refresher.refresh(refreshToken, web, here)).rejects.toThrow(InvalidGrant)
-    expect(await isAliveAtLine(layer(), token.raw)).toBe(false)
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 
-  it('without a refresh token ends the access token alone', async () => {
+  it('without a refresh token: only the access token is revoked', async () => {
     const { ask, issue, revocation, refresher } = layer()
     const token = issue()
     expect(await revocation.logout(token, undefined, here)).toEqual({ verdict: 'forgotten' })
@@ -362,7 +363,7 @@ describe('logging out', () => {
     expect((await refresher.refresh(token.refreshToken, web, here)).accessToken).not.toBe(token.raw)
   })
 
-  it('a refresh token outlives its access token: it is revoked though that one is dead', async () => {
+  it('an expired access token: its refresh token is revoked', async () => {
     const { issue, revocation, refresher, emulator } = layer()
     const token = issue()
     emulator.expireAccessToken(token.raw)
@@ -371,16 +372,16 @@ describe('logging out', () => {
     expect(emulator.calls.of('revoke')).toBe(1)
   })
 
-  it('a dead access token alone, or a foreign one, is answered with what it is', async () => {
+  it('an expired access token alone, or a foreign one: the reason, and nothing is revoked', async () => {
     const { issue, revocation, refresher, emulator } = layer()
-    const [dead, stranger] = [issue(), issue({ channelId: foreign.id })]
-    emulator.expireAccessToken(dead.raw)
-    expect(await revocation.logout(dead, undefined, here)).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
-    expect(await revocation.logout(stranger, dead.refreshToken, here)).toMatchObject({ reason: 'WRONG_CHANNEL' })
-    expect((await refresher.refresh(dead.refreshToken, web, here)).refreshToken).toBe(dead.refreshToken)
+    const [expired, foreignToken] = [issue(), issue({ channelId: foreign.id })]
+    emulator.expireAccessToken(expired.raw)
+    expect(await revocation.logout(expired, undefined, here)).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
+    expect(await revocation.logout(foreignToken, expired.refreshToken, here)).toMatchObject({ reason: 'WRONG_CHANNEL' })
+    expect((await refresher.refresh(expired.refreshToken, web, here)).refreshToken).toBe(expired.refreshToken)
   })
 
-  it('with LINE down both are dead here all the same', async () => {
+  it('with LINE down: an outage, and both tokens are refused here', async () => {
     const { ask, issue, revocation, refresher, emulator } = layer()
     const token = issue()
     await ask(token)
@@ -395,7 +396,7 @@ describe('logging out', () => {
 describe('deauthorizing', () => {
   const layer = useLayer({ ...allChannels, ...noSourceLimit })
 
-  it('forgets all tokens of that user and channel, their refresh tokens and what is replayed, and no one else', async () => {
+  it('all tokens of that user and channel, refreshed ones too: REVOKED; other users and channels: valid', async () => {
     const { ask, issue, emulator, revocation, refresher } = layer()
     const [sakura, kenta] = emulator.users.map(({ userId }) => userId)
     const [one, two] = [issue({ userId: sakura ?? '' }), issue({ userId: sakura ?? '' })]
@@ -411,7 +412,7 @@ describe('deauthorizing', () => {
   })
 
   it.each(['profile openid', 'profile', 'openid'])(
-    'finds the others of the user though nobody has asked who it is: %s',
+    'a token whose user is not known yet, with the scope %s: the other tokens of the user are REVOKED',
     async (scope) => {
       const { ask, issue, revocation } = layer()
       const [one, two] = [issue({ scope }), issue()]
@@ -421,7 +422,7 @@ describe('deauthorizing', () => {
     },
   )
 
-  it('two calls to LINE: a channel token, which is kept, and the deauthorization', async () => {
+  it('the first time: two calls to LINE; the channel token is kept, so after that: one', async () => {
     const { ask, issue, emulator, revocation } = layer()
     for (const calls of [1, 0]) {
       const token = issue()
@@ -433,7 +434,7 @@ describe('deauthorizing', () => {
     }
   })
 
-  it('a channel token LINE has forgotten is replaced once', async () => {
+  it('a channel token that LINE refuses: replaced once', async () => {
     const { issue, emulator, revocation } = layer()
     await revocation.deauthorize(issue(), here)
     const token = issue()
@@ -446,7 +447,7 @@ describe('deauthorizing', () => {
   })
 
   it.each(['channelToken', 'deauthorize'] as const)(
-    'with LINE down at %s the tokens are dead here all the same, and trying again reaches LINE',
+    'with LINE down at %s: an outage, REVOKED here, and a second try deauthorizes',
     async (endpoint) => {
       const { ask, issue, emulator, revocation, clock } = layer()
       const [token, other] = [issue(), issue()]
@@ -457,13 +458,13 @@ describe('deauthorizing', () => {
       for (const one of [token, other]) expect(wordFor(await ask(one))).toBe('REVOKED')
       emulator.faults.clear()
       clock.advance(2_000)
-      expect(await isAliveAtLine(layer(), other.raw)).toBe(true)
+      expect(await isAcceptedByLine(layer(), other.raw)).toBe(true)
       expect(await revocation.deauthorize(token, here)).toEqual({ verdict: 'forgotten' })
-      expect(await isAliveAtLine(layer(), other.raw)).toBe(false)
+      expect(await isAcceptedByLine(layer(), other.raw)).toBe(false)
     },
   )
 
-  it('a user who has left before is content', async () => {
+  it('a user who has unlinked the app before: forgotten', async () => {
     const { ask, issue, emulator, revocation } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -471,7 +472,7 @@ describe('deauthorizing', () => {
     expect(await revocation.deauthorize(token, here)).toEqual({ verdict: 'forgotten' })
   })
 
-  it('a dead token is answered with what it is, and a LIFF channel deauthorizes like any other', async () => {
+  it('a junk token: its reason; a token of a LIFF channel: deauthorized', async () => {
     const { issue, emulator, revocation } = layer()
     expect(await revocation.deauthorize(junk(1), here)).toMatchObject({ verdict: 'invalid', reason: 'MALFORMED' })
     expect(emulator.calls.of('channelToken')).toBe(0)
@@ -482,7 +483,7 @@ describe('deauthorizing', () => {
 describe('deauthorizing without a secret', () => {
   const layer = useLayer({ LINE_CHANNEL_ID: native.id, LINE_CHANNEL_TYPE: 'native' })
 
-  it('says so before anything is forgotten', async () => {
+  it('NO_CHANNEL_SECRET, and the token stays valid', async () => {
     const { ask, issue, revocation, emulator } = layer()
     const token = issue({ channelId: native.id })
     await expect(revocation.deauthorize(token, here)).rejects.toMatchObject({ code: 'NO_CHANNEL_SECRET' })
@@ -494,16 +495,16 @@ describe('deauthorizing without a secret', () => {
 describe('several channels', () => {
   const layer = useLayer({ ...allChannels, ...noSourceLimit })
 
-  it('each token is revoked at its own', async () => {
+  it('a token of each channel: revoked at that channel', async () => {
     const { issue, revocation } = layer()
     for (const { id } of [web, native, liff]) {
       const token = issue({ channelId: id })
       expect(await revocation.revokeAccessToken(token, here)).toEqual({ verdict: 'forgotten' })
-      expect(await isAliveAtLine(layer(), token.raw)).toBe(false)
+      expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
     }
   })
 
-  it('with LINE down one never seen is dead here only where it is said whose it is', async () => {
+  it('with LINE down, a token that was never seen: REVOKED here only if the caller names its channel', async () => {
     const { ask, issue, emulator, revocation } = layer()
     const [named, unnamed] = [issue({ channelId: native.id }), issue()]
     emulator.faults.set('verifyAccessToken', { status: 503, times: 2 })
@@ -512,7 +513,7 @@ describe('several channels', () => {
     expect([wordFor(await ask(named)), wordFor(await ask(unnamed))]).toEqual(['REVOKED', 'valid'])
   })
 
-  it('a refresh token of one is nothing at another', async () => {
+  it('a refresh token revoked at another channel: still good', async () => {
     const { issue, revocation, refresher } = layer()
     const { refreshToken } = issue()
     await revocation.revokeRefreshToken(refreshToken, native, here)
@@ -520,8 +521,8 @@ describe('several channels', () => {
   })
 })
 
-/** Whether LINE itself still takes the token, asked past the gateway. */
-async function isAliveAtLine({ emulator }: Layer, raw: string): Promise<boolean> {
+/** Whether LINE itself still accepts the token. The call does not go through the gateway. */
+async function isAcceptedByLine({ emulator }: Layer, raw: string): Promise<boolean> {
   const { status } = await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${raw}`)
   return status === 200
 }

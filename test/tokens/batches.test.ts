@@ -5,7 +5,7 @@ import { junk, noSourceLimit, oneChannel, times, useLayer, wordFor } from '../ha
 
 const refused: Answer = { verdict: 'invalid', reason: 'INVALID' }
 
-it('all questions of one tick go down as one batch, in their order', async () => {
+it('the questions of one tick: one batch, in their order', async () => {
   const batches: string[][] = []
   const resolve = inBatches((questions) => {
     batches.push(questions.map(({ clientAddress }) => clientAddress))
@@ -16,7 +16,7 @@ it('all questions of one tick go down as one batch, in their order', async () =>
   expect(batches).toEqual([times(100, String), ['100']])
 })
 
-it('questions that a promise of the same tick leads to travel along', async () => {
+it('a question asked after a promise of the same tick: in the same batch', async () => {
   const sizes: number[] = []
   const resolve = inBatches((questions) => {
     sizes.push(questions.length)
@@ -27,7 +27,7 @@ it('questions that a promise of the same tick leads to travel along', async () =
   expect(sizes).toEqual([2])
 })
 
-it('nothing is remembered: the same question is asked again', async () => {
+it('the same question again: nothing is cached, it is asked again', async () => {
   let asked = 0
   const resolve = inBatches((questions) => {
     asked += questions.length
@@ -39,7 +39,7 @@ it('nothing is remembered: the same question is asked again', async () => {
   expect(asked).toBe(3)
 })
 
-it('an answer comes home on its own, whatever its neighbours wait for', async () => {
+it('an answer resolves without waiting for the others of its batch', async () => {
   const never = new Promise<Answer>(() => {})
   const resolve = inBatches((questions) =>
     questions.map(({ clientAddress }) => (clientAddress === '0' ? never : Promise.resolve(refused))),
@@ -48,7 +48,7 @@ it('an answer comes home on its own, whatever its neighbours wait for', async ()
   expect(await resolve(question(1))).toBe(refused)
 })
 
-it('a question that fails takes no neighbour with it', async () => {
+it('a question that fails: the others of its batch are answered', async () => {
   const resolve = inBatches((questions) =>
     questions.map(async ({ clientAddress }) => {
       if (clientAddress === '0') throw new TypeError('a bug')
@@ -60,19 +60,22 @@ it('a question that fails takes no neighbour with it', async () => {
   expect(answered).toEqual({ status: 'fulfilled', value: refused })
 })
 
-describe('a hundred tokens at once', () => {
+describe('100 tokens at once', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit, LINE_MAX_CONCURRENCY: '7' })
 
-  it('are a bounded number of calls in flight', async () => {
-    const { ask, issue, emulator } = layer()
-    emulator.faults.set('*', { latencyMs: 5 })
-    const answers = await Promise.all(times(100, (n) => ask(n % 2 ? issue() : junk(n))))
-    expect(answers.map(wordFor)).toEqual(times(100, (n) => (n % 2 ? 'valid' : 'MALFORMED')))
+  it('with LINE_MAX_CONCURRENCY 7: 7 calls in flight, and all are answered', async () => {
+    const { ask, issue, emulator, answers } = layer()
+    answers.hold()
+    const asked = times(100, (n) => ask(n % 2 ? issue() : junk(n)))
+    await answers.settled()
+    expect(answers.waiting()).toBe(7)
+    await answers.release()
+    expect((await Promise.all(asked)).map(wordFor)).toEqual(times(100, (n) => (n % 2 ? 'valid' : 'MALFORMED')))
     expect(emulator.calls.of('verifyAccessToken')).toBe(100)
-    expect(emulator.calls.maxInFlight()).toBe(7)
+    expect(emulator.calls.maxInFlight()).toBeLessThanOrEqual(7)
   })
 
-  it('answer though LINE leaves one of them open', async () => {
+  it('a 500 for one of them: the other 99 are valid', async () => {
     const { ask, issue, emulator } = layer()
     emulator.faults.set('verifyAccessToken', { status: 500, times: 1 })
     const answers = await Promise.all(times(100, () => ask(issue())))

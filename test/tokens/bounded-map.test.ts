@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createBoundedMap } from '../../src/tokens/bounded-map.ts'
 
-it('holds no more than it may, the longest unused going first', () => {
+it('more values than the limit: the least recently used one is removed', () => {
   const map = createBoundedMap<number>(3)
   for (const [key, value] of Object.entries({ a: 1, b: 2, c: 3 })) map.set(key, value)
   map.get('a')
@@ -10,7 +10,7 @@ it('holds no more than it may, the longest unused going first', () => {
   expect([...map.entries()].map(([key]) => key).sort()).toEqual(['a', 'c', 'd'])
 })
 
-it('forgets what is deleted, and has room for another then', () => {
+it('a deleted value is gone and leaves room for another', () => {
   const map = createBoundedMap<number>(1)
   map.set('a', 1)
   map.delete('a')

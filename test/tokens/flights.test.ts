@@ -4,7 +4,7 @@ import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 
 const [here, there] = ['192.0.2.1', '192.0.2.2']
 
-/** A launch that ends when the test says so, and counts how often it was made. */
+/** A launch that the test resolves, and the number of launches so far. */
 function createLaunch<Result>() {
   const open: PromiseWithResolvers<Result>[] = []
   const launch = () => {
@@ -16,7 +16,7 @@ function createLaunch<Result>() {
 }
 
 describe('single flight', () => {
-  it('launches once however many ask, and gives all the same result', async () => {
+  it('many callers of one key: one launch, the same result for all', async () => {
     const flights = createFlights<object>()
     const { launch, open, count } = createLaunch<object>()
     const asked = [here, there, here].map((address) => flights.fly('key', address, launch))
@@ -26,7 +26,7 @@ describe('single flight', () => {
     expect(count()).toBe(1)
   })
 
-  it('launches once for each key', () => {
+  it('two keys: one launch each', () => {
     const flights = createFlights<string>()
     const { launch, count } = createLaunch<string>()
     void flights.fly('one', here, launch)
@@ -35,7 +35,7 @@ describe('single flight', () => {
     expect([flights.isUnderWay('one'), flights.isUnderWay('none')]).toEqual([true, false])
   })
 
-  it('is over when the result is there: the next one launches again', async () => {
+  it('after the result: the next caller launches again', async () => {
     const flights = createFlights<string>()
     const { launch, open, count } = createLaunch<string>()
     const first = flights.fly('key', here, launch)
@@ -46,7 +46,7 @@ describe('single flight', () => {
     expect(count()).toBe(2)
   })
 
-  it('shares a failure with those who waited, and with nobody later', async () => {
+  it('a failure rejects the callers that waited; the next caller launches again', async () => {
     const flights = createFlights<string>()
     const { launch, open, count } = createLaunch<string>()
     const asked = [here, there].map((address) => flights.fly('key', address, launch))
@@ -62,7 +62,7 @@ describe('single flight', () => {
     ['rejected', (flight: PromiseWithResolvers<string> | undefined) => flight?.reject(new SourceLimited(1))],
     ['answered', (flight: PromiseWithResolvers<string> | undefined) => flight?.resolve('limited')],
   ])(
-    '%s as limited, it counts for callers of its launcher address; the others launch once more, together',
+    '%s as limited: so are callers of the launching address; the others launch once more, together',
     async (_, limit) => {
       const flights = createFlights<string>((result) => result === 'limited')
       const { launch, open, count } = createLaunch<string>()

@@ -5,11 +5,11 @@ import { createRecord } from '../../src/tokens/record.ts'
 import { type Answer, type Resolver, SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { here, junk } from '../harness/token-layer.ts'
 
-describe('the tier', () => {
+describe('the tier that limits sources', () => {
   const question = { token: junk(1), subject: 'profile', clientAddress: here, since: 0, alongside: 'profile' } as const
   const record = createRecord({ channelId: '1', scopes: [], verifiedAt: 0, expiresAt: 1 })
 
-  it('lets warm tokens pass: they are never limited', async () => {
+  it('warm tokens: never limited', async () => {
     const gate = { admit: () => Promise.reject(new SourceLimited(1)) }
     const answer: Answer = { verdict: 'invalid', reason: 'REVOKED' }
     const resolve = limitSources(async () => answer, gate)
@@ -17,20 +17,20 @@ describe('the tier', () => {
     expect(await resolve([question])[0]).toMatchObject({ verdict: 'unknown', outage: { code: 'RATE_LIMITED' } })
   })
 
-  it('a refusal by the gate is an answer, and a bug is not', async () => {
+  it('a refusal by the gate is an answer; a bug rejects', async () => {
     const busy = { admit: () => Promise.reject(new LineUnavailable('busy')) }
     const broken = { admit: () => Promise.reject(new TypeError('a bug')) }
-    const never: Resolver = () => Promise.reject(new Error('not asked'))
+    const never: Resolver = () => Promise.reject(new Error('the next tier must not be called'))
     expect(await limitSources(never, busy)([question])[0]).toMatchObject({ outage: { code: 'LINE_UNAVAILABLE' } })
     await expect(limitSources(never, broken)([question])[0]).rejects.toThrow('a bug')
   })
 
-  it.each<[Answer | Error, string]>([
-    [{ verdict: 'valid', record }, 'good'],
-    [{ verdict: 'invalid', reason: 'INVALID' }, 'refused'],
-    [{ verdict: 'unknown', outage: new LineUnavailable('down') }, 'open'],
-    [new TypeError('a bug'), 'open'],
-  ])('settles every admission, whatever came of it', async (result, outcome) => {
+  it.each<[string, string, Answer | Error]>([
+    ['a valid token', 'good', { verdict: 'valid', record }],
+    ['an invalid token', 'refused', { verdict: 'invalid', reason: 'INVALID' }],
+    ['an outage', 'open', { verdict: 'unknown', outage: new LineUnavailable('down') }],
+    ['a bug', 'open', new TypeError('a bug')],
+  ])('%s: the admission is settled as %s', async (_, outcome, result) => {
     const settled: string[] = []
     const admission = { calls: 2 as const, settle: (how: string) => void settled.push(how) }
     const resolve = limitSources(
@@ -44,7 +44,7 @@ describe('the tier', () => {
     expect(settled).toEqual([outcome])
   })
 
-  it('with room for one call asks for nothing alongside', async () => {
+  it('admitted for one call: no reading alongside', async () => {
     const asked: unknown[] = []
     const resolve = limitSources(
       async ({ alongside }) => {

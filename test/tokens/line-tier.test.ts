@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { askLine } from '../../src/tokens/line-tier.ts'
-import type { Subject } from '../../src/tokens/record.ts'
+import { type ReadingName, readingNames } from '../../src/tokens/readings.ts'
 import { here, junk, START_MS, times, useLayer, web, wordFor } from '../harness/token-layer.ts'
 
 const layer = useLayer()
 
-/** LINE left the question open: never a reason to log anyone out. */
-const open: readonly [name: string, fault: Fault][] = [
+/** Answers that say nothing about the token: never a reason to log a user out. */
+const outages: readonly [name: string, fault: Fault][] = [
   ['a status of 500', { status: 500, body: { error: 'invalid_request' } }],
   ['a status of 503', { status: 503 }],
   ['429', { status: 429, body: { error: 'invalid_request' } }],
@@ -16,8 +16,8 @@ const open: readonly [name: string, fault: Fault][] = [
   ['413', { status: 413 }],
   ['a redirect', { status: 302, headers: { location: 'https://line.example/' } }],
   ['204', { status: 204 }],
-  ['nothing', { empty: true }],
-  ['no JSON', { garbage: true }],
+  ['an empty body', { empty: true }],
+  ['a body that is not JSON', { garbage: true }],
   ['a list', { body: [] }],
   ['null', { body: null }],
   ['a text', { body: '"text"' }],
@@ -27,15 +27,15 @@ const open: readonly [name: string, fault: Fault][] = [
     { body: '{"__proto__":{"client_id":"1000000001","expires_in":60,"scope":"profile","userId":"U1"}}' },
   ],
   ['half an answer', { truncated: true }],
-  ['8 MB', { huge: true }],
-  ['compression nobody asked for', { gzip: true }],
+  ['a body of 8 MB', { huge: true }],
+  ['compression that we did not request', { gzip: true }],
   ['a reset', { reset: true }],
   ['a closed connection', { close: true }],
 ]
 
-it.each(open)('%s is unknown wherever it comes from, and forgotten at once', async (_, fault) => {
+it.each(outages)('%s: unknown for every subject; two seconds later the token is valid', async (_, fault) => {
   const { ask, issue, emulator, clock } = layer()
-  for (const subject of ['verification', 'profile', 'userinfo', 'friendship'] as const) {
+  for (const subject of ['verification', ...readingNames] as const) {
     const token = issue()
     emulator.faults.set(subject === 'verification' ? 'verifyAccessToken' : subject, fault)
     expect(await ask(token, subject), subject).toMatchObject({
@@ -59,7 +59,7 @@ describe('a verification', () => {
     ['an expires_in of 0', { ...good, expires_in: 0 }, 'EXPIRED'],
     ['a negative expires_in', { ...good, expires_in: -1 }, 'EXPIRED'],
     ['an expires_in of -1e308', { ...good, expires_in: -1e308 }, 'EXPIRED'],
-  ])('with %s is a refusal', async (_, body, reason) => {
+  ])('with %s: refused', async (_, body, reason) => {
     const { ask, issue, emulator } = layer()
     const token = issue()
     emulator.faults.set('verifyAccessToken', { body })
@@ -78,7 +78,7 @@ describe('a verification', () => {
     ['an expires_in of 1e308', { ...good, expires_in: 1e308 }],
     ['no scope', { ...good, scope: undefined }],
     ['a scope that is a list', { ...good, scope: ['profile'] }],
-  ])('with %s leaves it open', async (_, body) => {
+  ])('with %s: LINE_UNAVAILABLE', async (_, body) => {
     const { ask, issue, emulator } = layer()
     emulator.faults.set('verifyAccessToken', { body })
     expect(wordFor(await ask(issue()))).toBe('LINE_UNAVAILABLE')
@@ -93,7 +93,7 @@ describe('a verification', () => {
     ['something new', 'INVALID'],
     [undefined, 'INVALID'],
     [7, 'INVALID'],
-  ])('that LINE refuses with %j is a refusal whatever it says: %s', async (text, reason) => {
+  ])('refused with 400 and the text %j: %s', async (text, reason) => {
     const { ask, issue, emulator } = layer()
     const body = { error: 'invalid_request', error_description: text }
     emulator.faults.set('verifyAccessToken', { status: 400, body })
@@ -102,16 +102,16 @@ describe('a verification', () => {
 
   it.each<[string, Fault]>([
     ['401', { status: 401, body: { error: 'invalid_request' } }],
-    ['another error', { status: 400, body: { error: 'invalid_client' } }],
-    ['HTML', { status: 400, body: '<html>Bad Request</html>' }],
-    ['no body', { status: 400 }],
-  ])('that fails with %s is none', async (_, fault) => {
+    ['400 and another error', { status: 400, body: { error: 'invalid_client' } }],
+    ['400 and HTML', { status: 400, body: '<html>Bad Request</html>' }],
+    ['400 and no body', { status: 400 }],
+  ])('answered with %s: LINE_UNAVAILABLE', async (_, fault) => {
     const { ask, issue, emulator } = layer()
     emulator.faults.set('verifyAccessToken', fault)
     expect(wordFor(await ask(issue()))).toBe('LINE_UNAVAILABLE')
   })
 
-  it('counts from the moment of asking, so that a token is never believed longer than LINE does', async () => {
+  it('its times count from the request, so a token is never served longer than LINE accepts it', async () => {
     const { ask, issue, clock, answers } = layer()
     const token = issue({ expiresIn: 60 })
     answers.hold()
@@ -124,14 +124,17 @@ describe('a verification', () => {
     })
   })
 
-  it('takes along what is asked with it, in one round trip', async () => {
-    const { ask, issue, emulator } = layer()
-    emulator.faults.set('*', { latencyMs: 20 })
-    await ask(issue(), 'profile')
-    expect(emulator.calls.maxInFlight()).toBe(2)
+  it('with a reading alongside: both calls are in flight at the same time', async () => {
+    const { ask, issue, answers } = layer()
+    answers.hold()
+    const asked = ask(issue(), 'profile')
+    await answers.settled()
+    expect(answers.waiting()).toBe(2)
+    await answers.release()
+    expect(await asked).toMatchObject({ verdict: 'valid', record: { profile: { readAt: START_MS } } })
   })
 
-  it('that is good does not outweigh a reading that is refused', async () => {
+  it('that is valid, with a reading that is refused: refused', async () => {
     const { ask, issue, emulator, metric } = layer()
     emulator.faults.set('profile', { status: 401, body: { message: 'The access token revoked' } })
     expect(await ask(issue(), 'profile')).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
@@ -139,13 +142,13 @@ describe('a verification', () => {
     expect(await metric('gateway_tokens_in_memory')).toBe(0)
   })
 
-  it('that is refused outweighs a reading that is good', async () => {
+  it('that is refused, with a reading that is valid: refused', async () => {
     const { ask, issue, emulator } = layer()
     emulator.faults.set('verifyAccessToken', { status: 400, body: { error: 'invalid_request' } })
     expect(await ask(issue(), 'profile')).toMatchObject({ verdict: 'invalid', reason: 'INVALID' })
   })
 
-  it('of a token whose scopes forbid the reading is not troubled by its 403', async () => {
+  it('of a token without the scope of the reading: valid, without the reading', async () => {
     const { ask, issue } = layer()
     expect(await ask(issue({ scope: 'openid' }), 'profile')).toMatchObject({
       verdict: 'valid',
@@ -155,60 +158,61 @@ describe('a verification', () => {
 })
 
 describe('a reading', () => {
-  it.each<[Subject, 'profile' | 'userinfo' | 'friendship', Record<string, unknown>[]]>([
-    [
-      'profile',
-      'profile',
-      [{ displayName: 'x' }, { userId: 7, displayName: 'x' }, { userId: '', displayName: 'x' }, { userId: 'U1' }],
+  const unusable: Record<ReadingName, readonly object[]> = {
+    profile: [
+      { displayName: 'x' },
+      { userId: 7, displayName: 'x' },
+      { userId: '', displayName: 'x' },
+      { userId: 'U1' },
     ],
-    ['userinfo', 'userinfo', [{ name: 'x' }, { sub: 7 }, { sub: '' }]],
-    ['friendship', 'friendship', [{ friendFlag: 1 }, { friendFlag: 'yes' }, { friendFlag: null }]],
-  ])('of %s with members of the wrong type leaves it open', async (subject, endpoint, bodies) => {
+    userinfo: [{ name: 'x' }, { sub: 7 }, { sub: '' }],
+    friendship: [{ friendFlag: 1 }, { friendFlag: 'yes' }, { friendFlag: null }],
+  }
+
+  it.each(readingNames)('%s with a missing member or one of the wrong type: LINE_UNAVAILABLE', async (reading) => {
     const { ask, issue, emulator } = layer()
-    for (const body of bodies) {
-      emulator.faults.set(endpoint, { body })
-      expect(wordFor(await ask(issue(), subject))).toBe('LINE_UNAVAILABLE')
+    for (const body of unusable[reading]) {
+      emulator.faults.set(reading, { body })
+      expect(wordFor(await ask(issue(), reading))).toBe('LINE_UNAVAILABLE')
     }
   })
 
-  it('of a friendship with no official account linked is an answer: null', async () => {
+  it('friendship without a linked official account: isFriend is null', async () => {
     const { ask, issue, emulator } = layer()
     const body = { message: 'There is no login bot linked to this channel.' }
     emulator.faults.set('friendship', { status: 400, body })
     expect(await ask(issue(), 'friendship')).toMatchObject({ record: { friendship: { isFriend: null } } })
   })
 
-  it('of userinfo tells who it is', async () => {
+  it('userinfo: the user ID of the token', async () => {
     const { ask, issue, emulator } = layer()
     const [user] = emulator.users
     expect(await ask(issue({ scope: 'openid' }), 'userinfo')).toMatchObject({ record: { userId: user?.userId } })
   })
 
-  it('of a token nobody verified is a mistake of ours', async () => {
-    const never = () => Promise.reject(new Error('not asked'))
-    const line = { verifyAccessToken: never, profile: never, userinfo: never, friendship: never }
-    const resolve = askLine(
-      line,
-      () => true,
-      () => 0,
-    )
+  it('of a token that was not verified: TypeError', async () => {
+    const resolve = askBrokenLine(new Error('LINE must not be called'))
     expect(() => resolve({ token: junk(1), subject: 'profile', clientAddress: here, since: 0 })).toThrow(TypeError)
   })
 
-  it('that throws what is no outage is a bug, and not an answer', async () => {
-    const broken = () => Promise.reject(new TypeError('a bug'))
-    const line = { verifyAccessToken: broken, profile: broken, userinfo: broken, friendship: broken }
-    const resolve = askLine(
-      line,
+  it('that throws an error other than an outage: rejects with it', async () => {
+    const question = { token: junk(1), subject: 'verification', clientAddress: here, since: 0 } as const
+    await expect(askBrokenLine(new TypeError('a bug'))(question)).rejects.toThrow('a bug')
+  })
+
+  /** The tier on a client of which every call rejects. */
+  function askBrokenLine(error: Error) {
+    const call = () => Promise.reject(error)
+    const calls = Object.fromEntries(readingNames.map((name) => [name, call])) as Record<ReadingName, typeof call>
+    return askLine(
+      { verifyAccessToken: call, ...calls },
       () => true,
       () => 0,
     )
-    const question = { token: junk(1), subject: 'verification', clientAddress: here, since: 0 } as const
-    await expect(resolve(question)).rejects.toThrow('a bug')
-  })
+  }
 })
 
-it('a 429 is told with how long LINE wants to be left alone, and obeyed', async () => {
+it('429: LINE_RATE_LIMITED with its Retry-After, and no call to LINE until then', async () => {
   const { ask, issue, emulator, clock } = layer()
   emulator.faults.set('verifyAccessToken', { status: 429, headers: { 'retry-after': '2' } })
   expect(await ask(issue())).toMatchObject({ outage: { code: 'LINE_RATE_LIMITED', retryAfter: 2 } })
@@ -221,7 +225,7 @@ it('a 429 is told with how long LINE wants to be left alone, and obeyed', async 
   expect(wordFor(await ask(issue()))).toBe('valid')
 })
 
-it('a row of failures slows us down, and within two seconds everyone is served again', async () => {
+it('failures in a row: LINE is called less, and two seconds after its recovery all are served', async () => {
   const { ask, issue, emulator, clock } = layer()
   emulator.faults.set('verifyAccessToken', { status: 500 })
   for (let n = 0; n < 200; n += 1) expect(wordFor(await ask(issue()))).toBe('LINE_UNAVAILABLE')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { type MemoryTierOptions, rememberInMemory } from '../../src/tokens/memory-tier.ts'
+import { readingNames } from '../../src/tokens/readings.ts'
 import type { TokenRecord } from '../../src/tokens/record.ts'
 import type { Resolver } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
@@ -21,10 +22,12 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
+const subjects = ['verification', ...readingNames] as const
+
 describe('a hit', () => {
   const layer = useLayer()
 
-  it('is answered at once, without a promise', async () => {
+  it('returns its answer without a promise', async () => {
     const { ask, issue, resolve } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -33,7 +36,7 @@ describe('a hit', () => {
     }
   })
 
-  it('holds what LINE said', async () => {
+  it('has the facts that LINE answered', async () => {
     const { ask, issue, emulator } = layer()
     const token = issue({ expiresIn: 100 })
     const answer = await ask(token, 'profile')
@@ -48,7 +51,7 @@ describe('a hit', () => {
     })
   })
 
-  it('cannot be spoiled by whoever had it before', async () => {
+  it('a caller changes its record: the next caller gets the true one', async () => {
     const { ask, issue } = layer()
     const token = issue({ scope: 'openid', expiresIn: 100 })
     for (let n = 0; n < 3; n += 1) {
@@ -61,16 +64,16 @@ describe('a hit', () => {
     }
   })
 
-  it('costs LINE nothing, whatever is asked and however often', async () => {
+  it('of any subject: no call to LINE', async () => {
     const { ask, issue, emulator } = layer()
     const token = issue()
-    for (const subject of ['profile', 'verification', 'userinfo', 'friendship'] as const) await ask(token, subject)
+    for (const subject of subjects) await ask(token, subject)
     emulator.calls.reset()
-    for (const subject of ['profile', 'verification', 'userinfo', 'friendship'] as const) await ask(token, subject)
+    for (const subject of subjects) await ask(token, subject)
     expect(emulator.calls.total()).toBe(0)
   })
 
-  it('lacks only what the scopes forbid, and asks nothing for it', async () => {
+  it('without the scope of a subject: valid, without that subject, and no call to LINE', async () => {
     const { ask, issue, emulator } = layer()
     const token = issue({ scope: 'openid' })
     await ask(token)
@@ -84,13 +87,13 @@ describe('a hit', () => {
 describe('a miss', () => {
   const layer = useLayer()
 
-  it('is one verification alone where nothing more is asked', async () => {
+  it('of the verification: one verification and no other call', async () => {
     const { ask, issue, emulator } = layer()
     await ask(issue())
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0, userinfo: 0, friendship: 0 })
   })
 
-  it.each(['profile', 'userinfo', 'friendship'] as const)('is one verification and one %s', async (subject) => {
+  it.each(readingNames)('of %s: one verification and one reading', async (subject) => {
     const { ask, issue, emulator } = layer()
     const answer = await ask(issue(), subject)
     expect(answer).toMatchObject({ verdict: 'valid' })
@@ -98,20 +101,21 @@ describe('a miss', () => {
     expect(emulator.calls.total()).toBe(2)
   })
 
-  it('of all subjects at once is one call for each', async () => {
+  it('of all subjects at once: one call for each', async () => {
     const { ask, issue, emulator } = layer()
     const token = issue()
-    const subjects = ['verification', 'profile', 'userinfo', 'friendship'] as const
-    const answers = await Promise.all(times(40, (n) => ask(token, subjects[n % 4])))
+    const answers = await Promise.all(times(40, (n) => ask(token, subjects[n % subjects.length])))
     expect(answers.map(wordFor)).toEqual(times(40, () => 'valid'))
-    expect(answers[1]).toMatchObject({ record: { profile: { displayName: 'Sakura Tanaka' } } })
-    expect(answers[3]).toMatchObject({ record: { friendship: { isFriend: true } } })
+    expect(answers[subjects.indexOf('profile')]).toMatchObject({
+      record: { profile: { displayName: 'Sakura Tanaka' } },
+    })
+    expect(answers[subjects.indexOf('friendship')]).toMatchObject({ record: { friendship: { isFriend: true } } })
     const { verifyAccessToken, profile, userinfo, friendship } = emulator.calls.byEndpoint()
     expect([verifyAccessToken, profile, friendship]).toEqual([1, 1, 1])
-    expect(userinfo).toBeLessThanOrEqual(1) // the profile says as much
+    expect(userinfo).toBeLessThanOrEqual(1) // The profile has the user ID too.
   })
 
-  it('of a reading LINE leaves open says so, and keeps the verification', async () => {
+  it('with an outage of the reading: unknown, and the verification is kept', async () => {
     const { ask, issue, emulator } = layer()
     const token = issue()
     emulator.faults.set('profile', { status: 500 })
@@ -126,7 +130,7 @@ describe('a miss', () => {
     expect(emulator.calls.total()).toBe(0)
   })
 
-  it('is not blamed for the outage of what a neighbour asked', async () => {
+  it('with an outage of another reading at the same time: valid', async () => {
     const { ask, issue, emulator } = layer()
     emulator.faults.set('profile', { status: 500 })
     const token = issue()
@@ -139,7 +143,7 @@ describe('a miss', () => {
 describe('freshness', () => {
   const layer = useLayer()
 
-  it('young: answered as it is', async () => {
+  it('younger than the fresh age: answered from the cache', async () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -151,7 +155,7 @@ describe('freshness', () => {
     expect(emulator.calls.total()).toBe(0)
   })
 
-  it('older: answered at once, and re-checked behind it once however many ask', async () => {
+  it('older: answered from the cache, and re-checked in the background, once for 100 questions', async () => {
     const { ask, issue, emulator, clock, answers, resolve, metric } = layer()
     const token = issue()
     await ask(token)
@@ -171,7 +175,7 @@ describe('freshness', () => {
     expect(await metric('gateway_token_lookups_total{outcome="joined"}')).toBe(0)
   })
 
-  it('too old: re-checked before it is answered, once however many ask', async () => {
+  it('too old: re-checked before it is answered, once for 50 questions', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token)
@@ -182,7 +186,7 @@ describe('freshness', () => {
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0 })
   })
 
-  it('a profile that is read again counts as a re-check', async () => {
+  it('reading the profile again: counts as a re-check', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -193,7 +197,7 @@ describe('freshness', () => {
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 0, profile: 1 })
   })
 
-  it('a profile shows what the user changed, at the two ages', async () => {
+  it('a user who changed the name: the new profile at the two ages', async () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -208,7 +212,7 @@ describe('freshness', () => {
     expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Sato' } } })
   })
 
-  it('friendship ages the same way', async () => {
+  it('friendship: the same two ages', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token, 'friendship')
@@ -220,7 +224,7 @@ describe('freshness', () => {
     expect(await ask(token, 'friendship')).toMatchObject({ record: { friendship: { isFriend: false } } })
   })
 
-  it('a token whose scopes forbid what is asked is re-checked like any other', async () => {
+  it('a token without the scope of the subject: re-checked like any other', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue({ scope: 'openid' })
     await ask(token, 'profile')
@@ -230,10 +234,10 @@ describe('freshness', () => {
   })
 })
 
-describe('both ages Infinity', () => {
+describe('both ages set to 0 (Infinity)', () => {
   const layer = useLayer({ ...oneChannel, VERIFICATION_FRESH_SECONDS: '0', VERIFICATION_MAX_STALE_SECONDS: '0' })
 
-  it('never re-checked, and never served past its end', async () => {
+  it('a token is never re-checked, and is EXPIRED at its end', async () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue({ expiresIn: 86_400 })
     await ask(token, 'profile')
@@ -250,7 +254,7 @@ describe('both ages Infinity', () => {
 describe('expiry', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('served to the last millisecond and not one longer, with no call to LINE', async () => {
+  it('a token is served to its last millisecond, then EXPIRED without a call to LINE', async () => {
     const { ask, issue, emulator, clock, answers, metric } = layer()
     const token = issue({ expiresIn: 200 })
     await ask(token, 'profile')
@@ -265,7 +269,7 @@ describe('expiry', () => {
     expect(await metric('gateway_tokens_in_memory')).toBe(0)
   })
 
-  it('a token that ends while LINE is answering is not served', async () => {
+  it('a token that ends while LINE answers: EXPIRED', async () => {
     const { ask, issue, clock, answers } = layer()
     const token = issue({ expiresIn: 2 })
     answers.hold()
@@ -276,7 +280,7 @@ describe('expiry', () => {
     expect((await Promise.all(asked)).map(wordFor)).toEqual(['EXPIRED', 'EXPIRED', 'EXPIRED'])
   })
 
-  it('a token that ends while its profile is read is not served', async () => {
+  it('a token that ends while its profile is read: EXPIRED', async () => {
     const { ask, issue, clock, answers } = layer()
     const token = issue({ expiresIn: 2 })
     await ask(token)
@@ -288,13 +292,13 @@ describe('expiry', () => {
     expect(wordFor(await asked)).toBe('EXPIRED')
   })
 
-  it('expires_in 0: refused, and nothing kept of it', async () => {
+  it('expires_in 0: EXPIRED, and no record is kept', async () => {
     const { ask, issue, metric } = layer()
     expect(await ask(issue({ expiresIn: 0 }))).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
     expect(await metric('gateway_tokens_in_memory')).toBe(0)
   })
 
-  it('expires_in 0 from a LINE that has not noticed: refused all the same', async () => {
+  it('expires_in 0 in an answer of 200: EXPIRED, and no record is kept', async () => {
     const { ask, issue, emulator, metric } = layer()
     const body = { scope: 'profile', client_id: '1000000001', expires_in: 0 }
     emulator.faults.set('verifyAccessToken', { status: 200, body })
@@ -312,7 +316,7 @@ describe('expiry', () => {
     expect(wordFor(await ask(token))).toBe('EXPIRED')
   })
 
-  it('expires_in 2^40: believed for 30 days', async () => {
+  it('expires_in 2^40: served for at most 30 days', async () => {
     const { ask, issue } = layer()
     expect(await ask(issue({ expiresIn: 2 ** 40 }))).toMatchObject({ record: { expiresAt: START_MS + 30 * DAY } })
   })
@@ -321,7 +325,7 @@ describe('expiry', () => {
 describe('a clock that is set', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('backwards: the record is of unknown age, so LINE is asked, once', async () => {
+  it('backwards: the age of the record is unknown, so it is re-checked once', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token)
@@ -345,7 +349,7 @@ describe('a clock that is set', () => {
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 0, profile: 1, friendship: 1 })
   })
 
-  it('backwards: a dead token does not come back to life', async () => {
+  it('backwards: a revoked token stays REVOKED', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token)
@@ -354,7 +358,7 @@ describe('a clock that is set', () => {
     expect(wordFor(await ask(token))).toBe('REVOKED')
   })
 
-  it('backwards while an answer is on its way: a refusal meanwhile still wins', async () => {
+  it('backwards while an answer is in flight: a refusal in the meantime still wins', async () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token)
@@ -363,7 +367,7 @@ describe('a clock that is set', () => {
     const profile = ask(token, 'profile')
     await answers.settled()
     emulator.revokeAccessToken(token.raw)
-    await ask(token) // re-checks behind it
+    await ask(token) // Starts a re-check in the background.
     await answers.settled()
     clock.set(-DAY)
     await answers.release(1)
@@ -372,7 +376,7 @@ describe('a clock that is set', () => {
     expect(wordFor(await ask(token))).toBe('REVOKED')
   })
 
-  it('forwards past the end of a token: refused; back again: LINE decides', async () => {
+  it('forwards past the end of a token: EXPIRED; back again: LINE is called', async () => {
     const { ask, issue, clock } = layer()
     const token = issue({ expiresIn: 3_600 })
     await ask(token)
@@ -386,7 +390,7 @@ describe('a clock that is set', () => {
 describe('when LINE refuses', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit })
 
-  it('the re-check evicts, and the next one is refused here', async () => {
+  it('a re-check: the record is removed, and the next question is refused without a call', async () => {
     const { ask, issue, emulator, clock, answers, metric } = layer()
     const token = issue()
     await ask(token)
@@ -400,7 +404,7 @@ describe('when LINE refuses', () => {
     expect(emulator.calls.total()).toBe(0)
   })
 
-  it.each(['profile', 'userinfo', 'friendship'] as const)('a 401 at %s refuses', async (subject) => {
+  it.each(readingNames)('401 at %s: REVOKED, and the record is removed', async (subject) => {
     const { ask, issue, emulator, metric } = layer()
     const token = issue()
     await ask(token)
@@ -412,7 +416,7 @@ describe('when LINE refuses', () => {
     expect(emulator.calls.total()).toBe(0)
   })
 
-  it('it is remembered for half a minute and leaves no tombstone: LINE may change its mind', async () => {
+  it('the refusal is remembered for 30 s and raises no tombstone: LINE can accept the token again', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     emulator.faults.set('verifyAccessToken', { status: 400, body: { error: 'invalid_request' }, times: 1 })
@@ -424,7 +428,7 @@ describe('when LINE refuses', () => {
     expect(wordFor(await ask(token))).toBe('valid')
   })
 
-  it('an answer asked for before does not bring the token back', async () => {
+  it('an answer requested before the refusal: REVOKED', async () => {
     const { ask, issue, emulator, answers } = layer()
     const token = issue()
     await ask(token)
@@ -441,14 +445,14 @@ describe('when LINE refuses', () => {
     expect(wordFor(await ask(token))).toBe('REVOKED')
   })
 
-  it('junk in a loop costs one call', async () => {
+  it('the same junk in a loop: one verification', async () => {
     const { ask, emulator } = layer()
     for (let n = 0; n < 1_000; n += 1) expect((await ask(junk('loop'), 'profile')).verdict).toBe('invalid')
     expect(emulator.calls.of('verifyAccessToken')).toBe(1)
     expect(emulator.calls.total()).toBeLessThanOrEqual(2)
   })
 
-  it('a token of a channel that is none of ours is refused, first and from memory', async () => {
+  it('a token of a foreign channel: WRONG_CHANNEL, from LINE and from memory', async () => {
     const { ask, issue } = layer()
     const token = issue({ channelId: '1000000009' })
     for (let n = 0; n < 3; n += 1) expect(wordFor(await ask(token, 'profile'))).toBe('WRONG_CHANNEL')
@@ -463,8 +467,8 @@ describe('when LINE is down', () => {
     ['500', { status: 500 }],
     ['429', { status: 429, headers: { 'retry-after': '2' } }],
     ['HTML with 400', { status: 400, body: '<html>Bad Request</html>' }],
-    ['nonsense', { garbage: true }],
-  ] as const)('%s: stale tokens are served and counted, their profiles too', async (_, fault) => {
+    ['no JSON', { garbage: true }],
+  ] as const)('%s: stale tokens are served with their profiles, and counted', async (_, fault) => {
     const { ask, issue, emulator, clock, metric } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -475,7 +479,7 @@ describe('when LINE is down', () => {
     expect(await metric('gateway_token_lookups_total{outcome="stale"}')).toBe(2)
   })
 
-  it('served until the token expires and not longer', async () => {
+  it('a token is served until it expires', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue({ expiresIn: 7_200 })
     await ask(token)
@@ -486,7 +490,7 @@ describe('when LINE is down', () => {
     expect(wordFor(await ask(token))).toBe('EXPIRED')
   })
 
-  it('a stale token that ends while LINE fails to answer is not served', async () => {
+  it('a stale token that ends while LINE fails: EXPIRED', async () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue({ expiresIn: 7_200 })
     await ask(token)
@@ -500,7 +504,7 @@ describe('when LINE is down', () => {
     expect(wordFor(await asked)).toBe('EXPIRED')
   })
 
-  it('a new token is unknown, and nothing of that is remembered', async () => {
+  it('a new token: unknown, and the outage is not remembered', async () => {
     const { ask, issue, emulator } = layer()
     const token = issue()
     emulator.faults.set('*', { status: 500, times: 2 })
@@ -509,7 +513,7 @@ describe('when LINE is down', () => {
     expect(wordFor(await ask(token, 'profile'))).toBe('valid')
   })
 
-  it('the next try of a re-check waits for five seconds, so that a stale token costs no call a request', async () => {
+  it('a stale token: a failed re-check is tried again after 5 s, not at each question', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token)
@@ -523,7 +527,7 @@ describe('when LINE is down', () => {
     expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + HOUR + 5_000 } })
   })
 
-  it('nor does an aging one', async () => {
+  it('an aging token: a failed re-check is tried again after 5 s, not at each question', async () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token)
@@ -541,7 +545,7 @@ describe('when LINE is down', () => {
     expect(emulator.calls.total()).toBe(2)
   })
 
-  it('a profile endpoint that fails does not hide that the token is dead', async () => {
+  it('a failing profile endpoint and a revoked token: REVOKED', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -551,7 +555,7 @@ describe('when LINE is down', () => {
     expect(wordFor(await ask(token, 'profile'))).toBe('REVOKED')
   })
 
-  it('a profile endpoint that fails leaves the last profile standing, and the token verified', async () => {
+  it('a failing profile endpoint and a good token: verified, with the old profile', async () => {
     const { ask, issue, emulator, clock } = layer()
     const token = issue()
     await ask(token, 'profile')
@@ -567,7 +571,7 @@ describe('when LINE is down', () => {
 describe('a flight', () => {
   const layer = useLayer({ ...oneChannel, FAILED_TOKENS_BURST: '1', FAILED_TOKENS_PER_SECOND: '0.001' })
 
-  it('takes nobody along when a caller goes away', async () => {
+  it('goes on when its caller hangs up: the others get the answer', async () => {
     const { ask, issue, answers } = layer()
     const token = issue()
     answers.hold()
@@ -578,7 +582,7 @@ describe('a flight', () => {
     expect(wordFor(await staying)).toBe('valid')
   })
 
-  it('shares its failure only with those who waited', async () => {
+  it('that fails: only the callers that waited get the failure', async () => {
     const { ask, issue, emulator, answers } = layer()
     const token = issue()
     emulator.faults.set('verifyAccessToken', { status: 500 })
@@ -592,7 +596,7 @@ describe('a flight', () => {
     expect(wordFor(await ask(token))).toBe('valid')
   })
 
-  it('that is refused for its client address says nothing to those who joined from elsewhere', async () => {
+  it('limited for its client address: callers from another address are served', async () => {
     const { ask, issue, emulator } = layer()
     await ask(junk('first'))
     const token = issue()
@@ -632,7 +636,7 @@ describe('the store', () => {
   const question = (name: string) =>
     ({ token: junk(name), subject: 'verification', clientAddress: here, since: 0 }) as const
 
-  it('holds no more records than it may, the longest unused going first', async () => {
+  it('more records than maxTokens: the least recently used ones are removed', async () => {
     const tier = createTier(async () => ({ verdict: 'valid', record }))
     for (let n = 0; n < 10; n += 1) await tier.resolve(question(String(n)))
     await tier.resolve(question('0'))
@@ -642,7 +646,7 @@ describe('the store', () => {
     expect(tier.peek(junk('1').key)).toBeUndefined()
   })
 
-  it('loses no honest record to refusals, however many', async () => {
+  it('25,000 refusals: no record is lost', async () => {
     let verdict: 'valid' | 'invalid' = 'valid'
     const tier = createTier(async () => (verdict === 'valid' ? { verdict, record } : { verdict, reason: 'INVALID' }))
     for (let n = 0; n < 10; n += 1) await tier.resolve(question(String(n)))
@@ -652,22 +656,22 @@ describe('the store', () => {
     for (let n = 0; n < 10; n += 1) expect(tier.resolve(question(String(n)))).toMatchObject({ verdict: 'valid' })
   })
 
-  it('evicting a record takes no flight down', async () => {
-    const home = Promise.withResolvers<void>()
+  it('an evicted record: its flight goes on', async () => {
+    const arrival = Promise.withResolvers<void>()
     const tier = createTier(
       async ({ token }) => {
-        if (token.key === junk('slow').key) await home.promise
+        if (token.key === junk('slow').key) await arrival.promise
         return { verdict: 'valid', record }
       },
       { maxTokens: 1 },
     )
     const slow = tier.resolve(question('slow'))
     for (let n = 0; n < 100; n += 1) await tier.resolve(question(String(n)))
-    home.resolve()
+    arrival.resolve()
     expect(await slow).toMatchObject({ verdict: 'valid' })
   })
 
-  it('what is thrown below reaches those who waited and is not remembered', async () => {
+  it('an error of the tier behind: rejects the callers that waited, and is not remembered', async () => {
     let broken = true
     const tier = createTier(async () => {
       if (broken) throw new TypeError('a bug')
@@ -679,7 +683,7 @@ describe('the store', () => {
     expect(await tier.resolve(question('x'))).toMatchObject({ verdict: 'valid' })
   })
 
-  it('a re-check behind an answer that throws is reported and hurts nobody', async () => {
+  it('an error of a re-check in the background: reported, and the answer stays valid', async () => {
     let time = 0
     let broken = false
     const lines: string[] = []
@@ -698,10 +702,10 @@ describe('the store', () => {
     time = 2_000
     broken = true
     expect(tier.resolve(question('x'))).toMatchObject({ verdict: 'valid' })
-    await expect.poll(() => lines).toEqual(['recheck: TypeError: a bug'])
+    await expect.poll(() => lines, { timeout: 30_000 }).toEqual(['recheck: TypeError: a bug'])
   })
 
-  it('learns what a login was told, unless we were told to forget it', () => {
+  it('a record of a login: learned, unless the token has a tombstone', () => {
     const tombstones = createTombstones(() => 0, 10)
     const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { tombstones })
     tier.learn(junk('good').key, record)
@@ -712,7 +716,7 @@ describe('the store', () => {
     expect(tier.resolve(question('bad'))).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
   })
 
-  it('peeks at no record that has expired', () => {
+  it('peek: no record that has expired', () => {
     let time = 0
     const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { now: () => time })
     tier.learn(junk('x').key, record)
@@ -721,7 +725,7 @@ describe('the store', () => {
     expect(tier.peek(junk('x').key)).toBeUndefined()
   })
 
-  it('finds the records that match, and drops one', () => {
+  it('find and drop: the records that match, and one of them', () => {
     const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }))
     tier.learn('a', { ...record, family: 'f' })
     tier.learn('b', record)

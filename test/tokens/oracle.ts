@@ -11,56 +11,59 @@ export const HOUR = 60 * MINUTE
 export const FARTHEST_SET_MS = 2 * HOUR
 const MAX_STALE_MS = HOUR
 
-/** What may happen, in any order. `token` counts modulo the tokens there are. Answers of LINE wait until they are let in. */
+/**
+ * What can happen, in any order. `token` is taken modulo the number of tokens. LINE's answers are held until a step
+ * delivers them.
+ */
 export type Step =
   | { readonly do: 'ask'; readonly token: number; readonly subject: Subject; readonly times: number }
-  | { readonly do: 'let in'; readonly place: number }
-  | { readonly do: 'let all in'; readonly newestFirst: boolean }
+  | { readonly do: 'deliver one'; readonly place: number }
+  | { readonly do: 'deliver all'; readonly newestFirst: boolean }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'set the clock'; readonly toMs: number }
-  | { readonly do: 'break LINE' | 'mend LINE' }
-  | { readonly do: 'kill behind our back' | 'end behind our back'; readonly token: number }
+  | { readonly do: 'break LINE' | 'repair LINE' }
+  | { readonly do: 'revoke at LINE' | 'expire at LINE'; readonly token: number }
   | { readonly do: 'revoke' | 'revoke refresh' | 'log out' | 'deauthorize' | 'refresh'; readonly token: number }
 
-/** What is true of a token, as simply as it can be said. */
+/** The facts about one token, as simple as possible. */
 type Truth = {
   readonly token: Token
   readonly userId: string
   readonly family: string
-  /** On LINE's clock. */
+  /** Epoch ms on LINE's clock. */
   readonly endsAt: number
-  /** Since when LINE has refused it, on LINE's clock, where it was killed behind our back. */
-  diedAt: number | undefined
-  /** How many things that may have killed it at LINE have begun. */
-  threats: number
-  /** LINE itself refuses it for sure. */
-  isDead: boolean
-  /** We were told through the gateway, and the teller has had an answer. */
-  isForgotten: boolean
-  /** The gateway has called it bad, and rightly so. */
+  /** Since when LINE refuses it (epoch ms on LINE's clock), if it was ended at LINE without us. */
+  refusedSince: number | undefined
+  /** How many operations have begun after which LINE may refuse it. */
+  doubts: number
+  /** LINE certainly refuses it. */
+  isEnded: boolean
+  /** A caller revoked it through the gateway, and that caller has the answer. */
+  isRevoked: boolean
+  /** The gateway has refused it, and was right. */
   wasRefused: boolean
-  /** The gateway has said whose it is. */
+  /** The gateway has answered with its user. */
   userKnown: boolean
 }
 
-/** Takes the steps on the real thing and keeps the truth beside it. A broken promise is thrown by the step that shows it. */
-export function createWorld(layer: Layer, breakage: Fault) {
+/** Takes each step on the real token layer and tracks the facts beside it. A step that shows a violation throws. */
+export function createOracle(layer: Layer, breakage: Fault) {
   const { emulator, answers, clock, revocation, refresher, ask: askLayer } = layer
   const verdicts: Answer['verdict'][] = []
-  const broken: string[] = []
+  const violations: string[] = []
   const truths: Truth[] = []
-  const deadRefreshTokens = new Set<string>()
-  const forgottenRefreshTokens = new Set<string>()
-  const asked = new Set<string>()
+  const doubtedRefreshTokens = new Set<string>()
+  const revokedRefreshTokens = new Set<string>()
+  const allowed = new Set<string>()
   let lineTime = layer.now()
   let setTo = 0
   let wasSet = false
   let wasSetForwards = false
   let wasBroken = false
-  let mayCall = 0
-  const acts = {
-    'kill behind our back': kill,
-    'end behind our back': expire,
+  let callsAllowed = 0
+  const actions = {
+    'revoke at LINE': revokeAtLine,
+    'expire at LINE': expireAtLine,
     revoke,
     'revoke refresh': revokeRefresh,
     'log out': logOut,
@@ -81,50 +84,52 @@ export function createWorld(layer: Layer, breakage: Fault) {
     addTruth(token, userId, token.refreshToken, lineTime + expiresIn * SECOND)
   }
 
-  return { take, end, leave, verdicts }
+  return { take, finish, cleanUp, verdicts }
 
   async function take(step: Step): Promise<void> {
-    // LINE has three seconds to answer, whatever the clocks say.
-    if (step.do === 'advance' && step.ms > SECOND) await letAllIn()
+    // In production a deadline of real time (LINE_TIMEOUT_MS) ends each call, so no answer is older than a few seconds.
+    if (step.do === 'advance' && step.ms > SECOND) await deliverAll()
     act(step)
     await answers.settled()
-    if (step.do === 'let in' && answers.waiting() > 0) await answers.release(step.place % answers.waiting())
-    if (step.do === 'let all in') await letAllIn(step.newestFirst)
+    if (step.do === 'deliver one' && answers.waiting() > 0) await answers.release(step.place % answers.waiting())
+    if (step.do === 'deliver all') await deliverAll(step.newestFirst)
     if (step.do === 'ask') await askAgain(step)
-    assertKept()
+    assertNoViolation()
   }
 
-  /** With LINE up again everybody gets their due: the living are served, the dead refused, nobody is left open. */
-  async function end(): Promise<void> {
-    await take({ do: 'mend LINE' })
-    await take({ do: 'let all in', newestFirst: false })
-    if (!wasBroken && emulator.calls.total() > mayCall) broken.push(`${emulator.calls.total()} calls, not ${mayCall}`)
-    // Past what the breaker and a 429 ask for, past the age at which a record is re-checked first, however the clock was set.
+  /** LINE is up again: good tokens must be valid, ended tokens must be refused, and no answer may be unknown. */
+  async function finish(): Promise<void> {
+    await take({ do: 'repair LINE' })
+    await take({ do: 'deliver all', newestFirst: false })
+    if (!wasBroken && emulator.calls.total() > callsAllowed)
+      violations.push(`${emulator.calls.total()} calls, more than ${callsAllowed}`)
+    // Longer than the pause of the breaker or of a 429. Each record is stale after that, however the clock was set.
     await take({ do: 'advance', ms: MAX_STALE_MS + 2 * FARTHEST_SET_MS + MINUTE })
     for (let round = 0; round < 2; round += 1) {
       for (const truth of [...truths]) {
         const promise = askLayer(truth.token, 'profile', here)
         await answers.settled()
-        await letAllIn()
+        await deliverAll()
         const answer = await promise
-        // A clock that was set made us take some tokens for expired, which is remembered for half a minute.
+        // If the clock was set, we may have refused good tokens as EXPIRED. That is remembered for 30 s.
         if (wasSet && round === 0) continue
-        if (answer.verdict === 'unknown') broken.push('left open though LINE is up again')
-        if (answer.verdict === 'valid' && isOver(truth)) broken.push('a dead token is served in the end')
-        if (answer.verdict === 'invalid' && isGood(truth)) broken.push('a good token is refused in the end')
+        if (answer.verdict === 'unknown') violations.push('unknown although LINE is up again')
+        if (answer.verdict === 'valid' && mustBeRefused(truth)) violations.push('an ended token is valid in the end')
+        if (answer.verdict === 'invalid' && isGood(truth)) violations.push('a good token is refused in the end')
       }
       await take({ do: 'advance', ms: 31 * SECOND })
     }
-    assertKept()
+    assertNoViolation()
   }
 
-  /** As it was found, for the next world: nothing on its way, the clock set right, LINE up and known to be. */
-  async function leave(): Promise<void> {
+  /** Resets the layer for the next run: no call in flight, the clock right, LINE up and every breaker closed. */
+  async function cleanUp(): Promise<void> {
     emulator.faults.clear()
     await answers.release()
     clock.set(-setTo)
     clock.advance(HOUR)
     const spare = layer.issue()
+    // First userinfo: after the profile it would be answered from the record, without a call.
     for (const subject of ['userinfo', 'profile', 'friendship'] as const) await askLayer(spare, subject, here)
     await refresher.refresh(spare.refreshToken, web, here)
     await revocation.deauthorize(spare, here)
@@ -135,13 +140,13 @@ export function createWorld(layer: Layer, breakage: Fault) {
     if ('token' in step) actOn(truthOf(step.token), step)
     else if (step.do === 'advance') advance(step.ms)
     else if (step.do === 'set the clock') setClock(step.toMs)
-    else if (step.do === 'mend LINE') emulator.faults.clear()
+    else if (step.do === 'repair LINE') emulator.faults.clear()
     else if (step.do === 'break LINE') breakLine()
   }
 
   function actOn(truth: Truth, step: Extract<Step, { readonly token: number }>): void {
     if (step.do === 'ask') ask(truth, step.subject)
-    else acts[step.do](truth)
+    else actions[step.do](truth)
   }
 
   function breakLine(): void {
@@ -152,7 +157,7 @@ export function createWorld(layer: Layer, breakage: Fault) {
   function advance(ms: number): void {
     lineTime += ms
     clock.advance(ms)
-    asked.clear()
+    allowed.clear()
   }
 
   function setClock(toMs: number): void {
@@ -161,179 +166,179 @@ export function createWorld(layer: Layer, breakage: Fault) {
     wasSetForwards ||= toMs > setTo
     clock.set(toMs - setTo)
     setTo = toMs
-    asked.clear()
+    allowed.clear()
   }
 
-  function kill(truth: Truth): void {
+  function revokeAtLine(truth: Truth): void {
     emulator.revokeAccessToken(truth.token.raw)
-    die(truth)
+    setEnded(truth)
   }
 
-  function expire(truth: Truth): void {
+  function expireAtLine(truth: Truth): void {
     emulator.expireAccessToken(truth.token.raw)
-    die(truth)
+    setEnded(truth)
   }
 
-  function die(truth: Truth): void {
-    truth.diedAt ??= lineTime
-    truth.threats += 1
-    truth.isDead = true
-    asked.clear()
+  function setEnded(truth: Truth): void {
+    truth.refusedSince ??= lineTime
+    truth.doubts += 1
+    truth.isEnded = true
+    allowed.clear()
   }
 
   function ask(truth: Truth, subject: Subject): void {
-    charge(truth, subject)
+    allowCalls(truth, subject)
     const askedAt = ourTime()
-    watch(askLayer(truth.token, subject, here), (answer) => judge(truth, subject, askedAt, answer))
+    watch(askLayer(truth.token, subject, here), (answer) => check(truth, subject, askedAt, answer))
   }
 
-  /** While nothing changes, each thing is asked of LINE once however often it is asked of us. */
-  function charge(truth: Truth, subject: Subject): void {
+  /** While nothing changes, LINE is called once for each subject, however many questions there are. */
+  function allowCalls(truth: Truth, subject: Subject): void {
     for (const one of new Set(['verification', subject])) {
       const name = `${one} ${truth.token.key}`
-      if (!asked.has(name)) mayCall += 1
-      asked.add(name)
+      if (!allowed.has(name)) callsAllowed += 1
+      allowed.add(name)
     }
   }
 
-  function judge(truth: Truth, subject: Subject, askedAt: number, answer: Answer): void {
+  function check(truth: Truth, subject: Subject, askedAt: number, answer: Answer): void {
     verdicts.push(answer.verdict)
-    if (answer.verdict === 'valid') judgeValid(truth, subject, askedAt, answer)
+    if (answer.verdict === 'valid') checkValid(truth, subject, askedAt, answer)
     if (answer.verdict === 'invalid') {
       const isMistaken = answer.reason === 'EXPIRED' && wasSetForwards
-      if (isGood(truth) && !isMistaken) broken.push(`a good token is refused: ${answer.reason}`)
-      if (truth.isDead || truth.endsAt <= lineTime) truth.wasRefused = true
+      if (isGood(truth) && !isMistaken) violations.push(`a good token is refused: ${answer.reason}`)
+      if (truth.isEnded || truth.endsAt <= lineTime) truth.wasRefused = true
     }
-    if (answer.verdict === 'unknown' && !wasBroken) broken.push(`left open with LINE up: ${answer.outage.code}`)
+    if (answer.verdict === 'unknown' && !wasBroken) violations.push(`unknown with LINE up: ${answer.outage.code}`)
   }
 
-  function judgeValid(truth: Truth, subject: Subject, askedAt: number, { record }: Valid): void {
-    if (record.expiresAt <= ourTime()) broken.push('served after it expired')
-    if (!wasSet && truth.endsAt <= lineTime) broken.push('served after it expired at LINE')
-    if (truth.isForgotten && !isRevivable(truth)) broken.push('served after we were told to forget it')
-    if (truth.wasRefused) broken.push('served after LINE had refused it')
-    if (!wasBroken && !wasSet && askedAt - record.verifiedAt >= MAX_STALE_MS) broken.push('served too stale')
-    if (!wasSet && truth.diedAt !== undefined && record.verifiedAt > truth.diedAt)
-      broken.push('believed verified after its death')
+  function checkValid(truth: Truth, subject: Subject, askedAt: number, { record }: Valid): void {
+    if (record.expiresAt <= ourTime()) violations.push('served after it expired')
+    if (!wasSet && truth.endsAt <= lineTime) violations.push('served after it expired at LINE')
+    if (truth.isRevoked && !mayBeAccepted(truth)) violations.push('served after it was revoked here')
+    if (truth.wasRefused) violations.push('served after LINE had refused it')
+    if (!wasBroken && !wasSet && askedAt - record.verifiedAt >= MAX_STALE_MS) violations.push('served too stale')
+    if (!wasSet && truth.refusedSince !== undefined && record.verifiedAt > truth.refusedSince)
+      violations.push('verified after it was ended at LINE')
     const userId = record.userId
-    if (userId !== undefined && userId !== truth.userId) broken.push("served with another user's data")
+    if (userId !== undefined && userId !== truth.userId) violations.push("served with another user's data")
     if (userId !== undefined) truth.userKnown = true
     const held = { verification: true, profile: record.profile, userinfo: userId, friendship: record.friendship }[
       subject
     ]
-    if (held === undefined) broken.push(`served without its ${subject}`)
+    if (held === undefined) violations.push(`served without its ${subject}`)
   }
 
   function revoke(truth: Truth): void {
-    charge(truth, 'verification')
-    mayCall += 1
-    truth.threats += 1
+    allowCalls(truth, 'verification')
+    callsAllowed += 1
+    truth.doubts += 1
     watch(
       revocation.revokeAccessToken(truth.token, here),
-      // One we take for dead already is not forgotten, only answered with that.
-      ({ verdict }) => (verdict === 'invalid' ? undefined : forgotten(truth)),
-      () => forgotten(truth, false),
+      // A token that was refused before is not revoked: the answer is only that refusal.
+      ({ verdict }) => (verdict === 'invalid' ? undefined : setRevoked(truth)),
+      () => setRevoked(truth, false),
     )
   }
 
   function revokeRefresh(truth: Truth): void {
-    mayCall += 1
+    callsAllowed += 1
     const refreshToken = truth.family
-    const family = doom(truth)
-    const done = (isDead: boolean) => () => {
-      forgottenRefreshTokens.add(refreshToken)
-      for (const one of family) if (one.token.refreshToken === '') forgotten(one, isDead)
-      if (isDead) for (const one of family) one.isDead = true
+    const family = doubtFamily(truth)
+    const done = (isEnded: boolean) => () => {
+      revokedRefreshTokens.add(refreshToken)
+      for (const one of family) if (one.token.refreshToken === '') setRevoked(one, isEnded)
+      if (isEnded) for (const one of family) one.isEnded = true
     }
     watch(revocation.revokeRefreshToken(refreshToken, web, here), done(true), done(false))
   }
 
   function logOut(truth: Truth): void {
-    charge(truth, 'verification')
-    mayCall += 2
-    const family = doom(truth)
+    allowCalls(truth, 'verification')
+    callsAllowed += 2
+    const family = doubtFamily(truth)
     const refreshToken = truth.family
-    const done = (isDead: boolean) => (outcome?: { readonly verdict: string }) => {
+    const done = (isEnded: boolean) => (outcome?: { readonly verdict: string }) => {
       if (outcome?.verdict === 'invalid') return
-      forgotten(truth, isDead)
-      forgottenRefreshTokens.add(refreshToken)
-      if (isDead) for (const one of family) one.isDead = true
+      setRevoked(truth, isEnded)
+      revokedRefreshTokens.add(refreshToken)
+      if (isEnded) for (const one of family) one.isEnded = true
     }
-    watch(revocation.logout(truth.token, refreshToken, here), done(true), () => forgotten(truth, false))
+    watch(revocation.logout(truth.token, refreshToken, here), done(true), () => setRevoked(truth, false))
   }
 
   function deauthorize(truth: Truth): void {
-    charge(truth, 'verification')
-    charge(truth, 'profile')
-    mayCall += 4
+    allowCalls(truth, 'verification')
+    allowCalls(truth, 'profile')
+    callsAllowed += 4
     const theirs = truths.filter(({ userId }) => userId === truth.userId)
     const known = theirs.filter(({ userKnown }) => userKnown && !wasSet && !wasBroken)
     const wasGood = isGood(truth)
-    for (const one of theirs) doom(one)
-    const { threats } = truth
+    for (const one of theirs) doubtFamily(one)
+    const { doubts } = truth
     watch(
       revocation.deauthorize(truth.token, here),
       ({ verdict }) => {
         if (verdict === 'invalid') return
-        forgotten(truth)
-        // A token that is dead by then gets LINE's "invalid token", which is no word on the others.
-        if (!wasGood || truth.threats !== threats) return
-        for (const one of theirs) one.isDead = true
-        for (const one of known) forgotten(one)
+        setRevoked(truth)
+        // LINE answers "invalid token" for a token that has ended. That says nothing about the user's other tokens.
+        if (!wasGood || truth.doubts !== doubts) return
+        for (const one of theirs) one.isEnded = true
+        for (const one of known) setRevoked(one)
       },
-      () => forgotten(truth, false),
+      () => setRevoked(truth, false),
     )
   }
 
   function refresh(truth: Truth): void {
-    mayCall += 1
+    callsAllowed += 1
     const askedAt = lineTime
     const refreshToken = truth.family
-    const wasForgotten = forgottenRefreshTokens.has(refreshToken)
+    const wasRevoked = revokedRefreshTokens.has(refreshToken)
     watch(
       refresher.refresh(refreshToken, web, here),
       (tokens: TokenSet) => {
-        if (wasForgotten) broken.push('refreshed though we were told to forget it')
+        if (wasRevoked) violations.push('refreshed after it was revoked here')
         if (truths.some(({ token }) => token.raw === tokens.accessToken)) return
         const child = { ...tokenOf(tokens.accessToken), refreshToken: '' }
         const added = addTruth(child, truth.userId, refreshToken, askedAt + 30 * 86_400 * SECOND)
-        if (deadRefreshTokens.has(refreshToken)) added.threats += 1
+        if (doubtedRefreshTokens.has(refreshToken)) added.doubts += 1
       },
       (error) => {
-        if (error instanceof InvalidGrant && !deadRefreshTokens.has(refreshToken))
-          broken.push('a good refresh token refused')
+        if (error instanceof InvalidGrant && !doubtedRefreshTokens.has(refreshToken))
+          violations.push('a good refresh token is refused')
         if (!(error instanceof InvalidGrant) && !wasBroken)
-          broken.push(`refresh left open with LINE up: ${String(error)}`)
+          violations.push(`refresh failed with LINE up: ${String(error)}`)
       },
     )
   }
 
-  /** All of a login may be dead from now on. */
-  function doom(truth: Truth): readonly Truth[] {
+  /** From now on LINE may refuse all tokens of this login. */
+  function doubtFamily(truth: Truth): readonly Truth[] {
     const family = truths.filter((one) => one.family === truth.family)
-    deadRefreshTokens.add(truth.family)
-    for (const one of family) one.threats += 1
+    doubtedRefreshTokens.add(truth.family)
+    for (const one of family) one.doubts += 1
     return family
   }
 
-  function forgotten(truth: Truth, isDead = true): void {
-    truth.isForgotten = true
-    truth.isDead ||= isDead
-    asked.clear()
+  function setRevoked(truth: Truth, isEnded = true): void {
+    truth.isRevoked = true
+    truth.isEnded ||= isEnded
+    allowed.clear()
   }
 
-  /** LINE was never told, and a clock that is set makes a tombstone end at the wrong time: nobody could know better. */
-  function isRevivable(truth: Truth): boolean {
-    return wasSet && !truth.isDead && truth.endsAt > lineTime
+  /** LINE does not know of the revocation, and a clock that was set makes the tombstone end at the wrong time. */
+  function mayBeAccepted(truth: Truth): boolean {
+    return wasSet && !truth.isEnded && truth.endsAt > lineTime
   }
 
-  /** Nobody has touched it. Its last seconds are anybody's: ours count from the moment of asking. */
+  /** Not revoked and not ended. Its last minute is left out: our time counts from the request, so it ends first. */
   function isGood(truth: Truth): boolean {
-    return truth.threats === 0 && !truth.isForgotten && truth.endsAt - MINUTE > lineTime
+    return truth.doubts === 0 && !truth.isRevoked && truth.endsAt - MINUTE > lineTime
   }
 
-  function isOver(truth: Truth): boolean {
-    return truth.isDead || truth.endsAt <= lineTime || (truth.isForgotten && !isRevivable(truth))
+  function mustBeRefused(truth: Truth): boolean {
+    return truth.isEnded || truth.endsAt <= lineTime || (truth.isRevoked && !mayBeAccepted(truth))
   }
 
   function addTruth(token: Token, userId: string, family: string, endsAt: number): Truth {
@@ -342,10 +347,10 @@ export function createWorld(layer: Layer, breakage: Fault) {
       userId,
       family,
       endsAt,
-      diedAt: undefined,
-      threats: 0,
-      isDead: false,
-      isForgotten: false,
+      refusedSince: undefined,
+      doubts: 0,
+      isEnded: false,
+      isRevoked: false,
       wasRefused: false,
       userKnown: false,
     }
@@ -363,14 +368,14 @@ export function createWorld(layer: Layer, breakage: Fault) {
     return lineTime + setTo
   }
 
-  async function letAllIn(newestFirst = false): Promise<void> {
+  async function deliverAll(newestFirst = false): Promise<void> {
     while (answers.waiting() > 0) await answers.release(newestFirst ? answers.waiting() - 1 : 0)
   }
 
-  /** One after the other, each with its answer. */
+  /** One question after the other, each answered before the next. */
   async function askAgain(step: Extract<Step, { readonly do: 'ask' }>): Promise<void> {
     for (let time = 1; time < step.times; time += 1) {
-      await letAllIn()
+      await deliverAll()
       act(step)
       await answers.settled()
     }
@@ -379,12 +384,12 @@ export function createWorld(layer: Layer, breakage: Fault) {
   function watch<Result>(
     promise: Promise<Result>,
     done: (result: Result) => void,
-    failed: (error: unknown) => void = (error) => broken.push(`threw ${String(error)}`),
+    failed: (error: unknown) => void = (error) => violations.push(`threw ${String(error)}`),
   ): void {
-    promise.then(done, failed).catch((error) => broken.push(`the oracle threw ${String(error)}`))
+    promise.then(done, failed).catch((error) => violations.push(`the oracle threw ${String(error)}`))
   }
 
-  function assertKept(): void {
-    if (broken.length > 0) throw new Error(broken.join('; '))
+  function assertNoViolation(): void {
+    if (violations.length > 0) throw new Error(violations.join('; '))
   }
 }

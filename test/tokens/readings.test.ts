@@ -19,12 +19,12 @@ const answer = (status: number, body: unknown) => ({ status, body, lineRequestId
 describe.each(readingNames)('%s', (name) => {
   const { scope, read } = readings[name]
 
-  it('needs its scope', () => {
+  it('a token without its scope: the scope is missing', () => {
     expect(scopeMissing(bare, name)).toBe(scope)
     expect(scopeMissing(withFacts(bare, { scopes: [scope] }), name)).toBeUndefined()
   })
 
-  it('is not held before it is read, and is fresh from then on, in the store too', () => {
+  it('before it is read: not in the record; after that: fresh, in a stored record too', () => {
     const verdict = read(answer(200, bodies[name]), 1_000)
     if (verdict.verdict !== 'valid') throw new Error(`${name} could not be read`)
     const record = withFacts(bare, verdict.facts)
@@ -35,7 +35,7 @@ describe.each(readingNames)('%s', (name) => {
     expect(plain(stored)).toEqual(record)
   })
 
-  it('answered 401 is a refusal; answered 403, 500 or with nonsense it says nothing', () => {
+  it('401: invalid; 403, 500 or an unusable body: unknown', () => {
     expect(read(answer(401, { message: 'The access token expired' }), 0)).toMatchObject({ verdict: 'invalid' })
     for (const [status, body] of [
       [403, { message: 'Access Denied' }],
@@ -46,6 +46,6 @@ describe.each(readingNames)('%s', (name) => {
   })
 })
 
-it('each kept reading is a member of every record', () => {
+it('each kept reading: a member of every record', () => {
   expect(Object.keys(bare)).toEqual(expect.arrayContaining([...keptReadings]))
 })

@@ -19,17 +19,20 @@ const profile = { displayName: '', pictureUrl: null, statusMessage: 'hello', rea
 
 describe('the store', () => {
   it.each<[string, Partial<TokenRecord>]>([
-    ['a verification alone', {}],
+    ['only a verification', {}],
     ['a profile, even with an empty name', { profile, userId: 'U1' }],
-    ['who it is without a profile', { userId: 'U1' }],
+    ['a user ID without a profile', { userId: 'U1' }],
     ['a friendship', { friendship: { isFriend: null, readAt: at } }],
     ['a family', { family: 'key' }],
-    ['who it is, as LINE writes it', { userId: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f' }],
-    ['who it is in 16 characters', { userId: 'U123456789abcdef' }],
-    ['a picture of LINE', { profile: { ...profile, pictureUrl: 'https://profile.line-scdn.net/0hX4n' }, userId: 'U1' }],
-    ['a picture of somebody else', { profile: { ...profile, pictureUrl: 'http://example.com/a' }, userId: 'U1' }],
-    ['everything', { profile, userId: 'U1', friendship: { isFriend: true, readAt: at }, family: 'key' }],
-  ])('gives back what it was given: %s', (_, facts) => {
+    ['a user ID as LINE writes it', { userId: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f' }],
+    ['a user ID of 16 characters', { userId: 'U123456789abcdef' }],
+    [
+      "a picture on LINE's host",
+      { profile: { ...profile, pictureUrl: 'https://profile.line-scdn.net/0hX4n' }, userId: 'U1' },
+    ],
+    ['a picture on another host', { profile: { ...profile, pictureUrl: 'http://example.com/a' }, userId: 'U1' }],
+    ['all facts', { profile, userId: 'U1', friendship: { isFriend: true, readAt: at }, family: 'key' }],
+  ])('returns the record it was given: %s', (_, facts) => {
     const store = createRecordStore(10)
     const record = { ...bare, ...facts }
     expect(plain(store.set('key', record))).toEqual(record)
@@ -38,12 +41,12 @@ describe('the store', () => {
     expect(Array.from(store.entries(), ([key, kept]) => [key, plain(kept)])).toEqual([['key', record]])
   })
 
-  it('never makes a token younger or longer lived than it is', () => {
+  it('fractions of a millisecond: cut off, so that no token gets younger or lives longer', () => {
     const record = createRecordStore(10).set('key', { ...bare, verifiedAt: at + 199.9, expiresAt: at + 1_099.9 })
     expect(record).toMatchObject({ verifiedAt: at + 199, expiresAt: at + 1_099 })
   })
 
-  it('keeps times right beyond what fits a small integer', () => {
+  it('times beyond 32 bits: unchanged', () => {
     const later = Date.UTC(2050, 0, 1)
     const store = createRecordStore(10)
     expect(store.set('key', { ...bare, verifiedAt: later, expiresAt: later + 1_000 })).toMatchObject({
@@ -52,7 +55,7 @@ describe('the store', () => {
     })
   })
 
-  it('hands out facts that nobody can change', () => {
+  it('a returned record: cannot be changed', () => {
     const store = createRecordStore(10)
     store.set('key', { ...bare, profile })
     expect(() => Object.assign(store.get('key') ?? {}, { channelId: 'other' })).toThrow(TypeError)
@@ -61,7 +64,7 @@ describe('the store', () => {
     expect(Object.isFrozen(store.get('key')?.scopes)).toBe(true)
   })
 
-  it('shares what is the same for many and tells apart what is not', () => {
+  it('equal channel and scopes: stored once; others: stored apart', () => {
     const store = createRecordStore(10)
     store.set('a', bare)
     store.set('b', { ...bare, scopes: ['profile', 'openid'] })
@@ -70,7 +73,7 @@ describe('the store', () => {
     expect(store.get('c')).toMatchObject({ channelId: '2000000002', scopes: bare.scopes })
   })
 
-  it('lets the longest unused go when there are too many', () => {
+  it('more records than the limit: the least recently used one is removed', () => {
     const store = createRecordStore(2)
     store.set('a', bare)
     store.set('b', bare)
@@ -80,7 +83,7 @@ describe('the store', () => {
     expect([plain(store.get('a')), store.get('b'), store.size()]).toEqual([bare, undefined, 2])
   })
 
-  it('keeps names in any script, and what is longer than most', () => {
+  it('any script and long texts: unchanged', () => {
     const store = createRecordStore(10)
     const facts = {
       displayName: 'さくら 🦊 \u0000é',
@@ -92,7 +95,7 @@ describe('the store', () => {
     expect(plain(store.get('key'))).toEqual(record)
   })
 
-  it('keeps a name of bytes that were no UTF-8, each of them now three', () => {
+  it('a long name of bytes that were no UTF-8 (three bytes for each): unchanged', () => {
     const store = createRecordStore(10)
     const displayName = Buffer.alloc(60_000, 0xff).toString()
     const record = { ...bare, profile: { ...profile, displayName, pictureUrl: '/a' }, userId: 'U1' }
@@ -100,14 +103,14 @@ describe('the store', () => {
     expect(store.get('key')?.profile).toMatchObject({ displayName, statusMessage: 'hello' })
   })
 
-  it('keeps what was read at the beginning of time, and nothing from before', () => {
+  it('the time 0: unchanged; a negative time: stored as 0', () => {
     const store = createRecordStore(10)
     const record = { ...bare, verifiedAt: 0, expiresAt: 1_000, profile: { ...profile, readAt: 0 }, userId: 'U1' }
     expect(plain(store.set('key', record))).toEqual(record)
     expect(store.set('key', { ...record, expiresAt: -1 })).toMatchObject({ expiresAt: 0 })
   })
 
-  it('still tells apart what is different for each of very many', () => {
+  it('1,500 different lists of scopes, more than are shared: unchanged', () => {
     const store = createRecordStore(2_000)
     const scopesOf = (n: number) => ['profile', `scope-${n}`]
     for (let n = 0; n < 1_500; n++) store.set(String(n), { ...bare, scopes: scopesOf(n) })
@@ -115,7 +118,7 @@ describe('the store', () => {
       expect(plain(store.get(String(n)))).toEqual({ ...bare, scopes: scopesOf(n) })
   })
 
-  it('has records that outlive it', () => {
+  it('a removed record: the returned one stays valid', () => {
     const store = createRecordStore(1)
     store.set('a', { ...bare, profile, userId: 'U1' })
     const kept = store.get('a')
@@ -123,7 +126,7 @@ describe('the store', () => {
     expect([plain(kept), store.get('a')]).toEqual([{ ...bare, profile, userId: 'U1' }, undefined])
   })
 
-  it('forgets what it is told to', () => {
+  it('a deleted record: gone', () => {
     const store = createRecordStore(2)
     store.set('a', bare)
     store.delete('a')

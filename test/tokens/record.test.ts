@@ -23,7 +23,7 @@ describe('the age of an answer', () => {
     for (const subject of subjects) expect(ageOf(old, subject, 5_000 + passed, ages)).toBe(age)
   })
 
-  it('is that of the reading, not of the verification', () => {
+  it('counts from the reading, not from the verification', () => {
     const mixed = record({
       verifiedAt: 10_000,
       userId: 'U1',
@@ -33,7 +33,7 @@ describe('the age of an answer', () => {
     expect(subjects.map((subject) => ageOf(mixed, subject, 10_000, ages))).toEqual(['fresh', 'aging', 'fresh', 'stale'])
   })
 
-  it('is unknown where the record does not hold the subject', () => {
+  it('is undefined if the record does not have the subject', () => {
     expect(subjects.map((subject) => ageOf(record({}), subject, 0, ages))).toEqual([
       'fresh',
       undefined,
@@ -42,7 +42,7 @@ describe('the age of an answer', () => {
     ])
   })
 
-  it('with both ages Infinity is fresh for ever, unless the clock was set back', () => {
+  it('with both ages Infinity is always fresh, unless the clock was set back', () => {
     const always = { freshForMs: Infinity, maxStaleMs: Infinity }
     expect(ageOf(record({}), 'verification', 1e15, always)).toBe('fresh')
     expect(ageOf(record({ verifiedAt: 1 }), 'verification', 0, always)).toBe('stale')
@@ -53,7 +53,7 @@ describe('the age of an answer', () => {
   })
 })
 
-it('a subject needs its scope', () => {
+it('a token without the scope of a subject: the scope is missing', () => {
   const missing = (scopes: string[]) => subjects.map((subject) => scopeMissing(record({ scopes }), subject))
   expect(missing(['profile', 'openid'])).toEqual([undefined, undefined, undefined, undefined])
   expect(missing(['openid'])).toEqual([undefined, 'profile', undefined, 'profile'])
@@ -62,12 +62,12 @@ it('a subject needs its scope', () => {
 })
 
 describe('two answers about one token', () => {
-  it('the first one is taken as it is', () => {
+  it('no record yet: the answer itself', () => {
     const answer = record({})
     expect(merge(answer, undefined, 'verification', 0)).toBe(answer)
   })
 
-  it('a verification says the channel, the scopes and the end; what was read stays', () => {
+  it('a verification: its channel, scopes and end; the readings of the record stay', () => {
     const current = record({ expiresAt: 100, scopes: ['profile'], profile: profile(5), family: 'f', userId: 'U1' })
     const answer = record({ expiresAt: 90, scopes: ['openid'], verifiedAt: 10 })
     expect(merge(answer, current, 'verification', 10)).toEqual({
@@ -78,13 +78,13 @@ describe('two answers about one token', () => {
     })
   })
 
-  it('a reading proves the token alive and says nothing of its end', () => {
+  it('a reading: its time of verification; channel, scopes and end of the record stay', () => {
     const current = record({ expiresAt: 90, scopes: ['openid'], verifiedAt: 10 })
     const answer = record({ expiresAt: 100, scopes: ['profile'], verifiedAt: 20, profile: profile(20) })
     expect(merge(answer, current, 'profile', 20)).toEqual({ ...current, verifiedAt: 20, profile: profile(20) })
   })
 
-  it('of two readings the newer stays, whichever comes home last', () => {
+  it('two readings: the newer one is kept, in either order', () => {
     const [older, newer] = [record({ profile: profile(5) }), record({ profile: profile(6) })]
     expect(merge(older, newer, 'profile', 10).profile).toEqual(profile(6))
     expect(merge(newer, older, 'profile', 10).profile).toEqual(profile(6))
@@ -92,7 +92,7 @@ describe('two answers about one token', () => {
     expect(merge(friends(5, true), friends(6, false), 'friendship', 10).friendship?.isFriend).toBe(false)
   })
 
-  it('a reading from before the clock was set back makes way', () => {
+  it('a reading from before the clock was set back: replaced', () => {
     const [before, after] = [record({ profile: profile(1_000) }), record({ profile: profile(5) })]
     expect(merge(after, before, 'profile', 5).profile).toEqual(profile(5))
   })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createRefusals } from '../../src/tokens/refusals.ts'
 
-it('remembered for half a minute', () => {
+it('a refusal: remembered for 30 s', () => {
   let time = 0
   const refusals = createRefusals<'REVOKED'>(() => time)
   refusals.add('a', 'REVOKED')
@@ -12,7 +12,7 @@ it('remembered for half a minute', () => {
   expect(refusals.find('b')).toBeUndefined()
 })
 
-it('remembered for half a minute of any direction of the clock, and never for ever', () => {
+it('a clock that is set back: forgotten when it differs by 30 s', () => {
   let time = 100_000
   const refusals = createRefusals<'REVOKED'>(() => time)
   refusals.add('a', 'REVOKED')
@@ -22,14 +22,14 @@ it('remembered for half a minute of any direction of the clock, and never for ev
   expect(refusals.find('a')).toBeUndefined()
 })
 
-it('the last reason is the one that counts', () => {
+it('a second refusal of the same key: the last reason is returned', () => {
   const refusals = createRefusals<'REVOKED' | 'EXPIRED'>(() => 0)
   refusals.add('a', 'REVOKED')
   refusals.add('a', 'EXPIRED')
   expect(refusals.find('a')).toBe('EXPIRED')
 })
 
-it('an answer that was asked for before a refusal comes too late, and one asked for after it does not', () => {
+it('isRefusedSince: true for an answer requested before the refusal, false for one requested after it', () => {
   let time = 5
   const refusals = createRefusals<'REVOKED'>(() => time)
   const before = refusals.count()
@@ -40,7 +40,7 @@ it('an answer that was asked for before a refusal comes too late, and one asked 
   expect(refusals.isRefusedSince('b', before)).toBe(false)
 })
 
-it('20,000 and no more, the longest unused going first', () => {
+it('more than 20,000 refusals: the least recently used one is removed', () => {
   const refusals = createRefusals<'INVALID'>(() => 0)
   for (let n = 0; n < 20_001; n += 1) refusals.add(String(n), 'INVALID')
   expect(refusals.find('0')).toBeUndefined()

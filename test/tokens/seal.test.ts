@@ -4,7 +4,7 @@ import { seal, unseal } from '../../src/tokens/seal.ts'
 
 const value = '{"accessToken":"eyJhbGciOiJIUzI1NiJ9.secret","refreshToken":"rrrrrrrrrrrrrrrrrrrr"}'
 
-it('whoever presents the credential reads the value, whatever it is', () => {
+it('any value, with the same credential: unsealed unchanged', () => {
   const text = fc.string({ unit: 'binary', maxLength: 200 })
   fc.assert(
     fc.property(text, text, (sealedValue, credential) => {
@@ -13,7 +13,7 @@ it('whoever presents the credential reads the value, whatever it is', () => {
   )
 })
 
-it('nothing of the value or the credential can be read in it', () => {
+it('a sealed value: shows no part of the value or the credential', () => {
   const sealed = seal(value, 'the-refresh-token', 'refresh')
   for (const secret of ['accessToken', 'secret', 'rrrr', 'the-refresh-token']) {
     expect(sealed.includes(secret)).toBe(false)
@@ -21,7 +21,7 @@ it('nothing of the value or the credential can be read in it', () => {
   }
 })
 
-it('no other credential and no other label opens it', () => {
+it('another credential or another label: throws', () => {
   const sealed = seal(value, 'the-refresh-token', 'refresh')
   for (const [credential, label] of [
     ['another-refresh-token', 'refresh'],
@@ -33,7 +33,7 @@ it('no other credential and no other label opens it', () => {
   }
 })
 
-it('every changed byte is noticed, and every missing one', () => {
+it('any changed or missing byte: throws', () => {
   const sealed = seal('short', 'credential', 'refresh')
   for (let at = 0; at < sealed.length; at += 1) {
     const forged = Buffer.from(sealed)
@@ -43,7 +43,7 @@ it('every changed byte is noticed, and every missing one', () => {
   }
 })
 
-it('the same value is never sealed the same way twice', () => {
+it('the same value sealed 100 times: 100 different IVs', () => {
   const all = Array.from({ length: 100 }, () => seal(value, 'credential', 'refresh').toString('base64'))
   expect(new Set(all.map((sealed) => sealed.slice(0, 16))).size).toBe(100)
 })

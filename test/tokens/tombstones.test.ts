@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 
-it('a tombstone stands until its end and not longer', () => {
+it('a tombstone: there until its end', () => {
   let time = 0
   const tombstones = createTombstones(() => time, 10)
   tombstones.raise('a', { until: 100, channelId: '1' })
@@ -12,7 +12,7 @@ it('a tombstone stands until its end and not longer', () => {
   expect(tombstones.has('b')).toBe(false)
 })
 
-it('raised again it stands for the longer of the two', () => {
+it('a tombstone raised twice: there until the later end', () => {
   let time = 0
   const tombstones = createTombstones(() => time, 10)
   tombstones.raise('a', { until: 100, channelId: '1' })
@@ -24,7 +24,7 @@ it('raised again it stands for the longer of the two', () => {
   expect(tombstones.has('a')).toBe(true)
 })
 
-it('until LINE has confirmed it, its channel says where to try again', () => {
+it('before LINE has confirmed it: its channel; after that: confirmed, no channel', () => {
   const tombstones = createTombstones(() => 0, 10)
   expect([tombstones.isConfirmed('a'), tombstones.unconfirmedChannel('a')]).toEqual([false, undefined])
   tombstones.raise('a', { until: 100, channelId: '1' })
@@ -33,7 +33,7 @@ it('until LINE has confirmed it, its channel says where to try again', () => {
   expect([tombstones.isConfirmed('a'), tombstones.unconfirmedChannel('a')]).toEqual([true, undefined])
 })
 
-it('what LINE has confirmed stays so when it is raised again, and nothing is confirmed that was never raised', () => {
+it('a confirmed tombstone raised again: still confirmed; a key without a tombstone: cannot be confirmed', () => {
   const tombstones = createTombstones(() => 0, 10)
   tombstones.raise('a', { until: 100, channelId: '1' })
   tombstones.confirm('a')
@@ -42,7 +42,7 @@ it('what LINE has confirmed stays so when it is raised again, and nothing is con
   expect([tombstones.isConfirmed('a'), tombstones.has('b')]).toEqual([true, false])
 })
 
-it('bounded, the longest unused going first', () => {
+it('more tombstones than the limit: the least recently used one is removed', () => {
   const tombstones = createTombstones(() => 0, 2)
   for (const key of ['a', 'b', 'c']) tombstones.raise(key, { until: 100, channelId: '1' })
   expect(['a', 'b', 'c'].map(tombstones.has)).toEqual([false, true, true])

@@ -99,7 +99,8 @@ const LoginRequestRef = builder.objectRef<LoginRequest>('LoginRequest').implemen
         'LINE returns it with the code. Compare it with the one you stored. If the two differ, drop the login: you did not start it, or auto login failed. Inside the LINE app, auto login is the usual reason: then start again with `disableAutoLogin`.',
     }),
     nonce: t.exposeString('nonce', {
-      description: 'LINE returns it in the ID token. Send it to `exchangeLogin`, which compares the two.',
+      description:
+        'LINE returns it in the ID token. Send it to `exchangeLogin`, which compares the two. It is accepted once.',
     }),
     codeVerifier: t.exposeString('codeVerifier', {
       description:

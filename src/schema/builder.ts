@@ -16,7 +16,7 @@ builder.scalarType('DateTime', {
   serialize: (epochMs) => new Date(epochMs).toISOString(),
 })
 
-builder.queryType({ description: 'All read operations. A query changes nothing, here or at LINE.' })
+builder.queryType({ description: 'All read operations. A query changes nothing at LINE.' })
 builder.mutationType({
   description: 'Operations that log users in, refresh tokens, revoke tokens and withdraw permissions.',
 })

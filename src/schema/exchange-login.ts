@@ -26,7 +26,7 @@ const ExchangeLoginInput = builder.inputType('ExchangeLoginInput', {
     codeVerifier: t.string({ description: 'The code verifier of the login. Required if `startLogin` created it.' }),
     nonce: t.string({
       description:
-        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it. Leave it out if the login has no scope `openid`.',
+        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it and the login has the scope `openid`.',
     }),
     channelId: t.id({ description: channelIdDescription }),
   }),

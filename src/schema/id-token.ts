@@ -56,7 +56,7 @@ const VerifyIdTokenInput = builder.inputType('VerifyIdTokenInput', {
     idToken: t.string({ required: true, description: 'The ID token as LINE issued it: a signed JWT.' }),
     nonce: t.string({
       description:
-        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it, and then accepted once.',
+        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it. It is accepted once, by `exchangeLogin` or here.',
     }),
     channelId: t.id({
       description:

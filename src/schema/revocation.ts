@@ -32,7 +32,7 @@ builder.mutationField('revokeToken', (t) =>
   t.field({
     type: RevokeTokenPayload,
     description:
-      'Revokes a token at LINE. The gateway refuses the token at once. If LINE fails, the result is an error: the gateway still refuses the token, and you can send the mutation again to reach LINE.',
+      'Revokes a token at LINE. The gateway refuses the token from then on. An error means that LINE did not confirm it: send the mutation again until it succeeds. Until then, the gateway refuses an access token that it had verified before.',
     args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'The token to revoke.' }) },
     resolve: async (_, { input }, context) => {
       const { accessToken, refreshToken, channelId } = input
@@ -85,7 +85,7 @@ builder.mutationField('logout', (t) =>
   t.field({
     type: LogoutPayload,
     description:
-      'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both at once. If LINE fails, the result is an error: the gateway still refuses both, and you can send the mutation again to reach LINE.',
+      'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both from then on. An error means that LINE did not confirm it: send the mutation again until it succeeds. Until then, the gateway refuses a Bearer token that it had verified before.',
     args: { input: t.arg({ type: LogoutInput, description: 'What to revoke in addition to the Bearer token.' }) },
     resolve: async (_, { input }, context) => {
       const refreshToken = input?.refreshToken ?? undefined
@@ -107,7 +107,7 @@ builder.mutationField('deauthorize', (t) =>
   t.field({
     type: DeauthorizePayload,
     description:
-      "Withdraws all permissions that the Bearer token's user has given to the channel. LINE requires this when a user leaves your service. All tokens of this user and channel stop working, and the next login asks for consent again. Needs a valid access token and the channel secret. If LINE fails, the gateway still refuses the tokens, and you can send the mutation again to reach LINE.",
+      "Withdraws all permissions that the Bearer token's user has given to the channel. LINE requires this when a user leaves your service. All tokens of this user and channel stop working, and the next login asks for consent again. The access token must be valid, and the gateway must be configured with the channel secret. An error means that LINE did not confirm it: send the mutation again until it succeeds.",
     resolve: async (_, __, context) => {
       const outcome = await context.services.revocation.deauthorize(bearerOf(context), context.clientAddress)
       return { deauthorized: assertRevoked(outcome) }

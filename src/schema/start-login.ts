@@ -10,7 +10,7 @@ import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
 
 const LoginPrompt = builder.enumType('LoginPrompt', {
-  description: 'Which screen LINE shows in any case, or that it shows none.',
+  description: 'Forces a screen of LINE, or forbids all screens.',
   values: {
     CONSENT: { description: 'Shows the consent screen, even if the user granted all scopes before.' },
     NONE: {
@@ -50,7 +50,7 @@ const StartLoginInput = builder.inputType('StartLoginInput', {
         'The scopes to request. At least `profile` or `openid` is required. `email` needs `openid`, and the channel must have permission for it.',
     }),
     channelId: t.id({ description: channelIdDescription }),
-    prompt: t.field({ type: LoginPrompt, description: 'Which screen LINE shows in any case, or that it shows none.' }),
+    prompt: t.field({ type: LoginPrompt, description: 'Forces a screen of LINE, or forbids all screens.' }),
     botPrompt: t.field({
       type: BotPrompt,
       description: 'How LINE offers to add the linked LINE Official Account as a friend.',
@@ -69,7 +69,7 @@ const StartLoginInput = builder.inputType('StartLoginInput', {
     }),
     disableAutoLogin: t.boolean({
       description:
-        'Disables auto login. Set it to start again after a login came back with a wrong `state`: inside the LINE app that is usually a failed auto login, and its code cannot be used. `startLogin` creates a new `state`.',
+        'Disables auto login. Set it to start again after a login came back with a wrong `state`: inside the LINE app this is usually a failed auto login, and its code cannot be used. `startLogin` creates a new `state`.',
     }),
     disableIosAutoLogin: t.boolean({
       description: 'Disables auto login on iOS only. Prefer `disableAutoLogin`, which is newer.',

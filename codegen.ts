@@ -1,6 +1,6 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
-/** Reads the printed schema and never the code: codegen would load a second copy of graphql with it. */
+/** Reads the printed schema, not the code, because with the code codegen would load a second copy of graphql. */
 const config: CodegenConfig = {
   schema: './schema.graphql',
   documents: ['test/client/operations.ts'],

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
-/** `npm run test:long`: floods, soaks and everything else that takes minutes. One file at a time, because they print figures. */
+/** `npm run test:long`: floods and other tests that take minutes. One file at a time, because they print figures. */
 export default defineConfig({
   ...base,
   test: {

@@ -5,13 +5,13 @@ import type { Tombstones } from '../tokens/tombstones.ts'
 import type { Refresher } from './refresher.ts'
 import { longestRefreshLifeMs } from './token-set.ts'
 
-/** Forgets tokens in this process, at once and without asking LINE. */
+/** Forgets tokens in this process, at once and without a call to LINE. */
 export type Forgetting = {
-  /** `expiresAt`: when the token would end anyway (epoch ms), if we know. */
+  /** `expiresAt`: when the token expires (epoch ms), if we know. */
   forgetAccessToken(key: string, channelId: string, expiresAt: number | undefined): void
   /** Forgets a refresh token and all access tokens issued from it through us. Returns the keys of all of them. */
   forgetRefreshToken(key: string, channelId: string): readonly string[]
-  /** Forgets the user's tokens of this channel, and the refresh tokens they came from: LINE kills them all at once. */
+  /** Forgets the user's access tokens of this channel and the refresh tokens of these. LINE revokes all of them. */
   forgetUserOf(record: TokenRecord): void
 }
 
@@ -22,7 +22,7 @@ export type ForgettingOptions = {
   readonly now: () => number
 }
 
-/** The tombstone always comes first, so that no flight under way can store the token again. */
+/** The tombstone always comes first, so that no answer in flight stores the token again. */
 export function createForgetting({ memory, refresher, tombstones, now }: ForgettingOptions): Forgetting {
   return { forgetAccessToken, forgetRefreshToken, forgetUserOf }
 

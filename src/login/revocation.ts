@@ -14,22 +14,22 @@ import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
 import type { Forgetting } from './forgetting.ts'
 import { refreshKeyOf } from './token-set.ts'
 
-/** What became of a token that was to be revoked: forgotten now, or refused for a reason it had before. */
+/** The result of a revocation: the token is forgotten now, or it was invalid before, with the reason. */
 export type Revoked = { readonly verdict: 'forgotten' } | Invalid
 
 const forgotten: Revoked = { verdict: 'forgotten' }
 
 /**
- * Ends tokens at LINE. Each method rejects with an outage when LINE cannot be told. The token is refused here all the same,
- * and the caller may try again.
+ * Revokes tokens here and at LINE. If LINE does not answer, each method rejects with an outage. The token is still
+ * refused here, and the caller can try again.
  */
 export type Revocation = {
   revokeAccessToken(token: AccessToken, clientAddress: string, channel?: Channel): Promise<Revoked>
-  /** Forgets the access tokens issued from it through us as well. */
+  /** Also forgets the access tokens issued from it through us. */
   revokeRefreshToken(refreshToken: string, channel: Channel, clientAddress: string): Promise<void>
   /**
-   * Revokes both tokens of a session. A refresh token outlives its access token, so it is revoked even where the access
-   * token is refused, unless that one belongs to another channel.
+   * Revokes both tokens of a session. A refresh token is valid longer than its access token, so it is revoked even if
+   * the access token is refused, unless the access token belongs to another channel.
    */
   logout(token: AccessToken, refreshToken: string | undefined, clientAddress: string): Promise<Revoked>
   /** Withdraws the user's consent at LINE and forgets all tokens of that user we know. */
@@ -46,7 +46,7 @@ export type RevocationOptions = {
   readonly tombstones: Tombstones
 }
 
-/** The order is the same throughout: forget here, then tell LINE, then mark the tombstone as confirmed. */
+/** Every method has the same order: forget the token here, call LINE, then mark the tombstone as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
   const { line, channels, channelTokens, resolve, forgetting, gate, tombstones } = options
 
@@ -64,18 +64,19 @@ export function createRevocation(options: RevocationOptions): Revocation {
   async function revokeRefreshToken(refreshToken: string, channel: Channel, clientAddress: string): Promise<void> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (tombstones.isConfirmed(key)) return
-    let dead: readonly string[] = []
+    let forgottenKeys: readonly string[] = []
     try {
       await guarded(gate, clientAddress, revokeAtLine, ({ status }) => status === 400)
     } catch (error) {
-      if (!(error instanceof SourceLimited) && dead.length === 0) forgetting.forgetRefreshToken(key, channel.id)
+      const isForgotten = forgottenKeys.length > 0
+      if (!(error instanceof SourceLimited) && !isForgotten) forgetting.forgetRefreshToken(key, channel.id)
       throw error
     }
-    for (const one of dead) tombstones.confirm(one)
+    for (const forgottenKey of forgottenKeys) tombstones.confirm(forgottenKey)
 
-    /** Forgets only once the gate is passed: junk must neither push out tombstones nor cause walks over all records. */
+    /** Forgets after the gate: junk must not evict tombstones or cause searches of all records. */
     async function revokeAtLine(): Promise<LineAnswer> {
-      dead = forgetting.forgetRefreshToken(key, channel.id)
+      forgottenKeys = forgetting.forgetRefreshToken(key, channel.id)
       const answer = await line.revoke(channel, { refreshToken })
       assertRevoked(answer)
       return answer
@@ -107,7 +108,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const known = await identify(token, clientAddress)
     if ('verdict' in known) return known
     const { channel } = known
-    // Checked first, so that nothing is forgotten where the channel cannot deauthorize at all.
+    // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
     if (channel.secret === undefined) throw new NoChannelSecret()
     const record = known.record && (await withUser(token, known.record, clientAddress))
     forgetting.forgetAccessToken(token.key, channel.id, record?.expiresAt)
@@ -117,7 +118,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     return forgotten
   }
 
-  /** LINE may drop a channel token before its end: one that is refused is replaced once. */
+  /** LINE may drop a channel token before it expires. If LINE refuses it, we try once more with a new one. */
   async function deauthorizeAtLine(channel: Channel, channelToken: string, token: AccessToken): Promise<void> {
     const answer = await line.deauthorize(channelToken, token.raw)
     if (answer.status !== 401) return assertDeauthorized(answer)
@@ -126,8 +127,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   /**
-   * The channel of a token, with its record. A token we do not know is verified first, through the same gate as any other.
-   * Where LINE does not answer, the token is forgotten for the channel that `hint` names, or for the only one.
+   * The channel of a token, with its record. A token that we do not know is verified first, through the same gate as
+   * any other token. If LINE does not answer, the token is forgotten for the channel `hint`, or for the only channel.
    */
   async function identify(
     token: AccessToken,
@@ -145,7 +146,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     throw answer.outage
   }
 
-  /** To forget the user's other tokens we must know the user, so LINE is asked where no reading has told us yet. */
+  /** To forget the user's other tokens we need the user ID. If the record does not have it, we fetch it from LINE. */
   async function withUser(token: AccessToken, record: TokenRecord, clientAddress: string): Promise<TokenRecord> {
     if (record.userId !== undefined) return record
     const subject = scopeMissing(record, 'profile') === undefined ? 'profile' : 'userinfo'
@@ -155,7 +156,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
 
   function channelOf(record: TokenRecord): Channel {
     const channel = channels.find(record.channelId)
-    if (channel === undefined) throw new TypeError('a record of a channel that is none of ours')
+    if (channel === undefined) throw new TypeError('the channel of a record is not configured')
     return channel
   }
 }

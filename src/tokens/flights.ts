@@ -1,10 +1,11 @@
 import { SourceLimited } from './token-resolver.ts'
 
-/** Single flight: what is asked while the same question is under way waits for that answer. */
+/** Single flight: calls with the same key at the same time share one result. */
 export type Flights<Result> = {
   /**
-   * Joins the flight of this key, or launches one. `clientAddress` is who asks: a flight that was refused only because its
-   * launcher's address is limited counts for callers of that address. All others launch again.
+   * Joins the flight of this key, or launches one. `clientAddress` is the caller's. If the result says only that the
+   * address that launched the flight is rate limited, it is the result for that address alone: other addresses launch
+   * again.
    */
   fly(key: string, clientAddress: string, launch: () => Promise<Result>): Promise<Result>
   isUnderWay(key: string): boolean
@@ -13,9 +14,9 @@ export type Flights<Result> = {
 type Flight<Result> = { readonly launchedBy: string; readonly result: Promise<Result> }
 
 /**
- * Flights are kept in a map of their own and not in a cache: a cache would drop a flight when it is full, and the next
- * caller would ask LINE a second time. `isLimited` tells whether a result says only that its launcher is limited; a
- * rejection with `SourceLimited` says the same.
+ * Flights are in a map of their own, not in a cache. A full cache would drop a flight, and the next caller would call
+ * LINE a second time. `isLimited`: whether a result says only that the address that launched the flight is rate
+ * limited. A rejection with `SourceLimited` says the same.
  */
 export function createFlights<Result>(isLimited: (result: Result) => boolean = () => false): Flights<Result> {
   const flights = new Map<string, Flight<Result>>()
@@ -35,7 +36,7 @@ export function createFlights<Result>(isLimited: (result: Result) => boolean = (
     )
   }
 
-  /** The flight goes on when its launcher hangs up: the answer is there for the retry. */
+  /** The flight goes on if its caller disconnects, so that a retry gets the answer. */
   function start(key: string, launchedBy: string, launch: () => Promise<Result>): Promise<Result> {
     const result = launch().finally(() => flights.delete(key))
     flights.set(key, { launchedBy, result })

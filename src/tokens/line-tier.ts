@@ -7,8 +7,8 @@ import { createRecord, scopeMissing, type TokenRecord, withFacts } from './recor
 import type { Answer, Question, Resolver } from './token-resolver.ts'
 
 /**
- * The last tier: LINE answers every question that reaches it. The transport below bounds how many calls are in flight, so
- * this tier does not count.
+ * The last tier: it calls LINE for every question. The transport below limits the number of calls in flight, so this
+ * tier does not count them.
  */
 export function askLine(
   line: Pick<LineClient, 'verifyAccessToken' | ReadingName>,
@@ -18,11 +18,11 @@ export function askLine(
   return function answer(question) {
     const { subject, known } = question
     if (subject === 'verification') return verify(question)
-    if (known === undefined) throw new TypeError('a token is verified before anything is read with it')
+    if (known === undefined) throw new TypeError('a reading needs the record of a verified token')
     return read(question, subject, known)
   }
 
-  /** The verification and, where wanted, one reading in the same round trip. The reading counts only if the token is good. */
+  /** Verifies the token and fetches the reading `alongside` at the same time. It is used only if the token is valid. */
   async function verify({ token, since, known, alongside }: Question): Promise<Answer> {
     const askedAt = now()
     const reading = alongside === undefined ? undefined : fetchReading(token.raw, alongside, since)
@@ -38,7 +38,7 @@ export function askLine(
     return { verdict: 'valid', record: withFacts(record, read.facts) }
   }
 
-  /** An answered reading proves the token alive as well. */
+  /** A good reading also proves the token valid. */
   async function read({ token, since }: Question, reading: ReadingName, known: TokenRecord): Promise<Answer> {
     const askedAt = now()
     const verdict = await fetchReading(token.raw, reading, since)
@@ -56,7 +56,7 @@ export function askLine(
   }
 }
 
-/** Turns an outage into the verdict `unknown`. Anything else that is thrown is a bug and is thrown on. */
+/** Turns an outage into the verdict `unknown`. Every other error is a bug and is thrown again. */
 async function judged<Facts>(
   asked: Promise<LineAnswer>,
   judge: (answer: LineAnswer) => Verdict<Facts>,
@@ -69,7 +69,7 @@ async function judged<Facts>(
   }
 }
 
-/** Times count from the moment of asking, so that a token is never served longer than LINE accepts it. */
+/** Times count from the start of the call, so that a token is never served longer than LINE accepts it. */
 function toRecord({ channelId, scopes, expiresInMs }: VerificationFacts, askedAt: number, known?: TokenRecord) {
   const verified = { channelId, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs }
   return known === undefined ? createRecord(verified) : withFacts(known, verified)

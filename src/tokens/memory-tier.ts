@@ -17,14 +17,14 @@ import {
 import type { Tombstones } from './tombstones.ts'
 
 export type MemoryTier = {
-  /** Answers without a promise where the answer is in memory. */
+  /** Answers without a promise if the answer is in memory. */
   readonly resolve: Resolver
-  /** Stores a record that did not come from asking: LINE's answer to a login or a refresh. */
+  /** Stores a record made from LINE's answer to a login or a refresh. */
   learn(key: string, record: TokenRecord): void
   peek(key: string): TokenRecord | undefined
-  /** Drops a record. The caller raises the tombstone that keeps it away. */
+  /** Drops a record. The caller raises the tombstone, so that no answer in flight stores the record again. */
   drop(key: string): void
-  /** The records that match, with their keys. Walks over all records: only for forgetting a whole user. */
+  /** The records that match, with their keys. It reads all records: only for a refresh token's or a user's tokens. */
   find(matches: (record: TokenRecord) => boolean): readonly (readonly [key: string, record: TokenRecord])[]
   size(): number
 }
@@ -37,40 +37,43 @@ export type MemoryTierOptions = Ages & {
 }
 
 /**
- * The cache of what LINE said about access tokens.
+ * The cache of LINE's answers about access tokens.
  *
- * The hard part is not to remember but to know when a memory may be used. Three things make it hard. LINE kills a token
- * when its user unlinks the app, and tells nobody. LINE can be down, and then what we remember is all there is. And while
- * one question is on its way to LINE, a thousand others about the same token may arrive, or the order to forget it.
+ * To store an answer is easy. To know whether it can still be used is hard, for three reasons. When a user unlinks the
+ * app, LINE revokes the token and does not notify us. When LINE is down, the cache is all we have. And while a call to
+ * LINE is in flight, a thousand more questions about the same token can arrive, or a request to revoke it.
  *
- * **A record is facts, and each reader judges them.** It says what LINE answered and when; it has no state such as "valid".
- * So nothing has to be updated when time passes: each hit compares the record with the clock.
+ * **A record holds facts, and its age is computed at each use.** It says what LINE answered and when. It has no state
+ * such as "valid", so nothing has to be updated when time passes: each hit compares the record with the clock.
  *
- *     past the token's end     never served; the answer is EXPIRED, and LINE is not asked
+ *     expired                  never served; the answer is EXPIRED, without a call to LINE
  *     fresh                    served
- *     aging                    served, and LINE is asked again behind the caller's back
- *     stale                    LINE is asked first; the record is served only if LINE gives no answer
- *     subject not held         LINE is asked for it
+ *     aging                    served, and checked with LINE in the background
+ *     stale                    checked with LINE first; served only if LINE gives no answer
+ *     subject missing          fetched from LINE
  *
- * **No record is not the same as no knowledge.** A token without a record may have a tombstone (we were told to forget it)
- * or a remembered refusal (LINE refused it within the last 30 seconds). Only a token without any of them is asked of LINE.
- * Outages are never remembered here.
+ * **We can know a token without a record.** It may have a tombstone (a caller revoked it here) or a remembered refusal
+ * (LINE refused it, or it expired, within the last 30 seconds). We call LINE only if there is no tombstone and no
+ * refusal. Outages are never remembered here.
  *
- * **One question is under way once.** The flights are not part of the cache: what the cache drops does not end a flight, so
- * even a cache of ten records asks LINE once for each of fifty tokens. Verification and profile of a new token fly
- * together, as one question with a second one alongside, because that saves a round trip.
+ * **Single flight.** Equal questions share one call to LINE. Flights are not part of the cache: when the cache drops a
+ * record, the flights of that token go on. So even a cache of ten records makes only one call for each of fifty tokens.
+ * The verification and the profile of a new token are fetched at the same time, as one question with a second one
+ * alongside, because that saves a round trip.
  *
- * **A flight is judged when it lands**, not when it starts, because the world may have changed meanwhile:
+ * **LINE's answer is compared with the state at its arrival**, not at the start of the call, because the state may have
+ * changed between the two:
  *
  *     1. the token has a tombstone      nothing is stored, the answer is REVOKED
- *     2. LINE refused                   the record is dropped, the refusal remembered
- *     3. LINE gave no answer            nothing changes; the next re-check waits a while
- *     4. LINE says valid                unless another flight was refused since this one started: then that one wins,
- *                                       because a dead token does not come back to life; otherwise the record is merged
- *                                       with the stored one, reading by reading, the newer one kept
+ *     2. LINE refused the token         the record is dropped, the refusal is remembered
+ *     3. LINE gave no answer            nothing changes; the next re-check waits 5 seconds
+ *     4. LINE says valid                if another call was refused after this one started, the refusal wins, because a
+ *                                       revoked token never becomes valid again; otherwise the record is merged with
+ *                                       the stored one: of each reading the newer one is kept
  *
- * **A hit returns a value, a miss a promise.** Waiting for a promise costs more than the whole look-up, and nearly all
- * questions are hits. So `resolve` is not an async function, and its callers check what they got.
+ * **A hit returns a value, a miss returns a promise.** To wait for a promise costs more than the whole look-up, and
+ * nearly all questions are hits. So `resolve` is not an async function, and its callers check whether they got a
+ * promise.
  *
  * (This page is why the file has more than 200 lines.)
  */
@@ -89,7 +92,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (record === undefined) return resolveCold(question)
     const time = now()
     if (record.expiresAt <= time) return expire(key)
-    // A subject the token has no scope for cannot be read. The token itself may be dead all the same.
+    // Without its scope the subject cannot be fetched. The token may be revoked, so its verification is still checked.
     if (scopeMissing(record, question.subject)) return resolve({ ...question, subject: 'verification' })
     switch (ageOf(record, question.subject, time, options)) {
       case 'fresh':
@@ -107,7 +110,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
   }
 
-  /** There is no record. Perhaps we know something bad about the token, else LINE has to be asked. */
+  /** There is no record: answers from a tombstone or a remembered refusal, or else calls LINE. */
   function resolveCold(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
     const reason = tombstones.has(key) ? 'REVOKED' : refusals.find(key)
@@ -119,7 +122,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return verifyAndRead(question)
   }
 
-  /** The verification, with the reading alongside. Where the tiers below had no room for both, the reading follows. */
+  /** Fetches the reading together with the verification, or after it if the tiers below had no room for both. */
   async function verifyAndRead(question: Question): Promise<Answer> {
     const { subject } = question
     const alongside = subject === 'verification' ? undefined : subject
@@ -217,7 +220,7 @@ function flightId({ subject, token }: Question): string {
   return `${subject} ${token.key}`
 }
 
-/** The answer says nothing about the token: only that the caller's address is limited. */
+/** Whether the answer says nothing about the token, only that the client address is rate limited. */
 function isLimited(answer: Answer): boolean {
   return answer.verdict === 'unknown' && answer.outage instanceof SourceLimited
 }

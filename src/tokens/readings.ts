@@ -1,7 +1,7 @@
 import { judgeFriendship, judgeProfile, judgeUserinfo, type ProfileFacts, type Verdict } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 
-/** The readings that a record keeps, each with the time (epoch ms) at which LINE was asked. */
+/** The readings that a record keeps. `readAt` (epoch ms) is the start of the call to LINE. */
 export type KeptReadings = {
   readonly profile: (Omit<ProfileFacts, 'userId'> & ReadAt) | undefined
   /** `isFriend: null`: no official account is linked to the channel. */
@@ -16,17 +16,17 @@ export type Learned = Partial<KeptReadings> & { readonly userId?: string }
 type KnownFacts = KeptReadings & { readonly userId: string | undefined; readonly verifiedAt: number }
 
 export type Reading = {
-  /** The scope that LINE demands for it. */
+  /** The scope that LINE requires. */
   readonly scope: string
-  /** Judges LINE's answer and turns it into what the record learns. `readAt` is epoch ms. */
+  /** Checks LINE's answer and returns the facts that the record gets from it. `readAt`: epoch ms. */
   read(answer: LineAnswer, readAt: number): Verdict<Learned>
-  /** When a record learned it (epoch ms); `undefined` where it has not. */
+  /** When the record got the reading (epoch ms). `undefined`: the record does not have it. */
   learnedAt(record: KnownFacts): number | undefined
 }
 
 /**
- * What can be read at LINE with an access token: one row an endpoint, named as its call in `line/client.ts`. The tiers, the
- * record and the tests take their subjects from this table.
+ * The endpoints of LINE that are read with an access token. One row is one endpoint and has the name of its call in
+ * `line/client.ts`. The tiers, the record and the tests take their subjects from this table.
  */
 export const readings = {
   profile: reading({
@@ -54,7 +54,7 @@ export type ReadingName = keyof typeof readings
 
 export const readingNames = Object.keys(readings) as readonly ReadingName[]
 
-/** The members of a record that hold a reading. */
+/** The members of a record that contain a reading. */
 export const keptReadings: readonly (keyof KeptReadings)[] = ['profile', 'friendship']
 
 type Row<Facts> = Pick<Reading, 'scope' | 'learnedAt'> & {

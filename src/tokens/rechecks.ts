@@ -3,13 +3,13 @@ import { createBoundedMap } from './bounded-map.ts'
 import { type Ages, ageOf, type TokenRecord } from './record.ts'
 import type { Answer, Question } from './token-resolver.ts'
 
-/** Asks LINE again about a record that is in memory. */
+/** Checks records that are in memory with LINE again. */
 export type Rechecks = {
-  /** For an aging record, which is served meanwhile: one re-check in the background, however many ask. */
+  /** For an aging record, which is served at once: one re-check in the background for any number of questions. */
   startBehind(question: Question, record: TokenRecord): void
-  /** For a stale record: LINE's answer. `undefined` where LINE gives none now, or gave none a moment ago. */
+  /** For a stale record: LINE's answer. `undefined`: LINE gave no answer, now or within the last 5 seconds. */
   run(question: Question, record: TokenRecord): Promise<Answer | undefined>
-  /** LINE gave no answer: the next try waits a while. */
+  /** LINE gave no answer: the next re-check waits 5 seconds. */
   postpone(question: Question): void
 }
 
@@ -22,7 +22,7 @@ export type RechecksOptions = {
   readonly telemetry: Telemetry
 }
 
-/** How long a record is served without asking again, after LINE gave no answer. */
+/** How long a record is served without a re-check after LINE gave no answer. */
 const postponedForMs = 5_000
 const mostPostponed = 20_000
 
@@ -42,7 +42,7 @@ export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: 
     return answer.verdict === 'unknown' ? undefined : answer
   }
 
-  /** An answered reading proves the token alive too. Where LINE does not answer the reading, the token itself is verified. */
+  /** A good reading also proves the token valid. If LINE does not answer the reading, the token is verified. */
   async function recheck(question: Question, record: TokenRecord): Promise<Answer> {
     const answer = await ask({ ...question, known: record })
     if (answer.verdict !== 'unknown' || question.subject === 'verification') return answer

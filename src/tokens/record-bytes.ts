@@ -1,9 +1,9 @@
 /**
- * Bytes in a string, one character a byte. A JavaScript string costs less memory and less garbage collection than an object
- * with the same contents, and it stays at one byte a character as long as no character is above U+00FF.
+ * Bytes in a string, one character for each byte. A JavaScript string costs less memory and less garbage collection
+ * than an object with the same contents. It takes one byte a character if no character is above U+00FF.
  */
 
-/** Writes the least significant byte first. Fractions are cut off, so that no time becomes later by storing it. */
+/** Writes the least significant byte first. Rounds down, so that a stored time is never later than the original. */
 export function writeNumber(value: number, bytes: number): string {
   let written = ''
   let rest = Math.max(Math.floor(value), 0)
@@ -20,10 +20,10 @@ export function readNumber(text: string, from: number, bytes: number): number {
   return value
 }
 
-/** LINE's answers end at 64 KB, but bytes that are no UTF-8 become three bytes each when they are read and written again. */
+/** LINE's answers have at most 64 KB, but decoding and encoding makes three bytes of a byte that is not UTF-8. */
 const lengthBytes = 3
 
-/** Writes fields, each with its length first. Missing fields at the end are left out. */
+/** Writes each field after its length. Missing fields at the end are left out. */
 export function writeFields(fields: readonly (string | undefined)[]): string {
   const last = fields.findLastIndex((field) => field !== undefined)
   return fields
@@ -32,14 +32,14 @@ export function writeFields(fields: readonly (string | undefined)[]): string {
     .join('')
 }
 
-/** The length is written plus one: zero means that the field is missing, which is not the same as empty. */
+/** Writes the length plus one. Zero means that the field is missing, one means that it is empty. */
 function writeField(bytes: string | undefined): string {
   return bytes === undefined ? missingField : writeNumber(bytes.length + 1, lengthBytes) + bytes
 }
 
 const missingField = writeNumber(0, lengthBytes)
 
-/** Reads the field with this number; the fields begin at `from`. `undefined` where it is missing. */
+/** Reads the field with this number (the first is 0). The fields begin at `from`. `undefined`: the field is missing. */
 export function readField(text: string, from: number, number: number): string | undefined {
   const start = startOf(text, from, number)
   const length = lengthAt(text, start)
@@ -56,12 +56,12 @@ function startOf(text: string, from: number, number: number): number {
   return start
 }
 
-/** -1 where the field is missing or beyond the end. */
+/** -1: the field is missing or after the end. */
 function lengthAt(text: string, start: number): number {
   return start < text.length ? readNumber(text, start, lengthBytes) - 1 : -1
 }
 
-/** Text as UTF-8: one wide character would make the whole string take two bytes a character. */
+/** Encodes text as UTF-8. One character above U+00FF would make the whole string take two bytes a character. */
 export function encodeText(text: string | null | undefined): string | undefined {
   if (text == null) return undefined
   return isAscii(text) ? text : Buffer.from(text).toString('latin1')

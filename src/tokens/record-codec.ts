@@ -2,13 +2,13 @@ import type { TokenRecord } from './record.ts'
 import { decodeText, encodeText, hasField, readField, readNumber, writeFields, writeNumber } from './record-bytes.ts'
 
 /**
- * How a record is stored: as one string of bytes. With a million records, objects would cost twice the memory, and above
- * all the garbage collector would have to visit each of them. A stored record is not unpacked: its getters read the bytes.
+ * A record is stored as one string of bytes. A million records as objects take twice the memory, and the garbage
+ * collector visits each of them. A stored record is not unpacked: its getters read the bytes.
  *
- * Layout: three times, the number of the channel's scopes, then the fields of the table below.
+ * Layout: three times, the number of a `ChannelScopes`, then the fields of the table `layout`.
  */
 
-/** The channel and scopes of a token. Most tokens share a few of them, so each is stored once and numbered. */
+/** The channel and scopes of a token. Most tokens have the same few, so each is stored once and has a number. */
 export type ChannelScopes = Pick<TokenRecord, 'channelId' | 'scopes'>
 
 const timeBytes = 6
@@ -19,10 +19,10 @@ const profileReadAtByte = expiresAtByte + timeBytes
 const channelScopesByte = profileReadAtByte + timeBytes
 const firstFieldByte = channelScopesByte + numberBytes
 
-/** Stored in place of a number: the record has the channel and scopes in a field of its own. */
+/** Stored instead of a number: the channel and scopes are in the record's last field. */
 const notShared = 2 ** (8 * numberBytes) - 1
 
-/** The fields in their order, each with the bytes it stores. `undefined`: missing. */
+/** The fields in their order. Each function returns the bytes to store. `undefined`: the field is missing. */
 const layout = {
   userId: ({ userId }: TokenRecord) => packUserId(userId),
   displayName: ({ profile }: TokenRecord) => encodeText(profile?.displayName),
@@ -45,7 +45,7 @@ const friendshipField = fieldNumber('friendship')
 const familyField = fieldNumber('family')
 const channelScopesField = fieldNumber('channelScopes')
 
-/** `number`: that of the record's channel and scopes among the shared ones, if they are shared. */
+/** `number`: the number of the record's channel and scopes, if they are shared. */
 export function writeRecord(record: TokenRecord, number = notShared): string {
   const head = [
     writeNumber(record.verifiedAt, timeBytes),
@@ -56,7 +56,7 @@ export function writeRecord(record: TokenRecord, number = notShared): string {
   return head.join('') + writeFields(packers.map((pack) => pack(record, number)))
 }
 
-/** A stored record. It is a value: it stays valid when the store drops it. */
+/** A stored record. It can be read even after the store has dropped it. */
 export class StoredRecord implements TokenRecord {
   readonly #text: string
   readonly #shared: readonly ChannelScopes[]
@@ -135,7 +135,7 @@ function parseChannelScopes(bytes: string | undefined): ChannelScopes {
   return Object.freeze({ channelId, scopes: Object.freeze(scopes) })
 }
 
-/** LINE's user IDs are `U` and 32 hexadecimal digits, which are 16 bytes. */
+/** A user ID of LINE is `U` and 32 hexadecimal digits. The digits are stored as 16 bytes. */
 function packUserId(userId: string | undefined): string | undefined {
   if (userId === undefined) return undefined
   return /^U[0-9a-f]{32}$/.test(userId)
@@ -149,10 +149,10 @@ function unpackUserId(packed: string | undefined): string | undefined {
 }
 
 const userIdBytes = 16
-/** Stands before any other ID, and is longer than 16 bytes itself. */
+/** Stored before any other ID. It is longer than 16 bytes, so such an ID is never read as 16 bytes of digits. */
 const otherIdPrefix = 'not hexadecimal: '
 
-/** The host of LINE's profile pictures. Addresses are absolute, so a stored path alone stands for this host. */
+/** The host of LINE's profile pictures. Picture URLs are absolute, so a stored path means a path on this host. */
 const pictureHost = 'https://profile.line-scdn.net'
 
 function packPicture(pictureUrl: string | null | undefined): string | null | undefined {

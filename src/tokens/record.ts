@@ -1,39 +1,39 @@
 import { type KeptReadings, keptReadings, type ReadingName, readings } from './readings.ts'
 
-/** What can be asked about a token. Each but the verification is one call to LINE that also proves the token alive. */
+/** The subject of a question about a token: one call to LINE each. A good reading also proves the token valid. */
 export type Subject = 'verification' | ReadingName
 
 /**
- * LINE's facts about one access token, and when we learned them. A record is frozen and replaced as a whole. Every reader
- * judges the facts again by its own clock and settings, whoever wrote them.
+ * LINE's facts about one access token, and when we got them. A record is frozen and replaced as a whole. Each use
+ * compares its times with the clock and the settings again.
  */
 export type TokenRecord = KeptReadings & {
   readonly channelId: string
   readonly scopes: readonly string[]
-  /** Epoch ms at which LINE last proved the token alive. */
+  /** Epoch ms: the start of the last call to LINE that proved the token valid. */
   readonly verifiedAt: number
-  /** Epoch ms; the record is never served from then on. */
+  /** Epoch ms. From then on the record is never served. */
   readonly expiresAt: number
-  /** The user of the token, once a reading has told us. */
+  /** The user of the token. `undefined` until an answer of LINE contains the user ID. */
   readonly userId: string | undefined
-  /** Key of the refresh token it was issued with: revoking that one forgets this one too. */
+  /** The key of the refresh token that it was issued with. When it is revoked, we forget this token too. */
   readonly family: string | undefined
 }
 
-/** What a verification tells. */
+/** The facts in a verification. */
 type VerifiedFacts = Pick<TokenRecord, 'channelId' | 'scopes' | 'verifiedAt' | 'expiresAt'>
 
-/** `undefined` where the record does not hold the subject: then LINE has to be asked. */
+/** `undefined`: the record does not contain the subject. It must be fetched from LINE. */
 export type Age = 'fresh' | 'aging' | 'stale' | undefined
 
 export type Ages = {
-  /** Younger than this (ms), an answer is served from the record. */
+  /** Younger than this (ms): answered from the record. */
   readonly freshForMs: number
-  /** From this age (ms) on, LINE is asked before the record is served. */
+  /** From this age (ms) on: checked with LINE before the record is served. */
   readonly maxStaleMs: number
 }
 
-/** Makes a record; facts that are not given are unknown. */
+/** Makes a record. Facts that are not given are `undefined`. */
 export function createRecord(facts: VerifiedFacts & Partial<TokenRecord>): TokenRecord {
   return Object.freeze({ ...unknownFacts, ...facts, scopes: Object.freeze(facts.scopes) })
 }
@@ -57,7 +57,7 @@ export function ageOf(record: TokenRecord, subject: Subject, now: number, ages: 
   return age < ages.freshForMs ? 'fresh' : 'aging'
 }
 
-/** The scope that a subject needs and the token lacks; `undefined` where nothing is lacking. */
+/** The scope that a subject needs, if the token lacks it. */
 export function scopeMissing(record: TokenRecord, subject: Subject): string | undefined {
   if (subject === 'verification') return undefined
   const { scope } = readings[subject]
@@ -65,8 +65,8 @@ export function scopeMissing(record: TokenRecord, subject: Subject): string | un
 }
 
 /**
- * Merges an answer with the record stored meanwhile. Of each reading the newer one is kept. Channel, scopes and end come
- * from the answer only if it is a verification.
+ * Merges an answer with the record that is stored now. It keeps the newer one of each reading. Channel, scopes and
+ * expiry come from the answer only if it is a verification.
  */
 export function merge(
   answer: TokenRecord,
@@ -91,7 +91,7 @@ function mapReadings(readingOf: (name: keyof KeptReadings) => KeptReadings[keyof
   return Object.fromEntries(keptReadings.map((name) => [name, readingOf(name)])) as KeptReadings
 }
 
-/** A reading with a time in the future was made before the clock was set back: it is the older one. */
+/** A reading with a time in the future was fetched before the clock was set back, so it is the older one. */
 function newer<Value extends { readonly readAt: number }>(
   answer: Value | undefined,
   current: Value | undefined,

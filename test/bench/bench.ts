@@ -25,16 +25,16 @@ const measures = {
 type Measure = keyof typeof measures
 
 const mostMinutes = 20
-/** On a busy machine the quick mode leaves out what it does not get to. */
+/** With `--quick`, no measure starts later than this. On a busy machine some are left out. */
 const quickStartsUntilMs = 45_000
 
 const { quick, only } = readFlags()
-if (!existsSync('/proc/self/stat')) fail('CPU time is read from /proc: the benchmark needs Linux')
+if (!existsSync('/proc/self/stat')) fail('The benchmark needs Linux, because it reads CPU time from /proc')
 setTimeout(() => fail(`The benchmark did not end within ${mostMinutes} minutes`), mostMinutes * 60_000).unref()
-// What we ask ourselves comes from the load's core too.
+// Requests of this process come from the load's core too.
 pin(process.pid, cores.load)
 
-// Where that does not work, the measures that need them say so.
+// If this fails, each measure that needs the peers tries again and reports the error.
 await installPeers().catch(() => {})
 const startedAt = performance.now()
 const circumstances = circumstancesOf(new Date())
@@ -42,7 +42,7 @@ const sections: Section[] = []
 let failures = 0
 for (const name of only) {
   if (quick && only.length > 1 && performance.now() - startedAt > quickStartsUntilMs)
-    process.stderr.write(`${name}: no time left\n`)
+    process.stderr.write(`${name}: left out, because there is no time left\n`)
   else await run(name)
 }
 
@@ -52,17 +52,16 @@ if (!quick && only.length === Object.keys(measures).length && failures === 0) {
 }
 process.exit(failures === 0 ? 0 : 1)
 
-/** Only whole, full runs are shown in the README. */
+/** Writes results.md and results.svg: only after a full run of all measures without a failure. */
 function publish(): void {
   const bars = sections.flatMap((section) => section.bars ?? [])
-  const title = 'A hot { viewer { displayName } }: requests for the same CPU time'
-  const subtitle =
-    'against a bare node:http server doing the least possible (1.0); median, line: all rounds; longer is better'
+  const title = 'Requests for the same CPU time: { viewer { displayName } } with a known token'
+  const subtitle = 'baseline = 1.0: a bare node:http server; bar: median; line: all rounds; longer is better'
   writeFileSync(join(import.meta.dirname, 'results.svg'), plot(title, subtitle, bars))
   writeFileSync(join(import.meta.dirname, 'results.md'), markdownReport(sections, circumstances))
 }
 
-/** A measure that fails does not take the others down. */
+/** If a measure fails, the others still run. */
 async function run(name: Measure): Promise<void> {
   const startedAt = performance.now()
   try {
@@ -84,7 +83,7 @@ function readFlags(): { readonly quick: boolean; readonly only: readonly Measure
   const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
   const wanted = values.only?.split(',') ?? all
   const unknown = wanted.filter((name) => !all.includes(name as Measure))
-  if (unknown.length > 0) fail(`--only takes some of ${all.join(',')}`)
+  if (unknown.length > 0) fail(`--only needs a comma list with some of ${all.join(',')}`)
   return { quick: values.quick === true, only: all.filter((name) => wanted.includes(name)) }
 }
 

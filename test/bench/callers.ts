@@ -1,14 +1,14 @@
 import { Client } from 'undici'
 import { bodyOf, type Operation } from './operations.ts'
 
-/** One caller on a connection of its own, who looks at every answer and at the clock. */
+/** A caller with its own connection. It checks every answer and measures how long it took. */
 export type Caller = {
-  /** Milliseconds until the answer. */
+  /** Returns the time until the answer, in ms. */
   ask(operation: Operation, token: string): Promise<number>
   close(): Promise<void>
 }
 
-/** `from` is a loopback address: to the gateway, each of them is another source. */
+/** `from`: a loopback address. For the gateway, each one is another client address. */
 export function createCaller(url: string, from = '127.0.0.1'): Caller {
   const client = new Client(url, { localAddress: from })
 
@@ -22,7 +22,7 @@ export function createCaller(url: string, from = '127.0.0.1'): Caller {
     const ms = performance.now() - startedAt
     const { data, errors } = JSON.parse(text) as { data?: Record<string, unknown>; errors?: unknown }
     const answered = data !== undefined && Object.values(data).every((root) => root !== null)
-    if (errors !== undefined || !answered) throw new Error(`A wrong answer to ${operation.name}: ${text.slice(0, 300)}`)
+    if (errors !== undefined || !answered) throw new Error(`Wrong answer to ${operation.name}: ${text.slice(0, 300)}`)
     return ms
   }
 }

@@ -1,6 +1,9 @@
 import { Client } from 'undici'
 
-/** The load where there is no wrk: the same requests over the same number of keep-alive connections, closed loop. */
+/**
+ * The load generator if wrk is not installed. It sends the same requests over the same number of keep-alive
+ * connections. Each connection sends its next request after the answer (closed loop).
+ */
 const [url = '', connections, duration, body = '', tokenPrefix, firstToken, tokenCount, order] = process.argv.slice(2)
 const first = Number(firstToken)
 const count = Number(tokenCount)

@@ -1,16 +1,16 @@
-/** How much is spent on the answer. */
+/** How long a run measures. */
 export type Effort = {
   readonly rounds: number
   readonly sliceSeconds: number
   readonly warmUpSeconds: number
-  /** Distinct tokens where there are to be many. */
+  /** The number of different tokens in the measures with many tokens. */
   readonly manyTokens: number
 }
 
 export const fullEffort: Effort = { rounds: 9, sliceSeconds: 1, warmUpSeconds: 3, manyTokens: 1_000_000 }
 
-/** Everything within a minute: enough to see a step, not enough to publish. */
+/** All measures within a minute: enough to see a large change, not enough to publish. */
 export const quickEffort: Effort = { rounds: 2, sliceSeconds: 0.3, warmUpSeconds: 0.4, manyTokens: 20_000 }
 
-/** The minute spent on one measure alone. */
+/** The whole minute for one measure. */
 export const quickEffortAlone: Effort = { rounds: 5, sliceSeconds: 0.5, warmUpSeconds: 1, manyTokens: 100_000 }

@@ -1,6 +1,6 @@
 import { type Spread, spreadOf } from './rounds.ts'
 
-/** One number of the result, and what was hoped for. */
+/** One number of the results, and its target. */
 export type Figure = {
   readonly name: string
   readonly value: Spread
@@ -12,15 +12,15 @@ export type Goal =
   | { readonly atLeast: number; readonly stretch?: number }
   | { readonly atMost: number; readonly stretch?: number }
 
-/** What one measure has to tell. */
+/** One section of the report: the results of a measure. */
 export type Section = {
   readonly title: string
-  /** How it was measured, in a sentence or two. */
+  /** How it was measured, in a few sentences. */
   readonly how: string
   readonly figures: readonly Figure[]
-  /** The numbers behind the figures, as they are on this machine. */
+  /** The measured values from which the figures are computed. They depend on the machine. */
   readonly details?: { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
-  /** For the plot: ratios by server. */
+  /** For the plot: one ratio for each server. */
   readonly bars?: readonly Bar[]
 }
 
@@ -56,7 +56,7 @@ export function spreadText({ value }: Figure): string {
   return value.rounds < 2 ? '' : `${shown(value.least)} – ${shown(value.most)} (${value.rounds})`
 }
 
-/** Three digits are more than the machine repeats. */
+/** Rounds to about three digits. The third one already differs from run to run. */
 export function shown(value: number): string {
   if (!Number.isFinite(value)) return '–'
   const size = Math.abs(value)
@@ -68,7 +68,7 @@ export function medianText(values: readonly number[]): string {
   return shown(spreadOf(values).median)
 }
 
-/** The least as well: neighbours on the machine only ever add to what something costs. */
+/** The median and the least value. Other jobs on the machine can only make a request cost more. */
 export function costText(values: readonly number[]): string {
   const { median, least } = spreadOf(values)
   return `${shown(median)} (${shown(least)})`

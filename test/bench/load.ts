@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { cores, cpuSecondsOf, launch, output, type ServerProcess, start } from './processes.ts'
 import { tokenPrefix } from './tokens.ts'
 
-/** What is asked, by whom. */
+/** The requests that the load generator sends. */
 export type Workload = {
   /** The JSON body. */
   readonly body: string
@@ -12,16 +12,16 @@ export type Workload = {
   readonly tokens: {
     readonly first: number
     readonly count: number
-    /** The first always, any of them at random, or each once and never again. */
+    /** `same`: always the first one. `random`: any of them. `new`: each one once. */
     readonly order: 'same' | 'random' | 'new'
   }
 }
 
-/** One stretch of load on one server. */
+/** The results of one short load on one server. */
 export type Slice = {
   readonly requests: number
   readonly requestsPerSecond: number
-  /** CPU time of the server for one request, all its threads and children, user and system. */
+  /** The server's CPU time for one request: all threads and child processes, user and system. */
   readonly cpuUs: number
   readonly p50Us: number
   readonly p99Us: number
@@ -35,13 +35,13 @@ type Counted = {
   readonly p99Us: number
 }
 
-/** wrk where the machine has it; else a client of our own, which is slower but asks the same. */
+/** wrk if it is installed, or else our own client, which is slower but sends the same requests. */
 export const loadGenerator = spawnSync('wrk', ['--version']).error === undefined ? 'wrk' : 'own client'
 
-/** Requests under way when the load stops are still worked on for a moment. */
+/** When the load stops, the server still works on the requests in flight for a short time. */
 const settleMs = 50
 
-/** Less CPU time than this in one slice, and the kernel's ticks say nothing: somebody else had the machine. */
+/** With less CPU time than this, the kernel's ticks are too coarse, because other jobs used the CPU. */
 const leastCpuSeconds = 0.05
 const mostTries = 5
 
@@ -56,11 +56,11 @@ export async function measure(server: ServerProcess, workload: Workload, seconds
     if (cpuSeconds >= leastCpuSeconds) return toSlice(counted, cpuSeconds, workload)
     if (workload.tokens.order === 'new') first += counted.requests + workload.connections
   }
-  throw new Error('The machine is too busy to measure anything')
+  throw new Error('The machine is too busy to measure: the server got almost no CPU time')
 }
 
 function toSlice(counted: Counted, cpuSeconds: number, { connections }: Workload): Slice {
-  // wrk leaves with one more request under way on each connection, which is worked on though it is not counted.
+  // When wrk ends, each connection has one more request in flight. The server works on it, but wrk does not count it.
   const worked = counted.requests + (loadGenerator === 'wrk' ? connections : 0)
   return {
     requests: counted.requests,
@@ -76,7 +76,7 @@ async function load(url: string, { body, connections, tokens }: Workload, second
   const child =
     loadGenerator === 'wrk' ? startWrk(url, connections, seconds, args) : startClient(url, connections, seconds, args)
   const result = /^RESULT (.*)$/m.exec(await output(child))?.[1]
-  if (result === undefined) throw new Error('The load generator said nothing')
+  if (result === undefined) throw new Error('The load generator printed no result')
   return JSON.parse(result)
 }
 
@@ -84,7 +84,7 @@ function startWrk(url: string, connections: number, seconds: number, args: reado
   const script = `--script=${join(import.meta.dirname, 'wrk.lua')}`
   const options = ['--threads=1', `--connections=${connections}`, `--duration=${Math.ceil(seconds)}s`, '--timeout=10s']
   const child = start(['wrk', ...options, script, `${url}/graphql`, '--', ...args], { cores: cores.load })
-  // wrk knows whole seconds only, but it sums up when it is interrupted.
+  // wrk accepts only whole seconds, but it prints its results when it is interrupted.
   if (!Number.isInteger(seconds)) setTimeout(() => child.kill('SIGINT'), seconds * 1_000)
   return child
 }

@@ -1,13 +1,13 @@
 import { tokenAt } from './tokens.ts'
 
-/** What is measured: each operation as a client would send it. */
+/** A measured operation, as a client sends it. */
 export type Operation = {
   readonly name: string
   readonly query: string
   readonly variables?: Readonly<Record<string, unknown>>
 }
 
-/** The sentence most users will ever write. */
+/** The operation that most clients send. */
 export const viewerName: Operation = { name: 'displayName', query: '{ viewer { displayName } }' }
 
 export const otherOperations: readonly Operation[] = [

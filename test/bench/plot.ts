@@ -8,7 +8,10 @@ const rowHeight = 34
 const top = 74
 const barHeight = 18
 
-/** Bars from zero, one a server, with a line from the worst to the best round. Readable on light and on dark. */
+/**
+ * Draws one bar for each server, from zero, with a line from the worst round to the best round. Readable on a light and
+ * on a dark background.
+ */
 export function plot(title: string, subtitle: string, bars: readonly Bar[]): string {
   const longest = Math.max(...bars.map(({ value }) => value.most), 1)
   const scale = (value: number) => (value / longest) * (width - left - right)

@@ -13,7 +13,7 @@ export type Launch = {
   readonly args?: readonly string[]
   readonly nodeArgs?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** CPU list for taskset. */
+  /** A CPU list for taskset. */
   readonly cores: string
 }
 
@@ -24,18 +24,21 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 const hasTaskset = spawnSync('taskset', ['--version']).status === 0
 const allowed = hasTaskset ? allowedCores() : []
 
-/** Who runs where. Server and load never share a core where there are two; LINE shares the load's where there are no three. */
+/**
+ * The cores of the processes. With two cores or more, the server and the load never share one. With two cores, the fake
+ * LINE server shares the load's core.
+ */
 export const cores = {
   server: String(allowed[0] ?? 0),
   load: String(allowed[1] ?? allowed[0] ?? 0),
   line: String(allowed[2] ?? allowed[1] ?? allowed[0] ?? 0),
-  /** For as many servers as that. */
+  /** One core for each of `count` processes. */
   servers: (count: number) => allowed.slice(0, count).join(',') || '0',
   all: allowed.join(',') || '0',
   pinned: allowed.length >= 2,
 }
 
-/** A process in Node with nothing of our environment but the path; what it is asked to write to stdout is read to its end. */
+/** Starts a script in Node. From our environment it gets only PATH. */
 export function launch({ script, args = [], nodeArgs = [], env = {}, cores }: Launch): ChildProcess {
   return start([process.execPath, ...nodeArgs, script, ...args], {
     cores,
@@ -43,13 +46,13 @@ export function launch({ script, args = [], nodeArgs = [], env = {}, cores }: La
   })
 }
 
-/** Any program, pinned; it dies with us. */
+/** Starts a program, pinned to the cores. It is killed when this process exits. */
 export function start(
   command: readonly string[],
   { cores, env }: { readonly cores: string; readonly env?: Record<string, string> },
 ): ChildProcess {
   const [program = '', ...args] = allowed.length >= 2 ? ['taskset', '-c', cores, ...command] : command
-  // Away from the repository's root, where there may be a .env.
+  // Not in the repository's root, because that may have a .env file.
   const options = { cwd: import.meta.dirname, env: env ?? { PATH: process.env.PATH ?? '' } }
   const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   children.add(child)
@@ -57,7 +60,9 @@ export function start(
   return child
 }
 
-/** A server that says `"url":"…"` on stdout once it listens; it starts on all cores and is pinned then. */
+/**
+ * Starts a server that prints `"url":"…"` on stdout when it listens. It is pinned after that: the start uses all cores.
+ */
 export async function startServer(what: Launch): Promise<ServerProcess> {
   const child = launch({ ...what, cores: cores.all })
   const url = await announced(child, what.script)
@@ -66,7 +71,7 @@ export async function startServer(what: Launch): Promise<ServerProcess> {
   return { url, pid, stop: () => stop(child) }
 }
 
-/** What is starting all at once, once all have started. */
+/** Waits until all servers have started. */
 export async function allStarted<Name extends string>(
   starting: Readonly<Record<Name, Promise<ServerProcess>>>,
 ): Promise<Record<Name, ServerProcess>> {
@@ -80,39 +85,39 @@ export async function stopAll(servers: Readonly<Record<string, ServerProcess>>):
   await Promise.all(Object.values(servers).map((server) => server.stop()))
 }
 
-/** All threads of a process and of its children. */
+/** Pins all threads of a process and of its child processes. */
 export function pin(pid: number, cores: string): void {
   if (allowed.length >= 2) spawnSync('taskset', ['-acp', cores, String(pid)])
   for (const child of childrenOf(pid)) pin(child, cores)
 }
 
-/** All that a program writes, once it has ended well. */
+/** Returns a program's stdout after it has exited with code 0. Rejects with its stderr on another code. */
 export async function output(child: ChildProcess): Promise<string> {
   let text = ''
-  let complaints = ''
+  let stderr = ''
   child.stdout?.on('data', (chunk) => {
     text += chunk
   })
   child.stderr?.on('data', (chunk) => {
-    complaints += chunk
+    stderr += chunk
   })
   const code = await new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
   })
-  if (code !== 0) throw new Error(`${child.spawnargs.join(' ').slice(0, 200)} ended with ${code}: ${complaints}`)
+  if (code !== 0) throw new Error(`${child.spawnargs.join(' ').slice(0, 200)} ended with ${code}: ${stderr}`)
   return text
 }
 
-/** CPU seconds a process and its children have used so far, all threads, user and system. */
+/** The CPU seconds of a process and its child processes so far: all threads, user and system. */
 export function cpuSecondsOf(pid: number): number {
-  // After the name in brackets, which may hold anything: the state is field 3, utime and stime are 14 and 15.
+  // Reads after the name in brackets, which can contain anything. State is field 3; utime and stime are 14 and 15.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   const own = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
   return childrenOf(pid).reduce((sum, child) => sum + cpuSecondsOf(child), own)
 }
 
-/** Resident memory of a process and its children, in bytes. */
+/** The resident memory of a process and its child processes, in bytes. */
 export function residentBytesOf(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return childrenOf(pid).reduce((sum, child) => sum + residentBytesOf(child), Number(kilobytes) * 1024)
@@ -127,12 +132,12 @@ function childrenOf(pid: number): number[] {
 
 function announced(child: ChildProcess, script: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    let complaints = ''
+    let stderr = ''
     child.stderr?.on('data', (chunk) => {
-      complaints = (complaints + chunk).slice(-2_000)
+      stderr = (stderr + chunk).slice(-2_000)
     })
     child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it listened: ${complaints}`)))
+    child.once('exit', (code) => reject(new Error(`${script} ended with ${code} before it listened: ${stderr}`)))
     if (child.stdout === null) return
     createInterface(child.stdout).on('line', (line) => {
       const url = /"url":"(http:[^"]+)"/.exec(line)?.[1]
@@ -143,9 +148,9 @@ function announced(child: ChildProcess, script: string): Promise<string> {
 
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = new Promise((resolve) => child.once('exit', resolve))
+  const exited = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGKILL')
-  await gone
+  await exited
 }
 
 function killAll(): void {

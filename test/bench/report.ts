@@ -6,9 +6,9 @@ import { loadGenerator } from './load.ts'
 import { cores } from './processes.ts'
 import { nodeVersion } from './subjects.ts'
 
-const head = ['measure', 'median', 'spread (rounds)', 'target', 'stretch', '']
+const head = ['measure', 'median', 'spread (rounds)', 'target', 'stretch target', '']
 
-/** For people at a terminal. */
+/** For the terminal. */
 export function plainReport(sections: readonly Section[]): string {
   return sections
     .map(({ title, figures, details }) => {
@@ -19,7 +19,7 @@ export function plainReport(sections: readonly Section[]): string {
     .join('\n')
 }
 
-/** For the README. */
+/** For results.md. */
 export function markdownReport(sections: readonly Section[], circumstances: readonly string[]): string {
   const parts = sections.map(({ title, how, figures, details }) => {
     const tables = figures.length === 0 ? [] : [markdownTable(head, figures.map(row))]
@@ -27,23 +27,23 @@ export function markdownReport(sections: readonly Section[], circumstances: read
     return [`### ${title}`, how, ...tables].join('\n\n')
   })
   const facts = circumstances.map((fact) => `- ${fact}`).join('\n')
-  return `${['<!-- Written by `npm run bench`. -->', '![CPU for one hot request, against the floor](results.svg)', facts, ...parts].join('\n\n')}\n`
+  return `${['<!-- Written by `npm run bench`. -->', '![CPU time of one hot request, against the baseline](results.svg)', facts, ...parts].join('\n\n')}\n`
 }
 
-/** Where, when and with what; taken at the start of a run. */
+/** The date, the machine and the versions. Called at the start of a run, because of the load average. */
 export function circumstancesOf(date: Date): string[] {
   const peers = JSON.parse(readFileSync(join(import.meta.dirname, 'peers/package.json'), 'utf8')).dependencies
   const own = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')).dependencies
   const model = cpus()[0]?.model ?? 'unknown CPU'
   const [load = 0] = loadavg()
   const places = cores.pinned
-    ? `server on core ${cores.server}, load on core ${cores.load}, LINE's stand-in on core ${cores.line}`
+    ? `server on core ${cores.server}, load on core ${cores.load}, fake LINE server on core ${cores.line}`
     : 'not pinned to cores'
   const versions = (list: Record<string, string>, names: readonly string[]) =>
     names.map((name) => `${name} ${list[name]}`).join(', ')
   return [
-    `${date.toISOString().slice(0, 10)}, ${cpus().length} × ${model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, load average at the start ${load.toFixed(2)}${load > cpus().length / 2 ? ' (a busy machine: the rounds scatter, and latencies and throughput say little)' : ''}`,
-    `Node ${nodeVersion}, load by ${loadGenerator}, ${places}`,
+    `${date.toISOString().slice(0, 10)}, ${cpus().length} × ${model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, load average at the start ${load.toFixed(2)}${load > cpus().length / 2 ? ' (the machine is busy: the rounds differ more, and latency and throughput are not reliable)' : ''}`,
+    `Node ${nodeVersion}, load from ${loadGenerator}, ${places}`,
     `gateway: ${versions(own, ['graphql', 'graphql-yoga', 'undici', 'lru-cache'])}`,
     `peers: ${versions(peers, ['mercurius', 'fastify', '@apollo/server', 'graphql-yoga', 'graphql', 'undici'])}`,
   ]
@@ -51,7 +51,7 @@ export function circumstancesOf(date: Date): string[] {
 
 function row(figure: Figure): string[] {
   const { target, stretch } = goalText(figure)
-  const words = { stretch: 'met, stretch too', met: 'met', missed: '**missed**' }
+  const words = { stretch: 'both met', met: 'met', missed: '**missed**' }
   const verdict = verdictOf(figure)
   return [
     figure.name,

@@ -1,7 +1,7 @@
-/** Many short, interleaved slices: what disturbs the machine for a moment then disturbs everybody. */
+/** The results of many short slices. The servers take turns, so a short disturbance affects all of them. */
 export type Series<Name extends string, Result> = Readonly<Record<Name, readonly Result[]>>
 
-/** A B C, then C B A, and so on: one slice each a round. */
+/** Each round has one slice of each name: A B C, then C B A, and so on. */
 export async function inRounds<Name extends string, Result>(
   rounds: number,
   names: readonly Name[],
@@ -14,7 +14,7 @@ export async function inRounds<Name extends string, Result>(
   return series
 }
 
-/** A median and how far the rounds lay apart. */
+/** The median, least and greatest value of the rounds. */
 export type Spread = { readonly median: number; readonly least: number; readonly most: number; readonly rounds: number }
 
 export function spreadOf(values: readonly number[]): Spread {
@@ -29,7 +29,7 @@ export function spreadOf(values: readonly number[]): Spread {
   }
 }
 
-/** The ratio of two series, round by round. */
+/** The ratio of two series, computed for each round. */
 export function ratioOf<Result>(
   above: readonly Result[],
   below: readonly Result[],

@@ -12,9 +12,9 @@ type Settings = Readonly<Record<string, string>>
 const here = import.meta.dirname
 const peers = join(here, 'peers')
 
-/** A LINE of the benchmark's own, with a knob for how long it takes. */
+/** The benchmark's fake LINE server. Its latency can be set. */
 export type Line = ServerProcess & {
-  /** Sets how long an answer takes from now on and tells the calls since it was last asked. */
+  /** Sets the latency of later answers. Returns the number of calls since the last `control`. */
   control(delayMs: number): Promise<{ readonly verify: number; readonly profile: number }>
 }
 
@@ -29,11 +29,11 @@ export async function startLine(): Promise<Line> {
   }
 }
 
-/** What `npm start` gives Node for the gateway. */
+/** The flags that `npm start` gives Node. */
 export const startFlags: readonly string[] =
   JSON.parse(readFileSync(join(here, '../../package.json'), 'utf8')).scripts.start.match(/--\S+/g) ?? []
 
-/** The gateway as shipped: as `npm start` starts it, with production settings, log level info and metrics on. */
+/** Starts the gateway as `npm start` does: production settings, log level `info`, metrics on. */
 export function startGateway(line: ServerProcess, env: Settings = {}): Promise<ServerProcess> {
   return startServer({
     script: join(here, '../../src/main.ts'),
@@ -55,33 +55,35 @@ export function gatewaySettings(lineUrl: string): Settings {
   }
 }
 
-/** The least any server on node:http has to do. */
-export function startFloor(
+/** Starts the baseline: a node:http server that does the least possible. */
+export function startBaseline(
   line: ServerProcess,
   env: Settings = {},
   nodeArgs: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const script = join(here, 'servers/floor.ts')
+  const script = join(here, 'servers/baseline.ts')
   return startServer({ script, nodeArgs, cores: cores.server, env: { LINE_API_URL: line.url, ...env } })
 }
 
 export type Peer = 'mercurius' | 'apollo' | 'yoga' | 'naive'
 
-/** Other servers with the same part of the schema and, but for the naive one, the same cache. */
+/** Starts another server with the measured part of the schema. All have the same cache; `naive` has no cache. */
 export function startPeer(peer: Peer, line: ServerProcess): Promise<ServerProcess> {
   const [script, ...args] = peer === 'naive' ? ['apollo.js', 'naive'] : [`${peer}.js`]
   const env = { LINE_API_URL: line.url, LINE_CHANNEL_ID: channelId }
   return startServer({ script: join(peers, script), args, cores: cores.server, env })
 }
 
-/** They have a package.json and a lock of their own, so that the gateway's `npm ci` knows nothing of them. */
+/** The peers have their own package.json and lock file, so that the gateway's `npm ci` does not install them. */
 export async function installPeers(): Promise<void> {
   if (existsSync(join(peers, 'node_modules/.package-lock.json'))) return
   process.stderr.write('installing the peers (once)\n')
-  await output(start(['npm', 'ci', '--prefix', peers], { cores: `${cores.server},${cores.load}` }))
+  // npm needs the settings of this shell: its registry, proxy and certificates.
+  const env = process.env as Record<string, string>
+  await output(start(['npm', 'ci', '--prefix', peers], { cores: `${cores.server},${cores.load}`, env }))
 }
 
-/** Asks once and looks at the answer: nobody is measured at giving wrong ones. */
+/** Sends one request and checks the answer, so that no server is measured with wrong answers. */
 export async function assertAnswers(server: ServerProcess, operation: Operation, token = tokenAt(0)): Promise<unknown> {
   const response = await fetch(`${server.url}/graphql`, {
     method: 'POST',

@@ -1,4 +1,4 @@
-/** Access tokens of 162 characters, about as long as LINE's. */
+/** Access tokens of 162 characters. LINE's have about the same length. */
 
 const numberDigits = 12
 

@@ -1,4 +1,4 @@
--- One POST after the other with the token of a number: always the same, one of many at random, or a new one each time.
+-- Sends POST requests. The token is always the same, one of many at random, or a new one each time.
 local head, tail, first, count, order
 local sent = 0
 

@@ -4,15 +4,16 @@ import { print } from '../harness/print.ts'
 import { here, junk, oneBurst, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
 
 /**
- * Junk from 200 addresses at once. The deadline is LINE's longest and no refusal comes back during the test, so that the
- * counts are the same on every machine: an address costs LINE at most its burst of 20 verifications, each with a profile.
+ * Junk from 200 addresses at once. Calls to LINE have the longest deadline allowed, and an address gets no refusal back
+ * during the test. So the limits are the same on every machine: for one address, LINE gets at most 20 verifications
+ * (the burst), each with a profile.
  */
 describe('50,000 junk tokens from 200 addresses', () => {
   const layer = useLayer({ ...oneChannel, ...oneBurst, CACHE_MAX_TOKENS: '350' })
   const addresses = times(200, (n) => `198.51.100.${n}`)
   const mostVerifications = 200 * 20
 
-  it('in 250 waves: known tokens are served from memory, new honest ones are verified', async () => {
+  it('in 250 waves: known tokens are served from memory, new valid tokens are verified', async () => {
     const { ask, issue, emulator, metric, resolve, clock } = layer()
     const warm = times(100, () => issue())
     for (const token of warm) await ask(token, 'profile')
@@ -40,7 +41,7 @@ describe('50,000 junk tokens from 200 addresses', () => {
     print(
       `50,000 junk tokens in 250 waves, ${seconds.toFixed(1)} s: ${emulator.calls.total() - 500} calls for junk, ` +
         `${emulator.calls.maxInFlight()} in flight at most, ${lost} of 25,000 warm answers lost, ` +
-        `${coldWords.valid ?? 0} of 250 new honest tokens served, ${records} of 350 honest records kept`,
+        `${coldWords.valid ?? 0} of 250 new valid tokens served, ${records} of 350 valid records kept`,
     )
     expect(lost).toBe(0)
     expect(coldWords).toEqual({ valid: 250 })
@@ -51,7 +52,7 @@ describe('50,000 junk tokens from 200 addresses', () => {
     expect(emulator.calls.total() - 500).toBeLessThanOrEqual(2 * mostVerifications)
   })
 
-  it('in one moment: 50 new honest tokens are verified', async () => {
+  it('at once: 50 new valid tokens are verified', async () => {
     const { ask, issue, emulator } = layer()
     const start = performance.now()
     const flood = times(50_000, async (n) => wordFor(await ask(junk(n), 'profile', addresses[n % 200])))
@@ -61,8 +62,8 @@ describe('50,000 junk tokens from 200 addresses', () => {
     const seconds = (performance.now() - start) / 1_000
     const { verifyAccessToken } = emulator.calls.byEndpoint()
     print(
-      `50,000 junk tokens in one moment: ${emulator.calls.total() - 100} calls for them in ${seconds.toFixed(1)} s, ` +
-        `50 new honest tokens served after ${coldMs} ms, ${JSON.stringify(words)}`,
+      `50,000 junk tokens at once: ${emulator.calls.total() - 100} calls for them in ${seconds.toFixed(1)} s, ` +
+        `50 new valid tokens served after ${coldMs} ms, ${JSON.stringify(words)}`,
     )
     expect(tally(cold.map(wordFor))).toEqual({ valid: 50 })
     expect(words.valid).toBeUndefined()

@@ -137,7 +137,7 @@ describe('1,000 tokens', () => {
   })
 })
 
-/** One address, and no refusal comes back while the test runs, however slow the machine is. */
+/** The address gets no refusal back during the test, so the counts are the same on every machine. */
 describe('3,000 junk tokens from one address', () => {
   const layer = useLayer({ ...oneChannel, ...oneBurst })
 
@@ -178,7 +178,7 @@ describe('LINE down for an hour', () => {
       for (const { token, expiresIn } of warm) {
         const answer = await ask(token, 'profile')
         const word = wordFor(answer)
-        // An expiry is remembered for half a minute. After that only LINE knows.
+        // We remember an expiry for 30 seconds. After that we must call LINE, which is down.
         const isRight = minute * 60 < expiresIn ? word === 'valid' : word === 'EXPIRED' || word === 'LINE_UNAVAILABLE'
         if (!isRight || (answer.verdict === 'valid' && answer.record.profile === undefined)) wrong += 1
         words.push(word)

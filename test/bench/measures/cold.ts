@@ -6,10 +6,10 @@ import { measure, type Slice } from '../load.ts'
 import { bodyOf, viewerName } from '../operations.ts'
 import { allStarted, type ServerProcess, stopAll } from '../processes.ts'
 import { inRounds, ratioOf, spreadOf } from '../rounds.ts'
-import { installPeers, type Line, startFloor, startGateway, startLine, startPeer } from '../subjects.ts'
+import { installPeers, type Line, startBaseline, startGateway, startLine, startPeer } from '../subjects.ts'
 import { tokenAt } from '../tokens.ts'
 
-/** Tokens nobody has seen: what the two calls to LINE cost, and how long the caller waits for them. */
+/** New tokens: the CPU time of the two calls to LINE, and how long the caller waits for them. */
 export async function measureCold(effort: Effort): Promise<readonly Section[]> {
   await installPeers()
   const line = await startLine()
@@ -21,20 +21,20 @@ export async function measureCold(effort: Effort): Promise<readonly Section[]> {
 }
 
 const labels = {
-  turn: 'bare node:http + `request`, one after the other',
-  parallel: 'bare node:http + `request`, both at once',
-  dispatch: 'bare node:http + `dispatch`, both at once',
+  turn: 'baseline, `request`, one call after the other',
+  parallel: 'baseline, `request`, both calls at once',
+  dispatch: 'baseline, `dispatch`, both calls at once',
   gateway: 'this gateway',
-  mercurius: 'mercurius + jit, one after the other',
+  mercurius: 'mercurius + jit, one call after the other',
 }
 
 const cpu = (slice: Slice) => slice.cpuUs
 
 async function measureCpu(line: Line, effort: Effort): Promise<Section> {
   const servers = await allStarted({
-    turn: startFloor(line, { ASK: 'turn' }),
-    parallel: startFloor(line, { ASK: 'parallel' }),
-    dispatch: startFloor(line, { ASK: 'dispatch' }),
+    turn: startBaseline(line, { ASK: 'turn' }),
+    parallel: startBaseline(line, { ASK: 'parallel' }),
+    dispatch: startBaseline(line, { ASK: 'dispatch' }),
     gateway: startGateway(line),
     mercurius: startPeer('mercurius', line),
   })
@@ -44,12 +44,17 @@ async function measureCpu(line: Line, effort: Effort): Promise<Section> {
     const series = await inRounds(effort.rounds, names, (name) => coldSlice(servers[name], line, effort.sliceSeconds))
     const against = (name: keyof typeof servers) => ratioOf(series[name], series.gateway, cpu)
     return {
-      title: 'Cold: the CPU of a token nobody has seen',
-      how: '64 connections, every request with a new token, LINE answering at once. The base is the floor making the two calls with undici’s `request`; below it the same with both calls at once, and with undici’s leaner `dispatch`.',
+      title: 'Cold: CPU time for a new token',
+      how: '64 connections. Every request has a new token, and LINE answers at once. The first row compares with a baseline that makes the two calls one after the other, with undici’s `request`. The next rows compare with both calls at once, with `request` and with `dispatch`, which does less.',
       figures: [
-        { name: 'CPU against `request`', value: against('turn'), unit: '×', goal: { atLeast: 0.85, stretch: 1 } },
-        { name: 'against `request`, both at once', value: against('parallel'), unit: '×' },
-        { name: 'against `dispatch`, both at once', value: against('dispatch'), unit: '×' },
+        {
+          name: 'CPU against `request`, one call after the other',
+          value: against('turn'),
+          unit: '×',
+          goal: { atLeast: 0.85, stretch: 1 },
+        },
+        { name: 'against `request`, both calls at once', value: against('parallel'), unit: '×' },
+        { name: 'against `dispatch`, both calls at once', value: against('dispatch'), unit: '×' },
         { name: 'against mercurius + jit', value: against('mercurius'), unit: '×' },
       ],
       details: {
@@ -69,7 +74,7 @@ async function measureCpu(line: Line, effort: Effort): Promise<Section> {
 
 let nextToken = 1
 
-/** Counts at LINE as well: a request that did not cost its two calls was not cold. */
+/** Also checks LINE's count: a request without its two calls was not cold. */
 async function coldSlice(server: ServerProcess, line: Line, seconds: number): Promise<Slice> {
   await line.control(0)
   const first = nextToken
@@ -78,20 +83,20 @@ async function coldSlice(server: ServerProcess, line: Line, seconds: number): Pr
   nextToken += slice.requests + 10_000
   const calls = await line.control(0)
   if (calls.verify < slice.requests || calls.profile < slice.requests) {
-    throw new Error(`${slice.requests} cold requests cost ${calls.verify} + ${calls.profile} calls`)
+    throw new Error(`${slice.requests} cold requests caused only ${calls.verify} + ${calls.profile} calls`)
   }
   return slice
 }
 
 const upstreamMs = 20
-/** Requests of each caller in one stretch. */
+/** Requests of each caller in one round. */
 const turns = 5
 
 async function measureLatency(line: Line, effort: Effort): Promise<Section> {
-  const servers = await allStarted({ gateway: startGateway(line), turn: startFloor(line, { ASK: 'turn' }) })
+  const servers = await allStarted({ gateway: startGateway(line), turn: startBaseline(line, { ASK: 'turn' }) })
   try {
     await line.control(0)
-    // Code that is warm, and an address that LINE has some hundred good tokens from.
+    // Warms up the code, and gives the address 640 good tokens.
     for (const server of Object.values(servers)) await askCold(server, sameAddress(32, '127.0.0.1'), 20)
     await line.control(upstreamMs)
     const rounds = Array.from({ length: effort.rounds })
@@ -101,7 +106,7 @@ async function measureLatency(line: Line, effort: Effort): Promise<Section> {
       const ratios = []
       for (const _ of rounds) ratios.push(await roundTrips(line, servers.gateway, sameAddress(callers, '127.0.0.1')))
       figures.push({
-        name: `${callers === 1 ? '1 cold caller' : `${callers} cold callers`}, an address with good tokens before`,
+        name: `${coldCallers(callers)} from an address with good tokens`,
         value: spreadOf(ratios),
         unit: '×',
         goal,
@@ -112,7 +117,7 @@ async function measureLatency(line: Line, effort: Effort): Promise<Section> {
       for (const _ of rounds)
         ratios.push(await roundTrips(line, servers.gateway, sameAddress(callers, newAddress()), 1))
       figures.push({
-        name: `${callers} at once from an address never seen`,
+        name: `${coldCallers(callers)} from a new address`,
         value: spreadOf(ratios),
         unit: '×',
       })
@@ -120,20 +125,20 @@ async function measureLatency(line: Line, effort: Effort): Promise<Section> {
     const apart = []
     for (const _ of rounds) apart.push(await roundTrips(line, servers.gateway, addressEach(32), 1))
     figures.push({
-      name: '32 at once, each from an address never seen',
+      name: '32 cold callers, each from a new address',
       value: spreadOf(apart),
       unit: '×',
     })
     const inTurn = []
     for (const _ of rounds) inTurn.push(await roundTrips(line, servers.turn, sameAddress(32, '127.0.0.1')))
     figures.push({
-      name: 'for comparison: 32 callers of the bare server that asks one after the other',
+      name: 'for comparison: 32 cold callers of the baseline, one call after the other',
       value: spreadOf(inTurn),
       unit: '×',
     })
     return {
-      title: `Cold: how long the caller waits, LINE taking ${upstreamMs} ms`,
-      how: `p50 of requests with new tokens, in round trips: divided by the p50 of as many callers asking the stand-in for LINE directly, measured right before. How many calls an address may have under way grows with its good tokens; the first rows are after 640 of them, the next without any.`,
+      title: `Cold: how long the caller waits if LINE takes ${upstreamMs} ms`,
+      how: 'The p50 of requests with new tokens, in round trips to LINE. It is divided by the p50 of as many callers that call the fake LINE server directly, measured just before. An address with many good tokens can have more calls in flight: the first rows are measured after 640 good tokens, the next rows without any.',
       figures,
     }
   } finally {
@@ -141,7 +146,7 @@ async function measureLatency(line: Line, effort: Effort): Promise<Section> {
   }
 }
 
-/** The gateway's p50 over that of asking LINE without it. */
+/** The p50 through the server, divided by the p50 of direct calls to LINE. */
 async function roundTrips(line: Line, server: ServerProcess, from: readonly string[], times = turns): Promise<number> {
   const direct = await askLineDirectly(line, from.length, times)
   return median(await askCold(server, from, times)) / median(direct)
@@ -149,7 +154,7 @@ async function roundTrips(line: Line, server: ServerProcess, from: readonly stri
 
 async function askCold(server: ServerProcess, from: readonly string[], times: number): Promise<number[]> {
   const callers = from.map((address) => createCaller(server.url, address))
-  // Connections are open before anything is measured; `__typename` costs no call to LINE.
+  // Opens the connections before the measurement. `__typename` needs no call to LINE.
   await Promise.all(callers.map((caller) => caller.ask(connect, tokenAt(0))))
   const latencies = await Promise.all(callers.map((caller) => askInTurn(caller, times)))
   await Promise.all(callers.map((caller) => caller.close()))
@@ -169,7 +174,7 @@ async function askLineDirectly(line: Line, callers: number, times: number): Prom
     Array.from({ length: callers }, async () => {
       const client = new Client(line.url)
       const own: number[] = []
-      // The first opens the connection.
+      // The first request opens the connection and is not counted.
       for (let turn = 0; turn <= times; turn++) {
         const startedAt = performance.now()
         const headers = { authorization: `Bearer ${tokenAt(0)}` }
@@ -182,6 +187,10 @@ async function askLineDirectly(line: Line, callers: number, times: number): Prom
     }),
   )
   return latencies.flat()
+}
+
+function coldCallers(count: number): string {
+  return count === 1 ? '1 cold caller' : `${count} cold callers`
 }
 
 function sameAddress(callers: number, address: string): string[] {

@@ -12,7 +12,7 @@ type Result = {
   readonly residentBytes: number
 }
 
-/** What a million users weigh. */
+/** The memory of a million records. */
 export async function measureMemory(effort: Effort): Promise<readonly Section[]> {
   const count = effort.manyTokens
   const result = await fill(count)
@@ -20,13 +20,13 @@ export async function measureMemory(effort: Effort): Promise<readonly Section[]>
   return [
     {
       title: `Memory: ${count.toLocaleString('en')} full records`,
-      how: `Verification and profile of as many tokens with users of their own, brought in by the gateway’s own tiers. Heap and external memory after forced collections; the process has ${Math.round(residentBytes / 2 ** 20)} MB resident. A forced full collection of the empty process takes ${shown(spreadOf(emptyPauseMs).median)} ms; V8 marks beside the program, so its own pauses are shorter than a forced one.`,
+      how: `Each record has a verification and a profile, and each token has its own user. The gateway’s own tiers store them. Heap and external memory are measured after forced collections. The process has ${Math.round(residentBytes / 2 ** 20)} MB of resident memory. A forced full collection of the empty process takes ${shown(spreadOf(emptyPauseMs).median)} ms. V8’s own pauses are shorter than a forced one, because it marks while the program runs.`,
       figures: [
         {
           name: 'a record, heap and external',
           value: spreadOf([Math.round(result.bytes)]),
           unit: 'B',
-          // With fewer, what a process needs anyway weighs too much.
+          // With fewer records, the memory that every process needs is too large a part.
           ...(count >= 1_000_000 && { goal: { atMost: 480, stretch: 320 } }),
         },
         { name: 'a forced full collection', value: spreadOf(pausesMs), unit: 'ms' },
@@ -49,6 +49,6 @@ async function fill(count: number): Promise<Result> {
     },
   })
   const text = /^RESULT (.*)$/m.exec(await output(child))?.[1]
-  if (text === undefined) throw new Error('memory said nothing')
+  if (text === undefined) throw new Error('The memory process printed no result')
   return JSON.parse(text)
 }

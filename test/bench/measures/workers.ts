@@ -9,7 +9,7 @@ import { inRounds, ratioOf } from '../rounds.ts'
 import { gatewaySettings, type Line, startGateway, startLine } from '../subjects.ts'
 import { tokenAt } from '../tokens.ts'
 
-/** What a second process on a second core brings, and what it costs. */
+/** Compares two processes on two cores with one process. */
 export async function measureWorkers(effort: Effort): Promise<readonly Section[]> {
   const line = await startLine()
   const servers = await allStarted({ one: startGateway(line), two: startWorkers(line, 2) })
@@ -26,9 +26,9 @@ export async function measureWorkers(effort: Effort): Promise<readonly Section[]
     return [
       {
         title: 'More cores: two processes against one',
-        how: `node:cluster, one process a core, nothing shared between them: each has a cache of its own, so one cold token asked for everywhere cost ${calls.verify} verifications and ${calls.profile} profiles. ${
+        how: `node:cluster, one process for each core. The processes share nothing, each has its own cache: 32 connections with one cold token caused ${calls.verify} verifications and ${calls.profile} profiles. ${
           cores.servers(2).includes(cores.load)
-            ? 'With only two cores the second process shares one with the load, so the throughput is understated.'
+            ? 'With only two cores, the second process shares a core with the load, so the real throughput is higher.'
             : ''
         }`.trim(),
         figures: [
@@ -68,7 +68,7 @@ function startWorkers(line: ServerProcess, count: number): Promise<ServerProcess
   })
 }
 
-/** Enough connections that every process gets some. */
+/** 32 connections are enough that every process gets some. */
 async function callsForOneToken(line: Line, server: ServerProcess) {
   const callers = Array.from({ length: 32 }, () => createCaller(server.url))
   await line.control(0)

@@ -1,6 +1,6 @@
 import { GraphQLScalarType } from 'graphql'
 
-/** The part of the gateway's schema that is measured, by the same names. */
+/** The measured part of the gateway's schema, with the same names. */
 export const typeDefs = /* GraphQL */ `
   scalar DateTime
   enum PictureSize { ORIGINAL LARGE SMALL }
@@ -30,7 +30,7 @@ export const typeDefs = /* GraphQL */ `
 const suffixes = { ORIGINAL: '', LARGE: '/large', SMALL: '/small' }
 const expiresIn = ({ expiresAt }) => Math.floor((expiresAt - Date.now()) / 1000)
 
-/** The context has `token`, the caller's, and `find`, which answers with a record or a promise of one. */
+/** The context has the caller's `token`, and `find`, which returns a record or a promise of one. */
 export const resolvers = {
   DateTime: new GraphQLScalarType({ name: 'DateTime', serialize: (epochMs) => new Date(epochMs).toISOString() }),
   Query: {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { Pool } from 'undici'
 
-/** The gateway's design for everybody: SHA-256 keys, an LRU that answers synchronously, one flight a token, undici. */
+/** A cache of the gateway's design: SHA-256 keys, an LRU that answers synchronously, single flight, undici. */
 export function createTokenCache({ LINE_API_URL, LINE_CHANNEL_ID, CACHE_MAX_TOKENS = '100000' }) {
   const line = new Pool(LINE_API_URL, { connections: 64 })
   const records = new LRUCache({ max: Number(CACHE_MAX_TOKENS) })
@@ -10,7 +10,7 @@ export function createTokenCache({ LINE_API_URL, LINE_CHANNEL_ID, CACHE_MAX_TOKE
 
   return { find }
 
-  /** A record, or a promise of one where LINE has to be asked. */
+  /** Returns a record, or a promise of one if LINE must be called. */
   function find(token) {
     const key = hash('sha256', token, 'base64url')
     const record = records.get(key)
@@ -41,7 +41,7 @@ export function createTokenCache({ LINE_API_URL, LINE_CHANNEL_ID, CACHE_MAX_TOKE
   }
 }
 
-/** The naive way: no cache, `fetch`, both calls for every request. */
+/** Without a cache: `fetch`, and both calls for every request. */
 export function createNaiveLookUp({ LINE_API_URL, LINE_CHANNEL_ID }) {
   return { find }
 

@@ -1,7 +1,7 @@
 import { Dispatcher } from 'undici'
 import { profileOf, verification } from '../line-answers.ts'
 
-/** LINE without a network: for filling a gateway with a million tokens by the road they always take, in reasonable time. */
+/** A fake LINE without a network. With it, a gateway verifies a million tokens with its own code in a short time. */
 export class FakeLine extends Dispatcher {
   override dispatch({ path, headers }: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const authorization = (headers as Record<string, string> | undefined)?.authorization ?? ''

@@ -3,10 +3,10 @@ import type { Pool } from 'undici'
 export type Profile = { readonly userId: string; readonly displayName: string }
 type Verification = { readonly client_id: string; readonly expires_in: number }
 
-/** The two calls a cold token costs, bare: no deadline, no judging beyond the least, no counting. */
+/** The two calls to LINE for a cold token: no deadline, no counters, and only the least possible check. */
 export type Get = (line: Pool, token: string) => Promise<Profile>
 
-/** `request`, one call after the other: what most would write. */
+/** `request`, one call after the other: the usual way. */
 export async function askInTurn(line: Pool, token: string): Promise<Profile> {
   assertGood((await request(line, verifyPath(token))) as Verification)
   return (await request(line, '/v2/profile', bearer(token))) as Profile
@@ -20,7 +20,7 @@ export async function askInParallel(line: Pool, token: string): Promise<Profile>
   return profile as Profile
 }
 
-/** undici's `dispatch`, both calls at once: the cheapest there is. */
+/** undici's `dispatch`, both calls at once: the cheapest way. */
 export async function dispatchInParallel(line: Pool, token: string): Promise<Profile> {
   const both = [dispatch(line, verifyPath(token)), dispatch(line, '/v2/profile', bearer(token))]
   const [verification, profile] = await Promise.all(both)
@@ -58,5 +58,5 @@ function bearer(token: string): Record<string, string> {
 }
 
 function assertGood({ client_id, expires_in }: Verification): void {
-  if (typeof client_id !== 'string' || !(expires_in > 0)) throw new Error('not a good token')
+  if (typeof client_id !== 'string' || !(expires_in > 0)) throw new Error('not a valid token')
 }

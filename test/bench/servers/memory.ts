@@ -5,8 +5,8 @@ import { tokenAt } from '../tokens.ts'
 import { FakeLine } from './fake-line.ts'
 
 /**
- * Fills the gateway's own tiers, wired as in production, with `PRELOAD` full records (verification and profile) and says
- * what they weigh once all garbage is gone. Needs --expose-gc.
+ * Fills the gateway's own tiers, wired as in production, with `PRELOAD` full records (verification and profile). Prints
+ * the bytes of one record after forced collections. Needs --expose-gc.
  */
 const count = Number(process.env.PRELOAD)
 const gc = globalThis.gc
@@ -26,15 +26,15 @@ const pausesMs = pauses()
 process.stdout.write(
   `RESULT ${JSON.stringify({ bytes, emptyPauseMs, pausesMs, residentBytes: process.memoryUsage.rss() })}\n`,
 )
-// The services were alive until here, and all of them are still there.
+// Uses the services once more, so that they were not collected before the measurement.
 const answer = services.resolve({ ...question(0) })
-if (answer instanceof Promise || answer.verdict !== 'valid') throw new Error('the first record is gone')
+if (answer instanceof Promise || answer.verdict !== 'valid') throw new Error('the first record is not in memory')
 process.exit()
 
 async function fill(): Promise<void> {
   while (next < count) {
     const answer = await services.resolve(question(next++))
-    if (answer.verdict !== 'valid') throw new Error('a token was not good')
+    if (answer.verdict !== 'valid') throw new Error('a token was not valid')
   }
 }
 
@@ -50,7 +50,7 @@ function liveBytes(): number {
   return heapUsed + external
 }
 
-/** How long everything stands still for a full, forced collection. */
+/** The times of five full, forced collections (ms). The program stops during each. */
 function pauses(): number[] {
   return Array.from({ length: 5 }, () => {
     const startedAt = performance.now()

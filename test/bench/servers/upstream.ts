@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { profileOf, verification } from '../line-answers.ts'
 
 /**
- * A LINE Platform of two calls that believes every token: as lean as it can be, so that the core it shares with the load
- * is left to the load. `POST /control?delayMs=20` sets how long an answer takes and tells the calls since the last time.
+ * A fake LINE server with two endpoints. It accepts every token. It does as little as possible, because it can share a
+ * core with the load. `GET /control?delayMs=20` sets the latency of later answers and returns the calls since the last
+ * time.
  */
 let delayMs = 0
 let calls = { verify: 0, profile: 0 }

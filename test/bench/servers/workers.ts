@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { startFlags } from '../subjects.ts'
 
-/** One gateway process a core on one port, by node:cluster; `src/main.ts` itself knows nothing of it. */
+/** Runs `WORKERS` gateway processes on one port with node:cluster. `src/main.ts` has no code for this. */
 cluster.setupPrimary({
   exec: join(import.meta.dirname, '../../../src/main.ts'),
   execArgv: [...startFlags],
@@ -15,7 +15,7 @@ process.stdout.write(`${JSON.stringify({ url: urls[0] })}\n`)
 function startWorker(): Promise<string> {
   return new Promise((resolve, reject) => {
     const { process: child } = cluster.fork()
-    child.once('exit', () => reject(new Error('a worker ended')))
+    child.once('exit', () => reject(new Error('a worker exited')))
     child.stderr?.pipe(process.stderr)
     if (child.stdout === null) return
     createInterface(child.stdout).on('line', (line) => {

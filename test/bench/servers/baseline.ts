@@ -8,9 +8,10 @@ import { tokenAt } from '../tokens.ts'
 import { askInParallel, askInTurn, dispatchInParallel, type Get, type Profile } from './line-pair.ts'
 
 /**
- * The floor: the least that any server has to do for `{ viewer { displayName } }` on node:http. Reads the body, parses
- * it, hashes the bearer, looks it up, writes JSON. No GraphQL, no limits, no errors, no counting. A token it does not know
- * costs the two calls to LINE, made the way `ASK` says.
+ * The baseline: the least that a server must do for `{ viewer { displayName } }` on node:http. It reads the body,
+ * parses it, hashes the token, looks it up and writes JSON. It has no GraphQL, no limits, no errors and no counters.
+ * For a token that it does not know it makes two calls to LINE. `ASK` says how: `turn`, `parallel` or `dispatch` (see
+ * line-pair.ts).
  */
 const { LINE_API_URL = '', ASK = 'turn', CACHE_MAX_TOKENS = '100000', PRELOAD = '0' } = process.env
 const line = new Pool(LINE_API_URL, { connections: 64 })

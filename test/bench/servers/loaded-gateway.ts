@@ -4,7 +4,7 @@ import { createGateway } from '../../../src/gateway.ts'
 import { tokenAt } from '../tokens.ts'
 import { FakeLine } from './fake-line.ts'
 
-/** The gateway with `PRELOAD` tokens in memory, each brought there by its own API. Says where it listens once they are. */
+/** The gateway with `PRELOAD` tokens in memory, loaded through its API. Prints its URL when all are loaded. */
 const gateway = await createGateway(readConfig(process.env), { dispatcher: new FakeLine() })
 const count = Number(process.env.PRELOAD)
 const batch = 100

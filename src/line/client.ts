@@ -1,7 +1,7 @@
 import type { Channel } from '../config.ts'
 import type { LineAnswer, Transport } from './transport.ts'
 
-/** The endpoints of the LINE Platform that we call, named as in LINE's API reference. */
+/** Our names for the endpoints of the LINE Platform that we call. Logs and metrics use them. */
 export type Endpoint =
   | 'token'
   | 'verify'
@@ -16,8 +16,8 @@ export type Endpoint =
 export type LineClient = ReturnType<typeof createLineClient>
 
 /**
- * The calls of LINE Login v2.1, named as in LINE's API reference. `responses.ts` reads their answers.
- * Credentials travel in form bodies and headers. Only verify sends one in the query, because LINE requires it there.
+ * The calls of LINE Login v2.1, in the order of LINE's API reference. `responses.ts` reads their answers.
+ * Credentials are sent in form bodies and headers. Only verify sends one in the query, because LINE requires it there.
  * `since` (`performance.now()`) is where the deadline of a call starts; default: the moment of the call.
  * https://developers.line.biz/en/reference/line-login/
  */

@@ -25,7 +25,7 @@ export const idTokenIssuer = 'https://access.line.me'
 const leewaySeconds = 60
 
 /**
- * Checks everything of an ID token but its nonce. The channel's type decides the algorithm, never the token: HS256 with
+ * Checks an ID token, except its nonce. The channel's type decides the algorithm, never the token: HS256 with
  * the channel secret for web, ES256 with LINE's published key for native and LIFF. `now` is epoch ms.
  * Throws `InvalidIdToken`, or an outage when LINE's keys cannot be fetched.
  */

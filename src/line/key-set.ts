@@ -49,7 +49,7 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
     fetchedAt = now()
   }
 
-  /** While LINE is down, a cached key older than an hour is still used. Any other `kid` is an outage, not a refusal. */
+  /** While LINE is down, a cached key older than an hour is still used. Any other `kid` then causes an outage, not a refusal. */
   function keepOrThrow(kid: string, error: unknown): void {
     if (!keys.has(kid)) throw error
   }

@@ -6,7 +6,7 @@ import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createSlots } from './slots.ts'
 
 export type LineRequest = {
-  /** The endpoint's name, as in LINE's API reference. Each endpoint has its own breaker and its own metrics. */
+  /** Our name for the endpoint. Each endpoint has its own breaker and its own metrics. */
   readonly endpoint: string
   readonly method: 'GET' | 'POST'
   /** Path and query. For verify it contains the access token, so it must never be logged or stored. */

@@ -4,11 +4,10 @@ import { InvalidGrant } from '../line/errors.ts'
 import { parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import { createFlights } from '../tokens/flights.ts'
-import { guarded } from '../tokens/limit-sources.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { createRefusals } from '../tokens/refusals.ts'
 import { seal, unseal } from '../tokens/seal.ts'
-import type { SourceGate } from '../tokens/source-gate.ts'
+import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
@@ -20,7 +19,7 @@ export type Refresher = {
   dropReplaysOf(accessKey: string): void
   /** Drops the replay of this refresh token. */
   dropReplay(refreshKey: string): void
-  /** The key that a refresh token shares with all the tokens LINE rotated it into: the key of the first of them. */
+  /** The id of a login's chain of refresh tokens (LINE may replace one by another): the key of the first of them. */
   familyOf(refreshKey: string): string
 }
 

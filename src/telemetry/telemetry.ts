@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { errorFields } from './error-fields.ts'
 import { createDurations, createTally } from './meters.ts'
 
-/** One call to LINE: the five facts that LINE asks integrators to log, and the outcome. Nothing else of the call. */
+/** One call to LINE: the five facts that LINE asks integrators to log, how it ended and how long it took. */
 export type LineCall = {
   readonly endpoint: string
   readonly method: 'GET' | 'POST'

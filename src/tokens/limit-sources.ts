@@ -1,4 +1,4 @@
-import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
+import { LineUnavailable } from '../line/errors.ts'
 import type { Admission, Outcome, SourceGate } from './source-gate.ts'
 import {
   type Answer,
@@ -26,30 +26,6 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
       if (isOutage(error)) return { verdict: 'unknown', outage: error }
       throw error
     }
-  }
-}
-
-/**
- * Sends a code or refresh token to LINE through the same gate. Rejects as the call does, or as the gate does.
- * `isRefusal`: the result counts as a refusal by LINE, although the call succeeded.
- */
-export async function guarded<Result>(
-  gate: SourceGate,
-  clientAddress: string,
-  call: () => Promise<Result>,
-  isRefusal: (result: Result) => boolean = () => false,
-): Promise<Result> {
-  const admission = await gate.admit(clientAddress, { since: performance.now(), calls: 1 })
-  let outcome: Outcome = 'open'
-  try {
-    const result = await call()
-    outcome = isRefusal(result) ? 'refused' : 'good'
-    return result
-  } catch (error) {
-    if (error instanceof InvalidGrant) outcome = 'refused'
-    throw error
-  } finally {
-    admission.settle(outcome)
   }
 }
 

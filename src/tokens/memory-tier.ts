@@ -37,9 +37,9 @@ export type MemoryTierOptions = Ages & {
 }
 
 /**
- * The cache of LINE's answers about access tokens.
+ * The cache of LINE's answers about access tokens. (This page of explanation makes the file longer than 200 lines.)
  *
- * To store an answer is easy. To know whether it can still be used is hard, for three reasons. When a user unlinks the
+ * It is easy to store an answer. It is hard to know whether it can still be used, for three reasons. When a user unlinks the
  * app, LINE revokes the token and does not notify us. When LINE is down, the cache is all we have. And while a call to
  * LINE is in flight, a thousand more questions about the same token can arrive, or a request to revoke it.
  *
@@ -74,8 +74,6 @@ export type MemoryTierOptions = Ages & {
  * **A hit returns a value, a miss returns a promise.** To wait for a promise costs more than the whole look-up, and
  * nearly all questions are hits. So `resolve` is not an async function, and its callers check whether they got a
  * promise.
- *
- * (This page is why the file has more than 200 lines.)
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
   const { tombstones, now, telemetry } = options

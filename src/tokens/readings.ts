@@ -54,8 +54,10 @@ export type ReadingName = keyof typeof readings
 
 export const readingNames = Object.keys(readings) as readonly ReadingName[]
 
+const kept: Record<keyof KeptReadings, true> = { profile: true, friendship: true }
+
 /** The members of a record that contain a reading. */
-export const keptReadings: readonly (keyof KeptReadings)[] = ['profile', 'friendship']
+export const keptReadings = Object.keys(kept) as readonly (keyof KeptReadings)[]
 
 type Row<Facts> = Pick<Reading, 'scope' | 'learnedAt'> & {
   readonly judge: (answer: LineAnswer) => Verdict<Facts>

@@ -38,7 +38,7 @@ export function createRecord(facts: VerifiedFacts & Partial<TokenRecord>): Token
   return Object.freeze({ ...unknownFacts, ...facts, scopes: Object.freeze(facts.scopes) })
 }
 
-const unknownFacts = { profile: undefined, friendship: undefined, userId: undefined, family: undefined }
+const unknownFacts = { userId: undefined, family: undefined, ...mapReadings(() => undefined) }
 
 /** A record with some facts replaced. */
 export function withFacts(record: TokenRecord, changed: Partial<TokenRecord>): TokenRecord {

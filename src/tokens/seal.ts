@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 
 /**
  * Encrypts a value with AES-256-GCM. The key is derived (HKDF) from the credential the value was requested with, so a
- * caller needs the same credential to read it. The label names the kind of value: no kind is accepted as another.
+ * caller needs the same credential to read it. The label names the kind of value: a value sealed with one label cannot be opened with another.
  * Returns the IV (12 bytes), the tag (16 bytes) and the encrypted value.
  */
 export function seal(value: string, credential: string, label: string): Buffer {

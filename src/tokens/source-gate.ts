@@ -1,13 +1,13 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import { LineUnavailable } from '../line/errors.ts'
+import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import { SourceLimited } from './token-resolver.ts'
 
-/** How an admitted attempt ended. Only `refused` (by LINE) counts against the source. `open` means no verdict. */
+/** How an admitted attempt ended. Only `refused` (by LINE) counts against the source. `open`: LINE gave no verdict. */
 export type Outcome = 'good' | 'refused' | 'open'
 
 export type Admission = {
-  /** Calls to LINE it may make at once: 2 only where the wish was 2. */
+  /** Calls to LINE that it may make at once: 2 only if 2 were requested. */
   readonly calls: 1 | 2
   settle(outcome: Outcome): void
 }
@@ -27,13 +27,13 @@ export type SourceGateOptions = {
   readonly burst: number
   readonly perSecond: number
   readonly timeoutMs: number
-  /** How many more calls to LINE could start now. Read once at the start: with no call in flight it is the maximum. */
+  /** How many more calls to LINE could start now. The first value, with no call in flight, is the maximum. */
   readonly room: () => number
 }
 
 type Source = { tokens: number; calls: number; trust: number; readonly waiting: Set<() => void> }
 
-/** The most trust a source can earn. If a trusted source turns to junk, LINE gets at most that many more tokens. */
+/** The most trust a source can earn. If a trusted source starts to send bad tokens, LINE gets at most that many more of them. */
 const mostTrust = 30
 const mostSources = 10_000
 const longestWindowSeconds = 24 * 60 * 60
@@ -120,7 +120,8 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
 
   async function turn(source: Source, since: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const tooLate = () => reject(new LineUnavailable('LINE is too busy', { retryAfter: 1, sent: false }))
+    const tooLate = () =>
+      reject(new LineUnavailable('Too many calls to LINE are waiting: try again later', { retryAfter: 1, sent: false }))
     const timer = setTimeout(tooLate, Math.max(since + timeoutMs - performance.now(), 0))
     source.waiting.add(resolve)
     await promise.finally(() => {
@@ -135,5 +136,29 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     const source: Source = { tokens: 0, calls: 0, trust: 0, waiting: new Set() }
     sources.set(address, source)
     return source
+  }
+}
+
+/**
+ * Sends a code or refresh token to LINE through the same gate. Rejects as the call does, or as the gate does.
+ * `isRefusal`: the result counts as a refusal by LINE, although the call succeeded.
+ */
+export async function guarded<Result>(
+  gate: SourceGate,
+  clientAddress: string,
+  call: () => Promise<Result>,
+  isRefusal: (result: Result) => boolean = () => false,
+): Promise<Result> {
+  const admission = await gate.admit(clientAddress, { since: performance.now(), calls: 1 })
+  let outcome: Outcome = 'open'
+  try {
+    const result = await call()
+    outcome = isRefusal(result) ? 'refused' : 'good'
+    return result
+  } catch (error) {
+    if (error instanceof InvalidGrant) outcome = 'refused'
+    throw error
+  } finally {
+    admission.settle(outcome)
   }
 }

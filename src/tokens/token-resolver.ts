@@ -10,7 +10,7 @@ import type { AccessToken } from './token-key.ts'
  */
 export type Resolver = (question: Question) => Answer | Promise<Answer>
 
-/** The same for all questions of one tick. Each answer is a promise of its own, so no question waits for another. */
+/** A resolver for many questions at once. Each answer is a promise of its own, so no question waits for another. */
 export type BatchResolver = (questions: readonly Question[]) => readonly Promise<Answer>[]
 
 export type Question = {

@@ -1,6 +1,6 @@
 import { createBoundedMap } from './bounded-map.ts'
 
-/** Tokens that a caller revoked here, by the keys of access and refresh tokens. */
+/** A tombstone marks a token as refused here, because a caller revoked it. Access and refresh tokens, by their keys. */
 export type Tombstones = {
   /** Until `until` (epoch ms) the token is refused here, whatever LINE answers. */
   raise(key: string, stone: { readonly until: number; readonly channelId: string }): void

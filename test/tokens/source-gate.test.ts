@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
-import { guarded } from '../../src/tokens/limit-sources.ts'
-import { type Admission, createSourceGate, type SourceGateOptions } from '../../src/tokens/source-gate.ts'
+import { type Admission, createSourceGate, guarded, type SourceGateOptions } from '../../src/tokens/source-gate.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { elsewhere, here, junk, oneBurst, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
 

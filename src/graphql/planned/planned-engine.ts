@@ -7,7 +7,7 @@ import type { PrepareOperation, ReadyOperation } from '../prepare-operation.ts'
 import type { Result } from './plan.ts'
 
 /**
- * The fast engine: runs operations from their plans, without a promise where no value is one. Operations without a plan go
+ * The fast engine: runs operations from their plans, and returns no promise if no resolver returned one. Operations without a plan go
  * to the general engine. A test sends the same operations through both engines and expects the same answers.
  */
 export function createPlannedEngine(

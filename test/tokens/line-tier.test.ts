@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { askLine } from '../../src/tokens/line-tier.ts'
 import { type ReadingName, readingNames } from '../../src/tokens/readings.ts'
+import { readingSamples } from '../harness/reading-samples.ts'
 import { here, junk, START_MS, times, useLayer, web, wordFor } from '../harness/token-layer.ts'
 
 const layer = useLayer()
@@ -158,20 +159,9 @@ describe('a verification', () => {
 })
 
 describe('a reading', () => {
-  const unusable: Record<ReadingName, readonly object[]> = {
-    profile: [
-      { displayName: 'x' },
-      { userId: 7, displayName: 'x' },
-      { userId: '', displayName: 'x' },
-      { userId: 'U1' },
-    ],
-    userinfo: [{ name: 'x' }, { sub: 7 }, { sub: '' }],
-    friendship: [{ friendFlag: 1 }, { friendFlag: 'yes' }, { friendFlag: null }],
-  }
-
   it.each(readingNames)('%s with a missing member or one of the wrong type: LINE_UNAVAILABLE', async (reading) => {
     const { ask, issue, emulator } = layer()
-    for (const body of unusable[reading]) {
+    for (const body of readingSamples[reading].unusable) {
       emulator.faults.set(reading, { body })
       expect(wordFor(await ask(issue(), reading))).toBe('LINE_UNAVAILABLE')
     }

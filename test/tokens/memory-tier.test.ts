@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { type MemoryTierOptions, rememberInMemory } from '../../src/tokens/memory-tier.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
-import type { TokenRecord } from '../../src/tokens/record.ts'
+import { createRecord } from '../../src/tokens/record.ts'
 import type { Resolver } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 import { plain } from '../harness/plain-record.ts'
@@ -609,16 +609,7 @@ describe('a flight', () => {
 })
 
 describe('the store', () => {
-  const record: TokenRecord = Object.freeze({
-    channelId: '1',
-    scopes: Object.freeze(['profile']),
-    verifiedAt: 0,
-    expiresAt: 1_000_000,
-    profile: undefined,
-    friendship: undefined,
-    userId: undefined,
-    family: undefined,
-  })
+  const record = createRecord({ channelId: '1', scopes: ['profile'], verifiedAt: 0, expiresAt: 1_000_000 })
 
   function createTier(behind: Resolver, given: Partial<MemoryTierOptions> = {}) {
     const now = given.now ?? (() => 0)

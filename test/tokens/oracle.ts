@@ -223,10 +223,8 @@ export function createOracle(layer: Layer, breakage: Fault) {
     const userId = record.userId
     if (userId !== undefined && userId !== truth.userId) violations.push("served with another user's data")
     if (userId !== undefined) truth.userKnown = true
-    const held = { verification: true, profile: record.profile, userinfo: userId, friendship: record.friendship }[
-      subject
-    ]
-    if (held === undefined) violations.push(`served without its ${subject}`)
+    const held = subject === 'verification' || (subject === 'userinfo' ? userId : record[subject]) !== undefined
+    if (!held) violations.push(`served without its ${subject}`)
   }
 
   function revoke(truth: Truth): void {

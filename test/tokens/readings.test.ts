@@ -1,18 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { keptReadings, type ReadingName, readingNames, readings } from '../../src/tokens/readings.ts'
+import { keptReadings, readingNames, readings } from '../../src/tokens/readings.ts'
 import { ageOf, createRecord, scopeMissing, withFacts } from '../../src/tokens/record.ts'
 import { createRecordStore } from '../../src/tokens/record-store.ts'
 import { plain } from '../harness/plain-record.ts'
+import { readingSamples } from '../harness/reading-samples.ts'
 
 const ages = { freshForMs: 300, maxStaleMs: 3_600 }
 const bare = createRecord({ channelId: '1', scopes: [], verifiedAt: 1_000, expiresAt: 100_000 })
-
-/** A usable answer of LINE for each reading. */
-const bodies: Record<ReadingName, object> = {
-  profile: { userId: 'U1', displayName: 'Sakura', pictureUrl: 'https://example.com/a', statusMessage: 'Hello' },
-  userinfo: { sub: 'U1' },
-  friendship: { friendFlag: true },
-}
 
 const answer = (status: number, body: unknown) => ({ status, body, lineRequestId: undefined })
 
@@ -25,7 +19,7 @@ describe.each(readingNames)('%s', (name) => {
   })
 
   it('before it is read: not in the record; after that: fresh, in a stored record too', () => {
-    const verdict = read(answer(200, bodies[name]), 1_000)
+    const verdict = read(answer(200, readingSamples[name].usable), 1_000)
     if (verdict.verdict !== 'valid') throw new Error(`${name} could not be read`)
     const record = withFacts(bare, verdict.facts)
     const stored = createRecordStore(1).set('key', record)

@@ -1,20 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { TokenRecord } from '../../src/tokens/record.ts'
+import { createRecord, type TokenRecord } from '../../src/tokens/record.ts'
 import { createRecordStore } from '../../src/tokens/record-store.ts'
 import { plain } from '../harness/plain-record.ts'
 
 const at = Date.UTC(2026, 10, 22, 9, 30)
 
-const bare: TokenRecord = {
+const bare = createRecord({
   channelId: '2000000001',
   scopes: ['profile', 'openid'],
   verifiedAt: at,
   expiresAt: at + 2_592_000_000,
-  profile: undefined,
-  friendship: undefined,
-  userId: undefined,
-  family: undefined,
-}
+})
 const profile = { displayName: '', pictureUrl: null, statusMessage: 'hello', readAt: at + 500 }
 
 describe('the store', () => {

@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { readingNames } from '../../src/tokens/readings.ts'
-import { type Age, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from '../../src/tokens/record.ts'
+import {
+  type Age,
+  ageOf,
+  createRecord,
+  merge,
+  type Subject,
+  scopeMissing,
+  type TokenRecord,
+} from '../../src/tokens/record.ts'
 
+const known: readonly Subject[] = ['verification', 'profile', 'userinfo', 'friendship']
 const ages = { freshForMs: 300, maxStaleMs: 3_600 }
 
 describe('the age of an answer', () => {
@@ -20,7 +29,7 @@ describe('the age of an answer', () => {
       profile: profile(5_000),
       friendship: { isFriend: true, readAt: 5_000 },
     })
-    for (const subject of subjects) expect(ageOf(old, subject, 5_000 + passed, ages)).toBe(age)
+    for (const subject of known) expect(ageOf(old, subject, 5_000 + passed, ages)).toBe(age)
   })
 
   it('counts from the reading, not from the verification', () => {
@@ -30,16 +39,12 @@ describe('the age of an answer', () => {
       profile: profile(9_000),
       friendship: { isFriend: null, readAt: 5_000 },
     })
-    expect(subjects.map((subject) => ageOf(mixed, subject, 10_000, ages))).toEqual(['fresh', 'aging', 'fresh', 'stale'])
+    expect(known.map((subject) => ageOf(mixed, subject, 10_000, ages))).toEqual(['fresh', 'aging', 'fresh', 'stale'])
   })
 
   it('is undefined if the record does not have the subject', () => {
-    expect(subjects.map((subject) => ageOf(record({}), subject, 0, ages))).toEqual([
-      'fresh',
-      undefined,
-      undefined,
-      undefined,
-    ])
+    expect(ageOf(record({}), 'verification', 0, ages)).toBe('fresh')
+    for (const name of readingNames) expect(ageOf(record({}), name, 0, ages)).toBeUndefined()
   })
 
   it('with both ages Infinity is always fresh, unless the clock was set back', () => {
@@ -54,7 +59,7 @@ describe('the age of an answer', () => {
 })
 
 it('a token without the scope of a subject: the scope is missing', () => {
-  const missing = (scopes: string[]) => subjects.map((subject) => scopeMissing(record({ scopes }), subject))
+  const missing = (scopes: string[]) => known.map((subject) => scopeMissing(record({ scopes }), subject))
   expect(missing(['profile', 'openid'])).toEqual([undefined, undefined, undefined, undefined])
   expect(missing(['openid'])).toEqual([undefined, 'profile', undefined, 'profile'])
   expect(missing(['profile'])).toEqual([undefined, undefined, 'openid', undefined])
@@ -102,22 +107,10 @@ describe('two answers about one token', () => {
   })
 })
 
-const subjects: readonly Subject[] = ['verification', ...readingNames]
-
 function profile(readAt: number) {
   return { displayName: 'Sakura', pictureUrl: null, statusMessage: null, readAt }
 }
 
 function record(facts: Partial<TokenRecord>): TokenRecord {
-  return {
-    channelId: '1',
-    scopes: ['profile', 'openid'],
-    verifiedAt: 0,
-    expiresAt: 100_000,
-    profile: undefined,
-    friendship: undefined,
-    userId: undefined,
-    family: undefined,
-    ...facts,
-  }
+  return createRecord({ channelId: '1', scopes: ['profile', 'openid'], verifiedAt: 0, expiresAt: 100_000, ...facts })
 }

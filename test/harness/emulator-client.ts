@@ -1,16 +1,11 @@
 import { type Dispatcher, request } from 'undici'
 import { afterEach, beforeEach } from 'vitest'
-import { type Channel, type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
+import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
+import { liff, native, START_MS, web } from './channels.ts'
+
+export { liff, native, START_MS, web } from './channels.ts'
 
 export type Reply = { status: number; headers: Dispatcher.ResponseData['headers']; text: string; body: unknown }
-
-export const START_MS = Date.UTC(2026, 0, 1)
-
-export const [web, native, liff]: [Channel, Channel, Channel] = [
-  { id: '1000000001', secret: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', type: 'web' },
-  { id: '1000000002', secret: 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', type: 'native' },
-  { id: '1000000003', secret: 'cccccccccccccccccccccccccccccccc', type: 'liff' },
-]
 
 export const credentials = { client_id: web.id, client_secret: web.secret }
 

@@ -2,7 +2,6 @@ import { Agent, type Dispatcher, request } from 'undici'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import {
-  type Channel,
   type Emulator,
   type EmulatorOptions,
   type IssuedTokens,
@@ -11,21 +10,12 @@ import {
 } from '../../src/emulator/emulator.ts'
 import { createGateway, type Gateway, type Surroundings } from '../../src/gateway.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
+import { foreign, liff, native, START_MS, web } from './channels.ts'
 
-export const START_MS = Date.UTC(2026, 0, 1)
-
-export const [web, native, liff, foreign]: [Channel, Channel, Channel, Channel] = [
-  { id: '1000000001', secret: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', type: 'web' },
-  { id: '1000000002', secret: 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', type: 'native' },
-  { id: '1000000003', secret: 'cccccccccccccccccccccccccccccccc', type: 'liff' },
-  { id: '1000000009', secret: 'dddddddddddddddddddddddddddddddd', type: 'web' },
-]
+export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
 
 /** LINE_TIMEOUT_MS runs in real time, so it is long here: a slow machine must not look like an outage of LINE. */
 const defaults = { HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'trace', LINE_TIMEOUT_MS: '60000' }
-
-/** For tests in which LINE refuses many tokens and that are not about the limit of a client address. */
-export const noSourceLimit = { FAILED_TOKENS_BURST: '1000000', FAILED_TOKENS_PER_SECOND: '1000000' }
 
 export type GraphqlError = {
   readonly message: string

@@ -1,36 +1,21 @@
 import { type Dispatcher, Pool } from 'undici'
 import { afterEach, beforeEach } from 'vitest'
 import { readConfig } from '../../src/config.ts'
-import {
-  type Channel,
-  type Emulator,
-  type EmulatorOptions,
-  startEmulator,
-  type TokenRequest,
-} from '../../src/emulator/emulator.ts'
+import { type Emulator, type EmulatorOptions, startEmulator, type TokenRequest } from '../../src/emulator/emulator.ts'
 import { createServices } from '../../src/gateway.ts'
 import type { Services } from '../../src/schema/context.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
 import type { Answer } from '../../src/tokens/token-resolver.ts'
+import { foreign, liff, native, START_MS, web } from './channels.ts'
 
-export const START_MS = Date.UTC(2026, 0, 1)
-
-export const [web, native, liff, foreign]: [Channel, Channel, Channel, Channel] = [
-  { id: '1000000001', secret: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', type: 'web' },
-  { id: '1000000002', secret: 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', type: 'native' },
-  { id: '1000000003', secret: 'cccccccccccccccccccccccccccccccc', type: 'liff' },
-  { id: '1000000009', secret: 'dddddddddddddddddddddddddddddddd', type: 'web' },
-]
+export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
 
 /** Settings of a gateway with the web channel only. */
 export const oneChannel = { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret, CACHE_MAX_TOKENS: '1000' }
 /** Settings of a gateway with all channels except the foreign one. */
 export const allChannels = { LINE_CHANNELS: JSON.stringify([web, native, liff]), CACHE_MAX_TOKENS: '1000' }
-/** For tests in which LINE refuses many tokens and the limit for failed tokens is not the subject. */
-export const noSourceLimit = { FAILED_TOKENS_BURST: '1000000', FAILED_TOKENS_PER_SECOND: '1000000' }
-
 /** An address has its burst of refusals and gets none back during the test, however slow the machine is. */
 export const oneBurst = { FAILED_TOKENS_PER_SECOND: '0.001' }
 

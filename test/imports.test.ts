@@ -112,6 +112,14 @@ describe('the layers', () => {
   })
 })
 
+describe('the map in the README', () => {
+  it('names every folder and file of src/, and nothing else', () => {
+    const readme = readFileSync(join(source, '../README.md'), 'utf8')
+    const named = [...readme.matchAll(/^src\/(\S+)/gm)].map(([, name = '']) => folderOf(name))
+    expect(named.sort()).toEqual([...new Set(files.map(folderOf))].sort())
+  })
+})
+
 describe('the emulator', () => {
   it('imports nothing of the gateway; only dev/ imports it', () => {
     const inwards = imports.filter(({ from, to }) => folderOf(to) === 'emulator' && folderOf(from) !== 'emulator')

@@ -566,6 +566,18 @@ describe('when LINE is down', () => {
       record: { verifiedAt: START_MS + HOUR, profile: { displayName: 'Sakura Tanaka', readAt: START_MS } },
     })
   })
+
+  it('a failing profile endpoint and a token verified a moment ago: no second verification', async () => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    clock.advance(HOUR)
+    await ask(token)
+    emulator.faults.set('profile', { status: 500 })
+    emulator.calls.reset()
+    expect(await ask(token, 'profile')).toMatchObject({ verdict: 'valid', record: { profile: { readAt: START_MS } } })
+    expect(emulator.calls.byEndpoint()).toMatchObject({ profile: 1, verifyAccessToken: 0 })
+  })
 })
 
 describe('a flight', () => {

@@ -11,7 +11,7 @@ export type ByteBuffer = {
  * pieces would have one object for each of them. Most bodies come in one piece, which is not copied.
  */
 export function createByteBuffer(limitBytes: number): ByteBuffer {
-  let bytes = noBytes
+  let bytes: Buffer = noBytes
   let size = 0
 
   return { add, text }

@@ -19,6 +19,9 @@ import {
 } from '../harness/token-layer.ts'
 
 const MINUTE = 60_000
+/** The fresh age is 5 minutes, spread by 10 %: an age below and one above it for every token. */
+const STILL_FRESH = 4.5 * MINUTE - 1
+const AGING = 5.5 * MINUTE
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
@@ -147,7 +150,7 @@ describe('freshness', () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token, 'profile')
-    clock.advance(5 * MINUTE - 1)
+    clock.advance(STILL_FRESH)
     emulator.calls.reset()
     await ask(token, 'profile')
     await ask(token)
@@ -159,7 +162,7 @@ describe('freshness', () => {
     const { ask, issue, emulator, clock, answers, resolve, metric } = layer()
     const token = issue()
     await ask(token)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     emulator.calls.reset()
     for (let n = 0; n < 100; n += 1) {
       expect(resolve({ token, subject: 'verification', ...here })).toMatchObject({
@@ -169,7 +172,7 @@ describe('freshness', () => {
     }
     await answers.settled()
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0 })
-    expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + 5 * MINUTE } })
+    expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + AGING } })
     expect(emulator.calls.total()).toBe(1)
     expect(await metric('gateway_token_lookups_total{outcome="rechecking"}')).toBe(100)
     expect(await metric('gateway_token_lookups_total{outcome="joined"}')).toBe(0)
@@ -203,7 +206,7 @@ describe('freshness', () => {
     await ask(token, 'profile')
     const [user] = emulator.users
     if (user) user.displayName = 'Sakura Suzuki'
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Tanaka' } } })
     await answers.settled()
     expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Suzuki' } } })
@@ -218,7 +221,7 @@ describe('freshness', () => {
     await ask(token, 'friendship')
     const [user] = emulator.users
     if (user) user.isFriend = false
-    clock.advance(5 * MINUTE - 1)
+    clock.advance(STILL_FRESH)
     expect(await ask(token, 'friendship')).toMatchObject({ record: { friendship: { isFriend: true } } })
     clock.advance(HOUR)
     expect(await ask(token, 'friendship')).toMatchObject({ record: { friendship: { isFriend: false } } })
@@ -362,7 +365,7 @@ describe('a clock that is set', () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     answers.hold()
     const profile = ask(token, 'profile')
     await answers.settled()
@@ -395,7 +398,7 @@ describe('when LINE refuses', () => {
     const token = issue()
     await ask(token)
     emulator.revokeAccessToken(token.raw)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     expect(wordFor(await ask(token))).toBe('valid')
     await answers.settled()
     emulator.calls.reset()
@@ -531,7 +534,7 @@ describe('when LINE is down', () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     emulator.faults.set('*', { status: 500 })
     emulator.calls.reset()
     for (let n = 0; n < 20; n += 1) {

@@ -14,6 +14,7 @@ import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
 import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
+import { pathOf } from './http/request-target.ts'
 import { type HeaderList, plainText, type Reply, send } from './http/send.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
@@ -75,8 +76,8 @@ export async function startServer(
 
   const server = createServer(limits, (request, response) => {
     const { url = '' } = request
-    const path = url === '/graphql' ? url : (url.split('?')[0] ?? '')
-    if (path === '/graphql') graphql.handle(request, response)
+    const path = url === '/graphql' ? url : pathOf(url)
+    if (path === '/graphql' || path === '/graphql/') graphql.handle(request, response)
     else send(response, replyTo(path, request))
   })
   const url = await listen(server, config.host, config.port)

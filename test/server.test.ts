@@ -22,7 +22,7 @@ describe('paths', () => {
   })
   afterAll(() => gateway.close())
 
-  it.each(['/health', '/ready', '/health?verbose', '/ready?x=/graphql'])(
+  it.each(['/health', '/ready', '/health?verbose', '/ready?x=/graphql', '/health?a?b'])(
     'GET %s: 200, without a call to LINE',
     async (path) => {
       gateway.emulator.faults.set('*', { reset: true })
@@ -35,7 +35,12 @@ describe('paths', () => {
 
   it.each([
     '/',
-    '/graphql/',
+    '*',
+    'http://x',
+    'http://x?query={__typename}',
+    'http://x/health/',
+    'http://x//graphql',
+    '/graphql//',
     '/graphqlx',
     '//graphql',
     '/GraphQL',
@@ -51,6 +56,30 @@ describe('paths', () => {
   ])('GET %s: 404', async (path) => {
     const received = await sendRaw(gateway.url, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
     expect(statusesIn(received)).toEqual([404])
+  })
+
+  it.each([
+    '/graphql',
+    '/graphql?',
+    '/graphql/',
+    '/graphql/?a=/health?b',
+    'http://x/graphql',
+    'HTTP://x:4000/graphql',
+    'https://user@x/graphql/?a=b',
+    'hTTp://[::1]/graphql?a=//b',
+  ])('POST %s: the operation is executed (D6)', async (target) => {
+    const head = `POST ${target} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n`
+    const received = await sendRaw(gateway.url, `${head}content-length: ${question.length}\r\n\r\n${question}`)
+    expect(statusesIn(received)).toEqual([200])
+    expect(received.text).toContain('{"data":{"__typename":"Query"}}')
+  })
+
+  it.each(['/graphql', '/graphql/', 'http://x/graphql'])('GET %s with a second `?`: it is data (D6)', async (path) => {
+    for (const query of ['query={__typename%23?%0A}', 'a=b?c&query={__typename}', '?&query={__typename}&b=?']) {
+      const target = `${path}?${query}`
+      const received = await sendRaw(gateway.url, `GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+      expect(received.text).toContain('{"data":{"__typename":"Query"}}')
+    }
   })
 
   it('/graphql with another path in its query string: still /graphql', async () => {
@@ -74,12 +103,13 @@ describe('paths', () => {
     }
   })
 
-  it('the metrics port: has /metrics and no other path', async () => {
+  it('the metrics port: has /metrics, with any query string, and no other path (D6)', async () => {
     const { statusCode, headers, body } = await request(`${gateway.metricsUrl}/metrics`)
     expect(statusCode).toBe(200)
     expect(headers['content-type']).toMatch(/^text\/plain/)
     expect(await body.text()).toContain('gateway_tokens_in_memory 0')
-    for (const path of ['/graphql', '/health', '/', '/metrics/']) {
+    expect((await request(`${gateway.metricsUrl}/metrics?x=/health`)).statusCode).toBe(200)
+    for (const path of ['/graphql', '/health', '/', '/metrics/', '/?/metrics']) {
       const other = await request(`${gateway.metricsUrl}${path}`)
       expect(other.statusCode).toBe(404)
       await other.body.dump()

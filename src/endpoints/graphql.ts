@@ -8,6 +8,7 @@ import { readBearer } from '../http/bearer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
 import { assertHead, RequestRefused, readBody } from '../http/read-request.ts'
+import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
@@ -101,7 +102,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function parseRequest(request: IncomingMessage, body: string | undefined): GraphqlRequest {
     const mediaType = acceptedMediaType(request.headers.accept)
     if (mediaType === undefined) throw notAcceptable()
-    const params = body === undefined ? parseQuery(request.url?.split('?')[1] ?? '') : parseBody(body)
+    const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body)
     const method = body === undefined ? 'GET' : 'POST'
     const bearer = readBearer(request, services.toAccessToken)
     return { method, params, mediaType, bearer, clientAddress: clientAddresses.addressOf(request) }

@@ -16,6 +16,7 @@ import {
   redisUrl,
   whole,
 } from './config/setting-rules.ts'
+import type { CorsOrigins } from './http/cors.ts'
 
 export type Channel = {
   readonly id: string
@@ -39,7 +40,7 @@ export type Config = {
   readonly cacheMaxTokens: number
   readonly freshForMs: number // Infinity when both ages are 0: a token is trusted until it expires
   readonly maxStaleMs: number // Infinity when both ages are 0
-  readonly corsOrigins: readonly string[]
+  readonly corsOrigins: CorsOrigins // empty: no CORS headers; 'loopback': every origin of this machine
   readonly graphiql: boolean
   readonly introspection: boolean
   readonly metricsPort: number | undefined
@@ -81,7 +82,7 @@ export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => 
     ...readSharedTier(reader),
     cacheMaxTokens: read('CACHE_MAX_TOKENS', whole(1, 100_000_000).default(100_000)),
     ...readAges(reader),
-    corsOrigins: read('CORS_ORIGINS', list(corsOrigin)),
+    corsOrigins: readCorsOrigins(reader, development),
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
     metricsPort: read('METRICS_PORT', whole(0, 65_535).optional()),
@@ -106,6 +107,12 @@ function readChannels({ given, check, warnings }: SettingReader): Config['channe
     warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
   return check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+}
+
+function readCorsOrigins({ given, check }: SettingReader, development: boolean): CorsOrigins {
+  const origins = given('CORS_ORIGINS')
+  if (origins === undefined && development) return 'loopback'
+  return check(origins, list(corsOrigin), (place) => `CORS_ORIGINS${place}`)
 }
 
 function readSharedTier({ given, check, read, warnings }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecret'> {

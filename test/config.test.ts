@@ -65,8 +65,8 @@ describe('defaults', () => {
     })
   })
 
-  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1', () => {
-    const development = { host: '127.0.0.1', graphiql: true, introspection: true }
+  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1, CORS for loopback origins', () => {
+    const development = { host: '127.0.0.1', graphiql: true, introspection: true, corsOrigins: 'loopback' }
     expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...development })
   })
 
@@ -75,7 +75,13 @@ describe('defaults', () => {
   })
 
   it('explicit settings win over the defaults of development', () => {
-    const env = { NODE_ENV: 'development', HOST: '::', GRAPHIQL: 'false', INTROSPECTION: '0' }
+    const env = {
+      NODE_ENV: 'development',
+      HOST: '::',
+      GRAPHIQL: 'false',
+      INTROSPECTION: '0',
+      CORS_ORIGINS: 'https://a.example',
+    }
     expect(configOf(env)).toMatchObject({ host: '::', graphiql: false, introspection: false })
   })
 

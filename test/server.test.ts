@@ -132,7 +132,7 @@ describe('GraphiQL', () => {
         expect(headers['content-security-policy']).toMatch(
           /^default-src 'none'.*connect-src 'self'.*frame-ancestors 'none'/,
         )
-        const page = gunzipSync(Buffer.from(await body.arrayBuffer())).toString()
+        const page = Buffer.from(await body.arrayBuffer()).toString()
         expect(page).toContain('viewer')
         expect(page).not.toMatch(/<(script|link|img)[^>]{0,200}(src|href)="(https?:)?\/\//)
         const shared = await request(`${gateway.url}/graphql?query={__typename}`, {
@@ -146,6 +146,63 @@ describe('GraphiQL', () => {
       }
     },
   )
+
+  describe('its compression and its audience', () => {
+    const gateway = useSharedGateway({ GRAPHIQL: 'true' })
+    const page = (headers: Record<string, string>) =>
+      request(`${gateway().url}/graphql`, { headers: { accept: 'text/html', ...headers } })
+    const vary = 'accept, accept-encoding'
+
+    it.each(['gzip', 'gzip, deflate, br', 'GZIP', 'br;q=1.0, gzip;q=0.8, *;q=0.1', '*', 'identity;q=0.5, gzip'])(
+      'Accept-Encoding %j: gzip (D9)',
+      async (encoding) => {
+        const { headers, body } = await page({ 'accept-encoding': encoding })
+        expect(headers).toMatchObject({ 'content-encoding': 'gzip', vary })
+        const packed = Buffer.from(await body.arrayBuffer())
+        expect(packed.length).toBe(Number(headers['content-length']))
+        expect(gunzipSync(packed).toString()).toContain('</html>')
+      },
+    )
+
+    it.each([
+      undefined,
+      '',
+      'identity',
+      'gzip;q=0',
+      'gzip; q=0.0, *',
+      'br, deflate',
+      'gzip;q=0.4, identity;q=0.5',
+      'identity;q=0',
+      'gzipx',
+      `gzip, ${'a,'.repeat(1_000)}`,
+    ])('Accept-Encoding %j: the plain page (D9)', async (encoding) => {
+      const { headers, body } = await page(encoding === undefined ? {} : { 'accept-encoding': encoding })
+      expect(headers).not.toHaveProperty('content-encoding')
+      expect(headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', vary })
+      const plain = Buffer.from(await body.arrayBuffer())
+      expect(plain.length).toBe(Number(headers['content-length']))
+      expect(plain.toString()).toContain('</html>')
+    })
+
+    it.each(['*/*', 'application/json, text/html;q=0.9', 'text/html;q=0.5, */*'])(
+      'Accept %j: JSON (D9)',
+      async (accept) => {
+        const reply = await gateway().send('/graphql?query={__typename}', { headers: { accept } })
+        expect(reply).toMatchObject({ status: 200, data: { __typename: 'Query' }, headers: { vary: 'accept' } })
+      },
+    )
+
+    it('clients that leave in the middle of the plain page: none holds the drain', async () => {
+      for (let n = 0; n < 3; n += 1) {
+        const socket = connectTo(gateway().url)
+        socket.write('GET /graphql HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n')
+        await once(socket, 'data')
+        socket.resetAndDestroy()
+      }
+      await gateway().drain()
+      expect(gateway().log()).not.toContain('unexpected error')
+    })
+  })
 
   it.each([{ NODE_ENV: 'production' }, {}, { NODE_ENV: 'development', GRAPHIQL: 'false' }])(
     'off with %j',

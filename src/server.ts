@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from './config.ts'
@@ -7,12 +7,13 @@ import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
 import { health, ready } from './endpoints/health.ts'
 import { createMetricsEndpoint } from './endpoints/metrics.ts'
-import type { Engine } from './graphql/engine.ts'
+import type { Engine, Unexpected } from './graphql/engine.ts'
 import { createPlannedEngine } from './graphql/planned/planned-engine.ts'
 import { createPrepareOperation, type PrepareOperation } from './graphql/prepare-operation.ts'
 import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
+import { createHttpServer } from './http/http-server.ts'
 import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
 import { pathOf } from './http/request-target.ts'
 import { type HeaderList, plainText, type Reply, send } from './http/send.ts'
@@ -59,7 +60,7 @@ export async function startServer(
 ): Promise<GatewayServer> {
   let draining = false
   let devPages: DevPages | undefined
-  const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
+  const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const graphql = createGraphqlEndpoint({
     services,
     telemetry,
@@ -74,7 +75,7 @@ export async function startServer(
     isDraining: () => draining,
   })
 
-  const server = createServer(limits, (request, response) => {
+  const server = createHttpServer(limits, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)
     if (path === '/graphql' || path === '/graphql/') graphql.handle(request, response)
@@ -82,7 +83,8 @@ export async function startServer(
   })
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
-  const metrics = config.metricsPort === undefined ? undefined : createServer(limits, createMetricsEndpoint(telemetry))
+  const metrics =
+    config.metricsPort === undefined ? undefined : createHttpServer(limits, createMetricsEndpoint(telemetry))
   const metricsUrl = metrics && (await listen(metrics, config.host, config.metricsPort ?? 0))
 
   return { url, metricsUrl, close }
@@ -110,7 +112,7 @@ export async function startServer(
   }
 }
 
-function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
+function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected), unexpected)
 }
 

@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import { type Engine, type GraphqlRequest, type RunningOperation, startOperation } from '../graphql/engine.ts'
+import {
+  type Engine,
+  type GraphqlRequest,
+  type RunningOperation,
+  startOperation,
+  type Unexpected,
+} from '../graphql/engine.ts'
 import { publicError, retryAfterHeader } from '../graphql/errors.ts'
 import { acceptedMediaType, contentTypes, prefersHtml } from '../graphql/media-type.ts'
 import { parseBody, parseQuery } from '../graphql/params.ts'
@@ -8,6 +14,7 @@ import { readBearer } from '../http/bearer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
 import { assertHead, RequestRefused, readBody } from '../http/read-request.ts'
+import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Services } from '../schema/context.ts'
@@ -37,7 +44,7 @@ export type GraphqlEndpoint = {
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
   const { services, telemetry, engine, clientAddresses, cors, graphiql, isDraining } = options
-  const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
+  const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   let underWay = 0
 
   return { handle, underWay: () => underWay }
@@ -105,7 +112,8 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body)
     const method = body === undefined ? 'GET' : 'POST'
     const bearer = readBearer(request, services.toAccessToken)
-    return { method, params, mediaType, bearer, clientAddress: clientAddresses.addressOf(request) }
+    const clientAddress = clientAddresses.addressOf(request)
+    return { method, params, mediaType, bearer, clientAddress, requestId: requestIdOf(request) }
   }
 
   function sendGraphiql(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
@@ -120,7 +128,8 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     underWay -= 1
     if (response.destroyed) return
-    if (!(error instanceof RequestRefused)) unexpected(error)
+    const requestId = requestIdOf(request)
+    if (!(error instanceof RequestRefused)) unexpected(error, requestId)
     const { status, message, code, headers, retryAfter } =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
     const mediaType = acceptedMediaType(request.headers.accept) ?? 'application/json'
@@ -129,10 +138,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     const all = [...contentTypes[mediaType], ...cors.headersFor(request, varyOf(request)), ...own]
     send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
-    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0 })
+    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0, requestId })
   }
 
-  function recordOperation({ prepared, errors }: RunningOperation, status: number, startedAt: number): void {
+  function recordOperation({ request, prepared, errors }: RunningOperation, status: number, startedAt: number): void {
     const { code, lineRequestId } = errors[0]?.extensions ?? {}
     telemetry.operation({
       kind: prepared?.kind ?? 'none',
@@ -140,6 +149,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       code: errors.length === 0 ? 'OK' : String(code),
       status,
       ms: performance.now() - startedAt,
+      requestId: request.requestId,
       ...(typeof lineRequestId === 'string' && { lineRequestId }),
     })
   }

@@ -3,7 +3,7 @@ import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
 import type { Reply } from '../http/send.ts'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/schema.ts'
-import type { Engine, RunningOperation } from './engine.ts'
+import type { Engine, RunningOperation, Unexpected } from './engine.ts'
 import { toPublicError } from './errors.ts'
 import type { PrepareOperation } from './prepare-operation.ts'
 
@@ -13,7 +13,7 @@ type YogaContext = Context & { readonly running: RunningOperation }
  * The general engine: yoga. It can execute every operation, and it writes the HTTP answer. Limits, parsing and
  * validation are ours, so that both engines accept exactly the same operations.
  */
-export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
+export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   const yoga = createYoga<YogaContext>({
     schema,
     plugins: [useReadParams(), usePreparedOperation(prepareOperation), usePublicErrors(unexpected)],
@@ -67,11 +67,12 @@ function usePreparedOperation(prepareOperation: PrepareOperation): Plugin<YogaCo
 }
 
 /** Gives every error its public form, and adds the errors reported beside a successful field. */
-function usePublicErrors(unexpected: (error: unknown) => void): Plugin<YogaContext, YogaContext> {
+function usePublicErrors(unexpected: Unexpected): Plugin<YogaContext, YogaContext> {
   return {
     onExecutionResult({ result, setResult, context: { running } }) {
       const { errors = [], ...rest } = result as ExecutionResult
-      running.errors = [...errors.map((error) => toPublicError(error, unexpected)), ...running.errors]
+      const report = (cause: unknown) => unexpected(cause, running.request.requestId)
+      running.errors = [...errors.map((error) => toPublicError(error, report)), ...running.errors]
       setResult(running.errors.length === 0 ? rest : { errors: running.errors, ...rest })
     },
   }

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import { ExpectedError } from '../telemetry/expected-error.ts'
 import { createByteBuffer } from './byte-buffer.ts'
 
 /** A request that is refused before its operation is executed. The answer has the status, the code and the message. */
-export class RequestRefused extends Error {
+export class RequestRefused extends ExpectedError {
   readonly status: number
   /** `extensions.code` of the answer. */
   readonly code: string

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { requestIdOf } from './request-id.ts'
 
 /** Names and values in alternation: the form of headers that costs Node the least. */
 export type HeaderList = readonly string[]
@@ -14,7 +15,7 @@ export type StreamedReply = Omit<Reply, 'body'> & { readonly body: Readable; rea
 export function send(response: ServerResponse, { status, headers, body }: Reply, more: HeaderList = noHeaders): void {
   if (response.destroyed || response.headersSent) return
   const length = Buffer.byteLength(body)
-  response.writeHead(status, allHeaders(length, headers, more))
+  response.writeHead(status, allHeaders(response, length, headers, more))
   // If every character is one byte, Latin-1 is faster: Node need not look for longer characters.
   response.end(response.req.method === 'HEAD' ? undefined : body, length === body.length ? 'latin1' : 'utf8')
 }
@@ -25,7 +26,7 @@ export async function sendStream(
   { status, headers, body, bytes }: StreamedReply,
   more: HeaderList = noHeaders,
 ): Promise<void> {
-  if (!response.destroyed) response.writeHead(status, allHeaders(bytes, headers, more))
+  if (!response.destroyed) response.writeHead(status, allHeaders(response, bytes, headers, more))
   await pipeline(body, response).catch(() => {})
 }
 
@@ -35,9 +36,9 @@ export function plainText(status: number, body: string): Reply {
 
 export const noHeaders: HeaderList = []
 
-function allHeaders(bytes: number, headers: HeaderList, more: HeaderList): string[] {
-  return [...always, String(bytes), ...headers, ...more]
+function allHeaders(response: ServerResponse, bytes: number, headers: HeaderList, more: HeaderList): string[] {
+  return [...always, requestIdOf(response.req), 'content-length', String(bytes), ...headers, ...more]
 }
 
 /** Forbids caching, because an answer can have personal data, and forbids browsers to guess the media type. */
-const always = ['cache-control', 'no-store', 'x-content-type-options', 'nosniff', 'content-length']
+const always = ['cache-control', 'no-store', 'x-content-type-options', 'nosniff', 'x-request-id']

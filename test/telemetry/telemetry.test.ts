@@ -16,7 +16,7 @@ const call: LineCall = {
   outcome: 'answered',
   ms: 12.7,
 }
-const done: Operation = { kind: 'query', fields: 'viewer', code: 'OK', status: 200, ms: 3.2 }
+const done: Operation = { kind: 'query', fields: 'viewer', code: 'OK', status: 200, ms: 3.2, requestId: 'r-1' }
 
 describe('log lines', () => {
   it('a line: JSON with the time in ISO 8601, without host name and process ID', () => {

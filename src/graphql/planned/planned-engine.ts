@@ -1,6 +1,6 @@
 import type { GraphQLError } from 'graphql'
 import type { Reply } from '../../http/send.ts'
-import type { Engine, RunningOperation } from '../engine.ts'
+import type { Engine, RunningOperation, Unexpected } from '../engine.ts'
 import { type Http, toPublicError } from '../errors.ts'
 import { contentTypes } from '../media-type.ts'
 import type { PrepareOperation, ReadyOperation } from '../prepare-operation.ts'
@@ -13,7 +13,7 @@ import type { Result } from './plan.ts'
 export function createPlannedEngine(
   prepareOperation: PrepareOperation,
   general: Engine,
-  unexpected: (error: unknown) => void,
+  unexpected: Unexpected,
 ): Engine {
   return { execute }
 
@@ -37,15 +37,15 @@ export function createPlannedEngine(
     if (errors.length === 0 && running.errors.length === 0) {
       return { status: 200, headers: contentTypes[running.request.mediaType], body: `{"data":${data}}` }
     }
-    return withErrors(running, [...toPublic(errors), ...running.errors], `,"data":${data}`)
+    return withErrors(running, [...toPublic(running, errors), ...running.errors], `,"data":${data}`)
   }
 
   function refused(running: RunningOperation, error: unknown): Reply {
-    return withErrors(running, toPublic(error instanceof AggregateError ? error.errors : [error]), '')
+    return withErrors(running, toPublic(running, error instanceof AggregateError ? error.errors : [error]), '')
   }
 
-  function toPublic(errors: readonly unknown[]): GraphQLError[] {
-    return errors.map((error) => toPublicError(error, unexpected))
+  function toPublic({ request }: RunningOperation, errors: readonly unknown[]): GraphQLError[] {
+    return errors.map((error) => toPublicError(error, (cause) => unexpected(cause, request.requestId)))
   }
 }
 

@@ -235,3 +235,20 @@ it('an unexpected error: masked and logged, and the other fields are answered', 
     await gateway.close()
   }
 })
+
+describe('one deadline for a whole operation', () => {
+  const gateway = useRunningGateway({ LINE_TIMEOUT_MS: '250' })
+
+  it('15 mutations, LINE does not answer: at most the calls of one deadline are sent, the rest fail at once (D21)', async () => {
+    const { ask, emulator } = gateway()
+    emulator.faults.set('token', { hang: true })
+    const fields = Array.from(
+      { length: 15 },
+      (_, n) => `m${n}: refreshToken(input: { refreshToken: "r${n}" }) { scopes }`,
+    )
+    const reply = await ask(`mutation { ${fields.join(' ')} }`)
+    expect(codesOf(reply)).toEqual(fields.map(() => 'LINE_UNAVAILABLE'))
+    // The deadline is 1,250 ms after the start, and each call lasts 250 ms.
+    expect(emulator.calls.of('token')).toBeLessThanOrEqual(5)
+  })
+})

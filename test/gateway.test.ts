@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../src/config.ts'
 import { createGateway } from '../src/gateway.ts'
+import { type GraphqlRequest, startOperation } from '../src/graphql/engine.ts'
 import { createTelemetry } from '../src/telemetry/telemetry.ts'
 import {
   callsTo,
@@ -12,6 +13,7 @@ import {
   useSharedGateway,
   web,
 } from './harness/running-gateway.ts'
+import { oneChannel, useLayer } from './harness/token-layer.ts'
 
 const viewerQuery = '{ viewer { displayName } }'
 const sakura = { viewer: { displayName: 'Sakura Tanaka' } }
@@ -244,19 +246,20 @@ it('an unexpected error: masked and logged, and the other fields are answered', 
   }
 })
 
-describe('one deadline for a whole operation', () => {
-  const gateway = useRunningGateway({ LINE_TIMEOUT_MS: '250' })
+describe('the deadline of an operation', () => {
+  const layer = useLayer({ ...oneChannel, LINE_TIMEOUT_MS: '2500' })
 
-  it('15 mutations, LINE does not answer: at most the calls of one deadline are sent, the rest fail at once (D21)', async () => {
-    const { ask, emulator } = gateway()
-    emulator.faults.set('token', { hang: true })
-    const fields = Array.from(
-      { length: 15 },
-      (_, n) => `m${n}: refreshToken(input: { refreshToken: "r${n}" }) { scopes }`,
-    )
-    const reply = await ask(`mutation { ${fields.join(' ')} }`)
-    expect(codesOf(reply)).toEqual(fields.map(() => 'LINE_UNAVAILABLE'))
-    // The deadline is 1,250 ms after the start, and each call lasts 250 ms.
-    expect(emulator.calls.of('token')).toBeLessThanOrEqual(5)
+  it('is LINE_TIMEOUT_MS and one second after its start (D21)', () => {
+    const bearer = 'MISSING'
+    const request = {
+      method: 'POST',
+      params: { query: '' },
+      mediaType: 'application/json',
+      bearer,
+      clientAddress: '::1',
+    }
+    const unexpected = () => {}
+    const { context } = startOperation(request as GraphqlRequest, layer(), { startedAt: 1_000, unexpected })
+    expect(context.deadline).toBe(1_000 + 2_500 + 1_000)
   })
 })

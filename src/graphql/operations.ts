@@ -34,11 +34,14 @@ export type PreparedOperation = {
 
 export type Operations = {
   /** Throws an `AggregateError` of public errors. */
-  prepare(text: string, operationName: string | null | undefined): PreparedOperation
+  prepare(text: string, operationName: string | undefined): PreparedOperation
 }
 
 /** A valid document, with those of its operations that were requested. Keys are the requested `operationName`s. */
-type PreparedDocument = { readonly document: DocumentNode; readonly operations: Map<string, PreparedOperation> }
+type PreparedDocument = {
+  readonly document: DocumentNode
+  readonly operations: Map<string | undefined, PreparedOperation>
+}
 
 /** Together these bound the memory: the syntax tree of a document is about a hundred times as large as its text. */
 const mostDocuments = 1_000
@@ -63,12 +66,12 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
 
   return { prepare }
 
-  function prepare(text: string, operationName: string | null | undefined): PreparedOperation {
+  function prepare(text: string, operationName: string | undefined): PreparedOperation {
     const { document, operations } = kept.get(text) ?? prepareDocument(text)
-    const known = operations.get(operationName ?? '')
+    const known = operations.get(operationName)
     if (known !== undefined) return known
     const operation = prepareOperation(document, operationName)
-    operations.set(operationName ?? '', operation)
+    operations.set(operationName, operation)
     return operation
   }
 
@@ -81,7 +84,7 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
     return prepared
   }
 
-  function prepareOperation(document: DocumentNode, operationName: string | null | undefined): PreparedOperation {
+  function prepareOperation(document: DocumentNode, operationName: string | undefined): PreparedOperation {
     const operation = getOperationAST(document, operationName)
     if (operation == null || operation.operation === 'subscription') throw new AggregateError([noSuchOperation()])
     const fields = [...rootFields(document, operation)].sort()

@@ -29,6 +29,7 @@ export function parseQuery(search: string): Params {
     operationName: given.get('operationName'),
     variables: parseJsonParam(given, 'variables'),
     extensions: parseJsonParam(given, 'extensions'),
+    documentId: given.get('documentId'),
   })
 }
 
@@ -45,17 +46,18 @@ function parseJsonParam(given: URLSearchParams, name: string): unknown {
 /** Ignores unknown members. */
 function assertParams(body: unknown): Params {
   if (!isObject(body)) throw new RequestRefused(400, 'The body must be a JSON object')
-  const { query, operationName } = body
+  const { query, documentId } = body
+  const extensions = objectIn(body, 'extensions')
+  const isPersisted = !isEmpty(documentId) || !isEmpty(extensions?.persistedQuery)
+  if (isPersisted && isEmpty(query)) throw persistedQueryNotSupported()
   if (typeof query !== 'string') throw new RequestRefused(400, 'query must be a string')
-  if (!isEmpty(operationName) && typeof operationName !== 'string')
-    throw new RequestRefused(400, 'operationName must be a string')
-  const variables = objectIn(body, 'variables')
-  return {
-    query,
-    variables,
-    operationName: isEmpty(operationName) ? undefined : operationName,
-    extensions: objectIn(body, 'extensions'),
-  }
+  return { query, variables: objectIn(body, 'variables'), operationName: nameIn(body), extensions }
+}
+
+function nameIn({ operationName }: Record<string, unknown>): string | undefined {
+  if (isEmpty(operationName)) return undefined
+  if (typeof operationName !== 'string') throw new RequestRefused(400, 'operationName must be a string')
+  return operationName
 }
 
 function objectIn(body: Record<string, unknown>, name: 'variables' | 'extensions') {
@@ -63,6 +65,11 @@ function objectIn(body: Record<string, unknown>, name: 'variables' | 'extensions
   if (isEmpty(value)) return undefined
   if (!isObject(value)) throw new RequestRefused(400, `${name} must be an object`)
   return value
+}
+
+/** Clients of persisted queries know these words: they send the request again, with the query in it. */
+function persistedQueryNotSupported(): RequestRefused {
+  return new RequestRefused(200, 'PersistedQueryNotSupported', { code: 'PERSISTED_QUERY_NOT_SUPPORTED' })
 }
 
 /** Tools send null, an empty text or white space for a parameter that the user left out. */

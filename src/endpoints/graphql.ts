@@ -68,7 +68,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function answer(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
     const startedAt = performance.now()
     try {
-      const running = startOperation(parseRequest(request, body), services, unexpected)
+      const running = startOperation(parseRequest(request, body), services, { startedAt, unexpected })
       const reply = engine.execute(running)
       if (reply instanceof Promise) {
         reply

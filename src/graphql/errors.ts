@@ -3,6 +3,7 @@ import { type HeaderList, noHeaders } from '../http/send.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
+import { withoutStack } from '../telemetry/expected-error.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
 
 /** The HTTP status and headers of a GraphQL answer, in the form that yoga reads. Removed before the answer is sent. */
@@ -50,7 +51,7 @@ export function publicError(
   { nodes, path }: Place = {},
 ): GraphQLError {
   const defined = Object.fromEntries(Object.entries(extensions).filter(([, value]) => value !== undefined))
-  const error = new GraphQLError(message, { nodes, path, extensions: defined })
+  const error = withoutStack(() => new GraphQLError(message, { nodes, path, extensions: defined }))
   published.add(error)
   return error
 }

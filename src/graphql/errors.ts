@@ -1,10 +1,11 @@
-import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
+import { type FieldNode, GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { type HeaderList, noHeaders } from '../http/send.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
-import { withoutStack } from '../telemetry/expected-error.ts'
+import { ExpectedError, withoutStack } from '../telemetry/expected-error.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
+import { placesOf } from './document-places.ts'
 
 /** The HTTP status and headers of a GraphQL answer, in the form that yoga reads. Removed before the answer is sent. */
 export type Http = { readonly status?: number; readonly spec?: boolean; readonly headers?: Record<string, string> }
@@ -32,7 +33,7 @@ const published = new WeakSet<GraphQLError>()
 export function toPublicError(error: unknown, unexpected: (error: unknown) => void): GraphQLError {
   if (error instanceof GraphQLError && published.has(error)) return error
   const cause = rootOf(error)
-  const place: Place = error instanceof GraphQLError ? error : {}
+  const place: Place = error instanceof GraphQLError || error instanceof FieldError ? error : {}
   const row = publicExtensions.find(([kind]) => cause instanceof kind)
   if (row !== undefined) return publicError((cause as Error).message, row[1](cause as never), place)
   if (cause instanceof GraphQLError && typeof cause.extensions.code === 'string') return publishKnown(cause)
@@ -44,6 +45,18 @@ export function toPublicError(error: unknown, unexpected: (error: unknown) => vo
 /** The place of an error in the document and in the answer. Every GraphQL error has these two members. */
 type Place = Partial<Pick<GraphQLError, 'nodes' | 'path'>>
 
+/** An error of a field, with its place. graphql-js would read the stack of the cause, which costs most of the time. */
+export class FieldError extends ExpectedError {
+  readonly nodes: readonly FieldNode[]
+  readonly path: readonly (string | number)[]
+
+  constructor(cause: unknown, { nodes, path }: Pick<FieldError, 'nodes' | 'path'>) {
+    super('A field failed', { cause })
+    this.nodes = nodes
+    this.path = path
+  }
+}
+
 /** Creates a public error, about the whole request or about one place in it. */
 export function publicError(
   message: string,
@@ -51,9 +64,9 @@ export function publicError(
   { nodes, path }: Place = {},
 ): GraphQLError {
   const defined = Object.fromEntries(Object.entries(extensions).filter(([, value]) => value !== undefined))
-  const error = withoutStack(() => new GraphQLError(message, { nodes, path, extensions: defined }))
+  const error = withoutStack(() => new GraphQLError(message, { path, extensions: defined }))
   published.add(error)
-  return error
+  return Object.assign(error, { locations: placesOf(nodes) })
 }
 
 /** The `Retry-After` header of an answer with these errors: the longest wait that one of them asks for. */
@@ -88,5 +101,6 @@ const requestCodes = new Set([
 
 /** Executors wrap an error of a resolver in one that has its place. This finds the original. */
 function rootOf(error: unknown): unknown {
+  if (error instanceof FieldError) return rootOf(error.cause)
   return error instanceof GraphQLError && error.originalError !== undefined ? rootOf(error.originalError) : error
 }

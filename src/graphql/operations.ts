@@ -14,6 +14,7 @@ import {
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import { dropText } from './document-places.ts'
 import { hideLongNames, publicError } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
 import { NamedValuesRule } from './named-values-rule.ts'
@@ -99,7 +100,7 @@ function parseLimited(text: string): DocumentNode {
   if (tooLong !== undefined) throw new AggregateError([tooComplex(tooLong)])
   let document: DocumentNode
   try {
-    document = parse(text)
+    document = dropText(parse(text))
   } catch (error) {
     throw new AggregateError([syntaxError(error as GraphQLError)])
   }

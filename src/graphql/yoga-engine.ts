@@ -18,7 +18,7 @@ type YogaContext = Context & { readonly running: RunningOperation; readonly answ
 export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
   const yoga = createYoga<YogaContext>({
     schema,
-    plugins: [useReadParams(), usePreparedOperation(prepareOperation), useOurReply(unexpected)],
+    plugins: [useReadParams(), usePreparedOperation(prepareOperation), useOurReply()],
     maskedErrors: { maskError: (error) => toPublicError(error, unexpected) },
     logging: false,
     graphiql: false,
@@ -68,13 +68,16 @@ function usePreparedOperation(prepareOperation: PrepareOperation): Plugin<YogaCo
 }
 
 /** Gives every error its public form, adds the errors reported beside a successful field, and writes the answer. */
-function useOurReply(unexpected: (error: unknown) => void): Plugin<YogaContext, YogaContext> {
+function useOurReply(): Plugin<YogaContext, YogaContext> {
   return {
     onResultProcess({ result, serverContext, setResultProcessor }) {
       const { running, answer } = serverContext
       const { errors = [], data } = result as ExecutionResult
-      const all = [...errors.map((error) => toPublicError(error, unexpected)), ...running.errors]
-      answer.reply = replyOf(running, all, data === undefined ? undefined : JSON.stringify(data))
+      answer.reply = replyOf(
+        running,
+        [...errors, ...running.errors],
+        data === undefined ? undefined : JSON.stringify(data),
+      )
       setResultProcessor((_, { Response }) => new Response(), running.request.mediaType)
     },
   }

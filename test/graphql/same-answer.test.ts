@@ -43,7 +43,7 @@ function forgetful(_: PrepareOperation, unexpected: (error: unknown) => void): E
   return {
     execute(running) {
       const prepare = createPrepareOperation(schema, { introspection: false })
-      return createPlannedEngine(prepare, createYogaEngine(prepare, unexpected), unexpected).execute(running)
+      return createPlannedEngine(prepare, createYogaEngine(prepare, unexpected)).execute(running)
     },
   }
 }

@@ -1,7 +1,5 @@
-import type { GraphQLError } from 'graphql'
 import type { Reply } from '../../http/send.ts'
 import type { Engine, RunningOperation } from '../engine.ts'
-import { toPublicError } from '../errors.ts'
 import type { PrepareOperation, ReadyOperation } from '../prepare-operation.ts'
 import { replyOf } from '../reply.ts'
 import type { Result } from './plan.ts'
@@ -10,11 +8,7 @@ import type { Result } from './plan.ts'
  * The fast engine: runs operations from their plans, and returns no promise if no resolver returned one. Operations without a plan go
  * to the general engine. A test sends the same operations through both engines and expects the same answers.
  */
-export function createPlannedEngine(
-  prepareOperation: PrepareOperation,
-  general: Engine,
-  unexpected: (error: unknown) => void,
-): Engine {
+export function createPlannedEngine(prepareOperation: PrepareOperation, general: Engine): Engine {
   return { execute }
 
   function execute(running: RunningOperation): Reply | Promise<Reply> {
@@ -32,18 +26,12 @@ export function createPlannedEngine(
     const result = prepared.plan.run(running.context, variables)
     return result instanceof Promise ? result.then((settled) => answered(running, settled)) : answered(running, result)
   }
-
-  function answered(running: RunningOperation, { data, errors = noErrors }: Result): Reply {
-    return replyOf(running, errors.length === 0 ? running.errors : [...toPublic(errors), ...running.errors], data)
-  }
-
-  function refused(running: RunningOperation, error: unknown): Reply {
-    return replyOf(running, toPublic(error instanceof AggregateError ? error.errors : [error]), undefined)
-  }
-
-  function toPublic(errors: readonly unknown[]): GraphQLError[] {
-    return errors.map((error) => toPublicError(error, unexpected))
-  }
 }
 
-const noErrors: readonly unknown[] = []
+function answered(running: RunningOperation, { data, errors }: Result): Reply {
+  return replyOf(running, errors === undefined ? running.errors : [...errors, ...running.errors], data)
+}
+
+function refused(running: RunningOperation, error: unknown): Reply {
+  return replyOf(running, error instanceof AggregateError ? error.errors : [error], undefined)
+}

@@ -46,6 +46,8 @@ const odd: Record<string, string> = {
   undefined: 'undefined',
   null: 'null',
   'a line separator': 'abc\u2028def',
+  'a URI with half a character': 'https://app.example/\uD800',
+  'an app URI with half a character': 'myapp://a?\uDC00=b',
   'a dot': '.',
   'three dots': '...',
 }

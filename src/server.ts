@@ -113,7 +113,7 @@ export async function startServer(
 }
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
-  return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected), unexpected)
+  return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected))
 }
 
 /** After the last answer, connections without a request stay open this long. */

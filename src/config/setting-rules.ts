@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
+import { isEncryptedOrLoopback, isRedirectUri, redirectUriRule } from './uri-rules.ts'
 
 /**
  * One rule for each kind of setting. Every rule has its own error message, because a message of zod can quote the value.
@@ -26,18 +27,11 @@ export const rate = text(
   'must be a number above 0 and up to 1000000, in plain digits such as 2 or 0.5',
 ).transform(Number)
 
-const loopback = /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/
-const isSafe = ({ protocol, hostname }: URL) =>
-  protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))
 export const lineUrl = text(
-  (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isSafe(new URL(url)),
+  (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isEncryptedOrLoopback(new URL(url)),
   'must be an origin such as https://host: https (http on loopback only), without path, query, fragment or user',
 ).transform((url) => new URL(url).origin)
-export const redirectUri = text((uri) => {
-  if (!/^[a-z][a-z0-9+.-]*:(?!\/\/[^/?]*@)[^\s#\\]+$/i.test(uri) || !URL.canParse(uri)) return false
-  if (/^https?:/i.test(uri)) return /^https?:\/\/[^/]/i.test(uri) && isSafe(new URL(uri))
-  return !/^(javascript|data|file|vbscript|blob|about):/i.test(uri)
-}, "must be an absolute URI without fragment or user: https, http on loopback only, or an app's own scheme")
+export const redirectUri = text(isRedirectUri, redirectUriRule)
 export const corsOrigin = text((origin) => {
   if (origin.includes('*') || !URL.canParse(origin)) return false
   const { protocol, host } = new URL(origin)

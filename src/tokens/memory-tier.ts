@@ -9,14 +9,12 @@ import {
   type Answer,
   type Invalid,
   invalid,
-  type Outage,
   type Question,
   type Resolver,
   SourceLimited,
   type Valid,
 } from './token-resolver.ts'
 import type { Tombstones } from './tombstones.ts'
-import { createUnusables } from './unusables.ts'
 
 export type MemoryTier = {
   /** Answers without a promise if the answer is in memory. */
@@ -56,7 +54,7 @@ export type MemoryTierOptions = Ages & {
  *
  * **We can know a token without a record.** It may have a tombstone (a caller revoked it here) or a remembered refusal
  * (LINE refused it, or it expired, within the last 30 seconds). We call LINE only if there is no tombstone and no
- * refusal. Outages are not remembered, except answers that LINE gave but that have no use (a 403, a 404): for 2 seconds.
+ * refusal. Outages are never remembered here.
  *
  * **Single flight.** Equal questions share one call to LINE. Flights are not part of the cache: when the cache drops a
  * record, the flights of that token go on. So even a cache of ten records makes only one call for each of fifty tokens.
@@ -81,7 +79,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const { tombstones, now, telemetry } = options
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
-  const unusables = createUnusables(now)
   const flights = createFlights<Answer>(isLimited)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
 
@@ -106,16 +103,9 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       case 'stale':
         return recheckFirst(question, record)
       case undefined:
-        return readFirst(question, record)
+        telemetry.lookUp('missed')
+        return fly({ ...question, known: record })
     }
-  }
-
-  /** The record does not have the subject. */
-  function readFirst(question: Question, record: TokenRecord): Answer | Promise<Answer> {
-    const unusable = unusables.find(flightId(question))
-    if (unusable !== undefined) return unknownHere(unusable, record)
-    telemetry.lookUp('missed')
-    return fly({ ...question, known: record })
   }
 
   /** There is no record: answers from a tombstone or a remembered refusal, or else calls LINE. */
@@ -126,8 +116,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       telemetry.lookUp('refused_here')
       return invalid(reason)
     }
-    const unusable = unusables.find(flightId({ ...question, subject: 'verification' }))
-    if (unusable !== undefined) return unknownHere(unusable)
     telemetry.lookUp('missed')
     return verifyAndRead(question)
   }
@@ -174,12 +162,9 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
         return refuse(key, answer)
       case 'unknown':
         telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
-        unusables.add(flightId(question), answer.outage)
         if (question.known !== undefined) rechecks.postpone(question)
         return answer
       case 'valid':
-        if (answer.unread !== undefined)
-          unusables.add(flightId({ ...question, subject: answer.unread.subject }), answer.unread.outage)
         if (refusals.isRefusedSince(key, refusedBefore)) return invalid(refusals.find(key) ?? 'INVALID')
         return serve(answer, keep(key, answer.record, question.subject), key)
     }
@@ -222,11 +207,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function find(matches: (record: TokenRecord) => boolean): (readonly [string, TokenRecord])[] {
     return [...records.entries()].filter(([, record]) => matches(record))
-  }
-
-  function unknownHere(outage: Outage, record?: TokenRecord): Answer {
-    telemetry.lookUp('unanswered')
-    return { verdict: 'unknown', outage, record }
   }
 
   function isUnderWay(question: Question): boolean {

@@ -76,14 +76,15 @@ describe('log lines', () => {
 })
 
 describe('an unexpected error', () => {
-  it('type, message, place, stack and cause: logged', () => {
+  it('type, message, place, request, stack and cause: logged', () => {
     const { unexpected, lines } = collect()
-    unexpected(new TypeError('no clock', { cause: new RangeError('no time') }), 'operation')
+    unexpected(new TypeError('no clock', { cause: new RangeError('no time') }), 'operation', 'r-1')
     expect(lines()).toMatchObject([
       {
         level: error,
         msg: 'unexpected error',
         where: 'operation',
+        requestId: 'r-1',
         error: 'TypeError',
         message: 'no clock',
         stack: expect.stringMatching(/telemetry\.test\.ts:\d+:\d+/),

@@ -76,7 +76,7 @@ export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => 
       burst: read('FAILED_TOKENS_BURST', whole(1, 1_000_000).default(20)),
       perSecond: read('FAILED_TOKENS_PER_SECOND', rate.default(1)),
     },
-    host: read('HOST', host.default(development ? '127.0.0.1' : '0.0.0.0')),
+    host: read('HOST', host.default(development ? '127.0.0.1' : '::')),
     port: read('PORT', whole(0, 65_535).default(4000)),
     ...readSharedTier(reader),
     cacheMaxTokens: read('CACHE_MAX_TOKENS', whole(1, 100_000_000).default(100_000)),

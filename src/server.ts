@@ -125,10 +125,11 @@ const devPageHeaders: HeaderList = [
   ['referrer-policy', 'no-referrer'],
 ].flat()
 
+/** `::` takes IPv4 too. Without a host, Node listens on `::`, or on `0.0.0.0` where IPv6 is off. */
 function listen(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen({ port, ...(host !== '::' && { host }) }, () => {
       const address = server.address() as AddressInfo
       resolve(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`)
     })

@@ -48,7 +48,7 @@ describe('defaults', () => {
       lineMaxConcurrency: 64,
       trustedProxies: [],
       failedTokens: { burst: 20, perSecond: 1 },
-      host: '0.0.0.0',
+      host: '::',
       port: 4000,
       redisUrl: undefined,
       cacheSecret: undefined,
@@ -75,8 +75,8 @@ describe('defaults', () => {
   })
 
   it('explicit settings win over the defaults of development', () => {
-    const env = { NODE_ENV: 'development', HOST: '::', GRAPHIQL: 'false', INTROSPECTION: '0' }
-    expect(configOf(env)).toMatchObject({ host: '::', graphiql: false, introspection: false })
+    const env = { NODE_ENV: 'development', HOST: '0.0.0.0', GRAPHIQL: 'false', INTROSPECTION: '0' }
+    expect(configOf(env)).toMatchObject({ host: '0.0.0.0', graphiql: false, introspection: false })
   })
 
   it('an empty value, white space and an empty file: unset', () => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import type { z } from 'zod'
 import { createSettingReader, type SettingReader } from './config/setting-reader.ts'
 import {
   addressBlock,
+  anyText,
   cacheSecret,
   channel,
   channels,
@@ -11,6 +13,7 @@ import {
   lineUrl,
   list,
   oneOf,
+  proxyUrl,
   rate,
   redirectUri,
   redisUrl,
@@ -34,6 +37,12 @@ export type Config = {
   readonly failedTokens: { readonly burst: number; readonly perSecond: number }
   readonly host: string
   readonly port: number
+  /** The outbound proxies: their URLs (with passwords), and the text of NO_PROXY. */
+  readonly proxies: {
+    readonly https: string | undefined
+    readonly http: string | undefined
+    readonly none: string | undefined
+  }
   readonly redisUrl: string | undefined
   readonly cacheSecret: string | undefined
   readonly cacheMaxTokens: number
@@ -78,6 +87,11 @@ export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => 
     },
     host: read('HOST', host.default(development ? '127.0.0.1' : '::')),
     port: read('PORT', whole(0, 65_535).default(4000)),
+    proxies: {
+      https: readEitherCase(reader, 'HTTPS_PROXY', proxyUrl.optional()),
+      http: readEitherCase(reader, 'HTTP_PROXY', proxyUrl.optional()),
+      none: readEitherCase(reader, 'NO_PROXY', anyText.optional()),
+    },
     ...readSharedTier(reader),
     cacheMaxTokens: read('CACHE_MAX_TOKENS', whole(1, 100_000_000).default(100_000)),
     ...readAges(reader),
@@ -106,6 +120,13 @@ function readChannels({ given, check, warnings }: SettingReader): Config['channe
     warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
   return check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+}
+
+/** curl and undici know these names in lower case too, and prefer that. */
+function readEitherCase<T extends z.ZodType>({ given, check, read }: SettingReader, name: string, rule: T) {
+  const lower = name.toLowerCase()
+  const value = given(lower)
+  return value === undefined ? read(name, rule) : check(value, rule, () => lower)
 }
 
 function readSharedTier({ given, check, read, warnings }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecret'> {

@@ -50,6 +50,7 @@ describe('defaults', () => {
       failedTokens: { burst: 20, perSecond: 1 },
       host: '::',
       port: 4000,
+      proxies: { https: undefined, http: undefined, none: undefined },
       redisUrl: undefined,
       cacheSecret: undefined,
       cacheMaxTokens: 100_000,
@@ -156,6 +157,17 @@ describe('good values', () => {
     [{ CACHE_MAX_TOKENS: '100000000' }, { cacheMaxTokens: 100_000_000 }],
     [{ CACHE_SECRET: 'é'.repeat(16) }, { cacheSecret: 'é'.repeat(16), warnings: [] }],
     [
+      { HTTPS_PROXY: 'http://user:p%40ss@proxy.example:3128/', HTTP_PROXY: 'https://[fd00::1]', NO_PROXY: '*.a,::1' },
+      {
+        proxies: { https: 'http://user:p%40ss@proxy.example:3128/', http: 'https://[fd00::1]', none: '*.a,::1' },
+      },
+    ],
+    [
+      { HTTPS_PROXY: 'no URL', https_proxy: 'HTTP://a.example', http_proxy: 'http://b.example', no_proxy: 'c.example' },
+      { proxies: { https: 'HTTP://a.example', http: 'http://b.example', none: 'c.example' } },
+    ],
+    [{ https_proxy: ' ', HTTPS_PROXY: 'http://a.example' }, { proxies: { https: 'http://a.example' } }],
+    [
       { CORS_ORIGINS: 'https://a.example, http://localhost:5173' },
       { corsOrigins: ['https://a.example', 'http://localhost:5173'] },
     ],
@@ -187,6 +199,17 @@ describe('bad values', () => {
     'https://u:p@a.example',
     'https:a.example',
   ]
+  const notAProxy = [
+    'proxy.example:3128',
+    'socks5://proxy.example',
+    'http://',
+    'http:proxy.example',
+    'http://user:pass%@proxy.example',
+    'http://user:p/ss@proxy.example',
+    'http://proxy.example/path',
+    'http://proxy.example:99999',
+    'http://proxy.example?x',
+  ]
   const notABlock = [
     '10.0.0',
     '10.0.0.0/33',
@@ -214,6 +237,7 @@ describe('bad values', () => {
     ['HOST', ['http://0.0.0.0', '0.0.0.0:4000', '[::1]', 'a b', 'localhost:4000']],
     ['PORT', ['65536', ...notWhole]],
     ['METRICS_PORT', ['65536', ...notWhole]],
+    ...['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'].map((name): [string, string[]] => [name, notAProxy]),
     ['CACHE_SECRET', ['short', 'x'.repeat(31)]],
     ['CACHE_MAX_TOKENS', ['0', '100000001', ...notWhole]],
     ['VERIFICATION_FRESH_SECONDS', ['2592001', ...notWhole]],
@@ -336,6 +360,8 @@ describe('problems', () => {
       'METRICS_PORT',
       'LOG_LEVEL',
       'SHUTDOWN_GRACE_SECONDS',
+      'HTTPS_PROXY',
+      'HTTP_PROXY',
     ],
   ]
   const lists = [

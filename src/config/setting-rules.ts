@@ -54,6 +54,12 @@ export const addressBlock = text((block) => {
   return isIP(address) !== 0 && !address.includes('%') && isPrefix && rest.length === 0
 }, 'must be an IPv4 or IPv6 address, or a CIDR block such as 10.0.0.0/8')
 
+export const proxyUrl = text(
+  (url) => /^https?:\/\/[^/?#\\\s]+\/?$/i.test(url) && URL.canParse(url) && isDecodable(new URL(url)),
+  'must be http://host:port or https://host:port, also with user:password@: percent-encode their special characters',
+)
+export const anyText = z.string()
+
 export const redisUrl = text(
   (url) => /^rediss?:\/\/[^/]/.test(url) && URL.canParse(url),
   'must be a redis:// or rediss:// URL',
@@ -91,6 +97,16 @@ export const channels = z
   .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, {
     error: 'has the same id twice: expected each channel once',
   })
+
+/** The proxy gets the decoded user and password. */
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(`${username}:${password}`)
+    return true
+  } catch {
+    return false
+  }
+}
 
 function parseJson(json: string): unknown {
   try {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
+import { settingNames } from './config/setting-names.ts'
 import { createSettingReader, type SettingReader } from './config/setting-reader.ts'
 import {
   addressBlock,
@@ -19,6 +20,7 @@ import {
   redisUrl,
   whole,
 } from './config/setting-rules.ts'
+import { warnOfUnknownSettings } from './config/unknown-settings.ts'
 
 export type Channel = {
   readonly id: string
@@ -62,11 +64,16 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
 
-  constructor(problems: readonly string[]) {
-    super(`These settings are wrong or missing:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+  /** `warnings` are for the reader of the message only: a misspelt name is often the reason of a missing setting. */
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
+    const lines = ['These settings are wrong or missing:', ...problems.map(indented)]
+    if (warnings.length > 0) lines.push('Warnings:', ...warnings.map(indented))
+    super(lines.join('\n'))
     this.problems = problems
   }
 }
+
+const indented = (line: string) => `  ${line}`
 
 /** Reads all settings. Throws `ConfigError`, whose `problems` name every wrong or missing setting at once. */
 export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => readFileSync(path, 'utf8')): Config {
@@ -103,7 +110,10 @@ export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => 
     shutdownGraceMs: read('SHUTDOWN_GRACE_SECONDS', whole(0, 3600).default(20)) * 1000,
     warnings: reader.warnings,
   }
-  if (reader.problems.length > 0) throw new ConfigError(Object.freeze(reader.problems))
+  for (const name of reader.unread(settingNames))
+    reader.warnings.push(`${name}: is ignored, because it is not built yet`)
+  reader.warnings.push(...warnOfUnknownSettings(env))
+  if (reader.problems.length > 0) throw new ConfigError(Object.freeze(reader.problems), reader.warnings)
   return deepFreeze(config)
 }
 
@@ -123,10 +133,9 @@ function readChannels({ given, check, warnings }: SettingReader): Config['channe
 }
 
 /** curl and undici know these names in lower case too, and prefer that. */
-function readEitherCase<T extends z.ZodType>({ given, check, read }: SettingReader, name: string, rule: T) {
-  const lower = name.toLowerCase()
-  const value = given(lower)
-  return value === undefined ? read(name, rule) : check(value, rule, () => lower)
+function readEitherCase<T extends z.ZodType>({ given, check }: SettingReader, name: string, rule: T) {
+  const [upper, lower] = [given(name), given(name.toLowerCase())]
+  return lower === undefined ? check(upper, rule, () => name) : check(lower, rule, () => name.toLowerCase())
 }
 
 function readSharedTier({ given, check, read, warnings }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecret'> {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { getHeapStatistics } from 'node:v8'
 import type { z } from 'zod'
 import { settingNames } from './config/setting-names.ts'
 import { createSettingReader, type SettingReader } from './config/setting-reader.ts'
@@ -16,6 +17,7 @@ import {
   oneOf,
   proxyUrl,
   rate,
+  recordCount,
   redirectUri,
   redisUrl,
   whole,
@@ -76,10 +78,15 @@ export class ConfigError extends Error {
 const indented = (line: string) => `  ${line}`
 
 /** Reads all settings. Throws `ConfigError`, whose `problems` name every wrong or missing setting at once. */
-export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => readFileSync(path, 'utf8')): Config {
+export function readConfig(
+  env: NodeJS.ProcessEnv,
+  readFile = (path: string) => readFileSync(path, 'utf8'),
+  heapBytes = getHeapStatistics().heap_size_limit,
+): Config {
   const development = env.NODE_ENV === 'development'
   const reader = createSettingReader(env, readFile)
   const { read } = reader
+  const records = recordCount(heapBytes)
   const config: Config = {
     channels: readChannels(reader),
     redirectUris: read('LINE_REDIRECT_URIS', list(redirectUri)),
@@ -93,19 +100,18 @@ export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => 
       perSecond: read('FAILED_TOKENS_PER_SECOND', rate.default(1)),
     },
     host: read('HOST', host.default(development ? '127.0.0.1' : '::')),
-    port: read('PORT', whole(0, 65_535).default(4000)),
+    ...readPorts(reader),
     proxies: {
       https: readEitherCase(reader, 'HTTPS_PROXY', proxyUrl.optional()),
       http: readEitherCase(reader, 'HTTP_PROXY', proxyUrl.optional()),
       none: readEitherCase(reader, 'NO_PROXY', anyText.optional()),
     },
     ...readSharedTier(reader),
-    cacheMaxTokens: read('CACHE_MAX_TOKENS', whole(1, 100_000_000).default(100_000)),
+    cacheMaxTokens: read('CACHE_MAX_TOKENS', records.rule.default(Math.min(100_000, records.most))),
     ...readAges(reader),
     corsOrigins: read('CORS_ORIGINS', list(corsOrigin)),
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
-    metricsPort: read('METRICS_PORT', whole(0, 65_535).optional()),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
     shutdownGraceMs: read('SHUTDOWN_GRACE_SECONDS', whole(0, 3600).default(20)) * 1000,
     warnings: reader.warnings,
@@ -130,6 +136,14 @@ function readChannels({ given, check, warnings }: SettingReader): Config['channe
     warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
   return check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+}
+
+function readPorts({ read, problems }: SettingReader): Pick<Config, 'port' | 'metricsPort'> {
+  const port = read('PORT', whole(0, 65_535).default(4000))
+  const metricsPort = read('METRICS_PORT', whole(0, 65_535).optional())
+  if (metricsPort !== undefined && metricsPort !== 0 && metricsPort === port)
+    problems.push('METRICS_PORT: is the same as PORT: expected another port')
+  return { port, metricsPort }
 }
 
 /** curl and undici know these names in lower case too, and prefer that. */

@@ -154,7 +154,6 @@ describe('good values', () => {
       { PORT: ' 65535 ', METRICS_PORT: '9090' },
       { port: 65_535, metricsPort: 9090 },
     ],
-    [{ CACHE_MAX_TOKENS: '100000000' }, { cacheMaxTokens: 100_000_000 }],
     [{ CACHE_SECRET: 'é'.repeat(16) }, { cacheSecret: 'é'.repeat(16), warnings: [] }],
     [
       { HTTPS_PROXY: 'http://user:p%40ss@proxy.example:3128/', HTTP_PROXY: 'https://[fd00::1]', NO_PROXY: '*.a,::1' },
@@ -232,14 +231,14 @@ describe('bad values', () => {
     ['FAILED_TOKENS_BURST', ['0', '1000001', ...notWhole]],
     [
       'FAILED_TOKENS_PER_SECOND',
-      ['0', '0.0', '1000001', '1000000.1', '.5', '5.', '1e3', '-1', '1/s', `0.${'0'.repeat(400)}1`],
+      ['0', '0.0', '0.000009', '1000001', '1000000.1', '.5', '5.', '1e3', '-1', '1/s', `0.${'0'.repeat(400)}1`],
     ],
     ['HOST', ['http://0.0.0.0', '0.0.0.0:4000', '[::1]', 'a b', 'localhost:4000']],
     ['PORT', ['65536', ...notWhole]],
     ['METRICS_PORT', ['65536', ...notWhole]],
     ...['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'].map((name): [string, string[]] => [name, notAProxy]),
     ['CACHE_SECRET', ['short', 'x'.repeat(31)]],
-    ['CACHE_MAX_TOKENS', ['0', '100000001', ...notWhole]],
+    ['CACHE_MAX_TOKENS', ['0', '16777217', '100000000', ...notWhole]],
     ['VERIFICATION_FRESH_SECONDS', ['2592001', ...notWhole]],
     ['VERIFICATION_MAX_STALE_SECONDS', ['2592001', '0', ...notWhole]],
     ['GRAPHIQL', ['yes', 'TRUE', 'on', '2']],
@@ -298,6 +297,43 @@ describe('bad values', () => {
 
   it.each(['http://cache', 'cache:6379', 'redis:cache', 'redis://', 'rediss:///0'])('REDIS_URL %s', (REDIS_URL) => {
     expectOneProblem(problemsWith({ REDIS_URL, CACHE_SECRET: longSecret }), 'REDIS_URL: ')
+  })
+})
+
+describe('CACHE_MAX_TOKENS', () => {
+  const gigabyte = 2 ** 30
+  const read = (env: Env, heapBytes: number) => readConfig({ ...channel, ...env }, undefined, heapBytes)
+
+  it('400 bytes a record in half of the heap: that many are accepted, and one more is refused (D16)', () => {
+    const most = Math.floor((4 * gigabyte) / 800)
+    expect(read({ CACHE_MAX_TOKENS: `${most}` }, 4 * gigabyte).cacheMaxTokens).toBe(most)
+    const tooMany = () => read({ CACHE_MAX_TOKENS: `${most + 1}` }, 4 * gigabyte)
+    expect(tooMany).toThrow(new RegExp(`CACHE_MAX_TOKENS: .* to ${most},.* NODE_OPTIONS=--max-old-space-size=MB`))
+  })
+
+  it('a heap of any size: never more than a Map of JavaScript holds (D16)', () => {
+    expect(read({ CACHE_MAX_TOKENS: '16000000' }, 1_000 * gigabyte).cacheMaxTokens).toBe(16_000_000)
+    expect(() => read({ CACHE_MAX_TOKENS: '16000001' }, 1_000 * gigabyte)).toThrow(
+      /from 1 to 16000000, in plain digits$/,
+    )
+  })
+
+  it('the heap of this process: 2^24 records and more are refused (D16)', () => {
+    expect(() => configOf({ CACHE_MAX_TOKENS: `${2 ** 24}` })).toThrow(
+      /CACHE_MAX_TOKENS: must be a whole number from 1/,
+    )
+  })
+
+  it('a small heap: the default is what fits (D16)', () => {
+    expect(read({}, 40_000_000).cacheMaxTokens).toBe(50_000)
+    expect(read({}, 4 * gigabyte).cacheMaxTokens).toBe(100_000)
+  })
+})
+
+describe('the ports', () => {
+  it('METRICS_PORT is PORT: a problem, because both cannot listen there (D16)', () => {
+    expectOneProblem(problemsWith({ PORT: '9090', METRICS_PORT: '9090' }), 'METRICS_PORT: is the same as PORT')
+    expectOneProblem(problemsWith({ METRICS_PORT: '4000' }), 'METRICS_PORT: is the same as PORT')
   })
 })
 

@@ -11,31 +11,30 @@ export function warnOfUnknownSettings(env: NodeJS.ProcessEnv): string[] {
 
 const names = [...settingNames, emulatorPort].flatMap((name) => [name, `${name}_FILE`])
 const known = new Set(names)
+/** From TRUSTED_PROXIES to TRUSTED_PROXY are three edits, but a reader sees one: so the singular counts as a name too. */
+const spellings = names.flatMap((name) =>
+  [...new Set([name, name.replace('IES', 'Y')])].map((one) => [one, name] as const),
+)
 
 /** Variables of other programs that have almost the name of a setting. */
 const others = new Set(['FTP_PROXY', 'GOPROXY', 'WS_PROXY'])
 
-/** Kubernetes sets `METRIC_PORT=tcp://10.0.0.1:80` for a service with the name `metric`. */
+/** Kubernetes sets seven variables for each service: METRIC_SERVICE_HOST, METRIC_PORT=tcp://10.0.0.1:80 and others. */
 function isOfThePlatform(name: string, value = ''): boolean {
-  return others.has(name) || (name.endsWith('_PORT') && value.includes('://'))
+  if (others.has(name) || (name.endsWith('_PORT') && value.includes('://'))) return true
+  return /_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))/.test(name)
 }
 
 /** The setting that differs least. Two letters are half of HOST: HOME and HISTFILE are something else. */
 function nearestName(name: string): string | undefined {
-  const singular = asSingular(name)
   let nearest: string | undefined
   let least = Infinity
-  for (const candidate of names) {
-    const most = candidate.replace(/_FILE$/, '').length < 6 ? 1 : 2
-    const edits = Math.min(editsBetween(name, candidate, most), editsBetween(singular, asSingular(candidate), most))
+  for (const [spelling, candidate] of spellings) {
+    const most = spelling.replace(/_FILE$/, '').length < 6 ? 1 : 2
+    const edits = editsBetween(name, spelling, most)
     if (edits <= most && edits < least) [nearest, least] = [candidate, edits]
   }
   return nearest
-}
-
-/** TRUSTED_PROXY and TRUSTED_PROXIES differ in three letters, but in one thing. */
-function asSingular(name: string): string {
-  return name.replace(/IES(?=$|_)/, 'Y')
 }
 
 /**
@@ -54,6 +53,7 @@ export function editsBetween(one: string, other: string, most: number): number {
       const swapped = isSwap ? at(before, column - 2) + 1 : Infinity
       line.push(Math.min(replaced, swapped, at(above, column) + 1, at(line, column - 1) + 1))
     }
+    if (Math.min(...above, ...line) > most) return most + 1
     before = above
     above = line
   }

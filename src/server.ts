@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from './config.ts'
@@ -13,6 +13,7 @@ import { createPrepareOperation, type PrepareOperation } from './graphql/prepare
 import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
+import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
 import { type HeaderList, plainText, type Reply, send } from './http/send.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
@@ -66,7 +67,9 @@ export async function startServer(
       telemetry.log.warn('X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain the address that sent it')
     }),
     cors: createCors(config.corsOrigins),
-    graphiql: config.graphiql ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs()) : undefined,
+    graphiql: config.graphiql
+      ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs(), dev && hasLoopbackHost)
+      : undefined,
     isDraining: () => draining,
   })
 
@@ -74,7 +77,7 @@ export async function startServer(
     const { url = '' } = request
     const path = url === '/graphql' ? url : (url.split('?')[0] ?? '')
     if (path === '/graphql') graphql.handle(request, response)
-    else send(response, replyTo(path, request.method))
+    else send(response, replyTo(path, request))
   })
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
@@ -84,12 +87,16 @@ export async function startServer(
   return { url, metricsUrl, close }
 
   /** The answer of every path except `/graphql`. */
-  function replyTo(path: string, method: string | undefined): Reply {
+  function replyTo(path: string, request: IncomingMessage): Reply {
+    const { method } = request
     const page = devPages?.pages.get(path)
     if (path !== '/health' && path !== '/ready' && page === undefined) return plainText(404, 'not found\n')
     if (method !== 'GET' && method !== 'HEAD') return { status: 405, headers: ['allow', 'GET'], body: '' }
     if (path === '/health') return health()
-    return page === undefined ? ready(draining) : { status: 200, headers: devPageHeaders, body: page }
+    if (page === undefined) return ready(draining)
+    return hasLoopbackHost(request)
+      ? { status: 200, headers: devPageHeaders, body: page }
+      : plainText(421, `${loopbackOnly}\n`)
   }
 
   /** Listens until the last request has its answer, so that new clients get a clear 503 and not a refused connection. */
@@ -118,10 +125,11 @@ const devPageHeaders: HeaderList = [
   ['referrer-policy', 'no-referrer'],
 ].flat()
 
+/** `::` takes IPv4 too. Without a host, Node listens on `::`, or on `0.0.0.0` where IPv6 is off. */
 function listen(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen({ port, ...(host !== '::' && { host }) }, () => {
       const address = server.address() as AddressInfo
       resolve(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`)
     })

@@ -61,6 +61,8 @@ describe('settings', () => {
       FAILED_TOKENS_PER_SECOND: 'canary',
       HOST: 'http://canary',
       PORT: '65536canary',
+      HTTPS_PROXY: 'socks5://canary',
+      http_proxy: 'canary:3128',
       REDIS_URL: 'http://canary',
       CACHE_SECRET: 'canary-too-short',
       CACHE_MAX_TOKENS: 'canary',

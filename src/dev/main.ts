@@ -18,6 +18,9 @@ try {
   const { accessToken, refreshToken = '' } = emulator.issueTokens()
   const config = readConfig(settingsFor(emulator))
   const telemetry = createTelemetry({ logLevel: config.logLevel })
+  if (process.env.HOST && process.env.HOST !== '127.0.0.1')
+    telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
+  for (const warning of config.warnings) telemetry.log.warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
     dev: (origin) => {
@@ -44,14 +47,21 @@ try {
   process.exit(1)
 }
 
-/** The settings of the environment, with the emulator as LINE and its demo channel as the channel. */
+/**
+ * The settings of the environment, with the emulator as LINE and its demo channel as the channel. The pages show demo
+ * tokens, so HOST is not used: some shells export it.
+ */
 function settingsFor(emulator: Emulator): NodeJS.ProcessEnv {
-  const others = Object.entries(process.env).filter(([name]) => !/^LINE_(CHANNEL|API_URL|ACCESS_URL)/.test(name))
+  // The real LINE and the way to it, and HOST: with NAME_FILE, and the proxies in lower case too.
+  const ofProduction =
+    /^(LINE_(CHANNELS?|API_URL|ACCESS_URL|REDIRECT_URIS)(_ID|_SECRET|_TYPE)?|HOST|(HTTPS?|NO)_PROXY)(_FILE)?$/i
+  const others = Object.entries(process.env).filter(([name]) => !ofProduction.test(name))
   const [channel] = emulator.channels
   return {
-    LOG_LEVEL: 'warn',
+    ...(process.env.LOG_LEVEL_FILE ? {} : { LOG_LEVEL: 'warn' }),
     ...Object.fromEntries(others),
     NODE_ENV: 'development',
+    HOST: '127.0.0.1',
     LINE_CHANNEL_ID: channel?.id,
     LINE_CHANNEL_SECRET: channel?.secret,
     LINE_API_URL: emulator.url,

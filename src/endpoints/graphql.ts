@@ -109,7 +109,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function sendGraphiql(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
     page
-      .html()
+      .html(request)
       .then((html) => {
         send(response, { status: 200, headers: pageHeaders, body: html })
         underWay -= 1

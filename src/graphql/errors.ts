@@ -1,4 +1,5 @@
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
+import { type HeaderList, noHeaders } from '../http/send.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
@@ -16,7 +17,7 @@ const publicExtensions: readonly [new (...args: never[]) => Error, (error: never
   [BadUserInput, ({ code, argument }: BadUserInput) => ({ code, argument })],
   [LineRateLimited, ({ code, retryAfter, lineRequestId }: LineRateLimited) => ({ code, retryAfter, lineRequestId })],
   [LineUnavailable, ({ code, retryAfter, lineRequestId }: LineUnavailable) => ({ code, retryAfter, lineRequestId })],
-  [SourceLimited, ({ code, retryAfter }: SourceLimited) => ({ code, retryAfter, http: retryAfterHeader(retryAfter) })],
+  [SourceLimited, ({ code, retryAfter }: SourceLimited) => ({ code, retryAfter })],
   [NoChannelSecret, () => ({ code: 'BAD_REQUEST' })],
 ]
 
@@ -54,6 +55,13 @@ export function publicError(
   return error
 }
 
+/** The `Retry-After` header of an answer with these errors: the longest wait that one of them asks for. */
+export function retryAfterHeader(errors: readonly GraphQLError[]): HeaderList {
+  const waits = errors.map(({ extensions: { retryAfter } }) => (typeof retryAfter === 'number' ? retryAfter : 0))
+  const longest = Math.ceil(Math.max(...waits))
+  return longest > 0 ? ['retry-after', String(longest)] : noHeaders
+}
+
 /**
  * Replaces words of 24 or more characters by `…`. Shorter names are repeated, because that helps to find a typo. The
  * schema has no longer name, so a longer one may be a token that was pasted in the wrong place.
@@ -80,8 +88,4 @@ const requestCodes = new Set([
 /** Executors wrap an error of a resolver in one that has its place. This finds the original. */
 function rootOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError !== undefined ? rootOf(error.originalError) : error
-}
-
-function retryAfterHeader(seconds: number): Http {
-  return { headers: { 'retry-after': String(seconds) } }
 }

@@ -60,13 +60,15 @@ describe('defaults', () => {
       introspection: false,
       metricsPort: undefined,
       logLevel: 'info',
+      keepAliveMs: 75_000,
+      shutdownDelayMs: 5_000,
       shutdownGraceMs: 20_000,
       warnings: [],
     })
   })
 
-  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1', () => {
-    const development = { host: '127.0.0.1', graphiql: true, introspection: true }
+  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1, SHUTDOWN_DELAY_SECONDS is 0', () => {
+    const development = { host: '127.0.0.1', graphiql: true, introspection: true, shutdownDelayMs: 0 }
     expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...development })
   })
 

@@ -167,6 +167,10 @@ describe('good values', () => {
     ],
     [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
     [{ SHUTDOWN_GRACE_SECONDS: '0' }, { shutdownGraceMs: 0 }],
+    [{ SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelayMs: 0 }],
+    [{ SHUTDOWN_DELAY_SECONDS: '3600' }, { shutdownDelayMs: 3_600_000 }],
+    [{ KEEP_ALIVE_SECONDS: '1' }, { keepAliveMs: 1_000 }],
+    [{ KEEP_ALIVE_SECONDS: '620' }, { keepAliveMs: 620_000 }],
     [{ SHUTDOWN_GRACE_SECONDS: '3600' }, { shutdownGraceMs: 3_600_000 }],
   ])('%j', (env, expected) => {
     expect(configOf(env)).toMatchObject(expected)
@@ -224,6 +228,8 @@ describe('bad values', () => {
     ['INTROSPECTION', ['no', 'False', 'off']],
     ['LOG_LEVEL', ['verbose', 'INFO', '30']],
     ['SHUTDOWN_GRACE_SECONDS', ['3601', ...notWhole]],
+    ['SHUTDOWN_DELAY_SECONDS', ['3601', ...notWhole]],
+    ['KEEP_ALIVE_SECONDS', ['0', '86401', ...notWhole]],
   ])('%s', (name, values) => {
     for (const value of values) expectOneProblem(problemsWith({ [name]: value }), `${name}: `)
   })
@@ -337,6 +343,8 @@ describe('problems', () => {
       'INTROSPECTION',
       'METRICS_PORT',
       'LOG_LEVEL',
+      'KEEP_ALIVE_SECONDS',
+      'SHUTDOWN_DELAY_SECONDS',
       'SHUTDOWN_GRACE_SECONDS',
     ],
   ]

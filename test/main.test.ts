@@ -71,6 +71,8 @@ describe('settings', () => {
       INTROSPECTION: 'canary',
       METRICS_PORT: 'canary',
       LOG_LEVEL: 'canary',
+      KEEP_ALIVE_SECONDS: 'canary',
+      SHUTDOWN_DELAY_SECONDS: 'canary',
       SHUTDOWN_GRACE_SECONDS: 'canary',
       LINE_CHANNEL_SECRET_FILE: '/nowhere/canary',
     }

@@ -37,7 +37,7 @@ const real = {
   NODE_ENV: 'production',
 }
 
-it('the printed values work: query, refresh, login, GraphiQL; SIGTERM: exit code 0', async () => {
+it('the printed values work: query, refresh, login, GraphiQL; SIGINT twice, as Ctrl+C sends it: exit code 0', async () => {
   const program = start(real)
   const { graphiql, accessToken, refreshToken, loginPage, curl } = await readScreen(program)
 
@@ -77,7 +77,7 @@ it('the printed values work: query, refresh, login, GraphiQL; SIGTERM: exit code
 
   await expectOnlyThisMachine([graphiql, loginPage])
 
-  program.kill('SIGTERM')
+  for (let n = 0; n < 2; n += 1) program.killGroup('SIGINT')
   expect(await program.ended).toBe(0)
   expect(program.err()).toBe('')
   await expect(fetch(graphiql)).rejects.toThrow()

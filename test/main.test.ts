@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../src/emulator/emulator.ts'
+import { freePort } from './harness/free-port.ts'
 import { openPipe, type Pipe } from './harness/full-pipe.ts'
 import { project, usePrograms } from './harness/programs.ts'
 import { web } from './harness/running-gateway.ts'
@@ -248,11 +247,3 @@ describe('a reader of the log', () => {
     expect(program.out().match(/"msg":"\w+"/g)).toEqual(['"msg":"listening"', '"msg":"draining"', '"msg":"closed"'])
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}

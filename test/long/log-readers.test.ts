@@ -107,10 +107,23 @@ describe.each([
     expect(grownMb).toBeLessThan(100)
     expect(dropped).toBeGreaterThan(5_000)
     await pool.destroy()
+    if (what === 'stalls') await expectReport(dropped)
     program.kill('SIGTERM')
     expect(await program.ended).toBe(0)
   })
 })
+
+/** When the reader reads again, it gets one line with the number of dropped lines. */
+async function expectReport(dropped: number): Promise<void> {
+  let text = ''
+  const report = /"level":40,[^\n]*"lines":(\d+),"msg":"log lines were dropped/
+  const read = () => {
+    text += pipe.read()
+    return text
+  }
+  await expect.poll(read, { timeout: 30_000 }).toMatch(report)
+  expect(Number(report.exec(text)?.[1])).toBe(dropped)
+}
 
 test.each([
   ['npm run dev', 'src/dev/main.ts'],

@@ -57,6 +57,8 @@ export type Config = {
   readonly introspection: boolean
   readonly metricsPort: number | undefined
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  readonly keepAliveMs: number
+  readonly shutdownDelayMs: number
   readonly shutdownGraceMs: number
   readonly warnings: readonly string[] // one log line each at start; they quote no value
 }
@@ -113,6 +115,8 @@ export function readConfig(
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
+    keepAliveMs: read('KEEP_ALIVE_SECONDS', whole(1, 86_400).default(75)) * 1000,
+    shutdownDelayMs: read('SHUTDOWN_DELAY_SECONDS', whole(0, 3600).default(development ? 0 : 5)) * 1000,
     shutdownGraceMs: read('SHUTDOWN_GRACE_SECONDS', whole(0, 3600).default(20)) * 1000,
     warnings: reader.warnings,
   }

@@ -41,7 +41,7 @@ export type Gateway = {
   readonly url: string
   /** The origin of the metrics server. `undefined` without METRICS_PORT. */
   readonly metricsUrl: string | undefined
-  /** Answers the accepted requests, refuses new ones, then closes everything in reverse order of the start. */
+  /** Drains the server, which takes SHUTDOWN_DELAY_SECONDS and SHUTDOWN_GRACE_SECONDS at most, then closes the rest. */
   close(): Promise<void>
 }
 

@@ -61,13 +61,15 @@ describe('defaults', () => {
       introspection: false,
       metricsPort: undefined,
       logLevel: 'info',
+      keepAliveMs: 75_000,
+      shutdownDelayMs: 5_000,
       shutdownGraceMs: 20_000,
       warnings: [],
     })
   })
 
-  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1', () => {
-    const development = { host: '127.0.0.1', graphiql: true, introspection: true }
+  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1, SHUTDOWN_DELAY_SECONDS is 0', () => {
+    const development = { host: '127.0.0.1', graphiql: true, introspection: true, shutdownDelayMs: 0 }
     expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...development })
   })
 
@@ -176,6 +178,10 @@ describe('good values', () => {
     ],
     [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
     [{ SHUTDOWN_GRACE_SECONDS: '0' }, { shutdownGraceMs: 0 }],
+    [{ SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelayMs: 0 }],
+    [{ SHUTDOWN_DELAY_SECONDS: '3600' }, { shutdownDelayMs: 3_600_000 }],
+    [{ KEEP_ALIVE_SECONDS: '1' }, { keepAliveMs: 1_000 }],
+    [{ KEEP_ALIVE_SECONDS: '620' }, { keepAliveMs: 620_000 }],
     [{ SHUTDOWN_GRACE_SECONDS: '3600' }, { shutdownGraceMs: 3_600_000 }],
   ])('%j', (env, expected) => {
     expect(configOf(env)).toMatchObject(expected)
@@ -245,6 +251,8 @@ describe('bad values', () => {
     ['INTROSPECTION', ['no', 'False', 'off']],
     ['LOG_LEVEL', ['verbose', 'INFO', '30']],
     ['SHUTDOWN_GRACE_SECONDS', ['3601', ...notWhole]],
+    ['SHUTDOWN_DELAY_SECONDS', ['3601', ...notWhole]],
+    ['KEEP_ALIVE_SECONDS', ['0', '86401', ...notWhole]],
   ])('%s', (name, values) => {
     for (const value of values) expectOneProblem(problemsWith({ [name]: value }), `${name}: `)
   })
@@ -395,6 +403,8 @@ describe('problems', () => {
       'INTROSPECTION',
       'METRICS_PORT',
       'LOG_LEVEL',
+      'KEEP_ALIVE_SECONDS',
+      'SHUTDOWN_DELAY_SECONDS',
       'SHUTDOWN_GRACE_SECONDS',
       'HTTPS_PROXY',
       'HTTP_PROXY',

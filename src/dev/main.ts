@@ -3,10 +3,12 @@ import { type Emulator, startEmulator } from '../emulator/emulator.ts'
 import { readPort } from '../emulator/port.ts'
 import { sampleTabs } from '../endpoints/graphiql-tabs.ts'
 import { createGateway } from '../gateway.ts'
+import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { callbackPage, callbackPath } from './callback-page.ts'
 
 /** `npm run dev`: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
+surviveReaders()
 try {
   process.loadEnvFile()
 } catch {
@@ -32,19 +34,13 @@ try {
   process.stdout.write(
     introduction(named(gateway.url), { accessToken, refreshToken, loginUrl: loginUrl(emulator, gateway.url) }),
   )
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(
-      signal,
-      () =>
-        void gateway
-          .close()
-          .then(() => emulator.close())
-          .then(() => process.exit(0)),
-    )
-  }
+  endOnSignal(async () => {
+    await gateway.close()
+    await emulator.close()
+  }, config.shutdownDelayMs + config.shutdownGraceMs)
 } catch (error) {
   process.stderr.write(`${startupError(error)}\n`)
-  process.exit(1)
+  await endProcess(1)
 }
 
 /**

@@ -43,7 +43,7 @@ const real = {
   NODE_ENV: 'production',
 }
 
-it('the printed values work, with pages for this machine only (D18, D21); SIGTERM: exit code 0', async () => {
+it('the printed values work, with pages for this machine only (D18, D21); SIGINT twice, as Ctrl+C: exit code 0', async () => {
   const program = start(real)
   const { graphiql, accessToken, refreshToken, loginPage, curl } = await readScreen(program)
 
@@ -89,7 +89,7 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGTER
   expect(program.out()).toMatch(/"level":40.*HOST: is ignored/)
   expect(program.out()).toMatch(/"level":40.*TRUSTED_PROXY: is not a setting/)
 
-  program.kill('SIGTERM')
+  for (let n = 0; n < 2; n += 1) program.killGroup('SIGINT')
   expect(await program.ended).toBe(0)
   expect(program.err()).toBe('')
   await expect(fetch(graphiql)).rejects.toThrow()

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from './config.ts'
+import { closeWithin, createDrain } from './drain.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
@@ -24,7 +24,7 @@ import type { Telemetry } from './telemetry/telemetry.ts'
 export type GatewayServer = {
   readonly url: string
   readonly metricsUrl: string | undefined
-  /** Answers the accepted requests, then closes all connections. Cuts them when SHUTDOWN_GRACE_SECONDS are over. */
+  /** Drains the server (see drain.ts), then closes the metrics server. */
   close(): Promise<void>
 }
 
@@ -48,7 +48,6 @@ const limits = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 8_000,
   requestTimeout: 10_000,
-  keepAliveTimeout: 20_000,
   // Node's default is 30 seconds: slow clients would stay much longer than the two limits above.
   connectionsCheckingInterval: 1_000,
 }
@@ -58,7 +57,6 @@ export async function startServer(
   config: Config,
   { services, telemetry, dev, createEngine = createDefaultEngine }: ServerSurroundings,
 ): Promise<GatewayServer> {
-  let draining = false
   let devPages: DevPages | undefined
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const graphql = createGraphqlEndpoint({
@@ -72,19 +70,20 @@ export async function startServer(
     graphiql: config.graphiql
       ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs(), dev && hasLoopbackHost)
       : undefined,
-    isDraining: () => draining,
   })
 
-  const server = createHttpServer(limits, (request, response) => {
+  const options = { ...limits, keepAliveTimeout: config.keepAliveMs }
+  const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)
     if (path === '/graphql' || path === '/graphql/') graphql.handle(request, response)
     else send(response, replyTo(path, request))
   })
+  const drain = createDrain(server, graphql, config)
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
   const metrics =
-    config.metricsPort === undefined ? undefined : createHttpServer(limits, createMetricsEndpoint(telemetry))
+    config.metricsPort === undefined ? undefined : createHttpServer(options, createMetricsEndpoint(telemetry))
   const metricsUrl = metrics && (await listen(metrics, config.host, config.metricsPort ?? 0))
 
   return { url, metricsUrl, close }
@@ -96,28 +95,22 @@ export async function startServer(
     if (path !== '/health' && path !== '/ready' && page === undefined) return plainText(404, 'not found\n')
     if (method !== 'GET' && method !== 'HEAD') return { status: 405, headers: ['allow', 'GET'], body: '' }
     if (path === '/health') return health()
-    if (page === undefined) return ready(draining)
+    if (page === undefined) return ready(drain.hasBegun())
     return hasLoopbackHost(request)
       ? { status: 200, headers: devPageHeaders, body: page }
       : plainText(421, `${loopbackOnly}\n`)
   }
 
-  /** Listens until the last request has its answer, so that new clients get a clear 503 and not a refused connection. */
+  /** The metrics can be read until the end of the drain. */
   async function close(): Promise<void> {
-    draining = true
-    const deadline = performance.now() + config.shutdownGraceMs
-    while (graphql.underWay() > 0 && performance.now() < deadline) await sleep(20)
-    const cutAt = Math.min(deadline, performance.now() + idleForMs)
-    await Promise.all([closeServer(server, cutAt), metrics && closeServer(metrics, 0)])
+    await drain.run()
+    if (metrics !== undefined) await closeWithin(metrics, 250)
   }
 }
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected))
 }
-
-/** After the last answer, connections without a request stay open this long. */
-const idleForMs = 500
 
 const devPageHeaders: HeaderList = [
   ['content-type', 'text/html; charset=utf-8'],
@@ -128,24 +121,13 @@ const devPageHeaders: HeaderList = [
   ['referrer-policy', 'no-referrer'],
 ].flat()
 
+/** `::` takes IPv4 too. Without a host, Node listens on `::`, or on `0.0.0.0` where IPv6 is off. */
 function listen(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen({ port, ...(host !== '::' && { host }) }, () => {
       const address = server.address() as AddressInfo
       resolve(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`)
     })
   })
-}
-
-/** Closes each connection when it becomes idle. Cuts the other ones at the deadline, a value of `performance.now()`. */
-async function closeServer(server: Server, deadline: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const sweep = setInterval(() => {
-    if (performance.now() < deadline) server.closeIdleConnections()
-    else server.closeAllConnections()
-  }, 20)
-  server.closeIdleConnections()
-  await closed
-  clearInterval(sweep)
 }

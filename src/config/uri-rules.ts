@@ -1,7 +1,8 @@
+import { isLoopbackName } from '../http/loopback.ts'
+
 /** The rules that settings and arguments share. */
 
 const longestRedirectUri = 2_000
-const loopback = /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/
 const unsafeScheme = /^(javascript|vbscript|data|file|filesystem|blob|about|view-source|jar|ftp|wss?):/i
 
 export const redirectUriRule = `must be an absolute URI of at most ${longestRedirectUri} characters without fragment or user: https, http on loopback only, or an app's own scheme`
@@ -18,5 +19,5 @@ export function isRedirectUri(uri: string): boolean {
 }
 
 export function isEncryptedOrLoopback({ protocol, hostname }: URL): boolean {
-  return protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))
+  return protocol === 'https:' || (protocol === 'http:' && isLoopbackName(hostname))
 }

@@ -29,13 +29,14 @@ export type GraphqlEndpointOptions = {
   readonly cors: Cors
   /** `undefined` if GraphiQL is off. */
   readonly graphiql: GraphiqlPage | undefined
-  readonly isDraining: () => boolean
 }
 
 export type GraphqlEndpoint = {
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** The number of requests without an answer yet. */
-  underWay(): number
+  /** The requests without an answer yet. */
+  readonly underWay: ReadonlySet<ServerResponse>
+  /** Answers each of them with 503, because the process ends. */
+  refuseAll(): void
 }
 
 /**
@@ -43,20 +44,19 @@ export type GraphqlEndpoint = {
  * cost time. Every operation ends in `deliver` or in `refuse`.
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
-  const { services, telemetry, engine, clientAddresses, cors, graphiql, isDraining } = options
+  const { services, telemetry, engine, clientAddresses, cors, graphiql } = options
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
-  let underWay = 0
+  const underWay = new Set<ServerResponse>()
 
-  return { handle, underWay: () => underWay }
+  return { handle, underWay, refuseAll }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     if (cors.isPreflight(request)) {
       send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
       return
     }
-    underWay += 1
+    underWay.add(response)
     try {
-      if (isDraining()) throw shuttingDown()
       assertHead(request)
       if (graphiql !== undefined && wantsHtml(request)) sendGraphiql(request, response, graphiql)
       else if (request.method === 'GET') answer(request, response, undefined)
@@ -95,10 +95,11 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     reply: Reply,
     startedAt: number,
   ): void {
-    const headers = headersOf(request, running)
-    send(response, reply, isDraining() ? [...headers, ...closeConnection] : headers)
+    // It may be refused already, at the end of the drain.
+    if (!underWay.has(response)) return
+    send(response, reply, headersOf(request, running))
     recordOperation(running, reply.status, startedAt)
-    underWay -= 1
+    underWay.delete(response)
   }
 
   function headersOf(request: IncomingMessage, { errors }: RunningOperation): HeaderList {
@@ -120,14 +121,13 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     page
       .send(request, response, cors.headersFor(request, 'accept, accept-encoding'))
       .then(() => {
-        underWay -= 1
+        underWay.delete(response)
       })
       .catch((error) => refuse(request, response, error))
   }
 
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    underWay -= 1
-    if (response.destroyed) return
+    if (!underWay.delete(response) || response.destroyed) return
     const requestId = requestIdOf(request)
     if (!(error instanceof RequestRefused)) unexpected(error, requestId)
     const { status, message, code, headers, retryAfter } =
@@ -139,6 +139,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
     telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0, requestId })
+  }
+
+  function refuseAll(): void {
+    for (const response of underWay) refuse(response.req, response, shuttingDown())
   }
 
   function recordOperation({ request, prepared, errors }: RunningOperation, status: number, startedAt: number): void {
@@ -155,11 +159,9 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   }
 }
 
-/** While the gateway drains, it would refuse every further request on the connection. */
-const closeConnection: HeaderList = ['connection', 'close']
-
 function shuttingDown(): RequestRefused {
-  return new RequestRefused(503, 'The gateway is shutting down', { headers: { connection: 'close' }, retryAfter: 1 })
+  const facts = { code: 'SHUTTING_DOWN', headers: { connection: 'close' }, retryAfter: 1 }
+  return new RequestRefused(503, 'The gateway is shutting down', facts)
 }
 
 function notAcceptable(): RequestRefused {

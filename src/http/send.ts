@@ -26,7 +26,11 @@ export async function sendStream(
   { status, headers, body, bytes }: StreamedReply,
   more: HeaderList = noHeaders,
 ): Promise<void> {
-  if (!response.destroyed) response.writeHead(status, allHeaders(response, bytes, headers, more))
+  if (response.destroyed || response.headersSent) {
+    body.destroy()
+    return
+  }
+  response.writeHead(status, allHeaders(response, bytes, headers, more))
   await pipeline(body, response).catch(() => {})
 }
 

@@ -23,6 +23,7 @@ import {
   whole,
 } from './config/setting-rules.ts'
 import { warnOfUnknownSettings } from './config/unknown-settings.ts'
+import type { CorsOrigins } from './http/cors.ts'
 
 export type Channel = {
   readonly id: string
@@ -52,7 +53,7 @@ export type Config = {
   readonly cacheMaxTokens: number
   readonly freshForMs: number // Infinity when both ages are 0: a token is trusted until it expires
   readonly maxStaleMs: number // Infinity when both ages are 0
-  readonly corsOrigins: readonly string[]
+  readonly corsOrigins: CorsOrigins // empty: no CORS headers; 'loopback': every origin of this machine
   readonly graphiql: boolean
   readonly introspection: boolean
   readonly metricsPort: number | undefined
@@ -111,7 +112,7 @@ export function readConfig(
     ...readSharedTier(reader),
     cacheMaxTokens: read('CACHE_MAX_TOKENS', records.rule.default(Math.min(100_000, records.most))),
     ...readAges(reader),
-    corsOrigins: read('CORS_ORIGINS', list(corsOrigin)),
+    corsOrigins: readCorsOrigins(reader, development),
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
@@ -140,6 +141,12 @@ function readChannels({ given, check, warnings }: SettingReader): Config['channe
     warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
   return check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+}
+
+function readCorsOrigins({ given, check }: SettingReader, development: boolean): CorsOrigins {
+  const origins = given('CORS_ORIGINS')
+  if (origins === undefined && development) return 'loopback'
+  return check(origins, list(corsOrigin), (place) => `CORS_ORIGINS${place}`)
 }
 
 function readPorts({ read, problems }: SettingReader): Pick<Config, 'port' | 'metricsPort'> {

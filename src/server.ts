@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Config } from './config.ts'
 import { closeWithin, createDrain } from './drain.ts'
@@ -7,13 +7,15 @@ import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
 import { health, ready } from './endpoints/health.ts'
 import { createMetricsEndpoint } from './endpoints/metrics.ts'
-import type { Engine } from './graphql/engine.ts'
+import type { Engine, Unexpected } from './graphql/engine.ts'
 import { createPlannedEngine } from './graphql/planned/planned-engine.ts'
 import { createPrepareOperation, type PrepareOperation } from './graphql/prepare-operation.ts'
 import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
+import { createHttpServer } from './http/http-server.ts'
 import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
+import { pathOf } from './http/request-target.ts'
 import { type HeaderList, plainText, type Reply, send } from './http/send.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
@@ -56,7 +58,7 @@ export async function startServer(
   { services, telemetry, dev, createEngine = createDefaultEngine }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let devPages: DevPages | undefined
-  const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
+  const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const graphql = createGraphqlEndpoint({
     services,
     telemetry,
@@ -71,16 +73,17 @@ export async function startServer(
   })
 
   const options = { ...limits, keepAliveTimeout: config.keepAliveMs }
-  const server = createServer(options, (request, response) => {
+  const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
-    const path = url === '/graphql' ? url : (url.split('?')[0] ?? '')
-    if (path === '/graphql') graphql.handle(request, response)
+    const path = url === '/graphql' ? url : pathOf(url)
+    if (path === '/graphql' || path === '/graphql/') graphql.handle(request, response)
     else send(response, replyTo(path, request))
   })
   const drain = createDrain(server, graphql, config)
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
-  const metrics = config.metricsPort === undefined ? undefined : createServer(options, createMetricsEndpoint(telemetry))
+  const metrics =
+    config.metricsPort === undefined ? undefined : createHttpServer(options, createMetricsEndpoint(telemetry))
   const metricsUrl = metrics && (await listen(metrics, config.host, config.metricsPort ?? 0))
 
   return { url, metricsUrl, close }
@@ -105,7 +108,7 @@ export async function startServer(
   }
 }
 
-function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
+function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected))
 }
 

@@ -68,8 +68,9 @@ describe('defaults', () => {
     })
   })
 
-  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1, SHUTDOWN_DELAY_SECONDS is 0', () => {
-    const development = { host: '127.0.0.1', graphiql: true, introspection: true, shutdownDelayMs: 0 }
+  it('NODE_ENV=development: GraphiQL and introspection are on, CORS for loopback, other HOST and delay', () => {
+    const tools = { graphiql: true, introspection: true, corsOrigins: 'loopback' }
+    const development = { ...tools, host: '127.0.0.1', shutdownDelayMs: 0 }
     expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...development })
   })
 
@@ -78,8 +79,10 @@ describe('defaults', () => {
   })
 
   it('explicit settings win over the defaults of development', () => {
-    const env = { NODE_ENV: 'development', HOST: '0.0.0.0', GRAPHIQL: 'false', INTROSPECTION: '0' }
-    expect(configOf(env)).toMatchObject({ host: '0.0.0.0', graphiql: false, introspection: false })
+    const tools = { GRAPHIQL: 'false', INTROSPECTION: '0', CORS_ORIGINS: 'https://a.example' }
+    const expected = { graphiql: false, introspection: false, corsOrigins: ['https://a.example'] }
+    const env = { NODE_ENV: 'development', HOST: '0.0.0.0', ...tools }
+    expect(configOf(env)).toMatchObject({ host: '0.0.0.0', ...expected })
   })
 
   it('an empty value, white space and an empty file: unset', () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -18,7 +19,7 @@ describe('paths', () => {
   })
   afterAll(() => gateway.close())
 
-  it.each(['/health', '/ready', '/health?verbose', '/ready?x=/graphql'])(
+  it.each(['/health', '/ready', '/health?verbose', '/ready?x=/graphql', '/health?a?b'])(
     'GET %s: 200, without a call to LINE',
     async (path) => {
       gateway.emulator.faults.set('*', { reset: true })
@@ -31,7 +32,12 @@ describe('paths', () => {
 
   it.each([
     '/',
-    '/graphql/',
+    '*',
+    'http://x',
+    'http://x?query={__typename}',
+    'http://x/health/',
+    'http://x//graphql',
+    '/graphql//',
     '/graphqlx',
     '//graphql',
     '/GraphQL',
@@ -47,6 +53,30 @@ describe('paths', () => {
   ])('GET %s: 404', async (path) => {
     const received = await sendRaw(gateway.url, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
     expect(statusesIn(received)).toEqual([404])
+  })
+
+  it.each([
+    '/graphql',
+    '/graphql?',
+    '/graphql/',
+    '/graphql/?a=/health?b',
+    'http://x/graphql',
+    'HTTP://x:4000/graphql',
+    'https://user@x/graphql/?a=b',
+    'hTTp://[::1]/graphql?a=//b',
+  ])('POST %s: the operation is executed (D6)', async (target) => {
+    const head = `POST ${target} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n`
+    const received = await sendRaw(gateway.url, `${head}content-length: ${question.length}\r\n\r\n${question}`)
+    expect(statusesIn(received)).toEqual([200])
+    expect(received.text).toContain('{"data":{"__typename":"Query"}}')
+  })
+
+  it.each(['/graphql', '/graphql/', 'http://x/graphql'])('GET %s with a second `?`: it is data (D6)', async (path) => {
+    for (const query of ['query={__typename%23?%0A}', 'a=b?c&query={__typename}', '?&query={__typename}&b=?']) {
+      const target = `${path}?${query}`
+      const received = await sendRaw(gateway.url, `GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+      expect(received.text).toContain('{"data":{"__typename":"Query"}}')
+    }
   })
 
   it('/graphql with another path in its query string: still /graphql', async () => {
@@ -70,12 +100,13 @@ describe('paths', () => {
     }
   })
 
-  it('the metrics port: has /metrics and no other path', async () => {
+  it('the metrics port: has /metrics, with any query string, and no other path (D6)', async () => {
     const { statusCode, headers, body } = await request(`${gateway.metricsUrl}/metrics`)
     expect(statusCode).toBe(200)
     expect(headers['content-type']).toMatch(/^text\/plain/)
     expect(await body.text()).toContain('gateway_tokens_in_memory 0')
-    for (const path of ['/graphql', '/health', '/', '/metrics/']) {
+    expect((await request(`${gateway.metricsUrl}/metrics?x=/health`)).statusCode).toBe(200)
+    for (const path of ['/graphql', '/health', '/', '/metrics/', '/?/metrics']) {
       const other = await request(`${gateway.metricsUrl}${path}`)
       expect(other.statusCode).toBe(404)
       await other.body.dump()
@@ -98,7 +129,7 @@ describe('GraphiQL', () => {
         expect(headers['content-security-policy']).toMatch(
           /^default-src 'none'.*connect-src 'self'.*frame-ancestors 'none'/,
         )
-        const page = gunzipSync(Buffer.from(await body.arrayBuffer())).toString()
+        const page = Buffer.from(await body.arrayBuffer()).toString()
         expect(page).toContain('viewer')
         expect(page).not.toMatch(/<(script|link|img)[^>]{0,200}(src|href)="(https?:)?\/\//)
         const shared = await request(`${gateway.url}/graphql?query={__typename}`, {
@@ -112,6 +143,63 @@ describe('GraphiQL', () => {
       }
     },
   )
+
+  describe('its compression and its audience', () => {
+    const gateway = useSharedGateway({ GRAPHIQL: 'true' })
+    const page = (headers: Record<string, string>) =>
+      request(`${gateway().url}/graphql`, { headers: { accept: 'text/html', ...headers } })
+    const vary = 'accept, accept-encoding'
+
+    it.each(['gzip', 'gzip, deflate, br', 'GZIP', 'br;q=1.0, gzip;q=0.8, *;q=0.1', '*', 'identity;q=0.5, gzip'])(
+      'Accept-Encoding %j: gzip (D9)',
+      async (encoding) => {
+        const { headers, body } = await page({ 'accept-encoding': encoding })
+        expect(headers).toMatchObject({ 'content-encoding': 'gzip', vary })
+        const packed = Buffer.from(await body.arrayBuffer())
+        expect(packed.length).toBe(Number(headers['content-length']))
+        expect(gunzipSync(packed).toString()).toContain('</html>')
+      },
+    )
+
+    it.each([
+      undefined,
+      '',
+      'identity',
+      'gzip;q=0',
+      'gzip; q=0.0, *',
+      'br, deflate',
+      'gzip;q=0.4, identity;q=0.5',
+      'identity;q=0',
+      'gzipx',
+      `gzip, ${'a,'.repeat(1_000)}`,
+    ])('Accept-Encoding %j: the plain page (D9)', async (encoding) => {
+      const { headers, body } = await page(encoding === undefined ? {} : { 'accept-encoding': encoding })
+      expect(headers).not.toHaveProperty('content-encoding')
+      expect(headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', vary })
+      const plain = Buffer.from(await body.arrayBuffer())
+      expect(plain.length).toBe(Number(headers['content-length']))
+      expect(plain.toString()).toContain('</html>')
+    })
+
+    it.each(['*/*', 'application/json, text/html;q=0.9', 'text/html;q=0.5, */*'])(
+      'Accept %j: JSON (D9)',
+      async (accept) => {
+        const reply = await gateway().send('/graphql?query={__typename}', { headers: { accept } })
+        expect(reply).toMatchObject({ status: 200, data: { __typename: 'Query' }, headers: { vary: 'accept' } })
+      },
+    )
+
+    it('clients that leave in the middle of the plain page: none holds the drain', async () => {
+      for (let n = 0; n < 3; n += 1) {
+        const socket = connectTo(gateway().url)
+        socket.write('GET /graphql HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n')
+        await once(socket, 'data')
+        socket.resetAndDestroy()
+      }
+      await gateway().drain()
+      expect(gateway().log()).not.toContain('unexpected error')
+    })
+  })
 
   it.each([{ NODE_ENV: 'production' }, {}, { NODE_ENV: 'development', GRAPHIQL: 'false' }])(
     'off with %j',

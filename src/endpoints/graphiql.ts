@@ -1,17 +1,19 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { createGunzip, gzip } from 'node:zlib'
+import { prefersGzip } from '../http/content-negotiation.ts'
 import { loopbackOnly } from '../http/loopback.ts'
 import { RequestRefused } from '../http/read-request.ts'
-import type { HeaderList } from '../http/send.ts'
+import { type HeaderList, send, sendStream } from '../http/send.ts'
 import type { Tab } from './graphiql-tabs.ts'
 
 export type GraphiqlPage = {
   /**
-   * The whole page, compressed with gzip. The page loads nothing from other servers. Rejects with `RequestRefused` if the
+   * Sends the page, which loads nothing from other servers. Resolves when it is sent. Rejects with `RequestRefused` if the
    * page is not for this request.
    */
-  html(request: IncomingMessage): Promise<Buffer>
+  send(request: IncomingMessage, response: ServerResponse, more: HeaderList): Promise<void>
 }
 
 /** Only scripts of the page itself can run, and they can call only this server. */
@@ -27,29 +29,38 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-export const pageHeaders: HeaderList = [
+const pageHeaders: HeaderList = [
   ['content-type', 'text/html; charset=utf-8'],
-  ['content-encoding', 'gzip'],
   ['content-security-policy', contentSecurityPolicy],
   ['referrer-policy', 'no-referrer'],
 ].flat()
 
-/** GraphiQL, served by this process. The first call of `html` loads and compresses its nine megabytes. */
+/**
+ * GraphiQL, served by this process. The first call of `send` loads its nine megabytes. They are kept compressed, and
+ * unpacked piece by piece for the clients that do not accept gzip.
+ */
 export function createGraphiqlPage(
   tabs: () => readonly Tab[],
   isAllowed: (request: IncomingMessage) => boolean = () => true,
 ): GraphiqlPage {
-  let page: Promise<Buffer> | undefined
-  return {
-    async html(request) {
-      if (!isAllowed(request)) throw new RequestRefused(421, loopbackOnly)
-      page ??= render(tabs())
-      return page
-    },
+  let page: Promise<Page> | undefined
+  return { send: sendPage }
+
+  async function sendPage(request: IncomingMessage, response: ServerResponse, more: HeaderList): Promise<void> {
+    if (!isAllowed(request)) throw new RequestRefused(421, loopbackOnly)
+    page ??= render(tabs())
+    const { gzipped, bytes } = await page
+    const head = { status: 200, headers: pageHeaders }
+    if (prefersGzip(request.headers['accept-encoding'])) {
+      send(response, { ...head, body: gzipped }, ['content-encoding', 'gzip', ...more])
+    } else await sendStream(response, { ...head, body: unpacked(gzipped), bytes }, more)
   }
 }
 
-async function render(tabs: readonly Tab[]): Promise<Buffer> {
+/** `bytes`: the length of the page before the compression. */
+type Page = { readonly gzipped: Buffer; readonly bytes: number }
+
+async function render(tabs: readonly Tab[]): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
   const options = {
     title: 'LINE GraphQL Gateway',
@@ -61,7 +72,14 @@ async function render(tabs: readonly Tab[]): Promise<Buffer> {
     ...(tabs[0]?.headers !== undefined && { headers: tabs[0].headers }),
     ...noStorage,
   }
-  return promisify(gzip)(renderGraphiQL(options).replace('</head>', `${steadyTabs}</head>`))
+  const html = Buffer.from(renderGraphiQL(options).replace('</head>', `${steadyTabs}</head>`))
+  return { gzipped: await promisify(gzip)(html), bytes: html.length }
+}
+
+function unpacked(gzipped: Buffer): Readable {
+  const stream = createGunzip({ chunkSize: 64 * 1024 })
+  stream.end(gzipped)
+  return stream
 }
 
 /** GraphiQL moves the first tabs to the far right on a click, as if they were dragged, and the click is lost. */

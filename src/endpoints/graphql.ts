@@ -1,17 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import { type Engine, type GraphqlRequest, type RunningOperation, startOperation } from '../graphql/engine.ts'
+import {
+  type Engine,
+  type GraphqlRequest,
+  type RunningOperation,
+  startOperation,
+  type Unexpected,
+} from '../graphql/engine.ts'
 import { publicError, retryAfterHeader } from '../graphql/errors.ts'
-import { acceptedMediaType, contentTypes } from '../graphql/media-type.ts'
+import { acceptedMediaType, contentTypes, prefersHtml } from '../graphql/media-type.ts'
 import { parseBody, parseQuery } from '../graphql/params.ts'
 import { readBearer } from '../http/bearer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
 import { assertHead, RequestRefused, readBody } from '../http/read-request.ts'
+import { requestIdOf } from '../http/request-id.ts'
+import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { type GraphiqlPage, pageHeaders } from './graphiql.ts'
+import type { GraphiqlPage } from './graphiql.ts'
 
 export type GraphqlEndpointOptions = {
   readonly services: Services
@@ -37,7 +45,7 @@ export type GraphqlEndpoint = {
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
   const { services, telemetry, engine, clientAddresses, cors, graphiql } = options
-  const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
+  const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const underWay = new Set<ServerResponse>()
 
   return { handle, underWay, refuseAll }
@@ -95,24 +103,24 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   }
 
   function headersOf(request: IncomingMessage, { errors }: RunningOperation): HeaderList {
-    const headers = cors.headersFor(request)
+    const headers = cors.headersFor(request, varyOf(request))
     return errors.length === 0 ? headers : [...headers, ...retryAfterHeader(errors)]
   }
 
   function parseRequest(request: IncomingMessage, body: string | undefined): GraphqlRequest {
     const mediaType = acceptedMediaType(request.headers.accept)
     if (mediaType === undefined) throw notAcceptable()
-    const params = body === undefined ? parseQuery(request.url?.split('?')[1] ?? '') : parseBody(body)
+    const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body)
     const method = body === undefined ? 'GET' : 'POST'
     const bearer = readBearer(request, services.toAccessToken)
-    return { method, params, mediaType, bearer, clientAddress: clientAddresses.addressOf(request) }
+    const clientAddress = clientAddresses.addressOf(request)
+    return { method, params, mediaType, bearer, clientAddress, requestId: requestIdOf(request) }
   }
 
   function sendGraphiql(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
     page
-      .html(request)
-      .then((html) => {
-        send(response, { status: 200, headers: pageHeaders, body: html })
+      .send(request, response, cors.headersFor(request, 'accept, accept-encoding'))
+      .then(() => {
         underWay.delete(response)
       })
       .catch((error) => refuse(request, response, error))
@@ -120,23 +128,24 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     if (!underWay.delete(response) || response.destroyed) return
-    if (!(error instanceof RequestRefused)) unexpected(error)
+    const requestId = requestIdOf(request)
+    if (!(error instanceof RequestRefused)) unexpected(error, requestId)
     const { status, message, code, headers, retryAfter } =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
     const mediaType = acceptedMediaType(request.headers.accept) ?? 'application/json'
     const errors = [publicError(message, { code, retryAfter })]
     const own = [...Object.entries(headers).flat(), ...retryAfterHeader(errors)]
-    const all = [...contentTypes[mediaType], ...cors.headersFor(request), ...own]
+    const all = [...contentTypes[mediaType], ...cors.headersFor(request, varyOf(request)), ...own]
     send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
-    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0 })
+    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0, requestId })
   }
 
   function refuseAll(): void {
     for (const response of underWay) refuse(response.req, response, shuttingDown())
   }
 
-  function recordOperation({ prepared, errors }: RunningOperation, status: number, startedAt: number): void {
+  function recordOperation({ request, prepared, errors }: RunningOperation, status: number, startedAt: number): void {
     const { code, lineRequestId } = errors[0]?.extensions ?? {}
     telemetry.operation({
       kind: prepared?.kind ?? 'none',
@@ -144,6 +153,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       code: errors.length === 0 ? 'OK' : String(code),
       status,
       ms: performance.now() - startedAt,
+      requestId: request.requestId,
       ...(typeof lineRequestId === 'string' && { lineRequestId }),
     })
   }
@@ -158,9 +168,13 @@ function notAcceptable(): RequestRefused {
   return new RequestRefused(406, 'The Accept header must allow application/json or application/graphql-response+json')
 }
 
-/** Browsers accept HTML; GraphQL tools do not. */
 function wantsHtml({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.accept?.includes('text/html') === true
+  return method === 'GET' && prefersHtml(headers.accept)
+}
+
+/** The request headers that an answer depends on. Caches do not keep the answers to POST, so those need no `Vary`. */
+function varyOf({ method }: IncomingMessage): string | undefined {
+  return method === 'GET' ? 'accept' : undefined
 }
 
 /** Discards the rest of the request for one second, so that a client that is still sending can receive the answer. */

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pathOf } from '../http/request-target.ts'
 import { plainText, send } from '../http/send.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 
 /** `GET /metrics` in the Prometheus text format, on METRICS_PORT only. */
 export function createMetricsEndpoint(telemetry: Telemetry) {
   return function handle(request: IncomingMessage, response: ServerResponse): void {
-    if (request.url !== '/metrics') {
+    if (pathOf(request.url ?? '') !== '/metrics') {
       send(response, plainText(404, 'not found\n'))
       return
     }

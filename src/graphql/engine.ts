@@ -9,6 +9,9 @@ import type { Params } from './params.ts'
 /** Executes GraphQL operations. */
 export type Engine = { execute(operation: RunningOperation): Reply | Promise<Reply> }
 
+/** Gets the errors that no table expects, with the ID of the request. */
+export type Unexpected = (error: unknown, requestId?: string) => void
+
 /** A GraphQL request, read from HTTP: the operation, the caller, and the media type of the answer. */
 export type GraphqlRequest = {
   readonly method: 'GET' | 'POST'
@@ -16,6 +19,7 @@ export type GraphqlRequest = {
   readonly mediaType: MediaType
   readonly bearer: Bearer
   readonly clientAddress: string
+  readonly requestId: string
 }
 
 /** One request while an engine executes it. */
@@ -27,14 +31,14 @@ export type RunningOperation = {
   /** The errors of the answer, in their public form. */
   errors: readonly GraphQLError[]
   /** Gets every error that is not expected. The caller gets a masked one. */
-  unexpected(error: unknown): void
+  readonly unexpected: Unexpected
 }
 
 /** `startedAt`: `performance.now()`. The deadline of the operation counts from it. */
 export function startOperation(
   request: GraphqlRequest,
   services: Services,
-  { startedAt, unexpected }: { readonly startedAt: number; readonly unexpected: (error: unknown) => void },
+  { startedAt, unexpected }: { readonly startedAt: number; readonly unexpected: Unexpected },
 ): RunningOperation {
   const { bearer, clientAddress } = request
   const deadline = startedAt + services.operationMs
@@ -43,7 +47,7 @@ export function startOperation(
   return running
 
   function addError(error: unknown, path: readonly (string | number)[]): void {
-    const { message, extensions } = toPublicError(error, unexpected)
+    const { message, extensions } = toPublicError(error, (cause) => unexpected(cause, request.requestId))
     running.errors = [...running.errors, publicError(message, extensions, { path })]
   }
 }

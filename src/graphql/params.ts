@@ -13,7 +13,7 @@ export type Params = {
 export function parseBody(text: string): Params {
   let body: unknown
   try {
-    body = JSON.parse(text)
+    body = parseJson(text)
   } catch {
     throw new RequestRefused(400, 'The body is not JSON')
   }
@@ -37,10 +37,15 @@ function parseJsonParam(given: URLSearchParams, name: string): unknown {
   const text = given.get(name)
   if (isEmpty(text)) return undefined
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw new RequestRefused(400, `${name} must be JSON`)
   }
+}
+
+/** Passes over a byte order mark (RFC 8259 section 8.1). */
+function parseJson(text: string): unknown {
+  return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text)
 }
 
 /** Ignores unknown members. */

@@ -18,9 +18,9 @@ export function replyOf(running: RunningOperation, errors: readonly unknown[], d
 }
 
 function write(running: RunningOperation, errors: readonly unknown[], data: string | undefined): Reply {
-  const { mediaType } = running.request
+  const { mediaType, requestId } = running.request
   if (errors.length === 0) return { status: 200, headers: contentTypes[mediaType], body: `{"data":${data}}` }
-  running.errors = errors.map((error) => toPublicError(error, running.unexpected))
+  running.errors = errors.map((error) => toPublicError(error, (cause) => running.unexpected(cause, requestId)))
   const { status, headers } = httpOf(running.errors, running)
   const rest = data === undefined ? '' : `,"data":${data}`
   return {

@@ -3,7 +3,7 @@ import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
 import type { Reply } from '../http/send.ts'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/schema.ts'
-import type { Engine, RunningOperation } from './engine.ts'
+import type { Engine, RunningOperation, Unexpected } from './engine.ts'
 import { toPublicError } from './errors.ts'
 import type { PrepareOperation } from './prepare-operation.ts'
 import { replyOf } from './reply.ts'
@@ -15,7 +15,7 @@ type YogaContext = Context & { readonly running: RunningOperation; readonly answ
  * The general engine: yoga. It can execute every operation. Limits, parsing, validation and the form of the answer are
  * ours, so that both engines accept the same operations and answer in the same way.
  */
-export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
+export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   const yoga = createYoga<YogaContext>({
     schema,
     plugins: [useReadParams(), usePreparedOperation(prepareOperation), useOurReply()],

@@ -9,8 +9,13 @@ export function readBearer<Token>(
   parse: (raw: string) => Token | undefined,
 ): Token | 'MISSING' | 'MALFORMED' {
   if (authorization === undefined || authorization === '') return 'MISSING'
-  const raw = authorization.startsWith('Bearer ')
-    ? authorization.slice(7).trim()
-    : /^bearer +(\S+) *$/i.exec(authorization)?.[1]
+  const raw = isBearer(authorization) ? authorization.slice(scheme.length).trim() : undefined
   return (raw === undefined ? undefined : parse(raw)) ?? 'MALFORMED'
+}
+
+const scheme = 'Bearer '
+
+/** The name of a scheme has no case (RFC 9110 section 11.1). Almost all clients write it in this way. */
+function isBearer(authorization: string): boolean {
+  return authorization.startsWith(scheme) || authorization.slice(0, scheme.length).toLowerCase() === 'bearer '
 }

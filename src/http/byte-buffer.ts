@@ -21,18 +21,12 @@ export function createByteBuffer(limitBytes: number): ByteBuffer {
     if (end > limitBytes) bytes = noBytes
     else if (size === 0) bytes = piece
     else {
-      if (end > bytes.length) bytes = grown(end)
+      // The buffer doubles, so each byte is copied about twice however small the pieces are.
+      if (end > bytes.length) bytes = Buffer.concat([bytes], Math.min(Math.max(2 * end, leastBytes), limitBytes))
       piece.copy(bytes, size)
     }
     size = end
     return end <= limitBytes
-  }
-
-  /** The buffer doubles, so each byte is copied twice on average however small the pieces are. */
-  function grown(least: number): Buffer {
-    const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * bytes.length, least, leastBytes), limitBytes))
-    bytes.copy(larger, 0, 0, size)
-    return larger
   }
 
   function text(): string {

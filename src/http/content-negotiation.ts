@@ -1,35 +1,28 @@
+import Negotiator from 'negotiator'
+
 /**
- * The media type of the answer (RFC 9110 section 12.5.1): the offered type with the highest weight in `accept`. A wildcard
- * means the first offered type; the others must be named. `undefined`: the client accepts none of the offered types.
+ * The offered media type that an `Accept` header prefers (RFC 9110 section 12.5.1): the one with the highest weight, and
+ * of equal ones the one that the header names first. No header means any type, so the first one. All our answers are in
+ * UTF-8. `undefined`: the client accepts none of them.
  */
-export function negotiateMediaType<Type extends string>(
-  accept: string,
-  offered: readonly [Type, ...Type[]],
+export function preferredMediaType<Type extends string>(
+  accept: string | undefined,
+  offered: readonly Type[],
 ): Type | undefined {
-  const [preferred] = offered
-  for (const range of rangesByWeight(accept)) {
-    const named = offered.find((type) => type === range)
-    if (named !== undefined) return named
-    if (range === '*/*' || range === `${preferred.split('/')[0]}/*`) return preferred
-  }
-  return undefined
+  const types = offered.map((type) => `${type}; charset=utf-8`)
+  const chosen = new Negotiator({ headers: { accept: readable(accept) } }).mediaType(types)
+  return chosen === undefined ? undefined : offered[types.indexOf(chosen)]
 }
 
-function rangesByWeight(accept: string): readonly (string | undefined)[] {
-  return accept
-    .toLowerCase()
-    .replace(/\s/g, '')
-    .split(',')
-    .filter(isUsable)
-    .sort((one, other) => weightOf(other) - weightOf(one))
-    .map((range) => range.split(';')[0])
+/** True if an `Accept-Encoding` header prefers gzip to the plain answer (section 12.5.3). No header means plain. */
+export function prefersGzip(acceptEncoding: string | undefined): boolean {
+  const headers = { 'accept-encoding': readable(acceptEncoding) }
+  return new Negotiator({ headers }).encoding(['gzip', 'identity']) === 'gzip'
 }
 
-/** All answers are in UTF-8. A weight of zero means "not acceptable". */
-function isUsable(range: string): boolean {
-  return !/;charset=(?!"?utf-8"?(;|$))/.test(range) && !/;q=0(\.0*)?(;|$)/.test(range)
+/** A longer header counts as absent. Browsers send about 150 characters. */
+function readable(header: string | undefined): string | undefined {
+  return header !== undefined && header.length <= longestHeader ? header : undefined
 }
 
-function weightOf(range: string): number {
-  return Number(/;q=(\d(\.\d+)?)(;|$)/.exec(range)?.[1] ?? 1)
-}
+const longestHeader = 1_024

@@ -1,20 +1,37 @@
 import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { requestIdOf } from './request-id.ts'
 
 /** Names and values in alternation: the form of headers that costs Node the least. */
 export type HeaderList = readonly string[]
 
 export type Reply = { readonly status: number; readonly headers: HeaderList; readonly body: string | Buffer }
 
-/**
- * Sends an answer in one write. Headers forbid caching, because an answer can have personal data, and forbid browsers to
- * guess the media type.
- */
+/** A long body, which is made while it is sent. */
+export type StreamedReply = Omit<Reply, 'body'> & { readonly body: Readable; readonly bytes: number }
+
+/** Sends an answer in one write. */
 export function send(response: ServerResponse, { status, headers, body }: Reply, more: HeaderList = noHeaders): void {
   if (response.destroyed || response.headersSent) return
   const length = Buffer.byteLength(body)
-  response.writeHead(status, [...always, String(length), ...headers, ...more])
+  response.writeHead(status, allHeaders(response, length, headers, more))
   // If every character is one byte, Latin-1 is faster: Node need not look for longer characters.
   response.end(response.req.method === 'HEAD' ? undefined : body, length === body.length ? 'latin1' : 'utf8')
+}
+
+/** Sends an answer as fast as the client reads it. Resolves when it is sent, or when the client has gone. */
+export async function sendStream(
+  response: ServerResponse,
+  { status, headers, body, bytes }: StreamedReply,
+  more: HeaderList = noHeaders,
+): Promise<void> {
+  if (response.destroyed || response.headersSent) {
+    body.destroy()
+    return
+  }
+  response.writeHead(status, allHeaders(response, bytes, headers, more))
+  await pipeline(body, response).catch(() => {})
 }
 
 export function plainText(status: number, body: string): Reply {
@@ -23,4 +40,9 @@ export function plainText(status: number, body: string): Reply {
 
 export const noHeaders: HeaderList = []
 
-const always = ['cache-control', 'no-store', 'x-content-type-options', 'nosniff', 'content-length']
+function allHeaders(response: ServerResponse, bytes: number, headers: HeaderList, more: HeaderList): string[] {
+  return [...always, requestIdOf(response.req), 'content-length', String(bytes), ...headers, ...more]
+}
+
+/** Forbids caching, because an answer can have personal data, and forbids browsers to guess the media type. */
+const always = ['cache-control', 'no-store', 'x-content-type-options', 'nosniff', 'x-request-id']

@@ -26,6 +26,7 @@ export type Operation = {
   readonly code: string
   readonly status: number
   readonly ms: number
+  readonly requestId: string
   readonly lineRequestId?: string | undefined
 }
 
@@ -47,7 +48,7 @@ export type Telemetry = {
   operation(operation: Operation): void
   lookUp(outcome: LookUp): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
-  unexpected(error: unknown, where: string): void
+  unexpected(error: unknown, where: string, requestId?: string): void
   /** Prometheus text exposition format. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   /** Adds a gauge. `read` is called each time the metrics are read. */
@@ -97,8 +98,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     meters.lookUps.add(outcome)
   }
 
-  function unexpected(error: unknown, where: string): void {
-    log.error({ where, ...errorFields(error) }, 'unexpected error')
+  function unexpected(error: unknown, where: string, requestId?: string): void {
+    log.error({ where, requestId, ...errorFields(error) }, 'unexpected error')
   }
 
   function gauge(name: string, help: string, read: () => number): void {

@@ -150,7 +150,17 @@ describe('the log line of an operation', () => {
       { kind: 'none', fields: '', code: 'BAD_REQUEST', status: 415, msg: 'operation failed' },
     ])
     for (const line of lines()) {
-      expect(Object.keys(line).sort()).toEqual(['code', 'fields', 'kind', 'level', 'ms', 'msg', 'status', 'time'])
+      expect(Object.keys(line).sort()).toEqual([
+        'code',
+        'fields',
+        'kind',
+        'level',
+        'ms',
+        'msg',
+        'requestId',
+        'status',
+        'time',
+      ])
     }
   })
 })

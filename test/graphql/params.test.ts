@@ -13,6 +13,13 @@ const answer = { __typename: 'Query' }
 const post = (body: string | Buffer, headers: Record<string, string> = json) =>
   gateway().send('/graphql', { method: 'POST', headers, body })
 
+it('a byte order mark before JSON: passed over, in a body and in variables (D6)', async () => {
+  expect(await post(`\uFEFF${question}`)).toMatchObject({ status: 200, data: answer })
+  const query = 'query ($s: PictureSize) { __typename viewer { pictureUrl(size: $s) } }'
+  const search = new URLSearchParams({ query, variables: '\uFEFF{"s":"LARGE"}' })
+  expect(await gateway().send(`/graphql?${search}`)).toMatchObject({ status: 200, data: answer })
+})
+
 describe('a body that is not correct', () => {
   const wrong = {
     'an empty body': '',
@@ -21,7 +28,9 @@ describe('a body that is not correct', () => {
     'two bodies': question + question,
     'a comment': `// hello\n${question}`,
     'single quotes': "{'query':'{__typename}'}",
-    'a byte order mark': `\uFEFF${question}`,
+    'two byte order marks': `\uFEFF\uFEFF${question}`,
+    'a byte order mark behind white space': ` \uFEFF${question}`,
+    'only a byte order mark': '\uFEFF',
     'UTF-16': Buffer.from(question, 'utf16le'),
     gzip: gzipSync(question),
     'a null byte': `${question}\0`,

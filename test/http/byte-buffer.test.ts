@@ -24,10 +24,10 @@ it('any text in any pieces, also cut inside a character: the same text (A1)', ()
   )
 })
 
-it('100,000 pieces of one byte: the text, and no piece is kept or changed (A1)', () => {
-  const pieces = Array.from({ length: 100_000 }, (_, n) => Buffer.of(97 + (n % 26)))
+it('10,000 pieces of one byte: the text, and no piece is kept or changed (A1)', () => {
+  const pieces = Array.from({ length: 10_000 }, (_, n) => Buffer.of(97 + (n % 26)))
   const copies = pieces.map((piece) => Buffer.from(piece))
-  expect(textOf(pieces, 100_000)).toBe(Buffer.concat(copies).toString())
+  expect(textOf(pieces, 10_000)).toBe(Buffer.concat(copies).toString())
   expect(pieces).toEqual(copies)
 })
 

@@ -2,7 +2,9 @@ import { request as nodeRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readBody } from '../../src/http/read-request.ts'
+import { assertHead, readBody } from '../../src/http/read-request.ts'
+import { bytesInUse } from '../harness/collect-garbage.ts'
+import { fastestMs } from '../harness/fastest.ts'
 import { incoming } from '../harness/incoming.ts'
 import { sendRaw, statusesIn } from '../harness/raw-http.ts'
 import { expectNoCallsAfterEach, useSharedGateway } from '../harness/running-gateway.ts'
@@ -26,7 +28,9 @@ describe('an accepted request', () => {
     'Application/JSON; Charset="UTF-8"',
     'application/json ; charset=utf8',
     'application/json;',
-  ])('POST of %s', async (type) => {
+    'application/json;charset=utf-8;',
+    'application/json;\tcharset\t=\t"utf8" ; ',
+  ])('POST of %j', async (type) => {
     expect(await post(question, { 'content-type': type })).toMatchObject({ status: 200, data: answer })
   })
 
@@ -81,6 +85,14 @@ describe('a request that is refused because of its head', () => {
     'application/json; charset=utf-16',
     'application/json; charset=shift_jis',
     'application/json; charset=utf-8; boundary=x',
+    'application/json; charset=utf-8; charset=utf-8',
+    'application/json; charset=utf-8=',
+    'application/json; charset',
+    'application/json; x=utf-8',
+    'application/json; "utf-8"',
+    'application/json;;',
+    'application/json;charset=utf-8;;',
+    'application /json',
     'nonsense',
   ])('POST of %s', async (type) => {
     const reply = await post(question, type === undefined ? {} : { 'content-type': type })
@@ -349,5 +361,31 @@ describe('readBody', () => {
     readBody(request, (...all) => calls.push(all))
     for (const [name, value] of events) request.emit(name as string, value)
     expect(calls).toEqual([expected])
+  })
+})
+
+describe('a sender that lengthens a request by pieces', () => {
+  it('100 bodies in 10,000 pieces of one byte each: 1 MB in use, not 100 MB (A1)', () => {
+    const requests = Array.from({ length: 100 }, () => incoming({}))
+    for (const request of requests) readBody(request, () => {})
+    const before = bytesInUse()
+    for (const request of requests) {
+      for (let sent = 0; sent < 10_000; sent += 1) request.emit('data', Buffer.of(97))
+    }
+    expect(bytesInUse() - before).toBeLessThan(8 * 1024 * 1024)
+  })
+
+  it.each([
+    ['white space', `application/json${' '.repeat(16_000)}x`],
+    ['white space behind the semicolon', `application/json;${' '.repeat(16_000)}x`],
+    ['white space around a charset', `application/json;${' '.repeat(8_000)}charset=utf-8${' '.repeat(8_000)}x`],
+    ['tabs around =', `application/json;charset${'\t'.repeat(8_000)}=${'\t'.repeat(8_000)}utf-8;;`],
+    ['semicolons', `application/json${';'.repeat(16_000)}`],
+    ['parameters', `application/json${';charset=utf-8'.repeat(1_100)}`],
+    ['equals signs', `application/json;charset${'='.repeat(16_000)}`],
+    ['quotes', `application/json;charset=${'"'.repeat(16_000)}`],
+  ])('a 16 KB Content-Type of %s: refused within 2 ms (A2)', (_, type) => {
+    const request = Object.assign(incoming({ 'content-type': type }), { method: 'POST' })
+    expect(fastestMs(() => expect(() => assertHead(request)).toThrow('application/json'))).toBeLessThan(2)
   })
 })

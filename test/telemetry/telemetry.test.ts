@@ -16,7 +16,7 @@ const call: LineCall = {
   outcome: 'answered',
   ms: 12.7,
 }
-const done: Operation = { kind: 'query', fields: 'viewer', code: 'OK', status: 200, ms: 3.2 }
+const done: Operation = { kind: 'query', fields: 'viewer', code: 'OK', status: 200, ms: 3.2, requestId: 'r-1' }
 
 describe('log lines', () => {
   it('a line: JSON with the time in ISO 8601, without host name and process ID', () => {
@@ -76,14 +76,15 @@ describe('log lines', () => {
 })
 
 describe('an unexpected error', () => {
-  it('type, message, place, stack and cause: logged', () => {
+  it('type, message, place, request, stack and cause: logged', () => {
     const { unexpected, lines } = collect()
-    unexpected(new TypeError('no clock', { cause: new RangeError('no time') }), 'operation')
+    unexpected(new TypeError('no clock', { cause: new RangeError('no time') }), 'operation', 'r-1')
     expect(lines()).toMatchObject([
       {
         level: error,
         msg: 'unexpected error',
         where: 'operation',
+        requestId: 'r-1',
         error: 'TypeError',
         message: 'no clock',
         stack: expect.stringMatching(/telemetry\.test\.ts:\d+:\d+/),

@@ -15,13 +15,16 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024
 
 /** The complete body, or undefined when it is larger than LINE accepts. Rejects when the client disconnects. */
 export async function readBody(message: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let bytes = 0
+  let bytes = Buffer.alloc(0)
+  let size = 0
   for await (const chunk of message) {
-    bytes += chunk.length
-    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk)
+    const end = size + chunk.length
+    // One buffer that doubles: a list of chunks would cost an object for each byte that comes alone.
+    if (end > bytes.length && end <= MAX_BODY_BYTES) bytes = Buffer.concat([bytes], 2 * end)
+    chunk.copy(bytes, size)
+    size = end
   }
-  return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString()
+  return size > MAX_BODY_BYTES ? undefined : bytes.toString('utf8', 0, size)
 }
 
 /** The parameters of a form. A body with another content type has no parameters. */
@@ -31,5 +34,6 @@ export function formOf({ headers, body }: LineRequest): URLSearchParams {
 }
 
 export function bearerOf({ headers }: LineRequest): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+  const [scheme, token, ...rest] = (headers.authorization ?? '').split(' ').filter((word) => word !== '')
+  return scheme?.toLowerCase() === 'bearer' && rest.length === 0 ? token : undefined
 }

@@ -70,6 +70,7 @@ async function send(server: GatewayServer, { body, bearer, accept }: Sent) {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
+      'x-request-id': 'differential',
       ...(accept !== undefined && { accept }),
       ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
     },

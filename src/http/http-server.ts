@@ -1,0 +1,52 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { newRequestId, requestIdOf } from './request-id.ts'
+import { plainText, send } from './send.ts'
+
+/** A server of Node whose own refusals have an `X-Request-Id` too: of bytes that are not HTTP, slow and odd requests. */
+export function createHttpServer(options: ServerOptions, handle: RequestListener): Server {
+  const server = createServer({ ...options, requireHostHeader: false }, (request, response) => {
+    if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHost(response)
+    else handle(request, response)
+  })
+  server.on('clientError', refuseBytes)
+  server.on('checkExpectation', refuseExpectation)
+  return server
+}
+
+/** RFC 9112 section 3.2. */
+function refuseHost(response: ServerResponse): void {
+  send(response, plainText(400, 'the Host header is missing\n'), ['connection', 'close'])
+}
+
+function refuseExpectation(_: IncomingMessage, response: ServerResponse): void {
+  send(response, plainText(417, 'only Expect: 100-continue is known\n'))
+}
+
+/** The same statuses as Node's own. An answer that has begun is cut, because a second one would become part of it. */
+function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex): void {
+  // The event of an `http.Server` has a socket. The answer under way is in a member that Node reads for the same reason.
+  const socket = stream as Socket & { readonly _httpMessage?: ServerResponse }
+  const { writable, _httpMessage: answer } = socket
+  if (writable && answer?.headersSent !== true) {
+    const status = statuses[error.code ?? ''] ?? 400
+    const id = answer === undefined ? newRequestId() : requestIdOf(answer.req)
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`)
+  }
+  socket.destroySoon()
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+}

@@ -72,7 +72,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   })
   const line = createLineClient(transport)
   const tombstones = createTombstones(now)
-  const gate = createSourceGate({ ...config.failedTokens, timeoutMs: config.lineTimeoutMs, room: transport.room })
+  const gate = createSourceGate({ ...config.failedTokens, room: transport.room })
   const memory = rememberInMemory(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), {
     freshForMs: config.freshForMs,
     maxStaleMs: config.maxStaleMs,
@@ -106,8 +106,12 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     redirectUris: config.redirectUris,
     accessUrl: config.lineAccessUrl,
     now,
+    operationMs: config.lineTimeoutMs + operationMarginMs,
   }
 }
+
+/** An operation may last this much longer than one call to LINE: it may need two calls, and most calls are short. */
+const operationMarginMs = 1_000
 
 /**
  * The key that signs our nonces. A secret that all replicas share, so that each replica recognizes the nonces of the

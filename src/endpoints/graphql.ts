@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import { type Engine, type GraphqlRequest, type RunningOperation, startOperation } from '../graphql/engine.ts'
-import { publicError } from '../graphql/errors.ts'
+import { publicError, retryAfterHeader } from '../graphql/errors.ts'
 import { acceptedMediaType, contentTypes } from '../graphql/media-type.ts'
 import { parseBody, parseQuery } from '../graphql/params.ts'
 import { readBearer } from '../http/bearer.ts'
@@ -68,7 +68,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function answer(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
     const startedAt = performance.now()
     try {
-      const running = startOperation(parseRequest(request, body), services, unexpected)
+      const running = startOperation(parseRequest(request, body), services, { startedAt, unexpected })
       const reply = engine.execute(running)
       if (reply instanceof Promise) {
         reply
@@ -87,10 +87,15 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     reply: Reply,
     startedAt: number,
   ): void {
-    const headers = cors.headersFor(request)
+    const headers = headersOf(request, running)
     send(response, reply, isDraining() ? [...headers, ...closeConnection] : headers)
     recordOperation(running, reply.status, startedAt)
     underWay -= 1
+  }
+
+  function headersOf(request: IncomingMessage, { errors }: RunningOperation): HeaderList {
+    const headers = cors.headersFor(request)
+    return errors.length === 0 ? headers : [...headers, ...retryAfterHeader(errors)]
   }
 
   function parseRequest(request: IncomingMessage, body: string | undefined): GraphqlRequest {
@@ -116,11 +121,13 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     underWay -= 1
     if (response.destroyed) return
     if (!(error instanceof RequestRefused)) unexpected(error)
-    const { status, message, code, headers } =
+    const { status, message, code, headers, retryAfter } =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
     const mediaType = acceptedMediaType(request.headers.accept) ?? 'application/json'
-    const all = [...contentTypes[mediaType], ...cors.headersFor(request), ...Object.entries(headers).flat()]
-    send(response, { status, headers: all, body: JSON.stringify({ errors: [publicError(message, { code })] }) })
+    const errors = [publicError(message, { code, retryAfter })]
+    const own = [...Object.entries(headers).flat(), ...retryAfterHeader(errors)]
+    const all = [...contentTypes[mediaType], ...cors.headersFor(request), ...own]
+    send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
     telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0 })
   }
@@ -142,7 +149,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 const closeConnection: HeaderList = ['connection', 'close']
 
 function shuttingDown(): RequestRefused {
-  return new RequestRefused(503, 'The gateway is shutting down', { connection: 'close', 'retry-after': '1' })
+  return new RequestRefused(503, 'The gateway is shutting down', { headers: { connection: 'close' }, retryAfter: 1 })
 }
 
 function notAcceptable(): RequestRefused {

@@ -28,13 +28,15 @@ export type RunningOperation = {
   errors: readonly GraphQLError[]
 }
 
+/** `startedAt`: `performance.now()`. The deadline of the operation counts from it. */
 export function startOperation(
   request: GraphqlRequest,
   services: Services,
-  unexpected: (error: unknown) => void,
+  { startedAt, unexpected }: { readonly startedAt: number; readonly unexpected: (error: unknown) => void },
 ): RunningOperation {
   const { bearer, clientAddress } = request
-  const context: Context = { services, bearer, clientAddress, tokensVerified: 0, addError }
+  const deadline = startedAt + services.operationMs
+  const context: Context = { services, bearer, clientAddress, deadline, tokensVerified: 0, addError }
   const running: RunningOperation = { request, context, prepared: undefined, errors: [] }
   return running
 

@@ -1,7 +1,9 @@
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
+import { type HeaderList, noHeaders } from '../http/send.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
+import { withoutStack } from '../telemetry/expected-error.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
 
 /** The HTTP status and headers of a GraphQL answer, in the form that yoga reads. Removed before the answer is sent. */
@@ -16,7 +18,7 @@ const publicExtensions: readonly [new (...args: never[]) => Error, (error: never
   [BadUserInput, ({ code, argument }: BadUserInput) => ({ code, argument })],
   [LineRateLimited, ({ code, retryAfter, lineRequestId }: LineRateLimited) => ({ code, retryAfter, lineRequestId })],
   [LineUnavailable, ({ code, retryAfter, lineRequestId }: LineUnavailable) => ({ code, retryAfter, lineRequestId })],
-  [SourceLimited, ({ code, retryAfter }: SourceLimited) => ({ code, retryAfter, http: retryAfterHeader(retryAfter) })],
+  [SourceLimited, ({ code, retryAfter }: SourceLimited) => ({ code, retryAfter })],
   [NoChannelSecret, () => ({ code: 'BAD_REQUEST' })],
 ]
 
@@ -49,9 +51,16 @@ export function publicError(
   { nodes, path }: Place = {},
 ): GraphQLError {
   const defined = Object.fromEntries(Object.entries(extensions).filter(([, value]) => value !== undefined))
-  const error = new GraphQLError(message, { nodes, path, extensions: defined })
+  const error = withoutStack(() => new GraphQLError(message, { nodes, path, extensions: defined }))
   published.add(error)
   return error
+}
+
+/** The `Retry-After` header of an answer with these errors: the longest wait that one of them asks for. */
+export function retryAfterHeader(errors: readonly GraphQLError[]): HeaderList {
+  const waits = errors.map(({ extensions: { retryAfter } }) => (typeof retryAfter === 'number' ? retryAfter : 0))
+  const longest = Math.ceil(Math.max(...waits))
+  return longest > 0 ? ['retry-after', String(longest)] : noHeaders
 }
 
 /**
@@ -80,8 +89,4 @@ const requestCodes = new Set([
 /** Executors wrap an error of a resolver in one that has its place. This finds the original. */
 function rootOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError !== undefined ? rootOf(error.originalError) : error
-}
-
-function retryAfterHeader(seconds: number): Http {
-  return { headers: { 'retry-after': String(seconds) } }
 }

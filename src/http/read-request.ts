@@ -1,24 +1,36 @@
 import type { IncomingMessage } from 'node:http'
 
-/** A request that is refused before its operation is read: the HTTP status, a code, a message and headers. */
+/** A request that is refused before its operation is executed. The answer has the status, the code and the message. */
 export class RequestRefused extends Error {
   readonly status: number
-  readonly code: 'BAD_REQUEST' | 'INTERNAL_SERVER_ERROR'
+  /** `extensions.code` of the answer. */
+  readonly code: string
   readonly headers: Readonly<Record<string, string>>
+  /** Seconds. */
+  readonly retryAfter: number | undefined
 
-  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(status: number, message: string, facts: RefusalFacts = {}) {
     super(message)
     this.name = 'RequestRefused'
     this.status = status
-    this.code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST'
-    this.headers = headers
+    this.code = facts.code ?? (status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST')
+    this.headers = facts.headers ?? {}
+    this.retryAfter = facts.retryAfter
   }
 }
 
+type RefusalFacts = {
+  /** Default: `INTERNAL_SERVER_ERROR` for 5xx, `BAD_REQUEST` for the others. */
+  readonly code?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Seconds. Sent as `extensions.retryAfter` and as `Retry-After`. */
+  readonly retryAfter?: number
+}
+
 const largestBodyBytes = 100 * 1024
-const allow = { allow: 'GET, POST' }
+const allow = { headers: { allow: 'GET, POST' } }
 /** The rest of the body was not read, so the connection cannot be used again. */
-const close = { connection: 'close' }
+const close = { headers: { connection: 'close' } }
 
 /** Checks the head of a request: method, media type, encoding, credentials. Throws `RequestRefused`. */
 export function assertHead(request: IncomingMessage): void {

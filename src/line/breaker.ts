@@ -11,10 +11,12 @@ const longestPauseMs = 60_000
 export type Breaker = {
   /** Throws `LineUnavailable` or `LineRateLimited` while no call may be sent. */
   check(): void
-  /** The same check right before a call. After the call, report its result with one of the three methods below. */
+  /** The same check right before a call. After the call, report its result with one of the methods below. */
   enter(): void
   succeeded(): void
   failed(): void
+  /** The call ended without a result that says something about LINE. */
+  undecided(): void
   /** LINE answered 429. Returns the seconds until the next call may be sent. */
   limited(retryAfterMs: number | undefined): number
 }
@@ -29,7 +31,7 @@ export function createBreaker(now: () => number): Breaker {
   let pausedBy: 'failures' | 'limit' | undefined
   let probing = false
 
-  return { check, enter, succeeded, failed, limited }
+  return { check, enter, succeeded, failed, undecided, limited }
 
   function check(): void {
     if (pausedBy === undefined) return
@@ -54,6 +56,11 @@ export function createBreaker(now: () => number): Breaker {
   function failed(): void {
     failures += 1
     if (failures >= failuresBeforePause || probing) pause('failures', pauseMs)
+  }
+
+  /** If it was the probe, the next call is the probe. */
+  function undecided(): void {
+    probing = false
   }
 
   function limited(retryAfterMs: number | undefined): number {

@@ -1,5 +1,5 @@
 import type { Channel } from '../config.ts'
-import type { LineAnswer, Transport } from './transport.ts'
+import type { CallLimits, LineAnswer, Transport } from './transport.ts'
 
 /** Our names for the endpoints of the LINE Platform that we call. Logs and metrics use them. */
 export type Endpoint =
@@ -18,7 +18,7 @@ export type LineClient = ReturnType<typeof createLineClient>
 /**
  * The calls of LINE Login v2.1, in the order of LINE's API reference. `responses.ts` reads their answers.
  * Credentials are sent in form bodies and headers. Only verify sends one in the query, because LINE requires it there.
- * `since` (`performance.now()`) is where the deadline of a call starts; default: the moment of the call.
+ * The calls that several operations can wait for, `channelToken` and `certs`, have no limit but LINE_TIMEOUT_MS.
  * https://developers.line.biz/en/reference/line-login/
  */
 export function createLineClient(transport: Transport) {
@@ -36,8 +36,9 @@ export function createLineClient(transport: Transport) {
         readonly redirectUri: string
         readonly codeVerifier?: string | undefined
       },
+      limits: CallLimits,
     ): Promise<LineAnswer> {
-      return postForm('token', '/oauth2/v2.1/token', {
+      const form = {
         grant_type: 'authorization_code',
         code: authorization.code,
         redirect_uri: authorization.redirectUri,
@@ -45,34 +46,35 @@ export function createLineClient(transport: Transport) {
         ...clientOf(channel),
         // LINE's SDKs send this for apps and LIFF. The ID token is then signed with ES256.
         id_token_key_type: channel.type === 'web' ? undefined : 'JWK',
-      })
+      }
+      return postForm('token', '/oauth2/v2.1/token', form, limits)
     },
 
     /** Refresh access token. */
-    refresh(channel: Channel, refreshToken: string): Promise<LineAnswer> {
+    refresh(channel: Channel, refreshToken: string, limits: CallLimits): Promise<LineAnswer> {
       const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...clientOf(channel) }
-      return postForm('token', '/oauth2/v2.1/token', form)
+      return postForm('token', '/oauth2/v2.1/token', form, limits)
     },
 
     /** Verify access token validity. */
-    verifyAccessToken(accessToken: string, since?: number): Promise<LineAnswer> {
+    verifyAccessToken(accessToken: string, limits: CallLimits): Promise<LineAnswer> {
       const path = `/oauth2/v2.1/verify?access_token=${encodeURIComponent(accessToken)}`
-      return transport.send({ endpoint: 'verify', method: 'GET', path }, since)
+      return transport.send({ endpoint: 'verify', method: 'GET', path }, limits)
     },
 
     /** Get user profile. */
-    profile(accessToken: string, since?: number): Promise<LineAnswer> {
-      return getAs('profile', '/v2/profile', accessToken, since)
+    profile(accessToken: string, limits: CallLimits): Promise<LineAnswer> {
+      return getAs('profile', '/v2/profile', accessToken, limits)
     },
 
     /** Get user information (OpenID Connect UserInfo). */
-    userinfo(accessToken: string, since?: number): Promise<LineAnswer> {
-      return getAs('userinfo', '/oauth2/v2.1/userinfo', accessToken, since)
+    userinfo(accessToken: string, limits: CallLimits): Promise<LineAnswer> {
+      return getAs('userinfo', '/oauth2/v2.1/userinfo', accessToken, limits)
     },
 
     /** Get friendship status. */
-    friendship(accessToken: string, since?: number): Promise<LineAnswer> {
-      return getAs('friendship', '/friendship/v1/status', accessToken, since)
+    friendship(accessToken: string, limits: CallLimits): Promise<LineAnswer> {
+      return getAs('friendship', '/friendship/v1/status', accessToken, limits)
     },
 
     /**
@@ -82,21 +84,23 @@ export function createLineClient(transport: Transport) {
     revoke(
       channel: Channel,
       token: { readonly accessToken: string } | { readonly refreshToken: string },
+      limits: CallLimits,
     ): Promise<LineAnswer> {
       const credential =
         'accessToken' in token ? { access_token: token.accessToken } : { refresh_token: token.refreshToken }
-      return postForm('revoke', '/oauth2/v2.1/revoke', { ...credential, ...clientOf(channel) })
+      return postForm('revoke', '/oauth2/v2.1/revoke', { ...credential, ...clientOf(channel) }, limits)
     },
 
     /** Deauthorize your app to which the user has granted permissions: withdraws the user's consent. */
-    deauthorize(channelToken: string, accessToken: string): Promise<LineAnswer> {
-      return transport.send({
+    deauthorize(channelToken: string, accessToken: string, limits: CallLimits): Promise<LineAnswer> {
+      const request = {
         endpoint: 'deauthorize',
         method: 'POST',
         path: '/user/v1/deauthorize',
         headers: { authorization: `Bearer ${channelToken}`, 'content-type': 'application/json' },
         body: JSON.stringify({ userAccessToken: accessToken }),
-      })
+      } as const
+      return transport.send(request, limits)
     },
 
     /** Issue stateless channel access token. https://developers.line.biz/en/docs/basics/channel-access-token/ */
@@ -111,21 +115,21 @@ export function createLineClient(transport: Transport) {
     },
   }
 
-  function getAs(endpoint: Endpoint, path: string, accessToken: string, since: number | undefined) {
+  function getAs(endpoint: Endpoint, path: string, accessToken: string, limits: CallLimits) {
     const headers = { authorization: `Bearer ${accessToken}` }
-    return transport.send({ endpoint, method: 'GET', path, headers }, since)
+    return transport.send({ endpoint, method: 'GET', path, headers }, limits)
   }
 
-  function postForm(endpoint: Endpoint, path: string, form: Record<string, string | undefined>) {
+  function postForm(
+    endpoint: Endpoint,
+    path: string,
+    form: Record<string, string | undefined>,
+    limits?: CallLimits,
+  ): Promise<LineAnswer> {
     const fields = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
     const body = new URLSearchParams(fields).toString()
-    return transport.send({
-      endpoint,
-      method: 'POST',
-      path,
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body,
-    })
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    return transport.send({ endpoint, method: 'POST', path, headers, body }, limits)
   }
 }
 

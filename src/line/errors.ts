@@ -1,3 +1,5 @@
+import { ExpectedError } from '../telemetry/expected-error.ts'
+
 /** What can go wrong between us and LINE. One class for each meaning, so that no code has to compare messages. */
 
 type LineFacts = {
@@ -12,24 +14,27 @@ type LineFacts = {
  * LINE timed out, reset the connection, answered 5xx or gave an answer that it does not document.
  * When `sent` is true, the message must not say "try again": an authorization code may be used up by then.
  */
-export class LineUnavailable extends Error {
+export class LineUnavailable extends ExpectedError {
   readonly code = 'LINE_UNAVAILABLE'
   readonly lineRequestId: string | undefined
   readonly retryAfter: number | undefined
   /** True if bytes of the request may have reached LINE. */
   readonly sent: boolean
+  /** True if LINE answered, but neither accepted nor refused the credential: a 403, a 404, an unreadable answer. */
+  readonly unusable: boolean
 
-  constructor(message: string, facts: LineFacts & { readonly sent?: boolean } = {}) {
+  constructor(message: string, facts: LineFacts & { readonly sent?: boolean; readonly unusable?: boolean } = {}) {
     super(message, { cause: facts.cause })
     this.name = 'LineUnavailable'
     this.lineRequestId = facts.lineRequestId
     this.retryAfter = facts.retryAfter
     this.sent = facts.sent ?? true
+    this.unusable = facts.unusable ?? false
   }
 }
 
 /** LINE answered 429, or our own queue of calls to LINE is full. */
-export class LineRateLimited extends Error {
+export class LineRateLimited extends ExpectedError {
   readonly code = 'LINE_RATE_LIMITED'
   readonly lineRequestId: string | undefined
   readonly retryAfter: number
@@ -43,7 +48,7 @@ export class LineRateLimited extends Error {
 }
 
 /** LINE refused the authorization code or refresh token (RFC 6749 section 5.2 `invalid_grant`): log in again. */
-export class InvalidGrant extends Error {
+export class InvalidGrant extends ExpectedError {
   readonly code = 'INVALID_GRANT'
   readonly lineRequestId: string | undefined
 
@@ -57,7 +62,7 @@ export class InvalidGrant extends Error {
 export type IdTokenRefusal = 'MALFORMED' | 'ALGORITHM' | 'SIGNATURE' | 'ISSUER' | 'AUDIENCE' | 'EXPIRED' | 'NONCE'
 
 /** The ID token must not be trusted. `reason` says which check failed. */
-export class InvalidIdToken extends Error {
+export class InvalidIdToken extends ExpectedError {
   readonly code = 'INVALID_ID_TOKEN'
   readonly reason: IdTokenRefusal
 

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
+import { ExpectedError } from '../telemetry/expected-error.ts'
 
 /** One HTTP answer of LINE, not checked yet. */
 export type HttpResponse = {
@@ -19,7 +20,7 @@ type FailureFacts = {
 }
 
 /** There was no complete answer. */
-export class HttpCallFailed extends Error {
+export class HttpCallFailed extends ExpectedError {
   readonly sent: boolean
   readonly answered: boolean
   readonly broken: boolean

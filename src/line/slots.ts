@@ -1,51 +1,79 @@
 import { LineRateLimited } from './errors.ts'
 
-/** The slots for calls to LINE in flight, with a bounded queue behind them. */
+/**
+ * The lanes to LINE, the most urgent first. `caller`: somebody waits and gets an error without the call. `recheck`:
+ * somebody waits, but gets a stale answer without the call. `background`: nobody waits.
+ */
+export type Lane = 'caller' | 'recheck' | 'background'
+
+/** The slots for calls to LINE in flight, with a bounded queue for each lane behind them. */
 export type Slots = {
+  /** Takes a free slot. False: there is none for this lane. */
+  takeFree(lane: Lane): boolean
   /**
-   * `taken` resolves when a slot is free. It rejects with `LineRateLimited` if the queue is full, or with the reason
-   * given to `abandon`, which leaves the queue.
+   * Waits for a slot. `taken` resolves when the slot is taken. It rejects with `LineRateLimited` if the queue is full, or
+   * with the reason given to `abandon`, which leaves the queue.
    */
-  take(): { readonly taken: Promise<void>; abandon(reason: Error): void }
-  release(): void
+  waitFor(lane: Lane): { readonly taken: Promise<void>; abandon(reason: Error): void }
+  release(lane: Lane): void
   /** How many slots are free now. */
   free(): number
 }
 
-/** First come, first served: `count` calls at once, up to `maxQueued` more in the queue. A full queue refuses the rest. */
+/** The part of the slots that background calls can have. */
+const backgroundShare = 1 / 4
+
+/**
+ * At most `count` calls at once, and up to `maxQueued` more in each lane's queue. A full queue refuses the rest. In a
+ * lane, the first one comes first. A background call gets a slot only if no other call waits, so that re-checks never
+ * delay a caller by more than one call.
+ */
 export function createSlots(count: number, maxQueued: number): Slots {
+  const mostInBackground = Math.max(Math.floor(count * backgroundShare), 1)
+  const queues: Record<Lane, Set<() => void>> = { caller: new Set(), recheck: new Set(), background: new Set() }
   let used = 0
-  const queue = new Set<() => void>()
+  let usedInBackground = 0
 
-  return { take, release, free: () => count - used }
+  return { takeFree, waitFor, release, free: () => count - used }
 
-  function take() {
-    if (used < count) {
-      used += 1
-      return { taken: Promise.resolve(), abandon: () => {} }
-    }
-    if (queue.size >= maxQueued)
-      return { taken: Promise.reject(new LineRateLimited({ retryAfter: 1 })), abandon: () => {} }
-    return enqueue()
+  function takeFree(lane: Lane): boolean {
+    if (used >= count || (lane === 'background' && !hasRoomInBackground())) return false
+    take(lane)
+    return true
   }
 
-  function enqueue() {
+  function waitFor(lane: Lane) {
+    const queue = queues[lane]
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    queue.add(resolve)
     const abandon = (reason: Error) => {
       if (queue.delete(resolve)) reject(reason)
     }
+    if (queue.size < maxQueued) queue.add(resolve)
+    else reject(new LineRateLimited({ retryAfter: 1 }))
     return { taken: promise, abandon }
   }
 
-  /** A slot goes straight to the next in the queue. It is never free in between, so no later call can take it first. */
-  function release(): void {
-    const [next] = queue
-    if (next === undefined) {
-      used -= 1
-      return
-    }
-    queue.delete(next)
+  /** A slot goes straight to the next call in a queue. It is never free in between, so no later call can take it first. */
+  function release(lane: Lane): void {
+    used -= 1
+    if (lane === 'background') usedInBackground -= 1
+    for (const waiting of ['caller', 'recheck', 'background'] as const) if (passTo(waiting)) return
+  }
+
+  function passTo(lane: Lane): boolean {
+    const [next] = queues[lane]
+    if (next === undefined || !takeFree(lane)) return false
+    queues[lane].delete(next)
     next()
+    return true
+  }
+
+  function take(lane: Lane): void {
+    used += 1
+    if (lane === 'background') usedInBackground += 1
+  }
+
+  function hasRoomInBackground(): boolean {
+    return usedInBackground < mostInBackground
   }
 }

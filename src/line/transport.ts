@@ -3,7 +3,7 @@ import type { LineCall, Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
-import { createSlots } from './slots.ts'
+import { createSlots, type Lane } from './slots.ts'
 
 export type LineRequest = {
   /** Our name for the endpoint. Each endpoint has its own breaker and its own metrics. */
@@ -22,12 +22,20 @@ export type LineAnswer = {
   readonly lineRequestId: string | undefined
 }
 
+/** The limits that an operation sets to its calls. */
+export type CallLimits = {
+  /** The end of the operation (`performance.now()`). A call ends then, even if a part of LINE_TIMEOUT_MS is left. */
+  readonly deadline: number
+  /** How urgent the call is. Default: `caller`. */
+  readonly lane?: Lane | undefined
+}
+
+/** Both are values of `performance.now()`. */
+type Times = { readonly startedAt: number; readonly endsAt: number }
+
 export type Transport = {
-  /**
-   * Rejects only with `LineUnavailable` or `LineRateLimited`. The deadline counts from `since` (`performance.now()`),
-   * so that it includes the time the caller has waited before.
-   */
-  send(request: LineRequest, since?: number): Promise<LineAnswer>
+  /** Rejects only with `LineUnavailable` or `LineRateLimited`. */
+  send(request: LineRequest, limits?: CallLimits): Promise<LineAnswer>
   /** How many more calls could start now without a queue. */
   room(): number
 }
@@ -42,8 +50,14 @@ export type TransportOptions = {
   readonly telemetry: Telemetry
 }
 
-/** Calls that may wait in the queue, for each slot. */
+/** Calls that may wait in the queue of each lane, for each slot. */
 const queuedPerSlot = 32
+/**
+ * A call without an answer counts as a failure of LINE only if LINE had at least this part of LINE_TIMEOUT_MS. Otherwise
+ * the call came late because of our own queue, and that says nothing about LINE.
+ */
+const fairPart = 0.9
+const noLimits: CallLimits = { deadline: Number.POSITIVE_INFINITY }
 /** For callers when LINE sends no `Retry-After`. */
 const defaultRetryAfterSeconds = 1
 
@@ -56,38 +70,46 @@ export function createTransport(options: TransportOptions): Transport {
 
   return { send, room: slots.free }
 
-  async function send(request: LineRequest, startedAt = performance.now()): Promise<LineAnswer> {
+  async function send(request: LineRequest, limits: CallLimits = noLimits): Promise<LineAnswer> {
+    const { lane = 'caller' } = limits
+    const times = timesFor(limits)
     const breaker = breakerOf(request.endpoint)
     breaker.check()
-    if (slots.free() > 0) slots.take()
-    else await waitForSlot(startedAt)
+    if (!slots.takeFree(lane)) await waitForSlot(lane, times)
     try {
-      if (remaining(startedAt) <= 0) throw waitedTooLong()
+      if (remaining(times) <= 0) throw waitedTooLong()
       breaker.enter()
-      return await call(request, breaker, startedAt)
+      return await call(request, breaker, times)
     } finally {
-      slots.release()
+      slots.release(lane)
     }
   }
 
-  /** The wait for a slot counts towards the deadline. */
-  async function waitForSlot(startedAt: number): Promise<void> {
-    const { taken, abandon } = slots.take()
-    const timer = setTimeout(() => abandon(waitedTooLong()), Math.max(remaining(startedAt), 0))
+  function timesFor({ deadline }: CallLimits): Times {
+    const startedAt = performance.now()
+    return { startedAt, endsAt: Math.min(startedAt + timeoutMs, deadline) }
+  }
+
+  /** The wait for a slot is part of the time limit. */
+  async function waitForSlot(lane: Lane, times: Times): Promise<void> {
+    const { taken, abandon } = slots.waitFor(lane)
+    const timer = setTimeout(() => abandon(waitedTooLong()), Math.max(remaining(times), 0))
     await taken.finally(() => clearTimeout(timer))
   }
 
-  async function call(request: LineRequest, breaker: Breaker, startedAt: number): Promise<LineAnswer> {
+  async function call(request: LineRequest, breaker: Breaker, times: Times): Promise<LineAnswer> {
+    const isFair = remaining(times) >= timeoutMs * fairPart
     let raw: HttpResponse
     try {
-      raw = await callWithOneRetry(request, startedAt)
+      raw = await callWithOneRetry(request, times)
     } catch (error) {
-      breaker.failed()
-      throw unanswered(request, startedAt, error)
+      if (isFair || isBroken(error)) breaker.failed()
+      else breaker.undecided()
+      throw unanswered(request, times, error)
     }
-    assertAnswered(request, raw, breaker, startedAt)
+    assertAnswered(request, raw, breaker, times)
     breaker.succeeded()
-    recordCall(request, startedAt, 'answered', raw)
+    recordCall(request, times, 'answered', raw)
     return { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
   }
 
@@ -95,28 +117,28 @@ export function createTransport(options: TransportOptions): Transport {
    * A GET is sent once more if its connection broke before any answer: LINE may have closed an idle connection at that
    * moment. A POST is not, because LINE may have carried it out.
    */
-  async function callWithOneRetry(request: LineRequest, startedAt: number): Promise<HttpResponse> {
+  async function callWithOneRetry(request: LineRequest, times: Times): Promise<HttpResponse> {
     const outgoing = { ...request, origin }
     try {
-      return await httpCall(dispatcher, outgoing, remaining(startedAt))
+      return await httpCall(dispatcher, outgoing, remaining(times))
     } catch (error) {
-      const broken = error instanceof HttpCallFailed && error.broken && !error.answered
-      if (request.method !== 'GET' || !broken || remaining(startedAt) <= 0) throw error
-      return await httpCall(dispatcher, outgoing, remaining(startedAt))
+      const mayRetry = request.method === 'GET' && isBroken(error) && !error.answered && remaining(times) > 0
+      if (!mayRetry) throw error
+      return await httpCall(dispatcher, outgoing, remaining(times))
     }
   }
 
   /** 429 and 5xx mean the same on every endpoint. They say nothing about the credential that was sent. */
-  function assertAnswered(request: LineRequest, raw: HttpResponse, breaker: Breaker, startedAt: number): void {
+  function assertAnswered(request: LineRequest, raw: HttpResponse, breaker: Breaker, times: Times): void {
     const lineRequestId = requestIdOf(raw)
     if (raw.status === 429) {
       const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], now()))
-      recordCall(request, startedAt, 'limited', raw)
+      recordCall(request, times, 'limited', raw)
       throw new LineRateLimited({ retryAfter, lineRequestId })
     }
     if (raw.status >= 500) {
       breaker.failed()
-      recordCall(request, startedAt, 'failed', raw, 'LINE answered with a server error')
+      recordCall(request, times, 'failed', raw, 'LINE answered with a server error')
       throw new LineUnavailable('LINE answered with a server error', {
         retryAfter: defaultRetryAfterSeconds,
         lineRequestId,
@@ -124,9 +146,9 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  function unanswered(request: LineRequest, startedAt: number, error: unknown): LineUnavailable {
+  function unanswered(request: LineRequest, times: Times, error: unknown): LineUnavailable {
     const failed = error instanceof HttpCallFailed ? error : undefined
-    recordCall(request, startedAt, 'failed', undefined, failed?.message ?? 'The call was not sent')
+    recordCall(request, times, 'failed', undefined, failed?.message ?? 'The call was not sent')
     return new LineUnavailable('LINE gave no complete answer in time', {
       retryAfter: defaultRetryAfterSeconds,
       sent: failed?.sent ?? false,
@@ -136,7 +158,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   function recordCall(
     request: LineRequest,
-    startedAt: number,
+    { startedAt }: Times,
     outcome: LineCall['outcome'],
     raw?: HttpResponse,
     failure?: string,
@@ -152,10 +174,6 @@ export function createTransport(options: TransportOptions): Transport {
     })
   }
 
-  function remaining(startedAt: number): number {
-    return timeoutMs - (performance.now() - startedAt)
-  }
-
   function breakerOf(endpoint: string): Breaker {
     const known = breakers.get(endpoint)
     if (known) return known
@@ -163,6 +181,14 @@ export function createTransport(options: TransportOptions): Transport {
     breakers.set(endpoint, breaker)
     return breaker
   }
+}
+
+function remaining({ endsAt }: Times): number {
+  return endsAt - performance.now()
+}
+
+function isBroken(error: unknown): error is HttpCallFailed {
+  return error instanceof HttpCallFailed && error.broken
 }
 
 function waitedTooLong(): LineUnavailable {

@@ -1,6 +1,7 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { parseChannelToken } from '../line/responses.ts'
+import { ExpectedError } from '../telemetry/expected-error.ts'
 
 export type ChannelTokens = {
   /** A stateless channel access token, kept until 30 s before it expires. Throws `NoChannelSecret` or an outage. */
@@ -9,7 +10,7 @@ export type ChannelTokens = {
 }
 
 /** Deauthorizing needs a channel access token, and LINE issues that only for the channel's secret. */
-export class NoChannelSecret extends Error {
+export class NoChannelSecret extends ExpectedError {
   readonly code = 'NO_CHANNEL_SECRET'
 
   constructor() {

@@ -1,8 +1,10 @@
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
+import { within } from '../line/deadline.ts'
 import { InvalidIdToken } from '../line/errors.ts'
 import { claimedAudience, type IdTokenClaims, verifyIdToken } from '../line/id-token.ts'
 import type { KeySet } from '../line/key-set.ts'
+import type { CallLimits } from '../line/transport.ts'
 import type { Nonces } from './nonces.ts'
 
 export type IdTokens = {
@@ -13,6 +15,7 @@ export type IdTokens = {
   verify(
     idToken: string,
     expected: { readonly nonce?: string | undefined; readonly channel?: Channel | undefined },
+    limits: CallLimits,
   ): Promise<IdTokenClaims>
 }
 
@@ -30,8 +33,10 @@ export function createIdTokens({ channels, keySet, nonces, now }: IdTokensOption
   async function verify(
     idToken: string,
     expected: { readonly nonce?: string | undefined; readonly channel?: Channel | undefined },
+    { deadline }: CallLimits,
   ): Promise<IdTokenClaims> {
-    const claims = await verifyIdToken(idToken, expected.channel ?? channelOf(idToken), keySet, now())
+    const keyOf = (kid: string) => within(deadline, keySet.keyOf(kid))
+    const claims = await verifyIdToken(idToken, expected.channel ?? channelOf(idToken), { keyOf }, now())
     assertNonce(claims.nonce, expected.nonce)
     return claims
   }

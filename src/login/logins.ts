@@ -6,7 +6,7 @@ import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
-import { SourceLimited } from '../tokens/token-resolver.ts'
+import { type Caller, SourceLimited } from '../tokens/token-resolver.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
 /** An authorization code with the values it is bound to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
@@ -23,7 +23,7 @@ export type Logins = {
    * Throws `InvalidGrant` when LINE refuses the code or the code was presented before, else an outage. A
    * `LineUnavailable` without `retryAfter` means that the code may be used up.
    */
-  exchangeCode(authorization: AuthorizationCode, channel: Channel, clientAddress: string): Promise<Login>
+  exchangeCode(authorization: AuthorizationCode, channel: Channel, caller: Caller): Promise<Login>
 }
 
 export type LoginsOptions = {
@@ -46,18 +46,14 @@ export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins
 
   return { exchangeCode }
 
-  async function exchangeCode(
-    authorization: AuthorizationCode,
-    channel: Channel,
-    clientAddress: string,
-  ): Promise<Login> {
+  async function exchangeCode(authorization: AuthorizationCode, channel: Channel, caller: Caller): Promise<Login> {
     const mark = digestOf('code', channel.id, authorization.code)
     if (isUsed(mark)) throw new InvalidGrant('The code was used before: start the login again')
     usedAt.set(mark, now())
     const askedAt = now()
     try {
-      const answer = await guarded(gate, clientAddress, async () =>
-        parseTokenResponse(await line.exchangeCode(channel, authorization)),
+      const answer = await guarded(gate, caller, async () =>
+        parseTokenResponse(await line.exchangeCode(channel, authorization, caller)),
       )
       const family = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
       const record = toRecord(answer, channel.id, askedAt, family)

@@ -9,12 +9,13 @@ import { createRefusals } from '../tokens/refusals.ts'
 import { seal, unseal } from '../tokens/seal.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
+import type { Caller } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
 export type Refresher = {
   /** Throws `InvalidGrant` when LINE refuses the refresh token or it was revoked here, else an outage. */
-  refresh(refreshToken: string, channel: Channel, clientAddress: string): Promise<TokenSet>
+  refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet>
   /** Drops the replays that would return this access token again. */
   dropReplaysOf(accessKey: string): void
   /** Drops the replay of this refresh token. */
@@ -50,19 +51,19 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
 
   return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }
 
-  async function refresh(refreshToken: string, channel: Channel, clientAddress: string): Promise<TokenSet> {
+  async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (isForgotten(key) || refusals.find(key) !== undefined) throw refused()
     const replay = findReplay(key)
     if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
-    return flights.fly(key, clientAddress, () => fetchTokens(key, refreshToken, channel, clientAddress))
+    return flights.fly(key, caller, () => fetchTokens(key, refreshToken, channel, caller))
   }
 
-  async function fetchTokens(key: string, refreshToken: string, channel: Channel, clientAddress: string) {
+  async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller) {
     const askedAt = now()
     try {
-      const answer = await guarded(gate, clientAddress, async () =>
-        parseTokenResponse(await line.refresh(channel, refreshToken)),
+      const answer = await guarded(gate, caller, async () =>
+        parseTokenResponse(await line.refresh(channel, refreshToken, caller)),
       )
       if (isForgotten(key)) throw refused()
       // Where LINE returns no refresh token, the one sent is still the one to use.

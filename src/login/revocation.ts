@@ -1,13 +1,13 @@
-import { performance } from 'node:perf_hooks'
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
 import type { LineClient } from '../line/client.ts'
+import { within } from '../line/deadline.ts'
 import { assertDeauthorized, assertRevoked } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
-import { scopeMissing, type TokenRecord } from '../tokens/record.ts'
+import { type Subject, scopeMissing, type TokenRecord } from '../tokens/record.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import { type Invalid, type Resolver, SourceLimited } from '../tokens/token-resolver.ts'
+import { type Caller, type Invalid, type Question, type Resolver, SourceLimited } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
 import type { Forgetting } from './forgetting.ts'
@@ -23,16 +23,16 @@ const forgotten: Revoked = { verdict: 'forgotten' }
  * refused here, and the caller can try again.
  */
 export type Revocation = {
-  revokeAccessToken(token: AccessToken, clientAddress: string, channel?: Channel): Promise<Revoked>
+  revokeAccessToken(token: AccessToken, caller: Caller, channel?: Channel): Promise<Revoked>
   /** Also forgets the access tokens issued from it through us. */
-  revokeRefreshToken(refreshToken: string, channel: Channel, clientAddress: string): Promise<void>
+  revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<void>
   /**
    * Revokes both tokens of a session. A refresh token is valid longer than its access token, so it is revoked even if
    * the access token is refused, unless the access token belongs to another channel.
    */
-  logout(token: AccessToken, refreshToken: string | undefined, clientAddress: string): Promise<Revoked>
+  logout(token: AccessToken, refreshToken: string | undefined, caller: Caller): Promise<Revoked>
   /** Withdraws the user's consent at LINE and forgets all tokens of that user we know. */
-  deauthorize(token: AccessToken, clientAddress: string): Promise<Revoked>
+  deauthorize(token: AccessToken, caller: Caller): Promise<Revoked>
 }
 
 export type RevocationOptions = {
@@ -51,21 +51,21 @@ export function createRevocation(options: RevocationOptions): Revocation {
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
-  async function revokeAccessToken(token: AccessToken, clientAddress: string, hint?: Channel): Promise<Revoked> {
-    const known = await identify(token, clientAddress, hint)
+  async function revokeAccessToken(token: AccessToken, caller: Caller, hint?: Channel): Promise<Revoked> {
+    const known = await identify(token, caller, hint)
     if ('verdict' in known) return known
     forgetting.forgetAccessToken(token.key, known.channel.id, known.record?.expiresAt)
-    assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }))
+    assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }, caller))
     tombstones.confirm(token.key)
     return forgotten
   }
 
-  async function revokeRefreshToken(refreshToken: string, channel: Channel, clientAddress: string): Promise<void> {
+  async function revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<void> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (tombstones.isConfirmed(key)) return
     let forgottenKeys: readonly string[] = []
     try {
-      await guarded(gate, clientAddress, revokeAtLine, ({ status }) => status === 400)
+      await guarded(gate, caller, revokeAtLine, ({ status }) => status === 400)
     } catch (error) {
       const isForgotten = forgottenKeys.length > 0
       if (!(error instanceof SourceLimited) && !isForgotten) forgetting.forgetRefreshToken(key, channel.id)
@@ -76,53 +76,55 @@ export function createRevocation(options: RevocationOptions): Revocation {
     /** Forgets after the gate: junk must not evict tombstones or cause searches of all records. */
     async function revokeAtLine(): Promise<LineAnswer> {
       forgottenKeys = forgetting.forgetRefreshToken(key, channel.id)
-      const answer = await line.revoke(channel, { refreshToken })
+      const answer = await line.revoke(channel, { refreshToken }, caller)
       assertRevoked(answer)
       return answer
     }
   }
 
-  async function logout(token: AccessToken, refreshToken: string | undefined, clientAddress: string): Promise<Revoked> {
-    const known = await identify(token, clientAddress)
-    if ('verdict' in known) return logoutRefused(known, refreshToken, clientAddress)
-    const revoked = [revokeAccessToken(token, clientAddress)]
+  async function logout(token: AccessToken, refreshToken: string | undefined, caller: Caller): Promise<Revoked> {
+    const known = await identify(token, caller)
+    if ('verdict' in known) return logoutRefused(known, refreshToken, caller)
+    const revoked = [revokeAccessToken(token, caller)]
     if (refreshToken !== undefined)
-      revoked.push(revokeRefreshToken(refreshToken, known.channel, clientAddress).then(() => forgotten))
+      revoked.push(revokeRefreshToken(refreshToken, known.channel, caller).then(() => forgotten))
     await Promise.all(revoked)
     return forgotten
   }
 
-  async function logoutRefused(
-    refusal: Invalid,
-    refreshToken: string | undefined,
-    clientAddress: string,
-  ): Promise<Revoked> {
+  async function logoutRefused(refusal: Invalid, refreshToken: string | undefined, caller: Caller): Promise<Revoked> {
     const channel = channels.only
     if (refreshToken === undefined || channel === undefined || refusal.reason === 'WRONG_CHANNEL') return refusal
-    await revokeRefreshToken(refreshToken, channel, clientAddress)
+    await revokeRefreshToken(refreshToken, channel, caller)
     return forgotten
   }
 
-  async function deauthorize(token: AccessToken, clientAddress: string): Promise<Revoked> {
-    const known = await identify(token, clientAddress)
+  async function deauthorize(token: AccessToken, caller: Caller): Promise<Revoked> {
+    const known = await identify(token, caller)
     if ('verdict' in known) return known
     const { channel } = known
     // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
     if (channel.secret === undefined) throw new NoChannelSecret()
-    const record = known.record && (await withUser(token, known.record, clientAddress))
+    const record = known.record && (await withUser(token, known.record, caller))
     forgetting.forgetAccessToken(token.key, channel.id, record?.expiresAt)
     if (record !== undefined) forgetting.forgetUserOf(record)
-    await deauthorizeAtLine(channel, await channelTokens.tokenOf(channel), token)
+    await deauthorizeAtLine(channel, token, caller)
     tombstones.confirm(token.key)
     return forgotten
   }
 
   /** LINE may drop a channel token before it expires. If LINE refuses it, we try once more with a new one. */
-  async function deauthorizeAtLine(channel: Channel, channelToken: string, token: AccessToken): Promise<void> {
-    const answer = await line.deauthorize(channelToken, token.raw)
+  async function deauthorizeAtLine(channel: Channel, token: AccessToken, caller: Caller): Promise<void> {
+    const answer = await askToDeauthorize(channel, token, caller)
     if (answer.status !== 401) return assertDeauthorized(answer)
     channelTokens.drop(channel)
-    assertDeauthorized(await line.deauthorize(await channelTokens.tokenOf(channel), token.raw))
+    assertDeauthorized(await askToDeauthorize(channel, token, caller))
+  }
+
+  /** The channel token is shared with other operations, so its fetch does not end with this one. */
+  async function askToDeauthorize(channel: Channel, token: AccessToken, caller: Caller): Promise<LineAnswer> {
+    const channelToken = await within(caller.deadline, channelTokens.tokenOf(channel))
+    return line.deauthorize(channelToken, token.raw, caller)
   }
 
   /**
@@ -131,12 +133,12 @@ export function createRevocation(options: RevocationOptions): Revocation {
    */
   async function identify(
     token: AccessToken,
-    clientAddress: string,
+    caller: Caller,
     hint?: Channel,
   ): Promise<Invalid | { readonly channel: Channel; readonly record?: TokenRecord }> {
     const unconfirmed = channels.find(tombstones.unconfirmedChannel(token.key) ?? '')
     if (unconfirmed !== undefined) return { channel: unconfirmed }
-    const answer = await resolve({ token, clientAddress, subject: 'verification', since: performance.now() })
+    const answer = await resolve(questionFor(token, 'verification', caller))
     if (answer.verdict === 'invalid') return answer
     if (answer.verdict === 'valid') return { channel: channelOf(answer.record), record: answer.record }
     const channel = hint ?? channels.only
@@ -146,10 +148,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   /** To forget the user's other tokens we need the user ID. If the record does not have it, we fetch it from LINE. */
-  async function withUser(token: AccessToken, record: TokenRecord, clientAddress: string): Promise<TokenRecord> {
+  async function withUser(token: AccessToken, record: TokenRecord, caller: Caller): Promise<TokenRecord> {
     if (record.userId !== undefined) return record
     const subject = scopeMissing(record, 'profile') === undefined ? 'profile' : 'userinfo'
-    const answer = await resolve({ token, clientAddress, subject, since: performance.now() })
+    const answer = await resolve(questionFor(token, subject, caller))
     return answer.verdict === 'valid' ? answer.record : record
   }
 
@@ -158,4 +160,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (channel === undefined) throw new TypeError('the channel of a record is not configured')
     return channel
   }
+}
+
+function questionFor(token: AccessToken, subject: Subject, { clientAddress, deadline }: Caller): Question {
+  return { token, subject, clientAddress, deadline }
 }

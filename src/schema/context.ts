@@ -5,7 +5,7 @@ import type { Nonces } from '../login/nonces.ts'
 import type { Refresher } from '../login/refresher.ts'
 import type { Revocation } from '../login/revocation.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import type { Resolver } from '../tokens/token-resolver.ts'
+import type { Caller, Resolver } from '../tokens/token-resolver.ts'
 
 /** What the resolvers of the schema call. Imported as types only, so the schema can be printed without any of it. */
 export type Services = {
@@ -23,17 +23,17 @@ export type Services = {
   readonly accessUrl: string
   /** Epoch ms. */
   readonly now: () => number
+  /** How long an operation lasts at most (ms). */
+  readonly operationMs: number
 }
 
 /** The caller's access token from the `Authorization` header. */
 export type Bearer = AccessToken | 'MISSING' | 'MALFORMED'
 
 /** The context of one operation. */
-export type Context = {
+export type Context = Caller & {
   readonly services: Services
   readonly bearer: Bearer
-  /** The address of the caller. */
-  readonly clientAddress: string
   /** How many access tokens this operation has verified so far. Counts towards its limit. */
   tokensVerified: number
   /** Adds an error to the response without making a field null. */

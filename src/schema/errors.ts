@@ -1,7 +1,8 @@
 import type { TokenRefusal } from '../line/responses.ts'
+import { ExpectedError } from '../telemetry/expected-error.ts'
 
 /** A field needs an access token, and the request has no valid one. */
-export class Unauthenticated extends Error {
+export class Unauthenticated extends ExpectedError {
   readonly code = 'UNAUTHENTICATED'
   readonly reason: TokenRefusal | 'MISSING'
   readonly lineRequestId: string | undefined
@@ -24,7 +25,7 @@ const messages: Record<TokenRefusal | 'MISSING', string> = {
 }
 
 /** The token is valid but does not have the scope that a field needs. */
-export class Forbidden extends Error {
+export class Forbidden extends ExpectedError {
   readonly code = 'FORBIDDEN'
   readonly requiredScope: string
 
@@ -36,7 +37,7 @@ export class Forbidden extends Error {
 }
 
 /** An argument is invalid. The message names the argument and the problem, and never quotes the value. */
-export class BadUserInput extends Error {
+export class BadUserInput extends ExpectedError {
   readonly code = 'BAD_USER_INPUT'
   readonly argument: string
 

@@ -84,7 +84,7 @@ builder.mutationField('exchangeLogin', (t) =>
         redirectUri: input.redirectUri,
         codeVerifier: input.codeVerifier ?? undefined,
       }
-      const login = await context.services.logins.exchangeCode(authorization, channel, context.clientAddress)
+      const login = await context.services.logins.exchangeCode(authorization, channel, context)
       const payload = { ...login, claims: claimsOnce(login, channel, input.nonce ?? undefined, context) }
       const isUnreported = input.nonce != null && !selectedFields(info).has('idTokenClaims')
       if (isUnreported) await reportFailure(payload, context, [info.path.key, 'idTokenClaims'])
@@ -98,7 +98,7 @@ function claimsOnce(login: Login, channel: Channel, nonce: string | undefined, c
   let claims: Promise<IdTokenClaims> | undefined
   return () => {
     if (login.idToken === undefined) return null
-    claims ??= context.services.idTokens.verify(login.idToken, { nonce, channel })
+    claims ??= context.services.idTokens.verify(login.idToken, { nonce, channel }, context)
     return claims
   }
 }

@@ -75,7 +75,7 @@ builder.queryField('verifyIdToken', (t) =>
     resolve: (_, { input }, context) => {
       assertNonce(input.nonce)
       const channel = input.channelId == null ? undefined : channelOf(context, input.channelId)
-      return context.services.idTokens.verify(input.idToken, { nonce: input.nonce ?? undefined, channel })
+      return context.services.idTokens.verify(input.idToken, { nonce: input.nonce ?? undefined, channel }, context)
     },
   }),
 )

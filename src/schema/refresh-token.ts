@@ -20,7 +20,7 @@ builder.mutationField('refreshToken', (t) =>
     resolve: (_, { input }, context) => {
       assertCredential('refreshToken', input.refreshToken)
       const channel = channelOf(context, input.channelId)
-      return context.services.refresher.refresh(input.refreshToken, channel, context.clientAddress)
+      return context.services.refresher.refresh(input.refreshToken, channel, context)
     },
   }),
 )

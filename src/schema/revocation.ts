@@ -47,11 +47,7 @@ builder.mutationField('revokeToken', (t) =>
 
 async function revokeRefreshToken(refreshToken: string, channelId: string | null | undefined, context: Context) {
   assertCredential('refreshToken', refreshToken)
-  await context.services.revocation.revokeRefreshToken(
-    refreshToken,
-    channelOf(context, channelId),
-    context.clientAddress,
-  )
+  await context.services.revocation.revokeRefreshToken(refreshToken, channelOf(context, channelId), context)
   return { revoked: true }
 }
 
@@ -61,7 +57,7 @@ async function revokeAccessToken(accessToken: string, channelId: string | null |
   const channel = channelId == null ? undefined : channelOf(context, channelId)
   const token = context.services.toAccessToken(accessToken)
   if (token === undefined) return { revoked: true }
-  const outcome = await context.services.revocation.revokeAccessToken(token, context.clientAddress, channel)
+  const outcome = await context.services.revocation.revokeAccessToken(token, context, channel)
   return { revoked: outcome.verdict === 'forgotten' || outcome.reason !== 'WRONG_CHANNEL' }
 }
 
@@ -90,7 +86,7 @@ builder.mutationField('logout', (t) =>
     resolve: async (_, { input }, context) => {
       const refreshToken = input?.refreshToken ?? undefined
       if (refreshToken !== undefined) assertCredential('refreshToken', refreshToken)
-      const outcome = await context.services.revocation.logout(bearerOf(context), refreshToken, context.clientAddress)
+      const outcome = await context.services.revocation.logout(bearerOf(context), refreshToken, context)
       return { revoked: assertRevoked(outcome) }
     },
   }),
@@ -109,7 +105,10 @@ builder.mutationField('deauthorize', (t) =>
     description:
       "Withdraws all permissions that the Bearer token's user has given to the channel. LINE requires this when a user leaves your service. All tokens of this user and channel stop working, and the next login asks for consent again. The access token must be valid, and the gateway must be configured with the channel secret. An error means that LINE did not confirm it: send the mutation again until it succeeds.",
     resolve: async (_, __, context) => {
-      const outcome = await context.services.revocation.deauthorize(bearerOf(context), context.clientAddress)
+      const { services, clientAddress, deadline } = context
+      // It needs up to four calls to LINE, so it has the time of two operations.
+      const caller = { clientAddress, deadline: deadline + services.operationMs }
+      const outcome = await services.revocation.deauthorize(bearerOf(context), caller)
       return { deauthorized: assertRevoked(outcome) }
     },
   }),

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { TokenRecord } from '../tokens/record.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Answer, Invalid } from '../tokens/token-resolver.ts'
@@ -126,7 +125,7 @@ function verify(raw: string, context: Context): Verification | Promise<Verificat
     token,
     subject: 'verification',
     clientAddress: context.clientAddress,
-    since: performance.now(),
+    deadline: context.deadline,
   } as const
   return whenAnswered(context.services.resolve(question), (answer) => verificationIn(answer, token))
 }

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { Subject, TokenRecord } from '../tokens/record.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Answer } from '../tokens/token-resolver.ts'
@@ -106,8 +105,12 @@ function readViewer(token: AccessToken, subject: Subject, context: Context): Vie
   })
 }
 
-function ask(token: AccessToken, subject: Subject, { services, clientAddress }: Context): Answer | Promise<Answer> {
-  return services.resolve({ token, subject, clientAddress, since: performance.now() })
+function ask(
+  token: AccessToken,
+  subject: Subject,
+  { services, clientAddress, deadline }: Context,
+): Answer | Promise<Answer> {
+  return services.resolve({ token, subject, clientAddress, deadline })
 }
 
 function profileIn(record: TokenRecord) {

@@ -1,17 +1,18 @@
-import { SourceLimited } from './token-resolver.ts'
+import { within } from '../line/deadline.ts'
+import { type Caller, SourceLimited } from './token-resolver.ts'
 
 /** Single flight: calls with the same key at the same time share one result. */
 export type Flights<Result> = {
   /**
-   * Joins the flight of this key, or launches one. `clientAddress` is the caller's. If the result says only that the
-   * address that launched the flight is rate limited, it is the result for that address alone: other addresses launch
-   * again.
+   * Joins the flight of this key, or launches one. If the result says only that the address that launched the flight is
+   * rate limited, it is the result for that address alone: other addresses launch again. A caller whose deadline comes
+   * before the end of the flight gets a rejection with `LineUnavailable`.
    */
-  fly(key: string, clientAddress: string, launch: () => Promise<Result>): Promise<Result>
+  fly(key: string, caller: Caller, launch: () => Promise<Result>): Promise<Result>
   isUnderWay(key: string): boolean
 }
 
-type Flight<Result> = { readonly launchedBy: string; readonly result: Promise<Result> }
+type Flight<Result> = { readonly launchedBy: Caller; readonly result: Promise<Result> }
 
 /**
  * Flights are in a map of their own, not in a cache. A full cache would drop a flight, and the next caller would call
@@ -23,21 +24,23 @@ export function createFlights<Result>(isLimited: (result: Result) => boolean = (
 
   return { fly, isUnderWay: (key) => flights.has(key) }
 
-  function fly(key: string, clientAddress: string, launch: () => Promise<Result>): Promise<Result> {
+  function fly(key: string, caller: Caller, launch: () => Promise<Result>): Promise<Result> {
     const flight = flights.get(key)
-    if (flight === undefined) return start(key, clientAddress, launch)
-    if (flight.launchedBy === clientAddress) return flight.result
-    return flight.result.then(
-      (result) => (isLimited(result) ? fly(key, clientAddress, launch) : result),
+    if (flight === undefined) return start(key, caller, launch)
+    const { launchedBy } = flight
+    const result = launchedBy.deadline > caller.deadline ? within(caller.deadline, flight.result) : flight.result
+    if (launchedBy.clientAddress === caller.clientAddress) return result
+    return result.then(
+      (settled) => (isLimited(settled) ? fly(key, caller, launch) : settled),
       (error) => {
-        if (error instanceof SourceLimited) return fly(key, clientAddress, launch)
+        if (error instanceof SourceLimited) return fly(key, caller, launch)
         throw error
       },
     )
   }
 
   /** The flight goes on if its caller disconnects, so that a retry gets the answer. */
-  function start(key: string, launchedBy: string, launch: () => Promise<Result>): Promise<Result> {
+  function start(key: string, launchedBy: Caller, launch: () => Promise<Result>): Promise<Result> {
     const result = launch().finally(() => flights.delete(key))
     flights.set(key, { launchedBy, result })
     return result

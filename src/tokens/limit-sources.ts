@@ -17,7 +17,7 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
     if (question.known !== undefined) return behind(question)
     const calls = question.alongside === undefined ? 1 : 2
     try {
-      const admission = await gate.admit(question.clientAddress, { since: question.since, calls })
+      const admission = await gate.admit(question.clientAddress, { deadline: question.deadline, calls })
       return await settled(
         admission,
         behind(admission.calls === calls ? question : { ...question, alongside: undefined }),

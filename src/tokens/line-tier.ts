@@ -1,7 +1,7 @@
 import type { LineClient } from '../line/client.ts'
 import { isLineOutage } from '../line/errors.ts'
 import { judgeVerification, type Verdict, type VerificationFacts } from '../line/responses.ts'
-import type { LineAnswer } from '../line/transport.ts'
+import type { CallLimits, LineAnswer } from '../line/transport.ts'
 import { type Learned, type ReadingName, readings } from './readings.ts'
 import { createRecord, scopeMissing, type TokenRecord, withFacts } from './record.ts'
 import type { Answer, Question, Resolver } from './token-resolver.ts'
@@ -23,10 +23,11 @@ export function askLine(
   }
 
   /** Verifies the token and fetches the reading `alongside` at the same time. It is used only if the token is valid. */
-  async function verify({ token, since, known, alongside }: Question): Promise<Answer> {
+  async function verify(question: Question): Promise<Answer> {
+    const { token, known, alongside } = question
     const askedAt = now()
-    const reading = alongside === undefined ? undefined : fetchReading(token.raw, alongside, since)
-    const verdict = await fetchVerification(token.raw, since)
+    const reading = alongside === undefined ? undefined : fetchReading(token.raw, alongside, question)
+    const verdict = await fetchVerification(token.raw, question)
     if (verdict.verdict !== 'valid') return verdict
     const record = toRecord(verdict.facts, askedAt, known)
     if (reading === undefined || alongside === undefined || scopeMissing(record, alongside))
@@ -39,20 +40,20 @@ export function askLine(
   }
 
   /** A good reading also proves the token valid. */
-  async function read({ token, since }: Question, reading: ReadingName, known: TokenRecord): Promise<Answer> {
+  async function read(question: Question, reading: ReadingName, known: TokenRecord): Promise<Answer> {
     const askedAt = now()
-    const verdict = await fetchReading(token.raw, reading, since)
+    const verdict = await fetchReading(question.token.raw, reading, question)
     if (verdict.verdict !== 'valid') return verdict
     return { verdict: 'valid', record: withFacts(known, { ...verdict.facts, verifiedAt: askedAt }) }
   }
 
-  function fetchVerification(raw: string, since: number): Promise<Verdict<VerificationFacts>> {
-    return judged(line.verifyAccessToken(raw, since), (answer) => judgeVerification(answer, isOurs))
+  function fetchVerification(raw: string, limits: CallLimits): Promise<Verdict<VerificationFacts>> {
+    return judged(line.verifyAccessToken(raw, limits), (answer) => judgeVerification(answer, isOurs))
   }
 
-  function fetchReading(raw: string, reading: ReadingName, since: number): Promise<Verdict<Learned>> {
+  function fetchReading(raw: string, reading: ReadingName, limits: CallLimits): Promise<Verdict<Learned>> {
     const readAt = now()
-    return judged(line[reading](raw, since), (answer) => readings[reading].read(answer, readAt))
+    return judged(line[reading](raw, limits), (answer) => readings[reading].read(answer, readAt))
   }
 }
 

@@ -145,7 +145,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function fly(question: Question): Promise<Answer> {
     if (isUnderWay(question)) telemetry.lookUp('joined')
-    return flights.fly(flightId(question), question.clientAddress, () => launch(question))
+    return flights.fly(flightId(question), question, () => launch(question))
   }
 
   async function launch(question: Question): Promise<Answer> {

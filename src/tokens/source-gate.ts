@@ -1,7 +1,7 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
 import { createBoundedMap } from './bounded-map.ts'
-import { SourceLimited } from './token-resolver.ts'
+import { type Caller, SourceLimited } from './token-resolver.ts'
 
 /** How an admitted attempt ended. Only `refused` (by LINE) counts against the source. `open`: LINE gave no verdict. */
 export type Outcome = 'good' | 'refused' | 'open'
@@ -15,18 +15,17 @@ export type Admission = {
 /** A source is a client address. The gate limits the calls to LINE for credentials that are unknown here. */
 export type SourceGate = {
   /**
-   * Waits until the source may send an unknown credential to LINE. `since`: `performance.now()` when the request began.
-   * Rejects with `SourceLimited` when LINE has refused too many credentials of this source. Rejects with
-   * `LineUnavailable` when it still waits `timeoutMs` after `since`.
+   * Waits until the source may send an unknown credential to LINE. Rejects with `SourceLimited` when LINE has refused too
+   * many credentials of this source. Rejects with `LineUnavailable` when it still waits at `deadline`
+   * (`performance.now()`).
    */
-  admit(address: string, wish: { readonly since: number; readonly calls: 1 | 2 }): Promise<Admission>
+  admit(address: string, wish: { readonly deadline: number; readonly calls: 1 | 2 }): Promise<Admission>
 }
 
 export type SourceGateOptions = {
   /** Refusals that one source may cause in `burst / perSecond` seconds. That window begins with the first refusal. */
   readonly burst: number
   readonly perSecond: number
-  readonly timeoutMs: number
   /** How many more calls to LINE could start now. The first value, with no call in flight, is the maximum. */
   readonly room: () => number
 }
@@ -45,7 +44,7 @@ const longestWindowSeconds = 24 * 60 * 60
  * behind one address soon get full speed. A refusal sets the trust to 0. While LINE has no free place, a source may
  * have one token in flight plus its trust. So the queue stays short for the others, however many sources send junk.
  */
-export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGateOptions): SourceGate {
+export function createSourceGate({ burst, perSecond, room }: SourceGateOptions): SourceGate {
   const duration = Math.min(burst / perSecond, longestWindowSeconds)
   const refusals = new RateLimiterMemory({ points: burst, duration })
   const sources = createBoundedMap<Source>(mostSources)
@@ -55,14 +54,17 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
 
   return { admit }
 
-  async function admit(address: string, wish: { readonly since: number; readonly calls: 1 | 2 }): Promise<Admission> {
+  async function admit(
+    address: string,
+    wish: { readonly deadline: number; readonly calls: 1 | 2 },
+  ): Promise<Admission> {
     const source = sourceOf(address)
     for (;;) {
       const left = await refusalsLeft(address)
       const window = (isBusy() ? 1 : left) + source.trust
       if (source.tokens < window && source.calls < mostCalls)
         return letThrough(address, source, mayPair(source, left) ? wish.calls : 1)
-      await turn(source, wish.since)
+      await turn(source, wish.deadline)
     }
   }
 
@@ -118,11 +120,11 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
     }
   }
 
-  async function turn(source: Source, since: number): Promise<void> {
+  async function turn(source: Source, deadline: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const tooLate = () =>
       reject(new LineUnavailable('Too many calls to LINE are waiting: try again later', { retryAfter: 1, sent: false }))
-    const timer = setTimeout(tooLate, Math.max(since + timeoutMs - performance.now(), 0))
+    const timer = setTimeout(tooLate, Math.max(deadline - performance.now(), 0))
     source.waiting.add(resolve)
     await promise.finally(() => {
       source.waiting.delete(resolve)
@@ -145,11 +147,11 @@ export function createSourceGate({ burst, perSecond, timeoutMs, room }: SourceGa
  */
 export async function guarded<Result>(
   gate: SourceGate,
-  clientAddress: string,
+  caller: Caller,
   call: () => Promise<Result>,
   isRefusal: (result: Result) => boolean = () => false,
 ): Promise<Result> {
-  const admission = await gate.admit(clientAddress, { since: performance.now(), calls: 1 })
+  const admission = await gate.admit(caller.clientAddress, { deadline: caller.deadline, calls: 1 })
   let outcome: Outcome = 'open'
   try {
     const result = await call()

@@ -1,5 +1,7 @@
 import type { LineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
+import type { CallLimits } from '../line/transport.ts'
+import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { ReadingName } from './readings.ts'
 import type { Subject, TokenRecord } from './record.ts'
 import type { AccessToken } from './token-key.ts'
@@ -13,13 +15,15 @@ export type Resolver = (question: Question) => Answer | Promise<Answer>
 /** A resolver for many questions at once. Each answer is a promise of its own, so no question waits for another. */
 export type BatchResolver = (questions: readonly Question[]) => readonly Promise<Answer>[]
 
-export type Question = {
+/** The operation that needs an answer. */
+export type Caller = CallLimits & {
+  /** A refusal by LINE of a credential that is unknown here counts against this address. */
+  readonly clientAddress: string
+}
+
+export type Question = Caller & {
   readonly token: AccessToken
   readonly subject: Subject
-  /** The client address. A refusal by LINE of a token without a record counts against it. */
-  readonly clientAddress: string
-  /** `performance.now()` when the question was asked. LINE's deadline counts from here and includes our waiting. */
-  readonly since: number
   /** The record that a tier above already has. A token without one is cold. */
   readonly known?: TokenRecord | undefined
   /** A reading to fetch at the same time, if there is room: a cold token's profile together with its verification. */
@@ -54,7 +58,7 @@ export type Unknown = {
 export type Outage = LineOutage | SourceLimited
 
 /** We do not call LINE for this client address: it has caused too many refusals. */
-export class SourceLimited extends Error {
+export class SourceLimited extends ExpectedError {
   readonly code = 'RATE_LIMITED'
   /** Seconds. */
   readonly retryAfter: number

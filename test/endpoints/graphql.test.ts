@@ -99,6 +99,33 @@ describe('an error', () => {
   })
 })
 
+describe('the Retry-After header', () => {
+  const byPost = (query: string, token: string) => gateway().ask(query, { token })
+  const byGet = (query: string, token: string) =>
+    gateway().send(`/graphql?${new URLSearchParams({ query })}`, { headers: { authorization: `Bearer ${token}` } })
+
+  it.each([
+    ['LINE_RATE_LIMITED', { status: 429, headers: { 'retry-after': '7' } }],
+    ['LINE_UNAVAILABLE', { status: 500 }],
+    ['LINE_UNAVAILABLE', { reset: true }],
+  ] as const)('%s after %j: the wait of the error, by POST and by GET', async (code, fault) => {
+    for (const ask of [byPost, byGet]) {
+      gateway().emulator.faults.set('*', fault)
+      const reply = await ask('{ viewer { id } }', gateway().issue().accessToken)
+      expect(codesOf(reply)).toEqual([code])
+      expect(reply.errors[0]?.extensions.retryAfter).toBeGreaterThan(0)
+      expect(reply.headers['retry-after']).toBe(String(reply.errors[0]?.extensions.retryAfter))
+    }
+  })
+
+  it('an answer without a wait: no header', async () => {
+    for (const ask of [byPost, byGet]) {
+      expect((await ask('{ viewer { id } }', 'a b')).headers).not.toHaveProperty('retry-after')
+      expect((await ask('{ __typename }', 'a')).headers).not.toHaveProperty('retry-after')
+    }
+  })
+})
+
 describe('the log line of an operation', () => {
   const lines = () =>
     gateway()

@@ -1,6 +1,6 @@
 import { GraphQLError, locatedError, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { publicError, toPublicError } from '../../src/graphql/errors.ts'
+import { publicError, retryAfterHeader, toPublicError } from '../../src/graphql/errors.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { NoChannelSecret } from '../../src/login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../../src/schema/errors.ts'
@@ -24,16 +24,12 @@ describe('an expected error', () => {
     ],
     [new LineUnavailable('no', { retryAfter: 1 }), { code: 'LINE_UNAVAILABLE', retryAfter: 1 }],
     [new LineUnavailable('spent'), { code: 'LINE_UNAVAILABLE' }],
+    [new SourceLimited(13), { code: 'RATE_LIMITED', retryAfter: 13 }],
     [new NoChannelSecret(), { code: 'BAD_REQUEST' }],
   ])('%s: has the extensions of the contract and no others', (error, extensions) => {
     const published = publishExpected(error)
     expect(published.extensions).toEqual(extensions)
     expect(published.message).toBe(error.message)
-  })
-
-  it('RATE_LIMITED: the answer has a Retry-After header', () => {
-    const { extensions } = publishExpected(new SourceLimited(13))
-    expect(extensions).toEqual({ code: 'RATE_LIMITED', retryAfter: 13, http: { headers: { 'retry-after': '13' } } })
   })
 
   it('wrapped in GraphQL errors: recognised, and keeps its path and locations', () => {
@@ -107,5 +103,23 @@ describe('an error about the whole request', () => {
 
   it('has no extension whose value is undefined', () => {
     expect(publicError('m', { code: 'X', lineRequestId: undefined }).extensions).toEqual({ code: 'X' })
+  })
+})
+
+describe('the Retry-After header', () => {
+  const errorsOf = (...waits: (number | undefined)[]) =>
+    waits.map((retryAfter) => publicError('no', { code: 'LINE_UNAVAILABLE', retryAfter }))
+
+  it.each([
+    [[], []],
+    [[undefined], []],
+    [[1], ['retry-after', '1']],
+    [
+      [3, undefined, 13, 7],
+      ['retry-after', '13'],
+    ],
+    [[0.2], ['retry-after', '1']],
+  ])('errors with the waits %j: %j', (waits, header) => {
+    expect(retryAfterHeader(errorsOf(...waits))).toEqual(header)
   })
 })

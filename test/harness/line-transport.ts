@@ -4,7 +4,7 @@ import { Pool } from 'undici'
 import { afterEach } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { createLineClient } from '../../src/line/client.ts'
-import { createTransport, type TransportOptions } from '../../src/line/transport.ts'
+import { type CallLimits, createTransport, type TransportOptions } from '../../src/line/transport.ts'
 import { createSilentTelemetry, type LineCall } from '../../src/telemetry/telemetry.ts'
 
 /** A transport to an emulator, for a test: real sockets, a clock that the test moves, all reports of calls in a list. */
@@ -37,10 +37,13 @@ export type Request = {
  */
 export const longTimeoutMs = 600_000
 
-/** The time (`performance.now()`) at which a call with `longTimeoutMs` must have started to have `ms` left. */
-export function sinceWithLeft(ms: number): number {
-  return performance.now() - longTimeoutMs + ms
+/** The limits of a call that has `ms` left. */
+export function withLeft(ms: number): CallLimits {
+  return { deadline: performance.now() + ms }
 }
+
+/** The limits of a call that ends only when LINE_TIMEOUT_MS is over. */
+export const anyTime: CallLimits = { deadline: Number.POSITIVE_INFINITY }
 
 /** Opens transports and servers, and closes them after each test. */
 export function useTransports() {

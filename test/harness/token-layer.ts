@@ -7,7 +7,7 @@ import type { Services } from '../../src/schema/context.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
-import type { Answer } from '../../src/tokens/token-resolver.ts'
+import type { Answer, Caller } from '../../src/tokens/token-resolver.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
 
 export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
@@ -19,8 +19,13 @@ export const allChannels = { LINE_CHANNELS: JSON.stringify([web, native, liff]),
 /** An address has its burst of refusals and gets none back during the test, however slow the machine is. */
 export const oneBurst = { FAILED_TOKENS_PER_SECOND: '0.001' }
 
-export const here = '192.0.2.1'
-export const elsewhere = '192.0.2.2'
+export const here = callerAt('192.0.2.1')
+export const elsewhere = callerAt('192.0.2.2')
+
+/** An operation that has more time than any test needs. */
+export function callerAt(clientAddress: string): Caller {
+  return { clientAddress, deadline: performance.now() + 1_200_000 }
+}
 
 export type Token = AccessToken & { readonly refreshToken: string }
 
@@ -31,7 +36,7 @@ export type Layer = Services & {
   readonly clock: Clock
   /** A token that LINE has just issued and the gateway has not seen. */
   issue(request?: TokenRequest): Token
-  ask(token: AccessToken, subject?: Subject, clientAddress?: string): Promise<Answer>
+  ask(token: AccessToken, subject?: Subject, caller?: Caller): Promise<Answer>
   /** The value of one of the gateway's metrics, 0 where it has none. */
   metric(name: string): Promise<number>
   close(): Promise<void>
@@ -86,8 +91,8 @@ export async function startLayer(
     return { ...tokenOf(accessToken), refreshToken }
   }
 
-  async function ask(token: AccessToken, subject: Subject = 'verification', clientAddress = here): Promise<Answer> {
-    return services.resolve({ token, subject, clientAddress, since: performance.now() })
+  async function ask(token: AccessToken, subject: Subject = 'verification', caller = here): Promise<Answer> {
+    return services.resolve({ ...caller, token, subject })
   }
 
   async function metric(name: string): Promise<number> {

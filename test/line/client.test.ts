@@ -20,6 +20,7 @@ import {
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import {
   answerText,
+  anyTime,
   closedPort,
   longTimeoutMs,
   type Request,
@@ -49,7 +50,7 @@ const hardTokens = [
 
 describe('a request to LINE', () => {
   it.each(hardTokens)('verify: the token is one query parameter, with any characters: %s', async (accessToken) => {
-    const { method, url, headers, body } = await requestOf((line) => line.verifyAccessToken(accessToken))
+    const { method, url, headers, body } = await requestOf((line) => line.verifyAccessToken(accessToken, anyTime))
     const { pathname, searchParams, hash } = new URL(url, 'http://line')
     expect({ method, pathname, hash, body }).toEqual({
       method: 'GET',
@@ -67,7 +68,7 @@ describe('a request to LINE', () => {
     ['userinfo', '/oauth2/v2.1/userinfo'],
     ['friendship', '/friendship/v1/status'],
   ] as const)('%s: the token is in the Authorization header only', async (call, path) => {
-    const request = await requestOf((line) => line[call]('the-token'))
+    const request = await requestOf((line) => line[call]('the-token', anyTime))
     expect(request).toMatchObject({
       method: 'GET',
       url: path,
@@ -77,7 +78,9 @@ describe('a request to LINE', () => {
   })
 
   it.each(hardTokens)('exchangeCode: code and verifier are one field each, with any characters: %s', async (code) => {
-    const request = await requestOf((line) => line.exchangeCode(web, { code, redirectUri, codeVerifier: code }))
+    const request = await requestOf((line) =>
+      line.exchangeCode(web, { code, redirectUri, codeVerifier: code }, anyTime),
+    )
     expect(request).toMatchObject({ method: 'POST', url: '/oauth2/v2.1/token' })
     expect(formOf(request)).toEqual([
       ['grant_type', 'authorization_code'],
@@ -92,7 +95,7 @@ describe('a request to LINE', () => {
   it.each([native, liff])(
     'exchangeCode for a $type channel: no secret, and id_token_key_type as in LINE’s SDKs',
     async (channel) => {
-      const request = await requestOf((line) => line.exchangeCode(channel, { code: 'c', redirectUri }))
+      const request = await requestOf((line) => line.exchangeCode(channel, { code: 'c', redirectUri }, anyTime))
       expect(formOf(request)).toEqual([
         ['grant_type', 'authorization_code'],
         ['code', 'c'],
@@ -104,7 +107,7 @@ describe('a request to LINE', () => {
   )
 
   it.each(hardTokens)('refresh: the refresh token is one field, with any characters: %s', async (refreshToken) => {
-    const request = await requestOf((line) => line.refresh(web, refreshToken))
+    const request = await requestOf((line) => line.refresh(web, refreshToken, anyTime))
     expect(request).toMatchObject({ method: 'POST', url: '/oauth2/v2.1/token' })
     expect(formOf(request)).toEqual([
       ['grant_type', 'refresh_token'],
@@ -117,14 +120,14 @@ describe('a request to LINE', () => {
   it.each(hardTokens)(
     'revoke: the access token or refresh token is one field, with any characters: %s',
     async (raw) => {
-      const access = await requestOf((line) => line.revoke(web, { accessToken: raw }))
+      const access = await requestOf((line) => line.revoke(web, { accessToken: raw }, anyTime))
       expect(access).toMatchObject({ method: 'POST', url: '/oauth2/v2.1/revoke' })
       expect(formOf(access)).toEqual([
         ['access_token', raw],
         ['client_id', web.id],
         ['client_secret', web.secret],
       ])
-      expect(formOf(await requestOf((line) => line.revoke(native, { refreshToken: raw })))).toEqual([
+      expect(formOf(await requestOf((line) => line.revoke(native, { refreshToken: raw }, anyTime)))).toEqual([
         ['refresh_token', raw],
         ['client_id', native.id],
       ])
@@ -134,10 +137,10 @@ describe('a request to LINE', () => {
   it('has no secret for native and LIFF channels, on every call with credentials', async () => {
     for (const channel of [native, liff]) {
       const requests = [
-        await requestOf((line) => line.exchangeCode(channel, { code: 'c', redirectUri, codeVerifier })),
-        await requestOf((line) => line.refresh(channel, 'r')),
-        await requestOf((line) => line.revoke(channel, { accessToken: 'a' })),
-        await requestOf((line) => line.revoke(channel, { refreshToken: 'r' })),
+        await requestOf((line) => line.exchangeCode(channel, { code: 'c', redirectUri, codeVerifier }, anyTime)),
+        await requestOf((line) => line.refresh(channel, 'r', anyTime)),
+        await requestOf((line) => line.revoke(channel, { accessToken: 'a' }, anyTime)),
+        await requestOf((line) => line.revoke(channel, { refreshToken: 'r' }, anyTime)),
       ]
       for (const request of requests) expect(inspect(request)).not.toContain(channel.secret ?? 'no secret')
     }
@@ -145,9 +148,9 @@ describe('a request to LINE', () => {
 
   it('has no HTTP Basic, and no credential in the URL or a header', async () => {
     const requests = [
-      await requestOf((line) => line.exchangeCode(web, { code: 'the-code', redirectUri, codeVerifier })),
-      await requestOf((line) => line.refresh(web, 'the-refresh-token')),
-      await requestOf((line) => line.revoke(web, { accessToken: 'the-access-token' })),
+      await requestOf((line) => line.exchangeCode(web, { code: 'the-code', redirectUri, codeVerifier }, anyTime)),
+      await requestOf((line) => line.refresh(web, 'the-refresh-token', anyTime)),
+      await requestOf((line) => line.revoke(web, { accessToken: 'the-access-token' }, anyTime)),
       await requestOf((line) => line.channelToken({ id: web.id, secret: web.secret ?? '' })),
     ]
     for (const { url, headers } of requests) {
@@ -158,7 +161,7 @@ describe('a request to LINE', () => {
   })
 
   it('deauthorize: the user’s token is JSON, the channel’s token is in the Authorization header', async () => {
-    const request = await requestOf((line) => line.deauthorize('channel-token', 'user "token"'))
+    const request = await requestOf((line) => line.deauthorize('channel-token', 'user "token"', anyTime))
     expect(request).toMatchObject({
       method: 'POST',
       url: '/user/v1/deauthorize',
@@ -188,38 +191,43 @@ describe('a login, from the code to the revocation', () => {
   it.each([web, native, liff])('with a $type channel', async (channel) => {
     const { emulator, line } = await toEmulator()
     const code = emulator.issueCode({ channelId: channel.id, redirectUri, codeChallenge, nonce: 'n' })
-    const tokens = parseTokenResponse(await line.exchangeCode(channel, { code, redirectUri, codeVerifier }))
+    const tokens = parseTokenResponse(await line.exchangeCode(channel, { code, redirectUri, codeVerifier }, anyTime))
     expect(tokens.idToken?.split('.')).toHaveLength(3)
     expect(headerOf(tokens.idToken)).toMatchObject({ alg: channel.type === 'web' ? 'HS256' : 'ES256' })
 
     const { accessToken } = tokens
-    const verification = judgeVerification(await line.verifyAccessToken(accessToken), isOurs)
+    const verification = judgeVerification(await line.verifyAccessToken(accessToken, anyTime), isOurs)
     expect(verification).toMatchObject({
       verdict: 'valid',
       facts: { channelId: channel.id, scopes: ['profile', 'openid'] },
     })
     const userId = emulator.users[0]?.userId
-    expect(judgeProfile(await line.profile(accessToken))).toMatchObject({
+    expect(judgeProfile(await line.profile(accessToken, anyTime))).toMatchObject({
       facts: { userId, displayName: 'Sakura Tanaka' },
     })
-    expect(judgeUserinfo(await line.userinfo(accessToken))).toMatchObject({ facts: { userId } })
-    expect(judgeFriendship(await line.friendship(accessToken))).toEqual({ verdict: 'valid', facts: { isFriend: true } })
+    expect(judgeUserinfo(await line.userinfo(accessToken, anyTime))).toMatchObject({ facts: { userId } })
+    expect(judgeFriendship(await line.friendship(accessToken, anyTime))).toEqual({
+      verdict: 'valid',
+      facts: { isFriend: true },
+    })
 
     const alive = await refreshed(line, channel, tokens)
-    assertRevoked(await line.revoke(channel, { accessToken: alive }))
-    expect(judgeVerification(await line.verifyAccessToken(alive), isOurs)).toMatchObject({
+    assertRevoked(await line.revoke(channel, { accessToken: alive }, anyTime))
+    expect(judgeVerification(await line.verifyAccessToken(alive, anyTime), isOurs)).toMatchObject({
       verdict: 'invalid',
       reason: 'REVOKED',
     })
-    expect(judgeProfile(await line.profile(alive))).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
+    expect(judgeProfile(await line.profile(alive, anyTime))).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
   })
 
   it('revoke with a refresh token: the access tokens issued from it are refused', async () => {
     const { emulator, line } = await toEmulator()
     const { accessToken, refreshToken = '' } = emulator.issueTokens()
-    assertRevoked(await line.revoke(web, { refreshToken }))
-    expect(judgeVerification(await line.verifyAccessToken(accessToken), isOurs)).toMatchObject({ verdict: 'invalid' })
-    await expect(line.refresh(web, refreshToken).then(parseTokenResponse)).rejects.toMatchObject({
+    assertRevoked(await line.revoke(web, { refreshToken }, anyTime))
+    expect(judgeVerification(await line.verifyAccessToken(accessToken, anyTime), isOurs)).toMatchObject({
+      verdict: 'invalid',
+    })
+    await expect(line.refresh(web, refreshToken, anyTime).then(parseTokenResponse)).rejects.toMatchObject({
       code: 'INVALID_GRANT',
     })
   })
@@ -228,22 +236,25 @@ describe('a login, from the code to the revocation', () => {
     const { emulator, line } = await toEmulator()
     const { accessToken } = emulator.issueTokens()
     const { channelToken } = parseChannelToken(await line.channelToken({ id: web.id, secret: web.secret ?? '' }))
-    assertDeauthorized(await line.deauthorize(channelToken, accessToken))
-    expect(judgeVerification(await line.verifyAccessToken(accessToken), isOurs)).toMatchObject({ verdict: 'invalid' })
-    assertDeauthorized(await line.deauthorize(channelToken, accessToken))
+    assertDeauthorized(await line.deauthorize(channelToken, accessToken, anyTime))
+    expect(judgeVerification(await line.verifyAccessToken(accessToken, anyTime), isOurs)).toMatchObject({
+      verdict: 'invalid',
+    })
+    assertDeauthorized(await line.deauthorize(channelToken, accessToken, anyTime))
   })
 
   it('a code without its verifier: INVALID_GRANT, also for a second call with a wrong verifier', async () => {
     const { emulator, line } = await toEmulator()
     const code = emulator.issueCode({ redirectUri, codeChallenge })
-    const exchange = (verifier?: string) => line.exchangeCode(web, { code, redirectUri, codeVerifier: verifier })
+    const exchange = (verifier?: string) =>
+      line.exchangeCode(web, { code, redirectUri, codeVerifier: verifier }, anyTime)
     await expect(exchange().then(parseTokenResponse)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
     await expect(exchange('x'.repeat(43)).then(parseTokenResponse)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
   })
 
   async function refreshed(line: LineClient, channel: Channel, tokens: ReturnType<typeof parseTokenResponse>) {
     if (tokens.refreshToken === undefined) return tokens.accessToken
-    return parseTokenResponse(await line.refresh(channel, tokens.refreshToken)).accessToken
+    return parseTokenResponse(await line.refresh(channel, tokens.refreshToken, anyTime)).accessToken
   }
 })
 
@@ -253,24 +264,28 @@ describe('any fault of LINE', () => {
   /** Calls whose answer has a body that we read. */
   const withBody = {
     verify: async (line, emulator) =>
-      settled(judgeVerification(await line.verifyAccessToken(emulator.issueTokens().accessToken), isOurs)),
-    profile: async (line, emulator) => settled(judgeProfile(await line.profile(emulator.issueTokens().accessToken))),
-    userinfo: async (line, emulator) => settled(judgeUserinfo(await line.userinfo(emulator.issueTokens().accessToken))),
+      settled(judgeVerification(await line.verifyAccessToken(emulator.issueTokens().accessToken, anyTime), isOurs)),
+    profile: async (line, emulator) =>
+      settled(judgeProfile(await line.profile(emulator.issueTokens().accessToken, anyTime))),
+    userinfo: async (line, emulator) =>
+      settled(judgeUserinfo(await line.userinfo(emulator.issueTokens().accessToken, anyTime))),
     friendship: async (line, emulator) =>
-      settled(judgeFriendship(await line.friendship(emulator.issueTokens().accessToken))),
+      settled(judgeFriendship(await line.friendship(emulator.issueTokens().accessToken, anyTime))),
     exchangeCode: async (line, emulator) =>
-      parseTokenResponse(await line.exchangeCode(web, { code: emulator.issueCode({ redirectUri }), redirectUri })),
+      parseTokenResponse(
+        await line.exchangeCode(web, { code: emulator.issueCode({ redirectUri }), redirectUri }, anyTime),
+      ),
     refresh: async (line, emulator) =>
-      parseTokenResponse(await line.refresh(web, emulator.issueTokens().refreshToken ?? '')),
+      parseTokenResponse(await line.refresh(web, emulator.issueTokens().refreshToken ?? '', anyTime)),
     channelToken: async (line) => parseChannelToken(await line.channelToken({ id: web.id, secret: web.secret ?? '' })),
     certs: async (line) => parseKeySet(await line.certs()),
   } satisfies Record<string, Call>
   /** Calls for which the status of the answer is enough. */
   const withoutBody = {
     revoke: async (line, emulator) =>
-      assertRevoked(await line.revoke(web, { accessToken: emulator.issueTokens().accessToken })),
+      assertRevoked(await line.revoke(web, { accessToken: emulator.issueTokens().accessToken }, anyTime)),
     deauthorize: async (line, emulator) =>
-      assertDeauthorized(await line.deauthorize('channel-token', emulator.issueTokens().accessToken)),
+      assertDeauthorized(await line.deauthorize('channel-token', emulator.issueTokens().accessToken, anyTime)),
   } satisfies Record<string, Call>
 
   const html = { 'content-type': 'text/html' }
@@ -353,20 +368,24 @@ describe('secrets', () => {
   const secret = canary('secret')
   const channel: Channel = { id: '2000000001', secret, type: 'web' }
   const canaryCalls: ((line: LineClient) => Promise<unknown>)[] = [
-    (line) => line.verifyAccessToken(canary('access')),
-    (line) => line.profile(canary('access')),
-    (line) => line.userinfo(canary('access')),
-    (line) => line.friendship(canary('access')),
+    (line) => line.verifyAccessToken(canary('access'), anyTime),
+    (line) => line.profile(canary('access'), anyTime),
+    (line) => line.userinfo(canary('access'), anyTime),
+    (line) => line.friendship(canary('access'), anyTime),
     (line) =>
-      line.exchangeCode(channel, {
-        code: canary('code'),
-        redirectUri: canary('uri'),
-        codeVerifier: canary('verifier'),
-      }),
-    (line) => line.refresh(channel, canary('refresh')),
-    (line) => line.revoke(channel, { accessToken: canary('access') }),
-    (line) => line.revoke(channel, { refreshToken: canary('refresh') }),
-    (line) => line.deauthorize(canary('channel-token'), canary('access')),
+      line.exchangeCode(
+        channel,
+        {
+          code: canary('code'),
+          redirectUri: canary('uri'),
+          codeVerifier: canary('verifier'),
+        },
+        anyTime,
+      ),
+    (line) => line.refresh(channel, canary('refresh'), anyTime),
+    (line) => line.revoke(channel, { accessToken: canary('access') }, anyTime),
+    (line) => line.revoke(channel, { refreshToken: canary('refresh') }, anyTime),
+    (line) => line.deauthorize(canary('channel-token'), canary('access'), anyTime),
     (line) => line.channelToken({ id: channel.id, secret }),
   ]
   const traces = /CANARY|https?:|\/oauth2|\/v2|127\.0\.0\.1|access_token|bearer|authorization/i

@@ -9,12 +9,12 @@ import {
   longTimeoutMs,
   profile,
   rejectionOf,
-  sinceWithLeft,
   startMs,
   type TestTransport,
   token,
   useTransports,
   verify,
+  withLeft,
 } from '../harness/line-transport.ts'
 
 const { toEmulator, to, sockets, recorder, closeLater } = useTransports()
@@ -250,7 +250,7 @@ describe('the deadline', () => {
     emulator.faults.set('token', fault)
     for (const request of [profile, token]) {
       await openConnection(transport)
-      const outage = await outageOf(transport.send(request, sinceWithLeft(300)))
+      const outage = await outageOf(transport.send(request, withLeft(300)))
       expect(outage).toMatchObject({ code: 'LINE_UNAVAILABLE', sent: true })
     }
     await expect.poll(() => emulator.calls.byEndpoint(), { timeout: 30_000 }).toMatchObject({ profile: 1, token: 1 })
@@ -268,11 +268,11 @@ describe('the deadline', () => {
     })
     const { transport: slowly } = to(slow.url)
     await openConnection(slowly)
-    expect(await outageOf(slowly.send(token, sinceWithLeft(100)))).toMatchObject({ sent: true })
+    expect(await outageOf(slowly.send(token, withLeft(100)))).toMatchObject({ sent: true })
     const nowhere = new Agent({ connect: () => {} })
     closeLater(() => nowhere.destroy())
     const { transport } = to(slow.url, { dispatcher: nowhere })
-    expect(await outageOf(transport.send(token, sinceWithLeft(100)))).toMatchObject({ sent: false })
+    expect(await outageOf(transport.send(token, withLeft(100)))).toMatchObject({ sent: false })
   })
 
   it('is not a broken connection: the GET is not sent again, even if the timer fires a little early', async () => {
@@ -281,7 +281,7 @@ describe('the deadline', () => {
     let sent = 0
     for (let round = 0; round < 9; round++) {
       await openConnection(transport)
-      const [outage] = await Promise.all([outageOf(transport.send(profile, sinceWithLeft(100))), blockEventLoop(round)])
+      const [outage] = await Promise.all([outageOf(transport.send(profile, withLeft(100))), blockEventLoop(round)])
       if (outage instanceof LineUnavailable && outage.sent) sent += 1
     }
     expect(sent).toBeGreaterThan(0)
@@ -292,14 +292,14 @@ describe('the deadline', () => {
     const { emulator, transport } = await toEmulator()
     emulator.faults.set('profile', { hang: true })
     await openConnection(transport)
-    expect(await outageOf(transport.send(profile, sinceWithLeft(100)))).toBeInstanceOf(LineUnavailable)
+    expect(await outageOf(transport.send(profile, withLeft(100)))).toBeInstanceOf(LineUnavailable)
   })
 
   it('has passed before the call: LINE is not called', async () => {
     const { emulator, transport } = await toEmulator()
     await transport.send(profile)
     await new Promise(setImmediate)
-    const late = await outageOf(transport.send(profile, sinceWithLeft(0)))
+    const late = await outageOf(transport.send(profile, withLeft(0)))
     expect(late).toMatchObject({ code: 'LINE_UNAVAILABLE', sent: false, retryAfter: 1 })
     await transport.send(verify)
     expect(emulator.calls.byEndpoint()).toMatchObject({ profile: 1, verifyAccessToken: 1 })
@@ -310,7 +310,7 @@ describe('the deadline', () => {
     emulator.faults.set('profile', { hang: true })
     const first = outageOf(transport.send(profile))
     await expect.poll(() => emulator.calls.of('profile'), { timeout: 30_000 }).toBe(1)
-    const waiting = await outageOf(transport.send(token, sinceWithLeft(100)))
+    const waiting = await outageOf(transport.send(token, withLeft(100)))
     expect(waiting).toBeInstanceOf(LineUnavailable)
     expect(waiting).toMatchObject({ sent: false, retryAfter: 1 })
     await emulator.close()
@@ -436,8 +436,8 @@ describe('slots', () => {
 
   async function callFourTimes({ emulator, transport, clock }: TestTransport, fault: Fault): Promise<void> {
     emulator.faults.set('profile', fault)
-    const since = fault.hang && sinceWithLeft(200)
-    await Promise.allSettled(Array.from({ length: 4 }, () => transport.send(profile, since)))
+    const limits = fault.hang ? withLeft(200) : undefined
+    await Promise.allSettled(Array.from({ length: 4 }, () => transport.send(profile, limits)))
     clock.time += 60_000
   }
 })
@@ -455,7 +455,7 @@ describe('the reports', () => {
     ]
     for (const [fault, expected] of endings) {
       if (fault) emulator.faults.set('profile', fault)
-      await Promise.allSettled([transport.send(profile, fault?.hang && sinceWithLeft(200))])
+      await Promise.allSettled([transport.send(profile, fault?.hang ? withLeft(200) : undefined)])
       expect(reports).toHaveLength(1)
       expect(reports[0]).toMatchObject({ endpoint: 'profile', method: 'GET', ...expected })
       expect(reports[0]?.lineRequestId).toEqual(

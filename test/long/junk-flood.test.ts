@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { print } from '../harness/print.ts'
-import { here, junk, oneBurst, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
+import { callerAt, junk, oneBurst, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
 
 /**
  * Junk from 200 addresses at once. Calls to LINE have the longest deadline allowed, and an address gets no refusal back
@@ -24,11 +24,12 @@ describe('50,000 junk tokens from 200 addresses', () => {
     const cold: Promise<string>[] = []
     let lost = 0
     for (let wave = 0; wave < 250; wave += 1) {
-      flood.push(...addresses.map(async (address, n) => wordFor(await ask(junk(`${wave}-${n}`), 'profile', address))))
-      cold.push(ask(issue(), 'profile', `203.0.113.${wave % 20}`).then(wordFor))
+      flood.push(
+        ...addresses.map(async (address, n) => wordFor(await ask(junk(`${wave}-${n}`), 'profile', callerAt(address)))),
+      )
+      cold.push(ask(issue(), 'profile', callerAt(`203.0.113.${wave % 20}`)).then(wordFor))
       for (const token of warm) {
-        const clientAddress = addresses[wave % 200] ?? here
-        const answer = resolve({ token, subject: 'profile', clientAddress, since: performance.now() })
+        const answer = resolve({ ...callerAt(addresses[wave % 200] ?? ''), token, subject: 'profile' })
         if (answer instanceof Promise || answer.verdict !== 'valid') lost += 1
       }
       await sleep(8)
@@ -55,8 +56,8 @@ describe('50,000 junk tokens from 200 addresses', () => {
   it('at once: 50 new valid tokens are verified', async () => {
     const { ask, issue, emulator } = layer()
     const start = performance.now()
-    const flood = times(50_000, async (n) => wordFor(await ask(junk(n), 'profile', addresses[n % 200])))
-    const cold = await Promise.all(times(50, (n) => ask(issue(), 'profile', `203.0.113.${n}`)))
+    const flood = times(50_000, async (n) => wordFor(await ask(junk(n), 'profile', callerAt(addresses[n % 200] ?? ''))))
+    const cold = await Promise.all(times(50, (n) => ask(issue(), 'profile', callerAt(`203.0.113.${n}`))))
     const coldMs = Math.round(performance.now() - start)
     const words = tally(await Promise.all(flood))
     const seconds = (performance.now() - start) / 1_000

@@ -85,5 +85,5 @@ describe('100 tokens at once', () => {
 })
 
 function question(n: number): Question {
-  return { token: junk(n), subject: 'verification', clientAddress: String(n), since: performance.now() }
+  return { token: junk(n), subject: 'verification', clientAddress: String(n), deadline: performance.now() + 60_000 }
 }

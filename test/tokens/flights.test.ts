@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { createFlights } from '../../src/tokens/flights.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 
-const [here, there] = ['192.0.2.1', '192.0.2.2']
+const deadline = performance.now() + 600_000
+const here = { clientAddress: '192.0.2.1', deadline }
+const there = { clientAddress: '192.0.2.2', deadline }
 
 /** A launch that the test resolves, and the number of launches so far. */
 function createLaunch<Result>() {

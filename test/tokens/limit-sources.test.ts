@@ -6,7 +6,7 @@ import { type Answer, type Resolver, SourceLimited } from '../../src/tokens/toke
 import { here, junk } from '../harness/token-layer.ts'
 
 describe('the tier that limits sources', () => {
-  const question = { token: junk(1), subject: 'profile', clientAddress: here, since: 0, alongside: 'profile' } as const
+  const question = { token: junk(1), subject: 'profile', ...here, alongside: 'profile' } as const
   const record = createRecord({ channelId: '1', scopes: [], verifiedAt: 0, expiresAt: 1 })
 
   it('warm tokens: never limited', async () => {

@@ -182,11 +182,11 @@ describe('a reading', () => {
 
   it('of a token that was not verified: TypeError', async () => {
     const resolve = askBrokenLine(new Error('LINE must not be called'))
-    expect(() => resolve({ token: junk(1), subject: 'profile', clientAddress: here, since: 0 })).toThrow(TypeError)
+    expect(() => resolve({ token: junk(1), subject: 'profile', ...here })).toThrow(TypeError)
   })
 
   it('that throws an error other than an outage: rejects with it', async () => {
-    const question = { token: junk(1), subject: 'verification', clientAddress: here, since: 0 } as const
+    const question = { token: junk(1), subject: 'verification', ...here } as const
     await expect(askBrokenLine(new TypeError('a bug'))(question)).rejects.toThrow('a bug')
   })
 

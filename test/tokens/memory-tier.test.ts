@@ -32,7 +32,7 @@ describe('a hit', () => {
     const token = issue()
     await ask(token, 'profile')
     for (const subject of ['verification', 'profile', 'userinfo'] as const) {
-      expect(resolve({ token, subject, clientAddress: here, since: 0 })).toMatchObject({ verdict: 'valid' })
+      expect(resolve({ token, subject, ...here })).toMatchObject({ verdict: 'valid' })
     }
   })
 
@@ -162,7 +162,7 @@ describe('freshness', () => {
     clock.advance(5 * MINUTE)
     emulator.calls.reset()
     for (let n = 0; n < 100; n += 1) {
-      expect(resolve({ token, subject: 'verification', clientAddress: here, since: performance.now() })).toMatchObject({
+      expect(resolve({ token, subject: 'verification', ...here })).toMatchObject({
         verdict: 'valid',
         record: { verifiedAt: START_MS },
       })
@@ -636,8 +636,7 @@ describe('the store', () => {
     })
   }
 
-  const question = (name: string) =>
-    ({ token: junk(name), subject: 'verification', clientAddress: here, since: 0 }) as const
+  const question = (name: string) => ({ token: junk(name), subject: 'verification', ...here }) as const
 
   it('more records than maxTokens: the least recently used ones are removed', async () => {
     const tier = createTier(async () => ({ verdict: 'valid', record }))

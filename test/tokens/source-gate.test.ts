@@ -4,15 +4,15 @@ import { type Admission, createSourceGate, guarded, type SourceGateOptions } fro
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { elsewhere, here, junk, oneBurst, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
 
-const single = () => ({ since: performance.now(), calls: 1 }) as const
-const pair = () => ({ since: performance.now(), calls: 2 }) as const
+const single = () => ({ deadline: performance.now() + 60_000, calls: 1 }) as const
+const pair = () => ({ deadline: performance.now() + 60_000, calls: 2 }) as const
 
 describe('the gate', () => {
   afterEach(() => vi.useRealTimers())
 
   it('a source: no more calls in flight than it has refusals left', async () => {
     const gate = createGate({ burst: 5 })
-    const counter = countAdmissions(times(50, () => gate.admit(here, single())))
+    const counter = countAdmissions(times(50, () => gate.admit(here.clientAddress, single())))
     await turn()
     expect(counter.admitted).toHaveLength(5)
   })
@@ -34,7 +34,7 @@ describe('the gate', () => {
     const gate = createGate({ burst: 2, perSecond: 0.1 })
     for (let n = 0; n < 2; n += 1) await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
     vi.advanceTimersByTime(ms)
-    const refusal = await gate.admit(here, single()).catch((error: unknown) => error)
+    const refusal = await gate.admit(here.clientAddress, single()).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(SourceLimited)
     expect(refusal).toMatchObject({ code: 'RATE_LIMITED', retryAfter })
   })
@@ -44,13 +44,13 @@ describe('the gate', () => {
     const gate = createGate({ burst: 2, perSecond: 0.1 })
     for (let n = 0; n < 2; n += 1) await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
     vi.advanceTimersByTime(20_000)
-    expect((await gate.admit(here, single())).calls).toBe(1)
+    expect((await gate.admit(here.clientAddress, single())).calls).toBe(1)
   })
 
   it('a limited source: other sources are admitted', async () => {
     const gate = createGate({ burst: 1 })
     await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
-    await expect(gate.admit(here, single())).rejects.toThrow(SourceLimited)
+    await expect(gate.admit(here.clientAddress, single())).rejects.toThrow(SourceLimited)
     expect(await guarded(gate, elsewhere, async () => 'good')).toBe('good')
   })
 
@@ -76,7 +76,7 @@ describe('the gate', () => {
   it('each success allows one more in flight, up to 30 beyond the burst; a refusal takes all back', async () => {
     const gate = createGate({ burst: 5 })
     for (let n = 0; n < 100; n += 1) await guarded(gate, here, async () => 'good')
-    const trusted = countAdmissions(times(100, () => gate.admit(here, single())))
+    const trusted = countAdmissions(times(100, () => gate.admit(here.clientAddress, single())))
     await turn()
     expect(trusted.admitted).toHaveLength(35)
     for (const { settle } of trusted.admitted.splice(0)) settle('open')
@@ -105,37 +105,39 @@ describe('the gate', () => {
   })
 
   it('an attempt that waits until the deadline: LINE_UNAVAILABLE, and nothing was sent', async () => {
-    const gate = createGate({ burst: 1, timeoutMs: 30 })
-    await gate.admit(here, single())
-    await expect(gate.admit(here, single())).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', sent: false })
-    const late = { since: performance.now() - 1_000, calls: 1 } as const
-    await expect(gate.admit(here, late)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    const gate = createGate({ burst: 1 })
+    await gate.admit(here.clientAddress, single())
+    for (const ms of [30, -1_000]) {
+      const late = { deadline: performance.now() + ms, calls: 1 } as const
+      const waited = gate.admit(here.clientAddress, late)
+      await expect(waited).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', sent: false })
+    }
   })
 
   it('two calls at once: only for a source without refusals, and only if there is room for two', async () => {
     const gate = createGate({ burst: 10 })
-    const first = await gate.admit(here, pair())
-    const second = await gate.admit(here, pair())
+    const first = await gate.admit(here.clientAddress, pair())
+    const second = await gate.admit(here.clientAddress, pair())
     expect([first.calls, second.calls]).toEqual([2, 2])
     first.settle('good')
     second.settle('refused')
-    expect((await gate.admit(here, pair())).calls).toBe(1)
-    expect((await createGate({ room: () => 1 }).admit(here, pair())).calls).toBe(1)
+    expect((await gate.admit(here.clientAddress, pair())).calls).toBe(1)
+    expect((await createGate({ room: () => 1 }).admit(here.clientAddress, pair())).calls).toBe(1)
   })
 
   it('a new source: as many pairs of calls in flight as its burst', async () => {
     const gate = createGate({ burst: 10, room: () => 64 })
-    const crowd = countAdmissions(times(100, () => gate.admit(here, pair())))
+    const crowd = countAdmissions(times(100, () => gate.admit(here.clientAddress, pair())))
     await turn()
     expect(crowd.admitted.map(({ calls }) => calls)).toEqual(Array(10).fill(2))
   })
 
   it('while LINE has no free place: one call for a source, and one more for each of its successes', async () => {
     const gate = createGate({ burst: 10, room: () => 8 })
-    const flood = countAdmissions(times(100, () => gate.admit(here, single())))
+    const flood = countAdmissions(times(100, () => gate.admit(here.clientAddress, single())))
     await turn()
     expect(flood.admitted).toHaveLength(8)
-    const honest = countAdmissions(times(100, () => gate.admit(elsewhere, single())))
+    const honest = countAdmissions(times(100, () => gate.admit(elsewhere.clientAddress, single())))
     await turn()
     expect(honest.admitted).toHaveLength(1)
     honest.admitted[0]?.settle('good')
@@ -150,7 +152,7 @@ describe('the gate', () => {
     let room = 64
     const gate = createGate({ burst: 10, room: () => room })
     room = 0
-    const { admitted } = countAdmissions(times(100, () => gate.admit(here, single())))
+    const { admitted } = countAdmissions(times(100, () => gate.admit(here.clientAddress, single())))
     await turn()
     expect(admitted).toHaveLength(1)
   })
@@ -159,7 +161,7 @@ describe('the gate', () => {
     const gate = createGate({ burst: 1 })
     await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
     for (let n = 0; n < 10_001; n += 1) (await gate.admit(`2001:db8::${n.toString(16)}`, single())).settle('open')
-    await expect(gate.admit(here, single())).rejects.toThrow(SourceLimited)
+    await expect(gate.admit(here.clientAddress, single())).rejects.toThrow(SourceLimited)
   })
 })
 
@@ -203,8 +205,8 @@ describe('an honest crowd behind one address', () => {
 })
 
 function createGate(options: Partial<SourceGateOptions>) {
-  // Neither the window of refusals nor the deadline ends during a test, however slow the machine is.
-  return createSourceGate({ burst: 20, perSecond: 0.001, timeoutMs: 600_000, room: () => 64, ...options })
+  // The window of refusals does not end during a test, however slow the machine is.
+  return createSourceGate({ burst: 20, perSecond: 0.001, room: () => 64, ...options })
 }
 
 function countAdmissions(asked: readonly Promise<Admission>[]) {
@@ -214,7 +216,7 @@ function countAdmissions(asked: readonly Promise<Admission>[]) {
 }
 
 async function settledOpen<Result>(gate: ReturnType<typeof createGate>, call: () => Promise<Result>): Promise<Result> {
-  const admission = await gate.admit(here, single())
+  const admission = await gate.admit(here.clientAddress, single())
   return call().finally(() => admission.settle('open'))
 }
 

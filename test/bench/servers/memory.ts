@@ -41,7 +41,7 @@ async function fill(): Promise<void> {
 function question(number: number) {
   const token = services.toAccessToken(tokenAt(number))
   if (token === undefined) throw new Error('not a token')
-  return { token, subject: 'profile', clientAddress: '127.0.0.1', since: performance.now() } as const
+  return { token, subject: 'profile', clientAddress: '127.0.0.1', deadline: performance.now() + 60_000 } as const
 }
 
 function liveBytes(): number {

@@ -1,0 +1,19 @@
+import { LineUnavailable } from './errors.ts'
+
+/**
+ * Waits for a result until `deadline` (`performance.now()`). Then it rejects with `LineUnavailable`. The work behind it
+ * goes on, for others that wait for the same result.
+ */
+export async function within<Result>(deadline: number, result: Promise<Result>): Promise<Result> {
+  const { promise: tooLate, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(outOfTime()), Math.max(deadline - performance.now(), 0))
+  try {
+    return await Promise.race([result, tooLate])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function outOfTime(): LineUnavailable {
+  return new LineUnavailable('LINE gave no complete answer in time', { retryAfter: 1 })
+}

@@ -72,7 +72,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   })
   const line = createLineClient(transport)
   const tombstones = createTombstones(now)
-  const gate = createSourceGate({ ...config.failedTokens, room: transport.room })
+  const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
   const memory = rememberInMemory(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), {
     freshForMs: config.freshForMs,
     maxStaleMs: config.maxStaleMs,

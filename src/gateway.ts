@@ -77,6 +77,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     freshForMs: config.freshForMs,
     maxStaleMs: config.maxStaleMs,
     maxTokens: config.cacheMaxTokens,
+    limits: gate,
     tombstones,
     now,
     telemetry,

@@ -5,6 +5,7 @@ import { createRechecks } from './rechecks.ts'
 import { type Ages, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
+import type { SourceLimits } from './source-gate.ts'
 import {
   type Answer,
   type Invalid,
@@ -12,6 +13,7 @@ import {
   type Question,
   type Resolver,
   SourceLimited,
+  type Unknown,
   type Valid,
 } from './token-resolver.ts'
 import type { Tombstones } from './tombstones.ts'
@@ -30,6 +32,8 @@ export type MemoryTier = {
 }
 
 export type MemoryTierOptions = Ages & {
+  /** The limits of the tiers below, for an answer without a promise. */
+  readonly limits: SourceLimits
   readonly maxTokens: number
   readonly tombstones: Tombstones
   readonly now: () => number
@@ -76,7 +80,7 @@ export type MemoryTierOptions = Ages & {
  * promise.
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
-  const { tombstones, now, telemetry } = options
+  const { limits, tombstones, now, telemetry } = options
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
   const flights = createFlights<Answer>(isLimited)
@@ -108,7 +112,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
   }
 
-  /** There is no record: answers from a tombstone or a remembered refusal, or else calls LINE. */
+  /**
+   * There is no record: answers from a tombstone or a remembered refusal, or else calls LINE. A client address that is
+   * limited gets its answer here: a flood of junk must cost little.
+   */
   function resolveCold(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
     const reason = tombstones.has(key) ? 'REVOKED' : refusals.find(key)
@@ -117,7 +124,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       return invalid(reason)
     }
     telemetry.lookUp('missed')
-    return verifyAndRead(question)
+    const refusal = isVerifying(question) ? undefined : limits.refusalFor(question.clientAddress)
+    return refusal === undefined
+      ? verifyAndRead(question)
+      : unanswered(question, { verdict: 'unknown', outage: refusal })
   }
 
   /** Fetches the reading together with the verification, or after it if the tiers below had no room for both. */
@@ -161,13 +171,17 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       case 'invalid':
         return refuse(key, answer)
       case 'unknown':
-        telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
-        if (question.known !== undefined) rechecks.postpone(question)
-        return answer
+        return unanswered(question, answer)
       case 'valid':
         if (refusals.isRefusedSince(key, refusedBefore)) return invalid(refusals.find(key) ?? 'INVALID')
         return serve(answer, keep(key, answer.record, question.subject), key)
     }
+  }
+
+  function unanswered(question: Question, answer: Unknown): Answer {
+    telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
+    if (question.known !== undefined) rechecks.postpone(question)
+    return answer
   }
 
   /** The token may have expired while LINE was answering. */
@@ -211,6 +225,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function isUnderWay(question: Question): boolean {
     return flights.isUnderWay(flightId(question))
+  }
+
+  function isVerifying(question: Question): boolean {
+    return isUnderWay({ ...question, subject: 'verification' })
   }
 }
 

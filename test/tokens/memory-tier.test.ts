@@ -629,6 +629,7 @@ describe('the store', () => {
       freshForMs: 1_000,
       maxStaleMs: 10_000,
       maxTokens: 10,
+      limits: { refusalFor: () => undefined },
       tombstones: createTombstones(now, 100),
       now,
       telemetry: createSilentTelemetry(),

@@ -1,13 +1,12 @@
 import {
   type FieldNode,
-  type GraphQLError,
   type GraphQLLeafType,
   type GraphQLOutputType,
   type GraphQLResolveInfo,
   isNonNullType,
-  locatedError,
 } from 'graphql'
 import type { Context } from '../../schema/context.ts'
+import { LocatedError } from '../errors.ts'
 
 /** The coerced variables of an operation, as graphql-js returns them. */
 export type VariableValues = GraphQLResolveInfo['variableValues']
@@ -22,7 +21,7 @@ export type Path = {
 export type Execution = {
   readonly context: Context
   readonly variables: VariableValues
-  readonly errors: GraphQLError[]
+  readonly errors: LocatedError[]
 }
 
 /** JSON text. Values are written as text at once, because result objects would only be built to be serialized. */
@@ -138,7 +137,7 @@ export function completed(value: unknown, complete: Part, place: Place, path: Pa
 
 /** A nullable field becomes null and its error is recorded. For a non-null field the error is thrown to the parent (section 6.4.4). */
 export function handleError(error: unknown, { type, nodes }: Place, path: Path, { errors }: Execution): string {
-  const located = locatedError(error, nodes, keysOf(path))
+  const located = error instanceof LocatedError ? error : new LocatedError(error, { nodes, path: keysOf(path) })
   if (isNonNullType(type)) throw located
   errors.push(located)
   return 'null'

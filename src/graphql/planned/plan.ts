@@ -2,7 +2,6 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
-  type GraphQLError,
   type GraphQLField,
   type GraphQLObjectType,
   type GraphQLOutputType,
@@ -36,7 +35,7 @@ import {
 import { hasVariables, isPlannable } from './plannable.ts'
 
 /** `data` is JSON text. */
-export type Result = { readonly errors?: readonly GraphQLError[]; readonly data: string }
+export type Result = { readonly errors?: readonly unknown[]; readonly data: string }
 
 /** An operation prepared to run many times: which resolvers run, and in which order, is decided once. */
 export type Plan = { run(context: Context, variables: VariableValues): Result | Promise<Result> }
@@ -164,7 +163,7 @@ function resultOf({ errors }: Execution, data: string): Result {
 }
 
 function failed({ errors }: Execution, error: unknown): Result {
-  return { errors: [...errors, error as GraphQLError], data: 'null' }
+  return { errors: [...errors, error], data: 'null' }
 }
 
 function fragmentsOf(document: DocumentNode): Record<string, FragmentDefinitionNode> {

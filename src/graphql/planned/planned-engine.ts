@@ -49,7 +49,7 @@ export function createPlannedEngine(
   }
 }
 
-const noErrors: readonly GraphQLError[] = []
+const noErrors: readonly unknown[] = []
 
 /**
  * The statuses of GraphQL over HTTP (draft of 2025, section 6.4). With `application/json`, errors that the GraphQL

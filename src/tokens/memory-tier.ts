@@ -1,3 +1,4 @@
+import { isLineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createFlights } from './flights.ts'
@@ -154,8 +155,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function fly(question: Question): Promise<Answer> {
-    if (isUnderWay(question)) telemetry.lookUp('joined')
-    return flights.fly(flightId(question), question, () => launch(question))
+    const id = flightId(question)
+    if (!flights.isUnderWay(id)) return flights.fly(id, question, () => launch(question))
+    telemetry.lookUp('joined')
+    return flights.fly(id, question, () => launch(question)).catch(unknownAfter)
   }
 
   async function launch(question: Question): Promise<Answer> {
@@ -234,6 +237,12 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
 function flightId({ subject, token }: Question): string {
   return `${subject} ${token.key}`
+}
+
+/** A caller that could not wait for a flight has no answer, but may have a record. Other errors are thrown again. */
+function unknownAfter(error: unknown): Answer {
+  if (isLineOutage(error)) return { verdict: 'unknown', outage: error }
+  throw error
 }
 
 /** Whether the answer says nothing about the token, only that the client address is rate limited. */

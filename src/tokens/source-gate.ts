@@ -4,6 +4,7 @@ import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
 import { type Attempt, createSources, type Source } from './sources.ts'
 import type { TokenBucketOptions } from './token-bucket.ts'
 import { type Caller, type Outage, SourceLimited } from './token-resolver.ts'
+import { createWaitingRoom, noRoom } from './waiting-room.ts'
 
 /**
  * How an admitted attempt ended. `refused`: LINE refused the credential. `useless`: LINE answered, but the answer says
@@ -42,13 +43,7 @@ export type SourceGateOptions = TokenBucketOptions & {
 const mostTrust = 30
 /** A customer of a provider often has a /56 network: 256 networks of /64. It may have as much as ten of them. */
 const wideFactor = 10
-const mostWaitingOfOne = 1_000
-const mostWaiting = 10_000
-/** One error for all, because a flood of junk meets it. */
-const noRoom = new LineUnavailable('Too many calls to LINE are waiting: try again later', {
-  retryAfter: 1,
-  sent: false,
-})
+const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
 
 /**
  * Limits how much junk a source can send to LINE. Each source has a token bucket. A credential that LINE refuses takes a
@@ -66,10 +61,10 @@ const noRoom = new LineUnavailable('Too many calls to LINE are waiting: try agai
 export function createSourceGate({ room, ...options }: SourceGateOptions): SourceGate & SourceLimits {
   const { burst } = options
   const sources = createSources(options)
+  const waitingRoom = createWaitingRoom(mostWaiting)
   const places = room()
   const mostCalls = Math.max(2 * burst, burst + mostTrust)
   let underWay = 0
-  let waiting = 0
   let lastLimit = new SourceLimited(1)
 
   return { admit, refusalFor }
@@ -78,17 +73,18 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     const refusal = refusalFor(network)
     if (refusal !== undefined) throw refusal
     const entered = enter(network)
-    const full = entered.find((source) => source.waiting.size > 0 || !hasPlace(source))
+    const full = entered.find(mustWait)
     if (full === undefined) return letThrough(entered, calls)
-    return waitAt(full, { sources: entered, calls, deadline })
+    return waitAt(full, entered, { deadline, calls })
   }
 
   function refusalFor(network: string): Outage | undefined {
-    const wide = wideNetworkOf(network)
     const source = sources.find(network)
+    const wide = wideNetworkOf(network)
     const around = wide === undefined ? undefined : sources.find(wide)
-    const isCrowded = Math.max(source?.waiting.size ?? 0, around?.waiting.size ?? 0) >= mostWaitingOfOne
-    return limitOf(source, around) ?? (isCrowded ? noRoom : undefined)
+    const limit = limitOf(source, around)
+    if (limit !== undefined || (!mustWait(source) && !mustWait(around))) return limit
+    return waitingRoom.isFullFor(network) ? noRoom : undefined
   }
 
   /** The same error again while the wait is the same. */
@@ -104,6 +100,11 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     const wide = wideNetworkOf(network)
     const source = sources.enter(network, 1)
     return wide === undefined ? [source] : [source, sources.enter(wide, wideFactor)]
+  }
+
+  /** A source that is not known has used nothing. */
+  function mustWait(source: Source | undefined): boolean {
+    return source !== undefined && (source.waiting.size > 0 || !hasPlace(source))
   }
 
   function hasPlace({ factor, bucket, tokens, calls, trust }: Source): boolean {
@@ -161,39 +162,36 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
       if (limit === undefined && full === source) return
       source.waiting.delete(attempt)
       if (limit !== undefined) attempt.refuse(limit)
-      else if (full === undefined) attempt.admit(letThrough(attempt.sources, attempt.calls))
+      else if (full === undefined) attempt.admit()
       else full.waiting.add(attempt)
     }
   }
 
-  function waitAt(
-    full: Source,
-    { deadline, ...wanted }: Pick<Attempt, 'sources' | 'calls'> & Wish,
-  ): Promise<Admission> {
+  function waitAt(full: Source, entered: readonly Source[], { deadline, calls }: Wish): Promise<Admission> {
     const { promise, resolve, reject } = Promise.withResolvers<Admission>()
-    const attempt: Attempt = { ...wanted, admit, refuse }
+    const attempt: Attempt = { sources: entered, admit, refuse }
+    const { network = '' } = entered[0] ?? {}
     const timer = setTimeout(() => refuse(noRoom), Math.max(deadline - performance.now(), 0))
-    waiting += 1
+    waitingRoom.enter(network)
     full.waiting.add(attempt)
-    if (waiting > mostWaiting) refuse(noRoom)
-    else pass(full)
+    pass(full)
     return promise
 
-    function admit(admission: Admission): void {
+    function admit(): void {
       end()
-      resolve(admission)
+      resolve(letThrough(entered, calls))
     }
 
     function refuse(outage: Outage): void {
       end()
-      for (const source of attempt.sources) sources.leave(source)
+      for (const source of entered) sources.leave(source)
       reject(outage)
     }
 
     function end(): void {
-      waiting -= 1
       clearTimeout(timer)
-      for (const source of attempt.sources) source.waiting.delete(attempt)
+      waitingRoom.leave(network)
+      for (const source of entered) source.waiting.delete(attempt)
     }
   }
 }

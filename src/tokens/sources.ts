@@ -1,5 +1,4 @@
 import { createBoundedMap } from './bounded-map.ts'
-import type { Admission } from './source-gate.ts'
 import { createTokenBucket, type TokenBucket, type TokenBucketOptions } from './token-bucket.ts'
 import type { Outage } from './token-resolver.ts'
 
@@ -24,8 +23,7 @@ export type Source = {
 /** A credential that waits until it may go to LINE. It counts for all of its sources. */
 export type Attempt = {
   readonly sources: readonly Source[]
-  readonly calls: 1 | 2
-  admit(admission: Admission): void
+  admit(): void
   refuse(outage: Outage): void
 }
 

@@ -23,6 +23,7 @@ import { rememberInMemory } from './tokens/memory-tier.ts'
 import { createSourceGate } from './tokens/source-gate.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
+import { rememberUnusable } from './tokens/unusable-answers.ts'
 
 /** The dependencies of a gateway. Tests pass their own. Without them, `createGateway` makes those of production. */
 export type Surroundings = {
@@ -73,15 +74,18 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   const line = createLineClient(transport)
   const tombstones = createTombstones(now)
   const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
-  const memory = rememberInMemory(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), {
-    freshForMs: config.freshForMs,
-    maxStaleMs: config.maxStaleMs,
-    maxTokens: config.cacheMaxTokens,
-    limits: gate,
-    tombstones,
-    now,
-    telemetry,
-  })
+  const memory = rememberInMemory(
+    rememberUnusable(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), now),
+    {
+      freshForMs: config.freshForMs,
+      maxStaleMs: config.maxStaleMs,
+      maxTokens: config.cacheMaxTokens,
+      limits: gate,
+      tombstones,
+      now,
+      telemetry,
+    },
+  )
   telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
   const refresher = createRefresher({ line, memory, gate, tombstones, now })
   const forgetting = createForgetting({ memory, refresher, tombstones, now })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../src/config.ts'
 import { createGateway } from '../src/gateway.ts'
+import { type GraphqlRequest, startOperation } from '../src/graphql/engine.ts'
 import { createTelemetry } from '../src/telemetry/telemetry.ts'
 import {
   callsTo,
@@ -12,6 +13,7 @@ import {
   useSharedGateway,
   web,
 } from './harness/running-gateway.ts'
+import { oneChannel, useLayer } from './harness/token-layer.ts'
 
 const viewerQuery = '{ viewer { displayName } }'
 const sakura = { viewer: { displayName: 'Sakura Tanaka' } }
@@ -66,18 +68,22 @@ describe('an outage of LINE', () => {
     ['a number for a string', { body: { scope: 'profile', client_id: Number(web.id), expires_in: 2592000 } }],
     ['no scope', { body: { client_id: web.id, expires_in: 2592000 } }],
     ['a list', { body: [{ scope: 'profile', client_id: web.id, expires_in: 2592000 }] }],
-  ] as const)('%s: a known token works, a new one is LINE_UNAVAILABLE and works afterwards', async (_, fault) => {
-    const { emulator, issue, ask } = gateway()
-    const { accessToken: warm } = issue()
-    expect(await ask(viewerQuery, { token: warm })).toMatchObject({ data: sakura })
-    const { accessToken: cold } = issue()
-    emulator.faults.set('*', fault)
-    const [atCold, atWarm] = await Promise.all([ask(viewerQuery, { token: cold }), ask(viewerQuery, { token: warm })])
-    expect(atWarm).toMatchObject({ status: 200, data: sakura, errors: [] })
-    expectOutage(atCold)
-    emulator.faults.clear()
-    expect(await ask(viewerQuery, { token: cold })).toMatchObject({ data: sakura, errors: [] })
-  })
+  ] as const)(
+    '%s: a known token works, a new one is LINE_UNAVAILABLE and works two seconds later',
+    async (_, fault) => {
+      const { emulator, issue, ask, advance } = gateway()
+      const { accessToken: warm } = issue()
+      expect(await ask(viewerQuery, { token: warm })).toMatchObject({ data: sakura })
+      const { accessToken: cold } = issue()
+      emulator.faults.set('*', fault)
+      const [atCold, atWarm] = await Promise.all([ask(viewerQuery, { token: cold }), ask(viewerQuery, { token: warm })])
+      expect(atWarm).toMatchObject({ status: 200, data: sakura, errors: [] })
+      expectOutage(atCold)
+      emulator.faults.clear()
+      advance(2_000)
+      expect(await ask(viewerQuery, { token: cold })).toMatchObject({ data: sakura, errors: [] })
+    },
+  )
 
   it('429: LINE_RATE_LIMITED, and no call to LINE until the time is over', async () => {
     const { emulator, issue, ask, advance } = gateway()
@@ -121,18 +127,22 @@ describe('an answer of LINE that never ends', () => {
   it.each([
     ['no answer', { hang: true }],
     ['one byte every 100 ms', { drip: true }],
-  ] as const)('%s: a known token works, a new one is LINE_UNAVAILABLE and works afterwards', async (_, fault) => {
-    const { emulator, issue, ask } = gateway()
-    const { accessToken: warm } = issue()
-    await expectAnswer(warm)
-    const { accessToken: cold } = issue()
-    emulator.faults.set('*', fault)
-    const [atCold, atWarm] = await Promise.all([ask(viewerQuery, { token: cold }), ask(viewerQuery, { token: warm })])
-    expect(atWarm).toMatchObject({ status: 200, data: sakura, errors: [] })
-    expectOutage(atCold)
-    emulator.faults.clear()
-    await expectAnswer(cold)
-  })
+  ] as const)(
+    '%s: a known token works, a new one is LINE_UNAVAILABLE and works two seconds later',
+    async (_, fault) => {
+      const { emulator, issue, ask, advance } = gateway()
+      const { accessToken: warm } = issue()
+      await expectAnswer(warm)
+      const { accessToken: cold } = issue()
+      emulator.faults.set('*', fault)
+      const [atCold, atWarm] = await Promise.all([ask(viewerQuery, { token: cold }), ask(viewerQuery, { token: warm })])
+      expect(atWarm).toMatchObject({ status: 200, data: sakura, errors: [] })
+      expectOutage(atCold)
+      emulator.faults.clear()
+      advance(2_000)
+      await expectAnswer(cold)
+    },
+  )
 })
 
 function expectOutage(reply: Reply): void {
@@ -234,4 +244,22 @@ it('an unexpected error: masked and logged, and the other fields are answered', 
   } finally {
     await gateway.close()
   }
+})
+
+describe('the deadline of an operation', () => {
+  const layer = useLayer({ ...oneChannel, LINE_TIMEOUT_MS: '2500' })
+
+  it('is LINE_TIMEOUT_MS and one second after its start (D21)', () => {
+    const bearer = 'MISSING'
+    const request = {
+      method: 'POST',
+      params: { query: '' },
+      mediaType: 'application/json',
+      bearer,
+      clientAddress: '::1',
+    }
+    const unexpected = () => {}
+    const { context } = startOperation(request as GraphqlRequest, layer(), { startedAt: 1_000, unexpected })
+    expect(context.deadline).toBe(1_000 + 2_500 + 1_000)
+  })
 })

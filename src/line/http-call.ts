@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
+import { createByteBuffer } from '../http/byte-buffer.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 
 /** One HTTP answer of LINE, not checked yet. */
@@ -51,14 +52,13 @@ const largestAnswerBytes = 64 * 1024
  */
 export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs: number): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
+    const body = createByteBuffer(largestAnswerBytes)
     let status = 0
     let headers: IncomingHttpHeaders = {}
     let controller: Dispatcher.DispatchController | undefined
     let over = false
 
-    const timer = setTimeout(() => stop('LINE did not answer in time'), Math.max(remainingMs, 0))
+    const timer = setTimeout(endAfterReading, Math.max(remainingMs, 0))
     const options = { ...outgoing, headersTimeout: 0, bodyTimeout: 0 }
     dispatcher.dispatch(options, { onRequestStart, onResponseStart, onResponseData, onResponseEnd, onResponseError })
 
@@ -73,18 +73,21 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
     }
 
     function onResponseData(_: unknown, chunk: Buffer): void {
-      size += chunk.length
-      if (size > largestAnswerBytes) stop(`The answer of LINE is larger than ${largestAnswerBytes / 1024} KB`)
-      else chunks.push(chunk)
+      if (!body.add(chunk)) stop(`The answer of LINE is larger than ${largestAnswerBytes / 1024} KB`)
     }
 
     function onResponseEnd(): void {
       if (!finish()) return
-      resolve({ status, headers, text: Buffer.concat(chunks).toString('utf8') })
+      resolve({ status, headers, text: body.text() })
     }
 
     function onResponseError(_: unknown, cause: Error): void {
       fail('The connection to LINE failed', { broken: true, cause })
+    }
+
+    /** If our process was busy, the timer fires late and the answer may be in the socket already: read it first. */
+    function endAfterReading(): void {
+      setImmediate(() => stop('LINE did not answer in time'))
     }
 
     function stop(message: string): void {

@@ -186,7 +186,7 @@ function reasonIn(description: unknown): TokenRefusal {
 
 /** LINE does not document this answer for this call. It says nothing about the token, so no user is logged out. */
 function undocumented(answer: LineAnswer) {
-  const facts = { lineRequestId: answer.lineRequestId, retryAfter: 1, unusable: true }
+  const facts = { lineRequestId: answer.lineRequestId, retryAfter: 2, unusable: true }
   return {
     verdict: 'unknown',
     outage: new LineUnavailable(`LINE gave an unexpected answer (status ${answer.status})`, facts),

@@ -3,7 +3,7 @@ import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createFlights } from './flights.ts'
 import { createRechecks } from './rechecks.ts'
-import { type Ages, ageOf, merge, type Subject, scopeMissing, type TokenRecord } from './record.ts'
+import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
 import type { SourceLimits } from './source-gate.ts'
@@ -97,7 +97,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (record.expiresAt <= time) return expire(key)
     // Without its scope the subject cannot be fetched. The token may be revoked, so its verification is still checked.
     if (scopeMissing(record, question.subject)) return resolve({ ...question, subject: 'verification' })
-    switch (ageOf(record, question.subject, time, options)) {
+    switch (ageOf(record, question.subject, time, options, spreadOf(key))) {
       case 'fresh':
         telemetry.lookUp('fresh')
         return { verdict: 'valid', record }

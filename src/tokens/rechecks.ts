@@ -33,12 +33,12 @@ export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: 
 
   function startBehind(question: Question, record: TokenRecord): void {
     if (isUnderWay(question) || isPostponed(question)) return
-    recheck(question, record).catch((error) => telemetry.unexpected(error, 'recheck'))
+    recheck({ ...question, lane: 'background' }, record).catch((error) => telemetry.unexpected(error, 'recheck'))
   }
 
   async function run(question: Question, record: TokenRecord): Promise<Answer | undefined> {
     if (isPostponed(question)) return undefined
-    const answer = await recheck(question, record)
+    const answer = await recheck({ ...question, lane: 'recheck' }, record)
     return answer.verdict === 'unknown' ? undefined : answer
   }
 

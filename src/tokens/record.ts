@@ -48,13 +48,24 @@ export function withFacts(record: TokenRecord, changed: Partial<TokenRecord>): T
   return createRecord({ channelId, scopes, verifiedAt, expiresAt, userId, family, ...kept, ...changed })
 }
 
-/** How old a record's answer about a subject is. A negative age (the clock was set back) counts as stale. */
-export function ageOf(record: TokenRecord, subject: Subject, now: number, ages: Ages): Age {
+/**
+ * How old a record's answer about a subject is. A negative age (the clock was set back) counts as stale. The fresh age is
+ * multiplied by `spread`.
+ */
+export function ageOf(record: TokenRecord, subject: Subject, now: number, ages: Ages, spread = 1): Age {
   const learnedAt = subject === 'verification' ? record.verifiedAt : readings[subject].learnedAt(record)
   if (learnedAt === undefined) return undefined
   const age = now - learnedAt
   if (age < 0 || age >= ages.maxStaleMs) return 'stale'
-  return age < ages.freshForMs ? 'fresh' : 'aging'
+  return age < ages.freshForMs * spread ? 'fresh' : 'aging'
+}
+
+/**
+ * A factor from 0.9 to 1.1 for the fresh age of a token. So tokens that were verified together, for example after a
+ * restart, are not re-checked together. Each character of a key is one byte of a digest: the factors are spread evenly.
+ */
+export function spreadOf(key: string): number {
+  return 0.9 + key.charCodeAt(0) / 1_280
 }
 
 /** The scope that a subject needs, if the token lacks it. */

@@ -143,6 +143,15 @@ describe('429', () => {
     expect(() => breaker.enter()).not.toThrow()
   })
 
+  it('a probe without a result: the next call is the probe (B1)', () => {
+    breaker.limited(2_000)
+    time += 2_000
+    breaker.enter()
+    breaker.undecided()
+    breaker.enter()
+    expect(() => breaker.enter()).toThrow(LineRateLimited)
+  })
+
   it('after a failed probe: another pause of one second', () => {
     breaker.limited(2_000)
     time += 2_000

@@ -481,7 +481,7 @@ describe('the key set', () => {
 
 it('an undocumented answer is an outage with retryAfter and LINE’s request id, without text of LINE', () => {
   const verdict = judgeProfile(answer(418, { message: 'secret-looking-text' }))
-  expect(verdict).toMatchObject({ outage: { code: 'LINE_UNAVAILABLE', lineRequestId, retryAfter: 1, sent: true } })
+  expect(verdict).toMatchObject({ outage: { code: 'LINE_UNAVAILABLE', lineRequestId, retryAfter: 2, sent: true } })
   expect('outage' in verdict && verdict.outage.message).not.toContain('secret-looking-text')
 })
 

@@ -320,6 +320,45 @@ describe('the deadline', () => {
   })
 })
 
+describe('our own delay', () => {
+  it('calls that our queue left too little time: they time out, and the breaker stays closed (B1)', async () => {
+    const { emulator, transport } = await toEmulator({ timeoutMs: 1_000 })
+    emulator.faults.set('profile', { hang: true, times: 30 })
+    const late = Array.from({ length: 30 }, () => outageOf(transport.send(profile, withLeft(850))))
+    for (const outage of await Promise.all(late)) expect(outage).toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    emulator.faults.clear()
+    expect(await transport.send(profile)).toMatchObject({ status: 401 })
+  })
+
+  it('calls that LINE left unanswered for the whole time: the breaker opens', async () => {
+    const { emulator, transport } = await toEmulator({ timeoutMs: 500 })
+    emulator.faults.set('profile', { hang: true })
+    await Promise.all(Array.from({ length: 10 }, () => outageOf(transport.send(profile))))
+    expect(await outageOf(transport.send(profile))).toMatchObject({ sent: false })
+  })
+
+  it('40 calls, one slot, a slow LINE: calls that could not be sent are no failures of LINE (B1)', async () => {
+    const { emulator, transport } = await toEmulator({ timeoutMs: 400, maxConcurrency: 1 })
+    emulator.faults.set('profile', { latencyMs: 150 })
+    const all = await Promise.allSettled(Array.from({ length: 40 }, () => transport.send(profile)))
+    const unsent = all.filter((one) => one.status === 'rejected' && !one.reason.sent)
+    expect(unsent.length).toBeGreaterThan(20)
+    expect(unsent[0]).toMatchObject({ reason: { code: 'LINE_UNAVAILABLE', retryAfter: 1 } })
+    emulator.faults.clear()
+    expect(await transport.send(profile)).toMatchObject({ status: 401 })
+  })
+
+  it('an answer that is in the socket when a busy process sees the deadline: it is read', async () => {
+    const busy = await sockets((socket) => {
+      socket.write(answerText('{"in":"time"}'))
+      const until = performance.now() + 300
+      while (performance.now() < until);
+    })
+    const { transport } = to(busy.url)
+    expect(await transport.send(profile, withLeft(200))).toMatchObject({ body: { in: 'time' } })
+  })
+})
+
 describe('the breaker', () => {
   it.each<[string, Fault]>([
     ['server errors', { status: 500 }],

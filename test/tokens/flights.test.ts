@@ -110,3 +110,16 @@ describe('single flight', () => {
 })
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+it('a caller whose deadline comes first: LINE_UNAVAILABLE then; the flight goes on for the others (D21)', async () => {
+  const flights = createFlights<string>()
+  const { launch, open, count } = createLaunch<string>()
+  const first = flights.fly('key', here, launch)
+  for (const one of [here, there]) {
+    const inHurry = { ...one, deadline: performance.now() + 20 }
+    await expect(flights.fly('key', inHurry, launch)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+  }
+  open[0]?.resolve('late')
+  expect(await first).toBe('late')
+  expect(count()).toBe(1)
+})

@@ -19,6 +19,9 @@ import {
 } from '../harness/token-layer.ts'
 
 const MINUTE = 60_000
+/** The fresh age is 5 minutes, spread by 10 %: an age below and one above it for every token. */
+const STILL_FRESH = 4.5 * MINUTE - 1
+const AGING = 5.5 * MINUTE
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
@@ -140,6 +143,104 @@ describe('a miss', () => {
   })
 })
 
+describe('an answer of LINE that neither accepts nor refuses the token', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit })
+
+  it.each([
+    ['profile', 403],
+    ['friendship', 403],
+    ['userinfo', 404],
+  ] as const)('%s with status %i in a loop: one call in two seconds (B9)', async (subject, status) => {
+    const { ask, issue, emulator, clock } = layer()
+    const token = issue()
+    await ask(token)
+    emulator.faults.set(subject, { status, body: {} })
+    const askTwenty = async () => {
+      for (let n = 0; n < 20; n += 1) expect(wordFor(await ask(token, subject))).toBe('LINE_UNAVAILABLE')
+      return emulator.calls.of(subject)
+    }
+    expect(await askTwenty()).toBe(1)
+    clock.advance(1_999)
+    expect(await askTwenty()).toBe(1)
+    clock.advance(1)
+    expect(await askTwenty()).toBe(2)
+    emulator.faults.clear()
+    clock.advance(2_000)
+    expect(wordFor(await ask(token, subject))).toBe('valid')
+  })
+
+  it('a new token and its profile with status 403: one verification and one profile, and the token is known (B9)', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue()
+    emulator.faults.set('profile', { status: 403, body: {} })
+    for (let n = 0; n < 20; n += 1) expect(wordFor(await ask(token, 'profile'))).toBe('LINE_UNAVAILABLE')
+    expect(wordFor(await ask(token))).toBe('valid')
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 1 })
+  })
+
+  it('the verification of one token: other tokens are verified (B9)', async () => {
+    const { ask, issue, emulator } = layer()
+    const [token, other] = [issue(), issue()]
+    emulator.faults.set('verifyAccessToken', { status: 404, body: {} })
+    for (let n = 0; n < 20; n += 1) expect(wordFor(await ask(token, 'profile'))).toBe('LINE_UNAVAILABLE')
+    expect(emulator.calls.of('verifyAccessToken')).toBe(1)
+    emulator.faults.clear()
+    expect(wordFor(await ask(other))).toBe('valid')
+  })
+
+  it('an outage (500) is not remembered: the next question calls LINE', async () => {
+    const { ask, issue, emulator } = layer()
+    const token = issue()
+    await ask(token)
+    emulator.faults.set('profile', { status: 500, times: 1 })
+    expect(wordFor(await ask(token, 'profile'))).toBe('LINE_UNAVAILABLE')
+    expect(wordFor(await ask(token, 'profile'))).toBe('valid')
+  })
+})
+
+describe('re-checks', () => {
+  const layer = useLayer({ ...oneChannel, LINE_MAX_CONCURRENCY: '8' })
+
+  it('100 tokens age together: 2 of 8 calls at once, and a new token is verified at once (B2)', async () => {
+    const { ask, issue, clock, answers, emulator } = layer()
+    const tokens = times(100, () => issue())
+    for (const token of tokens) await ask(token)
+    clock.advance(AGING)
+    emulator.calls.reset()
+    answers.hold()
+    for (const token of tokens) expect(wordFor(await ask(token))).toBe('valid')
+    await answers.settled()
+    expect(answers.waiting()).toBe(2)
+    const fresh = ask(issue())
+    await answers.settled()
+    expect(answers.waiting()).toBe(3)
+    await answers.release(2)
+    expect(wordFor(await fresh)).toBe('valid')
+    await answers.release()
+    await expect.poll(() => emulator.calls.of('verifyAccessToken'), { timeout: 30_000 }).toBe(101)
+    expect(emulator.calls.maxInFlight()).toBeLessThanOrEqual(3)
+  })
+
+  it('100 tokens are stale together: a new token is verified before all that wait, and LINE refuses none (B2)', async () => {
+    const { ask, issue, clock, answers } = layer()
+    const tokens = times(100, () => issue())
+    for (const token of tokens) await ask(token)
+    clock.advance(HOUR)
+    answers.hold()
+    const rechecked = tokens.map((token) => ask(token).then(wordFor))
+    await answers.settled()
+    const fresh = ask(issue())
+    await answers.settled()
+    expect(answers.waiting()).toBe(8)
+    await answers.release(0)
+    await answers.settled()
+    await answers.release(7)
+    expect(wordFor(await fresh)).toBe('valid')
+    await answers.release()
+    expect(await Promise.all(rechecked)).toEqual(times(100, () => 'valid'))
+  })
+})
+
 describe('freshness', () => {
   const layer = useLayer()
 
@@ -147,7 +248,7 @@ describe('freshness', () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token, 'profile')
-    clock.advance(5 * MINUTE - 1)
+    clock.advance(STILL_FRESH)
     emulator.calls.reset()
     await ask(token, 'profile')
     await ask(token)
@@ -159,7 +260,7 @@ describe('freshness', () => {
     const { ask, issue, emulator, clock, answers, resolve, metric } = layer()
     const token = issue()
     await ask(token)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     emulator.calls.reset()
     for (let n = 0; n < 100; n += 1) {
       expect(resolve({ token, subject: 'verification', ...here })).toMatchObject({
@@ -169,7 +270,7 @@ describe('freshness', () => {
     }
     await answers.settled()
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0 })
-    expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + 5 * MINUTE } })
+    expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + AGING } })
     expect(emulator.calls.total()).toBe(1)
     expect(await metric('gateway_token_lookups_total{outcome="rechecking"}')).toBe(100)
     expect(await metric('gateway_token_lookups_total{outcome="joined"}')).toBe(0)
@@ -203,7 +304,7 @@ describe('freshness', () => {
     await ask(token, 'profile')
     const [user] = emulator.users
     if (user) user.displayName = 'Sakura Suzuki'
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Tanaka' } } })
     await answers.settled()
     expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Suzuki' } } })
@@ -218,7 +319,7 @@ describe('freshness', () => {
     await ask(token, 'friendship')
     const [user] = emulator.users
     if (user) user.isFriend = false
-    clock.advance(5 * MINUTE - 1)
+    clock.advance(STILL_FRESH)
     expect(await ask(token, 'friendship')).toMatchObject({ record: { friendship: { isFriend: true } } })
     clock.advance(HOUR)
     expect(await ask(token, 'friendship')).toMatchObject({ record: { friendship: { isFriend: false } } })
@@ -362,7 +463,7 @@ describe('a clock that is set', () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     answers.hold()
     const profile = ask(token, 'profile')
     await answers.settled()
@@ -395,7 +496,7 @@ describe('when LINE refuses', () => {
     const token = issue()
     await ask(token)
     emulator.revokeAccessToken(token.raw)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     expect(wordFor(await ask(token))).toBe('valid')
     await answers.settled()
     emulator.calls.reset()
@@ -531,7 +632,7 @@ describe('when LINE is down', () => {
     const { ask, issue, emulator, clock, answers } = layer()
     const token = issue()
     await ask(token)
-    clock.advance(5 * MINUTE)
+    clock.advance(AGING)
     emulator.faults.set('*', { status: 500 })
     emulator.calls.reset()
     for (let n = 0; n < 20; n += 1) {

@@ -13,7 +13,7 @@ const steps = fc.array(
     { weight: 5, arbitrary: step('deliver all', { newestFirst: fc.boolean() }) },
     {
       weight: 4,
-      arbitrary: step('advance', { ms: of(SECOND, 31 * SECOND, 5 * MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR, 4 * HOUR) }),
+      arbitrary: step('advance', { ms: of(SECOND, 31 * SECOND, 5 * MINUTE, 6 * MINUTE, 20 * MINUTE, HOUR, 4 * HOUR) }),
     },
     {
       weight: 2,

@@ -7,8 +7,10 @@ import {
   merge,
   type Subject,
   scopeMissing,
+  spreadOf,
   type TokenRecord,
 } from '../../src/tokens/record.ts'
+import { digestOf } from '../../src/tokens/token-key.ts'
 
 const known: readonly Subject[] = ['verification', 'profile', 'userinfo', 'friendship']
 const ages = { freshForMs: 300, maxStaleMs: 3_600 }
@@ -114,3 +116,16 @@ function profile(readAt: number) {
 function record(facts: Partial<TokenRecord>): TokenRecord {
   return createRecord({ channelId: '1', scopes: ['profile', 'openid'], verifiedAt: 0, expiresAt: 100_000, ...facts })
 }
+
+it('1,200 tokens that were verified together: they age from 270 to 330 s, as many in each tenth of that time (B2)', () => {
+  const factors = Array.from({ length: 1_200 }, (_, n) => spreadOf(digestOf(`token ${n}`)))
+  const tenths = new Array<number>(10).fill(0)
+  for (const factor of factors) {
+    expect(factor).toBeGreaterThanOrEqual(0.9)
+    expect(factor).toBeLessThanOrEqual(1.1)
+    const tenth = Math.min(Math.floor((factor - 0.9) * 50), 9)
+    tenths[tenth] = (tenths[tenth] ?? 0) + 1
+  }
+  expect(Math.min(...tenths)).toBeGreaterThan(60)
+  expect(Math.max(...tenths)).toBeLessThan(240)
+})

@@ -1,4 +1,4 @@
-import type { ExecutionResult } from 'graphql'
+import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
 import type { Reply } from '../http/send.ts'
 import type { Context } from '../schema/context.ts'
@@ -71,8 +71,10 @@ function usePublicErrors(unexpected: (error: unknown) => void): Plugin<YogaConte
   return {
     onExecutionResult({ result, setResult, context: { running } }) {
       const { errors = [], ...rest } = result as ExecutionResult
-      running.errors = [...errors.map((error) => toPublicError(error, unexpected)), ...running.errors]
-      setResult(running.errors.length === 0 ? rest : { errors: running.errors, ...rest })
+      const beside = running.errors as readonly GraphQLError[]
+      const all = [...errors.map((error) => toPublicError(error, unexpected)), ...beside]
+      running.errors = all
+      setResult(all.length === 0 ? rest : { errors: all, ...rest })
     },
   }
 }

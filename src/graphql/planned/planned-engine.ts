@@ -1,7 +1,6 @@
-import type { GraphQLError } from 'graphql'
 import type { Reply } from '../../http/send.ts'
 import type { Engine, RunningOperation } from '../engine.ts'
-import { type Http, toPublicError } from '../errors.ts'
+import { type Http, type PublicError, toPublicData } from '../errors.ts'
 import { contentTypes } from '../media-type.ts'
 import type { PrepareOperation, ReadyOperation } from '../prepare-operation.ts'
 import type { Result } from './plan.ts'
@@ -44,8 +43,8 @@ export function createPlannedEngine(
     return withErrors(running, toPublic(error instanceof AggregateError ? error.errors : [error]), '')
   }
 
-  function toPublic(errors: readonly unknown[]): GraphQLError[] {
-    return errors.map((error) => toPublicError(error, unexpected))
+  function toPublic(errors: readonly unknown[]): PublicError[] {
+    return errors.map((error) => toPublicData(error, unexpected))
   }
 }
 
@@ -55,7 +54,7 @@ const noErrors: readonly unknown[] = []
  * The statuses of GraphQL over HTTP (draft of 2025, section 6.4). With `application/json`, errors that the GraphQL
  * specification defines keep status 200.
  */
-function withErrors(running: RunningOperation, errors: readonly GraphQLError[], data: string): Reply {
+function withErrors(running: RunningOperation, errors: readonly PublicError[], data: string): Reply {
   const { mediaType } = running.request
   running.errors = errors
   let status = 200
@@ -73,7 +72,6 @@ function withErrors(running: RunningOperation, errors: readonly GraphQLError[], 
   }
 }
 
-function withoutHttp(error: GraphQLError): object {
-  const { extensions: { http, ...extensions } = {}, ...rest } = error.toJSON()
-  return { ...rest, extensions }
+function withoutHttp({ message, locations, path, extensions: { http, ...extensions } }: PublicError): object {
+  return { message, locations, path, extensions }
 }

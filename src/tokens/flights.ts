@@ -1,4 +1,5 @@
 import { within } from '../line/deadline.ts'
+import type { LineUnavailable } from '../line/errors.ts'
 import { type Caller, SourceLimited } from './token-resolver.ts'
 import { createWaitingRoom, noRoom } from './waiting-room.ts'
 
@@ -11,12 +12,14 @@ export type Flights<Result> = {
    */
   fly(key: string, caller: Caller, launch: () => Promise<Result>): Promise<Result>
   isUnderWay(key: string): boolean
+  /** The error with which `fly` would reject now if the flight is under way. It costs no promise. */
+  refusalFor(clientAddress: string): LineUnavailable | undefined
 }
 
 type Flight<Result> = { readonly launchedBy: Caller; readonly result: Promise<Result> }
 
 /** More than may wait in the gate: a herd of honest callers joins one flight, and each of them costs little memory. */
-const mostJoined = { mostOfOne: 5_000, mostInAll: 20_000 }
+const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
 
 /**
  * Flights are in a map of their own, not in a cache. A full cache would drop a flight, and the next caller would call
@@ -27,7 +30,11 @@ export function createFlights<Result>(isLimited: (result: Result) => boolean = (
   const flights = new Map<string, Flight<Result>>()
   const joined = createWaitingRoom(mostJoined)
 
-  return { fly, isUnderWay: (key) => flights.has(key) }
+  return { fly, isUnderWay: (key) => flights.has(key), refusalFor }
+
+  function refusalFor(clientAddress: string): LineUnavailable | undefined {
+    return joined.isFullFor(clientAddress) ? noRoom : undefined
+  }
 
   function fly(key: string, caller: Caller, launch: () => Promise<Result>): Promise<Result> {
     const flight = flights.get(key)

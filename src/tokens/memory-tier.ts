@@ -125,7 +125,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       return invalid(reason)
     }
     telemetry.lookUp('missed')
-    const refusal = isVerifying(question) ? undefined : limits.refusalFor(question.clientAddress)
+    const isVerifying = flights.isUnderWay(flightId({ subject: 'verification', token: question.token }))
+    const refusal = (isVerifying ? flights : limits).refusalFor(question.clientAddress)
     return refusal === undefined
       ? verifyAndRead(question)
       : unanswered(question, { verdict: 'unknown', outage: refusal })
@@ -229,13 +230,9 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   function isUnderWay(question: Question): boolean {
     return flights.isUnderWay(flightId(question))
   }
-
-  function isVerifying(question: Question): boolean {
-    return isUnderWay({ ...question, subject: 'verification' })
-  }
 }
 
-function flightId({ subject, token }: Question): string {
+function flightId({ subject, token }: Pick<Question, 'subject' | 'token'>): string {
   return `${subject} ${token.key}`
 }
 

@@ -86,7 +86,7 @@ describe('single flight', () => {
     },
   )
 
-  it('callers that join: 5,000 of one address wait, the rest is LINE_UNAVAILABLE at once (A3)', async () => {
+  it('callers that join: 2,000 of one address wait, the rest is LINE_UNAVAILABLE at once (A3)', async () => {
     const flights = createFlights<string>()
     const { launch, open, count } = createLaunch<string>()
     const codes: string[] = []
@@ -98,12 +98,14 @@ describe('single flight', () => {
     const all = times(20, (n) => times(500, () => ask(`key ${n}`, here))).flat()
     const others = times(20, (n) => ask(`key ${n}`, there))
     await nextTurn()
-    expect(tally(codes)).toEqual({ LINE_UNAVAILABLE: 4_980 })
+    expect(tally(codes)).toEqual({ LINE_UNAVAILABLE: 7_980 })
+    expect(flights.refusalFor(here.clientAddress)?.code).toBe('LINE_UNAVAILABLE')
+    expect(flights.refusalFor(there.clientAddress)).toBeUndefined()
     for (const flight of open) flight.resolve('good')
     await Promise.all([...all, ...others])
-    expect(tally(codes)).toEqual({ good: 5_040, LINE_UNAVAILABLE: 4_980 })
+    expect(tally(codes)).toEqual({ good: 2_040, LINE_UNAVAILABLE: 7_980 })
     expect(count()).toBe(20)
-    const later = times(5_001, () => flights.fly('later', here, launch))
+    const later = times(2_001, () => flights.fly('later', here, launch))
     open.at(-1)?.resolve('good')
     expect(new Set(await Promise.all(later))).toEqual(new Set(['good']))
   })

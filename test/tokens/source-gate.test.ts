@@ -348,6 +348,23 @@ describe('a source that sends junk', () => {
   })
 })
 
+/** In a row, so that the order of answers is the same on every machine. */
+describe('300 fresh tokens at 25 a second from one address, every tenth expired', () => {
+  const layer = useLayer()
+
+  it('no good token is refused (B3)', async () => {
+    const { ask, issue, clock } = layer()
+    const words: string[] = []
+    const tokens = times(300, (n) => issue(n % 10 === 0 ? { expiresIn: 1 } : {}))
+    clock.advance(2_000)
+    for (const token of tokens) {
+      words.push(wordFor(await ask(token, 'profile')))
+      clock.advance(40)
+    }
+    expect(tally(words)).toEqual({ valid: 270, EXPIRED: 30 })
+  })
+})
+
 describe('an honest crowd behind one address', () => {
   const layer = useLayer()
 

@@ -80,7 +80,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       freshForMs: config.freshForMs,
       maxStaleMs: config.maxStaleMs,
       maxTokens: config.cacheMaxTokens,
-      limits: gate,
+      refusalFor: (network) => gate.refusalFor(network) ?? transport.refusalFor('verify'),
       tombstones,
       now,
       telemetry,

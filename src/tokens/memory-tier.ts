@@ -6,11 +6,11 @@ import { createRechecks } from './rechecks.ts'
 import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
-import type { SourceLimits } from './source-gate.ts'
 import {
   type Answer,
   type Invalid,
   invalid,
+  type Outage,
   type Question,
   type Resolver,
   SourceLimited,
@@ -33,8 +33,8 @@ export type MemoryTier = {
 }
 
 export type MemoryTierOptions = Ages & {
-  /** The limits of the tiers below, for an answer without a promise. */
-  readonly limits: SourceLimits
+  /** The outage that the tiers below would answer now for a cold token of this client. It costs no promise. */
+  readonly refusalFor: (clientAddress: string) => Outage | undefined
   readonly maxTokens: number
   readonly tombstones: Tombstones
   readonly now: () => number
@@ -81,7 +81,7 @@ export type MemoryTierOptions = Ages & {
  * promise.
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
-  const { limits, tombstones, now, telemetry } = options
+  const { tombstones, now, telemetry } = options
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
   const flights = createFlights<Answer>(isLimited)
@@ -126,7 +126,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
     telemetry.lookUp('missed')
     const isVerifying = flights.isUnderWay(flightId({ subject: 'verification', token: question.token }))
-    const refusal = (isVerifying ? flights : limits).refusalFor(question.clientAddress)
+    const refusal = (isVerifying ? flights : options).refusalFor(question.clientAddress)
     return refusal === undefined
       ? verifyAndRead(question)
       : unanswered(question, { verdict: 'unknown', outage: refusal })

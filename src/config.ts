@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { getHeapStatistics } from 'node:v8'
+import type { z } from 'zod'
+import { settingNames } from './config/setting-names.ts'
 import { createSettingReader, type SettingReader } from './config/setting-reader.ts'
 import {
   addressBlock,
+  anyText,
   cacheSecret,
   channel,
   channels,
@@ -11,11 +15,14 @@ import {
   lineUrl,
   list,
   oneOf,
+  proxyUrl,
   rate,
+  recordCount,
   redirectUri,
   redisUrl,
   whole,
 } from './config/setting-rules.ts'
+import { warnOfUnknownSettings } from './config/unknown-settings.ts'
 
 export type Channel = {
   readonly id: string
@@ -34,6 +41,12 @@ export type Config = {
   readonly failedTokens: { readonly burst: number; readonly perSecond: number }
   readonly host: string
   readonly port: number
+  /** The outbound proxies: their URLs (with passwords), and the text of NO_PROXY. */
+  readonly proxies: {
+    readonly https: string | undefined
+    readonly http: string | undefined
+    readonly none: string | undefined
+  }
   readonly redisUrl: string | undefined
   readonly cacheSecret: string | undefined
   readonly cacheMaxTokens: number
@@ -44,6 +57,8 @@ export type Config = {
   readonly introspection: boolean
   readonly metricsPort: number | undefined
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  readonly keepAliveMs: number
+  readonly shutdownDelayMs: number
   readonly shutdownGraceMs: number
   readonly warnings: readonly string[] // one log line each at start; they quote no value
 }
@@ -53,17 +68,27 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
 
-  constructor(problems: readonly string[]) {
-    super(`These settings are wrong or missing:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+  /** `warnings` are for the reader of the message only: a misspelt name is often the reason of a missing setting. */
+  constructor(problems: readonly string[], warnings: readonly string[] = []) {
+    const lines = ['These settings are wrong or missing:', ...problems.map(indented)]
+    if (warnings.length > 0) lines.push('Warnings:', ...warnings.map(indented))
+    super(lines.join('\n'))
     this.problems = problems
   }
 }
 
+const indented = (line: string) => `  ${line}`
+
 /** Reads all settings. Throws `ConfigError`, whose `problems` name every wrong or missing setting at once. */
-export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => readFileSync(path, 'utf8')): Config {
+export function readConfig(
+  env: NodeJS.ProcessEnv,
+  readFile = (path: string) => readFileSync(path, 'utf8'),
+  heapBytes = getHeapStatistics().heap_size_limit,
+): Config {
   const development = env.NODE_ENV === 'development'
   const reader = createSettingReader(env, readFile)
   const { read } = reader
+  const records = recordCount(heapBytes)
   const config: Config = {
     channels: readChannels(reader),
     redirectUris: read('LINE_REDIRECT_URIS', list(redirectUri)),
@@ -76,20 +101,29 @@ export function readConfig(env: NodeJS.ProcessEnv, readFile = (path: string) => 
       burst: read('FAILED_TOKENS_BURST', whole(1, 1_000_000).default(20)),
       perSecond: read('FAILED_TOKENS_PER_SECOND', rate.default(1)),
     },
-    host: read('HOST', host.default(development ? '127.0.0.1' : '0.0.0.0')),
-    port: read('PORT', whole(0, 65_535).default(4000)),
+    host: read('HOST', host.default(development ? '127.0.0.1' : '::')),
+    ...readPorts(reader),
+    proxies: {
+      https: readEitherCase(reader, 'HTTPS_PROXY', proxyUrl.optional()),
+      http: readEitherCase(reader, 'HTTP_PROXY', proxyUrl.optional()),
+      none: readEitherCase(reader, 'NO_PROXY', anyText.optional()),
+    },
     ...readSharedTier(reader),
-    cacheMaxTokens: read('CACHE_MAX_TOKENS', whole(1, 100_000_000).default(100_000)),
+    cacheMaxTokens: read('CACHE_MAX_TOKENS', records.rule.default(Math.min(100_000, records.most))),
     ...readAges(reader),
     corsOrigins: read('CORS_ORIGINS', list(corsOrigin)),
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
-    metricsPort: read('METRICS_PORT', whole(0, 65_535).optional()),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
+    keepAliveMs: read('KEEP_ALIVE_SECONDS', whole(1, 86_400).default(75)) * 1000,
+    shutdownDelayMs: read('SHUTDOWN_DELAY_SECONDS', whole(0, 3600).default(development ? 0 : 5)) * 1000,
     shutdownGraceMs: read('SHUTDOWN_GRACE_SECONDS', whole(0, 3600).default(20)) * 1000,
     warnings: reader.warnings,
   }
-  if (reader.problems.length > 0) throw new ConfigError(Object.freeze(reader.problems))
+  for (const name of reader.unread(settingNames))
+    reader.warnings.push(`${name}: is ignored, because it is not built yet`)
+  reader.warnings.push(...warnOfUnknownSettings(env))
+  if (reader.problems.length > 0) throw new ConfigError(Object.freeze(reader.problems), reader.warnings)
   return deepFreeze(config)
 }
 
@@ -106,6 +140,20 @@ function readChannels({ given, check, warnings }: SettingReader): Config['channe
     warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
   return check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+}
+
+function readPorts({ read, problems }: SettingReader): Pick<Config, 'port' | 'metricsPort'> {
+  const port = read('PORT', whole(0, 65_535).default(4000))
+  const metricsPort = read('METRICS_PORT', whole(0, 65_535).optional())
+  if (metricsPort !== undefined && metricsPort !== 0 && metricsPort === port)
+    problems.push('METRICS_PORT: is the same as PORT: expected another port')
+  return { port, metricsPort }
+}
+
+/** curl and undici know these names in lower case too, and prefer that. */
+function readEitherCase<T extends z.ZodType>({ given, check }: SettingReader, name: string, rule: T) {
+  const [upper, lower] = [given(name), given(name.toLowerCase())]
+  return lower === undefined ? check(upper, rule, () => name) : check(lower, rule, () => name.toLowerCase())
 }
 
 function readSharedTier({ given, check, read, warnings }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecret'> {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import { type Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { Config } from './config.ts'
 import { createChannels } from './line/channels.ts'
 import { createLineClient } from './line/client.ts'
+import { createLineDispatcher } from './line/dispatcher.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
@@ -40,7 +41,7 @@ export type Gateway = {
   readonly url: string
   /** The origin of the metrics server. `undefined` without METRICS_PORT. */
   readonly metricsUrl: string | undefined
-  /** Answers the accepted requests, refuses new ones, then closes everything in reverse order of the start. */
+  /** Drains the server, which takes SHUTDOWN_DELAY_SECONDS and SHUTDOWN_GRACE_SECONDS at most, then closes the rest. */
   close(): Promise<void>
 }
 
@@ -48,8 +49,7 @@ export type Gateway = {
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
   const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
   const now = surroundings.now ?? steadyNow
-  const dispatcher =
-    surroundings.dispatcher ?? new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency, allowH2: false })
+  const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const services = createServices(config, { dispatcher, now, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
 

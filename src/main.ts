@@ -1,8 +1,10 @@
 import { ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
+import { endOnSignal, endProcess, surviveReaders } from './signals.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
 
 /** The production process: reads the settings, starts the gateway and handles signals. */
+surviveReaders()
 try {
   process.loadEnvFile()
 } catch {
@@ -15,26 +17,14 @@ try {
   for (const warning of config.warnings) telemetry.log.warn(warning)
   const gateway = await createGateway(config, { telemetry })
   telemetry.log.info({ url: gateway.url, metricsUrl: gateway.metricsUrl }, 'listening')
-  closeOnSignal(async () => {
+  endOnSignal(async () => {
     telemetry.log.info('draining')
     await gateway.close()
     telemetry.log.info('closed')
-  })
+  }, config.shutdownDelayMs + config.shutdownGraceMs)
 } catch (error) {
   process.stderr.write(`${startupError(error)}\n`)
-  process.exit(1)
-}
-
-/** The first signal drains the gateway. A second one ends the process at once with exit code 1. */
-function closeOnSignal(close: () => Promise<void>): void {
-  let closing = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (closing) process.exit(1)
-      closing = true
-      void close().then(() => process.exit(0))
-    })
-  }
+  await endProcess(1)
 }
 
 function startupError(error: unknown): string {

@@ -1,7 +1,7 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from './config.ts'
+import { closeWithin, createDrain } from './drain.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
@@ -13,6 +13,7 @@ import { createPrepareOperation, type PrepareOperation } from './graphql/prepare
 import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
+import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
 import { type HeaderList, plainText, type Reply, send } from './http/send.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
@@ -21,7 +22,7 @@ import type { Telemetry } from './telemetry/telemetry.ts'
 export type GatewayServer = {
   readonly url: string
   readonly metricsUrl: string | undefined
-  /** Answers the accepted requests, then closes all connections. Cuts them when SHUTDOWN_GRACE_SECONDS are over. */
+  /** Drains the server (see drain.ts), then closes the metrics server. */
   close(): Promise<void>
 }
 
@@ -45,7 +46,6 @@ const limits = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 8_000,
   requestTimeout: 10_000,
-  keepAliveTimeout: 20_000,
   // Node's default is 30 seconds: slow clients would stay much longer than the two limits above.
   connectionsCheckingInterval: 1_000,
 }
@@ -55,7 +55,6 @@ export async function startServer(
   config: Config,
   { services, telemetry, dev, createEngine = createDefaultEngine }: ServerSurroundings,
 ): Promise<GatewayServer> {
-  let draining = false
   let devPages: DevPages | undefined
   const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
   const graphql = createGraphqlEndpoint({
@@ -66,48 +65,49 @@ export async function startServer(
       telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`)
     }),
     cors: createCors(config.corsOrigins),
-    graphiql: config.graphiql ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs()) : undefined,
-    isDraining: () => draining,
+    graphiql: config.graphiql
+      ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs(), dev && hasLoopbackHost)
+      : undefined,
   })
 
-  const server = createServer(limits, (request, response) => {
+  const options = { ...limits, keepAliveTimeout: config.keepAliveMs }
+  const server = createServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : (url.split('?')[0] ?? '')
     if (path === '/graphql') graphql.handle(request, response)
-    else send(response, replyTo(path, request.method))
+    else send(response, replyTo(path, request))
   })
+  const drain = createDrain(server, graphql, config)
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
-  const metrics = config.metricsPort === undefined ? undefined : createServer(limits, createMetricsEndpoint(telemetry))
+  const metrics = config.metricsPort === undefined ? undefined : createServer(options, createMetricsEndpoint(telemetry))
   const metricsUrl = metrics && (await listen(metrics, config.host, config.metricsPort ?? 0))
 
   return { url, metricsUrl, close }
 
   /** The answer of every path except `/graphql`. */
-  function replyTo(path: string, method: string | undefined): Reply {
+  function replyTo(path: string, request: IncomingMessage): Reply {
+    const { method } = request
     const page = devPages?.pages.get(path)
     if (path !== '/health' && path !== '/ready' && page === undefined) return plainText(404, 'not found\n')
     if (method !== 'GET' && method !== 'HEAD') return { status: 405, headers: ['allow', 'GET'], body: '' }
     if (path === '/health') return health()
-    return page === undefined ? ready(draining) : { status: 200, headers: devPageHeaders, body: page }
+    if (page === undefined) return ready(drain.hasBegun())
+    return hasLoopbackHost(request)
+      ? { status: 200, headers: devPageHeaders, body: page }
+      : plainText(421, `${loopbackOnly}\n`)
   }
 
-  /** Listens until the last request has its answer, so that new clients get a clear 503 and not a refused connection. */
+  /** The metrics can be read until the end of the drain. */
   async function close(): Promise<void> {
-    draining = true
-    const deadline = performance.now() + config.shutdownGraceMs
-    while (graphql.underWay() > 0 && performance.now() < deadline) await sleep(20)
-    const cutAt = Math.min(deadline, performance.now() + idleForMs)
-    await Promise.all([closeServer(server, cutAt), metrics && closeServer(metrics, 0)])
+    await drain.run()
+    if (metrics !== undefined) await closeWithin(metrics, 250)
   }
 }
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
-  return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected), unexpected)
+  return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected))
 }
-
-/** After the last answer, connections without a request stay open this long. */
-const idleForMs = 500
 
 const devPageHeaders: HeaderList = [
   ['content-type', 'text/html; charset=utf-8'],
@@ -118,24 +118,13 @@ const devPageHeaders: HeaderList = [
   ['referrer-policy', 'no-referrer'],
 ].flat()
 
+/** `::` takes IPv4 too. Without a host, Node listens on `::`, or on `0.0.0.0` where IPv6 is off. */
 function listen(server: Server, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen({ port, ...(host !== '::' && { host }) }, () => {
       const address = server.address() as AddressInfo
       resolve(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`)
     })
   })
-}
-
-/** Closes each connection when it becomes idle. Cuts the other ones at the deadline, a value of `performance.now()`. */
-async function closeServer(server: Server, deadline: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const sweep = setInterval(() => {
-    if (performance.now() < deadline) server.closeIdleConnections()
-    else server.closeAllConnections()
-  }, 20)
-  server.closeIdleConnections()
-  await closed
-  clearInterval(sweep)
 }

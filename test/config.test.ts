@@ -48,8 +48,9 @@ describe('defaults', () => {
       lineMaxConcurrency: 64,
       trustedProxies: [],
       failedTokens: { burst: 20, perSecond: 1 },
-      host: '0.0.0.0',
+      host: '::',
       port: 4000,
+      proxies: { https: undefined, http: undefined, none: undefined },
       redisUrl: undefined,
       cacheSecret: undefined,
       cacheMaxTokens: 100_000,
@@ -60,13 +61,15 @@ describe('defaults', () => {
       introspection: false,
       metricsPort: undefined,
       logLevel: 'info',
+      keepAliveMs: 75_000,
+      shutdownDelayMs: 5_000,
       shutdownGraceMs: 20_000,
       warnings: [],
     })
   })
 
-  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1', () => {
-    const development = { host: '127.0.0.1', graphiql: true, introspection: true }
+  it('NODE_ENV=development: GraphiQL and introspection are on, HOST is 127.0.0.1, SHUTDOWN_DELAY_SECONDS is 0', () => {
+    const development = { host: '127.0.0.1', graphiql: true, introspection: true, shutdownDelayMs: 0 }
     expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...development })
   })
 
@@ -75,8 +78,8 @@ describe('defaults', () => {
   })
 
   it('explicit settings win over the defaults of development', () => {
-    const env = { NODE_ENV: 'development', HOST: '::', GRAPHIQL: 'false', INTROSPECTION: '0' }
-    expect(configOf(env)).toMatchObject({ host: '::', graphiql: false, introspection: false })
+    const env = { NODE_ENV: 'development', HOST: '0.0.0.0', GRAPHIQL: 'false', INTROSPECTION: '0' }
+    expect(configOf(env)).toMatchObject({ host: '0.0.0.0', graphiql: false, introspection: false })
   })
 
   it('an empty value, white space and an empty file: unset', () => {
@@ -157,8 +160,18 @@ describe('good values', () => {
       { PORT: ' 65535 ', METRICS_PORT: '9090' },
       { port: 65_535, metricsPort: 9090 },
     ],
-    [{ CACHE_MAX_TOKENS: '100000000' }, { cacheMaxTokens: 100_000_000 }],
     [{ CACHE_SECRET: 'é'.repeat(16) }, { cacheSecret: 'é'.repeat(16), warnings: [] }],
+    [
+      { HTTPS_PROXY: 'http://user:p%40ss@proxy.example:3128/', HTTP_PROXY: 'https://[fd00::1]', NO_PROXY: '*.a,::1' },
+      {
+        proxies: { https: 'http://user:p%40ss@proxy.example:3128/', http: 'https://[fd00::1]', none: '*.a,::1' },
+      },
+    ],
+    [
+      { HTTPS_PROXY: 'no URL', https_proxy: 'HTTP://a.example', http_proxy: 'http://b.example', no_proxy: 'c.example' },
+      { proxies: { https: 'HTTP://a.example', http: 'http://b.example', none: 'c.example' } },
+    ],
+    [{ https_proxy: ' ', HTTPS_PROXY: 'http://a.example' }, { proxies: { https: 'http://a.example' } }],
     [
       { CORS_ORIGINS: 'https://a.example, http://localhost:5173' },
       { corsOrigins: ['https://a.example', 'http://localhost:5173'] },
@@ -169,6 +182,10 @@ describe('good values', () => {
     ],
     [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
     [{ SHUTDOWN_GRACE_SECONDS: '0' }, { shutdownGraceMs: 0 }],
+    [{ SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelayMs: 0 }],
+    [{ SHUTDOWN_DELAY_SECONDS: '3600' }, { shutdownDelayMs: 3_600_000 }],
+    [{ KEEP_ALIVE_SECONDS: '1' }, { keepAliveMs: 1_000 }],
+    [{ KEEP_ALIVE_SECONDS: '620' }, { keepAliveMs: 620_000 }],
     [{ SHUTDOWN_GRACE_SECONDS: '3600' }, { shutdownGraceMs: 3_600_000 }],
   ])('%j', (env, expected) => {
     expect(configOf(env)).toMatchObject(expected)
@@ -190,6 +207,17 @@ describe('bad values', () => {
     'https://a.example#',
     'https://u:p@a.example',
     'https:a.example',
+  ]
+  const notAProxy = [
+    'proxy.example:3128',
+    'socks5://proxy.example',
+    'http://',
+    'http:proxy.example',
+    'http://user:pass%@proxy.example',
+    'http://user:p/ss@proxy.example',
+    'http://proxy.example/path',
+    'http://proxy.example:99999',
+    'http://proxy.example?x',
   ]
   const notABlock = [
     '10.0.0',
@@ -218,19 +246,22 @@ describe('bad values', () => {
     ['FAILED_TOKENS_BURST', ['0', '1000001', ...notWhole]],
     [
       'FAILED_TOKENS_PER_SECOND',
-      ['0', '0.0', '1000001', '1000000.1', '.5', '5.', '1e3', '-1', '1/s', `0.${'0'.repeat(400)}1`],
+      ['0', '0.0', '0.000009', '1000001', '1000000.1', '.5', '5.', '1e3', '-1', '1/s', `0.${'0'.repeat(400)}1`],
     ],
     ['HOST', ['http://0.0.0.0', '0.0.0.0:4000', '[::1]', 'a b', 'localhost:4000']],
     ['PORT', ['65536', ...notWhole]],
     ['METRICS_PORT', ['65536', ...notWhole]],
+    ...['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'].map((name): [string, string[]] => [name, notAProxy]),
     ['CACHE_SECRET', ['short', 'x'.repeat(31)]],
-    ['CACHE_MAX_TOKENS', ['0', '100000001', ...notWhole]],
+    ['CACHE_MAX_TOKENS', ['0', '16777217', '100000000', ...notWhole]],
     ['VERIFICATION_FRESH_SECONDS', ['2592001', ...notWhole]],
     ['VERIFICATION_MAX_STALE_SECONDS', ['2592001', '0', ...notWhole]],
     ['GRAPHIQL', ['yes', 'TRUE', 'on', '2']],
     ['INTROSPECTION', ['no', 'False', 'off']],
     ['LOG_LEVEL', ['verbose', 'INFO', '30']],
     ['SHUTDOWN_GRACE_SECONDS', ['3601', ...notWhole]],
+    ['SHUTDOWN_DELAY_SECONDS', ['3601', ...notWhole]],
+    ['KEEP_ALIVE_SECONDS', ['0', '86401', ...notWhole]],
   ])('%s', (name, values) => {
     for (const value of values) expectOneProblem(problemsWith({ [name]: value }), `${name}: `)
   })
@@ -283,6 +314,43 @@ describe('bad values', () => {
 
   it.each(['http://cache', 'cache:6379', 'redis:cache', 'redis://', 'rediss:///0'])('REDIS_URL %s', (REDIS_URL) => {
     expectOneProblem(problemsWith({ REDIS_URL, CACHE_SECRET: longSecret }), 'REDIS_URL: ')
+  })
+})
+
+describe('CACHE_MAX_TOKENS', () => {
+  const gigabyte = 2 ** 30
+  const read = (env: Env, heapBytes: number) => readConfig({ ...channel, ...env }, undefined, heapBytes)
+
+  it('400 bytes a record in half of the heap: that many are accepted, and one more is refused (D16)', () => {
+    const most = Math.floor((4 * gigabyte) / 800)
+    expect(read({ CACHE_MAX_TOKENS: `${most}` }, 4 * gigabyte).cacheMaxTokens).toBe(most)
+    const tooMany = () => read({ CACHE_MAX_TOKENS: `${most + 1}` }, 4 * gigabyte)
+    expect(tooMany).toThrow(new RegExp(`CACHE_MAX_TOKENS: .* to ${most},.* NODE_OPTIONS=--max-old-space-size=MB`))
+  })
+
+  it('a heap of any size: never more than a Map of JavaScript holds (D16)', () => {
+    expect(read({ CACHE_MAX_TOKENS: '16000000' }, 1_000 * gigabyte).cacheMaxTokens).toBe(16_000_000)
+    expect(() => read({ CACHE_MAX_TOKENS: '16000001' }, 1_000 * gigabyte)).toThrow(
+      /from 1 to 16000000, in plain digits$/,
+    )
+  })
+
+  it('the heap of this process: 2^24 records and more are refused (D16)', () => {
+    expect(() => configOf({ CACHE_MAX_TOKENS: `${2 ** 24}` })).toThrow(
+      /CACHE_MAX_TOKENS: must be a whole number from 1/,
+    )
+  })
+
+  it('a small heap: the default is what fits (D16)', () => {
+    expect(read({}, 40_000_000).cacheMaxTokens).toBe(50_000)
+    expect(read({}, 4 * gigabyte).cacheMaxTokens).toBe(100_000)
+  })
+})
+
+describe('the ports', () => {
+  it('METRICS_PORT is PORT: a problem, because both cannot listen there (D16)', () => {
+    expectOneProblem(problemsWith({ PORT: '9090', METRICS_PORT: '9090' }), 'METRICS_PORT: is the same as PORT')
+    expectOneProblem(problemsWith({ METRICS_PORT: '4000' }), 'METRICS_PORT: is the same as PORT')
   })
 })
 
@@ -344,7 +412,11 @@ describe('problems', () => {
       'INTROSPECTION',
       'METRICS_PORT',
       'LOG_LEVEL',
+      'KEEP_ALIVE_SECONDS',
+      'SHUTDOWN_DELAY_SECONDS',
       'SHUTDOWN_GRACE_SECONDS',
+      'HTTPS_PROXY',
+      'HTTP_PROXY',
     ],
   ]
   const lists = [

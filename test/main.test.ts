@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../src/emulator/emulator.ts'
+import { freePort } from './harness/free-port.ts'
+import { openPipe, type Pipe } from './harness/full-pipe.ts'
 import { project, usePrograms } from './harness/programs.ts'
 import { web } from './harness/running-gateway.ts'
 
@@ -30,7 +32,9 @@ const settings = () => ({
   LINE_TIMEOUT_MS: '60000',
   HOST: '127.0.0.1',
   PORT: '0',
+  SHUTDOWN_DELAY_SECONDS: '0',
 })
+const sakura = { data: { viewer: { displayName: 'Sakura Tanaka' } } }
 const listening = /"url":"(http:[^"]+)".*"listening"/
 
 function ask(url: string, token: string, query = '{ viewer { displayName } }') {
@@ -61,6 +65,8 @@ describe('settings', () => {
       FAILED_TOKENS_PER_SECOND: 'canary',
       HOST: 'http://canary',
       PORT: '65536canary',
+      HTTPS_PROXY: 'socks5://canary',
+      http_proxy: 'canary:3128',
       REDIS_URL: 'http://canary',
       CACHE_SECRET: 'canary-too-short',
       CACHE_MAX_TOKENS: 'canary',
@@ -71,6 +77,8 @@ describe('settings', () => {
       INTROSPECTION: 'canary',
       METRICS_PORT: 'canary',
       LOG_LEVEL: 'canary',
+      KEEP_ALIVE_SECONDS: 'canary',
+      SHUTDOWN_DELAY_SECONDS: 'canary',
       SHUTDOWN_GRACE_SECONDS: 'canary',
       LINE_CHANNEL_SECRET_FILE: '/nowhere/canary',
     }
@@ -138,45 +146,106 @@ describe('production', () => {
 })
 
 describe('signals', () => {
-  it('SIGTERM: 50 requests in flight are answered, a new one is refused, exit code 0', async () => {
-    const program = run(
-      { ...settings(), LINE_MAX_CONCURRENCY: '128', FAILED_TOKENS_BURST: '1000', SHUTDOWN_GRACE_SECONDS: '3600' },
-      folder,
-    )
+  const oneHour = { SHUTDOWN_GRACE_SECONDS: '3600' }
+
+  it('SIGTERM: 50 requests in flight are answered, exit code 0', async () => {
+    const program = run({ ...settings(), ...oneHour, LINE_MAX_CONCURRENCY: '128', FAILED_TOKENS_BURST: '1000' }, folder)
     const url = await program.printed(listening)
     const tokens = Array.from({ length: 50 }, () => emulator.issueTokens().accessToken)
     emulator.faults.set('verifyAccessToken', { latencyMs: 1_200 })
     const sent = tokens.map((token) => ask(url, token))
     await expect.poll(() => emulator.calls.of('verifyAccessToken'), { timeout: 30_000 }).toBe(50)
     program.kill('SIGTERM')
-    await program.printed(/("draining")/)
-    const late = await request(`${url}/graphql?query={__typename}`).then(
-      async ({ statusCode, body }) => {
-        await body.dump()
-        return statusCode
-      },
-      () => 'refused',
-    )
-    expect([503, 'refused']).toContain(late)
-
     const answers = await Promise.all(sent.map(async (answer) => (await answer).json()))
-    expect(answers).toEqual(Array(50).fill({ data: { viewer: { displayName: 'Sakura Tanaka' } } }))
+    expect(answers).toEqual(Array(50).fill(sakura))
     expect(await program.ended).toBe(0)
-    expect(program.out()).toMatch(/"closed"/)
+    expect(program.out()).toMatch(/"draining"[\s\S]*"closed"/)
     expect(program.err()).toBe('')
     await expect(fetch(`${url}/health`)).rejects.toThrow()
   })
 
-  it('a second signal: exit code 1 at once, with an hour of grace left', async () => {
-    const program = run({ ...settings(), SHUTDOWN_GRACE_SECONDS: '3600' }, folder)
+  it.each([
+    ['npm start', 'npm', ['start', '-s'], 'SIGTERM'],
+    ['node, with two different signals', process.execPath, [main], 'SIGTERM'],
+  ] as const)(
+    '%s: a signal that comes twice is one signal, and nothing is lost (B5)',
+    async (_, command, words, signal) => {
+      const program = programs.start(command, words, { ...settings(), ...oneHour })
+      const url = await program.printed(listening)
+      emulator.faults.set('verifyAccessToken', { latencyMs: 700 })
+      const answer = ask(url, emulator.issueTokens().accessToken)
+      await expect.poll(() => emulator.calls.total(), { timeout: 30_000 }).toBeGreaterThan(0)
+      program.killGroup(signal)
+      program.killGroup('SIGINT')
+      expect(await (await answer).json()).toEqual(sakura)
+      expect(await program.ended).toBe(0)
+      expect(program.out()).toMatch(/"closed"/)
+    },
+  )
+
+  it('the delay: /ready says 503, all else is served as before; a later signal: exit code 1 at once (B5)', async () => {
+    const program = run({ ...settings(), SHUTDOWN_DELAY_SECONDS: '3600' }, folder)
     const url = await program.printed(listening)
-    emulator.faults.set('*', { hang: true })
-    const cut = expect(ask(url, emulator.issueTokens().accessToken)).rejects.toThrow()
-    await expect.poll(() => emulator.calls.total(), { timeout: 30_000 }).toBeGreaterThan(0)
     program.kill('SIGTERM')
-    await program.printed(/("draining")/)
-    program.kill('SIGINT')
+    await expect.poll(async () => (await fetch(`${url}/ready`)).status, { timeout: 30_000 }).toBe(503)
+    for (let n = 0; n < 3; n += 1) {
+      const { statusCode, headers, body } = await request(`${url}/graphql?query={__typename}`, { reset: n === 1 })
+      expect([statusCode, headers.connection]).toEqual([200, n === 1 ? 'close' : 'keep-alive'])
+      await body.dump()
+    }
+    const repeat = setInterval(() => program.kill('SIGINT'), 300)
     expect(await program.ended).toBe(1)
-    await cut
+    clearInterval(repeat)
+    expect(program.out()).not.toMatch(/"closed"/)
+  })
+})
+
+describe('a reader of the log', () => {
+  const pipes: Pipe[] = []
+  afterEach(() => {
+    for (const pipe of pipes.splice(0)) pipe.close()
+  })
+
+  /** The gateway with a named pipe as its standard output. Its address cannot be read from the log. */
+  async function start(what: 'full' | 'without a reader', more: NodeJS.ProcessEnv = {}) {
+    const pipe = openPipe(folder)
+    pipes.push(pipe)
+    const url = `http://127.0.0.1:${await freePort()}`
+    if (what === 'full') pipe.fill()
+    const own = { ...settings(), PORT: new URL(url).port, METRICS_PORT: '0', LOG_LEVEL: 'trace', ...more }
+    const program = programs.start(process.execPath, [main], own, folder, pipe.input)
+    if (what === 'without a reader') pipe.loseReader()
+    await expect
+      .poll(
+        () =>
+          fetch(`${url}/ready`).then(
+            ({ status }) => status,
+            () => program.err(),
+          ),
+        { timeout: 30_000 },
+      )
+      .toBe(200)
+    return { url, program }
+  }
+
+  it.each(['full', 'without a reader'] as const)(
+    'a pipe %s: requests are answered, SIGTERM: exit code 0 (A5)',
+    async (what) => {
+      const { url, program } = await start(what, { SHUTDOWN_GRACE_SECONDS: '3600' })
+      const { accessToken } = emulator.issueTokens()
+      for (let n = 0; n < 50; n += 1) expect(await (await ask(url, accessToken)).json()).toEqual(sakura)
+      program.kill('SIGTERM')
+      expect(await program.ended).toBe(0)
+      expect(program.err()).toBe('')
+    },
+  )
+
+  it('that reads to the end: gets every line', async () => {
+    const script = `trap "" INT; (trap - INT; exec node ${main}) | cat`
+    const program = programs.start('sh', ['-c', script], settings(), folder)
+    await program.printed(listening)
+    program.killGroup('SIGINT')
+    await program.ended
+    expect(program.out().match(/"msg":"\w+"/g)).toEqual(['"msg":"listening"', '"msg":"draining"', '"msg":"closed"'])
   })
 })

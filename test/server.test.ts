@@ -1,11 +1,8 @@
-import { once } from 'node:events'
-import { request as nodeRequest } from 'node:http'
 import { gunzipSync } from 'node:zlib'
-import { Agent, request } from 'undici'
+import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectTo, receive, sendRaw, statusesIn } from './harness/raw-http.ts'
 import {
-  noSourceLimit,
   type RunningGateway,
   startRunningGateway,
   useRunningGateway,
@@ -13,7 +10,6 @@ import {
 } from './harness/running-gateway.ts'
 
 const question = '{"query":"{ __typename }"}'
-const json = { 'content-type': 'application/json' }
 
 describe('paths', () => {
   let gateway: RunningGateway
@@ -222,91 +218,3 @@ describe('unusual but correct clients', () => {
     expect(gateway().log()).not.toContain('unexpected error')
   })
 })
-
-describe('draining', () => {
-  const line = holdCalls()
-  const gateway = useRunningGateway(
-    { SHUTDOWN_GRACE_SECONDS: '3600', LINE_MAX_CONCURRENCY: '128', ...noSourceLimit },
-    { dispatcher: line.dispatcher },
-  )
-  afterAll(() => line.dispatcher.destroy())
-
-  it('50 accepted requests are answered; new ones get 503 until then, and are refused afterwards', async () => {
-    const { issue, send, drain } = gateway()
-    const accepted = Array.from({ length: 50 }, () =>
-      gateway().ask('{ viewer { displayName } }', { token: issue().accessToken }),
-    )
-    await expect.poll(() => line.heldCalls('/oauth2/v2.1/verify'), { timeout: 30_000 }).toBe(50)
-    const idle = connectTo(gateway().url)
-    await once(idle, 'connect')
-    const drained = drain()
-
-    expect(await send('/ready')).toMatchObject({ status: 503 })
-    expect(await send('/health')).toMatchObject({ status: 200 })
-    const refused = await gateway().ask('{ __typename }')
-    expect(refused).toMatchObject({ status: 503, headers: { connection: 'close', 'retry-after': '1' } })
-    idle.write(
-      `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${question.length}\r\n\r\n${question}`,
-    )
-    expect(statusesIn(await receive(idle))).toEqual([503])
-    line.release()
-
-    const replies = await Promise.all(accepted)
-    expect(replies.map(({ status }) => status)).toEqual(Array(50).fill(200))
-    for (const { data } of replies) expect(data).toEqual({ viewer: { displayName: 'Sakura Tanaka' } })
-    await drained
-    await expect(sendRaw(gateway().url, 'GET /health HTTP/1.1\r\nhost: x\r\n\r\n')).resolves.toMatchObject({
-      text: '',
-      closed: true,
-    })
-  })
-
-  it('a connection without a request is not waited for, with an hour of grace left', async () => {
-    const idle = connectTo(gateway().url)
-    await gateway().send('/health')
-    await gateway().drain()
-    idle.destroy()
-  })
-})
-
-describe('the end of the grace', () => {
-  const gateway = useRunningGateway({ SHUTDOWN_GRACE_SECONDS: '1' })
-
-  it('a request without an answer: cut', async () => {
-    gateway().emulator.faults.set('*', { hang: true })
-    const { accessToken } = gateway().issue()
-    const hanging = new Promise((resolve) => {
-      const sent = nodeRequest(`${gateway().url}/graphql`, {
-        method: 'POST',
-        headers: { ...json, authorization: `Bearer ${accessToken}` },
-      })
-      sent.on('error', () => resolve('cut'))
-      sent.on('response', () => resolve('answered'))
-      sent.end('{"query":"{ viewer { id } }"}')
-    })
-    await expect.poll(() => gateway().emulator.calls.total(), { timeout: 30_000 }).toBeGreaterThan(0)
-    await gateway().drain()
-    expect(await hanging).toBe('cut')
-  })
-})
-
-/** A dispatcher that holds the gateway's calls to LINE until `release`. */
-function holdCalls() {
-  const held: { readonly path: string; readonly send: () => void }[] = []
-  let released = false
-  const dispatcher = new Agent().compose((dispatch) => (options, handler) => {
-    if (released) return dispatch(options, handler)
-    held.push({ path: options.path, send: () => dispatch(options, handler) })
-    return true
-  })
-  return { dispatcher, heldCalls, release }
-
-  function heldCalls(path: string): number {
-    return held.filter((call) => call.path.startsWith(path)).length
-  }
-
-  function release(): void {
-    released = true
-    for (const { send } of held.splice(0)) send()
-  }
-}

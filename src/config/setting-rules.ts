@@ -1,6 +1,7 @@
 import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { plainAddress } from '../http/network.ts'
+import { isEncryptedOrLoopback, isRedirectUri, redirectUriRule } from './uri-rules.ts'
 
 /**
  * One rule for each kind of setting. Every rule has its own error message, because a message of zod can quote the value.
@@ -17,28 +18,35 @@ export const list = (item: z.ZodType<string, string>) =>
     z.array(item),
   )
 
-export const whole = (least: number, most: number) =>
+export const whole = (least: number, most: number, reason = '') =>
   text(
     (digits) => /^\d+$/.test(digits) && Number(digits) >= least && Number(digits) <= most,
-    `must be a whole number from ${least} to ${most}, in plain digits`,
+    `must be a whole number from ${least} to ${most}, in plain digits${reason}`,
   ).transform(Number)
+/** At the lowest rate, a client waits for a day. */
 export const rate = text(
-  (digits) => /^\d+(\.\d+)?$/.test(digits) && Number(digits) > 0 && Number(digits) <= 1_000_000,
-  'must be a number above 0 and up to 1000000, in plain digits such as 2 or 0.5',
+  (digits) => /^\d+(\.\d+)?$/.test(digits) && Number(digits) >= 0.00001 && Number(digits) <= 1_000_000,
+  'must be a number from 0.00001 to 1000000, in plain digits such as 2 or 0.5',
 ).transform(Number)
 
-const loopback = /^((.+\.)?localhost|127(\.\d+){3}|\[::1\])$/
-const isSafe = ({ protocol, hostname }: URL) =>
-  protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))
+/** A record with a profile takes about 300 bytes; long names and status messages take more. */
+const bytesPerRecord = 400
+/** A JavaScript Map holds 2^24 entries. */
+const mostInMap = 16_000_000
+/** The records in memory may fill half of a heap of this size. */
+export function recordCount(heapBytes: number) {
+  const fitting = Math.floor(heapBytes / 2 / bytesPerRecord)
+  if (fitting >= mostInMap) return { most: mostInMap, rule: whole(1, mostInMap) }
+  const reason =
+    ': more do not fit into half of the heap of this process. Set NODE_OPTIONS=--max-old-space-size=MB for a larger heap'
+  return { most: fitting, rule: whole(1, fitting, reason) }
+}
+
 export const lineUrl = text(
-  (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isSafe(new URL(url)),
+  (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isEncryptedOrLoopback(new URL(url)),
   'must be an origin such as https://host: https (http on loopback only), without path, query, fragment or user',
 ).transform((url) => new URL(url).origin)
-export const redirectUri = text((uri) => {
-  if (!/^[a-z][a-z0-9+.-]*:(?!\/\/[^/?]*@)[^\s#\\]+$/i.test(uri) || !URL.canParse(uri)) return false
-  if (/^https?:/i.test(uri)) return /^https?:\/\/[^/]/i.test(uri) && isSafe(new URL(uri))
-  return !/^(javascript|data|file|vbscript|blob|about):/i.test(uri)
-}, "must be an absolute URI without fragment or user: https, http on loopback only, or an app's own scheme")
+export const redirectUri = text(isRedirectUri, redirectUriRule)
 export const corsOrigin = text((origin) => {
   if (origin.includes('*') || !URL.canParse(origin)) return false
   const { protocol, host } = new URL(origin)
@@ -56,6 +64,12 @@ export const addressBlock = text((block) => {
   const [least, most] = isIPv4(address) ? [0, 32] : [isIPv4(plainAddress(address)) ? 96 : 0, 128]
   return /^\d{1,3}$/.test(prefix) && Number(prefix) >= least && Number(prefix) <= most
 }, 'must be an IPv4 or IPv6 address, or a CIDR block such as 10.0.0.0/8 (::ffff:10.0.0.0/104 is the same block)')
+
+export const proxyUrl = text(
+  (url) => /^https?:\/\/[^/?#\\\s]+\/?$/i.test(url) && URL.canParse(url) && isDecodable(new URL(url)),
+  'must be http://host:port or https://host:port, also with user:password@: percent-encode their special characters',
+)
+export const anyText = z.string()
 
 export const redisUrl = text(
   (url) => /^rediss?:\/\/[^/]/.test(url) && URL.canParse(url),
@@ -94,6 +108,16 @@ export const channels = z
   .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, {
     error: 'has the same id twice: expected each channel once',
   })
+
+/** The proxy gets the decoded user and password. */
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(`${username}:${password}`)
+    return true
+  } catch {
+    return false
+  }
+}
 
 function parseJson(json: string): unknown {
   try {

@@ -3,10 +3,12 @@ import { type Emulator, startEmulator } from '../emulator/emulator.ts'
 import { readPort } from '../emulator/port.ts'
 import { sampleTabs } from '../endpoints/graphiql-tabs.ts'
 import { createGateway } from '../gateway.ts'
+import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { callbackPage, callbackPath } from './callback-page.ts'
 
 /** `npm run dev`: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
+surviveReaders()
 try {
   process.loadEnvFile()
 } catch {
@@ -18,6 +20,9 @@ try {
   const { accessToken, refreshToken = '' } = emulator.issueTokens()
   const config = readConfig(settingsFor(emulator))
   const telemetry = createTelemetry({ logLevel: config.logLevel })
+  if (process.env.HOST && process.env.HOST !== '127.0.0.1')
+    telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
+  for (const warning of config.warnings) telemetry.log.warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
     dev: (origin) => {
@@ -29,29 +34,30 @@ try {
   process.stdout.write(
     introduction(named(gateway.url), { accessToken, refreshToken, loginUrl: loginUrl(emulator, gateway.url) }),
   )
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(
-      signal,
-      () =>
-        void gateway
-          .close()
-          .then(() => emulator.close())
-          .then(() => process.exit(0)),
-    )
-  }
+  endOnSignal(async () => {
+    await gateway.close()
+    await emulator.close()
+  }, config.shutdownDelayMs + config.shutdownGraceMs)
 } catch (error) {
   process.stderr.write(`${startupError(error)}\n`)
-  process.exit(1)
+  await endProcess(1)
 }
 
-/** The settings of the environment, with the emulator as LINE and its demo channel as the channel. */
+/**
+ * The settings of the environment, with the emulator as LINE and its demo channel as the channel. The pages show demo
+ * tokens, so HOST is not used: some shells export it.
+ */
 function settingsFor(emulator: Emulator): NodeJS.ProcessEnv {
-  const others = Object.entries(process.env).filter(([name]) => !/^LINE_(CHANNEL|API_URL|ACCESS_URL)/.test(name))
+  // The real LINE and the way to it, and HOST: with NAME_FILE, and the proxies in lower case too.
+  const ofProduction =
+    /^(LINE_(CHANNELS?|API_URL|ACCESS_URL|REDIRECT_URIS)(_ID|_SECRET|_TYPE)?|HOST|(HTTPS?|NO)_PROXY)(_FILE)?$/i
+  const others = Object.entries(process.env).filter(([name]) => !ofProduction.test(name))
   const [channel] = emulator.channels
   return {
-    LOG_LEVEL: 'warn',
+    ...(process.env.LOG_LEVEL_FILE ? {} : { LOG_LEVEL: 'warn' }),
     ...Object.fromEntries(others),
     NODE_ENV: 'development',
+    HOST: '127.0.0.1',
     LINE_CHANNEL_ID: channel?.id,
     LINE_CHANNEL_SECRET: channel?.secret,
     LINE_API_URL: emulator.url,

@@ -1,3 +1,4 @@
+import { endOnSignal, surviveReaders } from '../signals.ts'
 import { type Emulator, startEmulator } from './emulator.ts'
 import { readPort } from './port.ts'
 
@@ -5,10 +6,11 @@ await main()
 
 /** `npm run emulator`. */
 async function main(): Promise<void> {
+  surviveReaders()
   try {
     const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT) })
     process.stdout.write(introductionOf(emulator))
-    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => emulator.close())
+    endOnSignal(() => emulator.close(), 0)
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`)
     process.exitCode = 1

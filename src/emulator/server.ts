@@ -4,6 +4,7 @@ import { deliverFaulty, hasEffect } from './control/fault-delivery.ts'
 import type { FaultStore } from './control/faults.ts'
 import { type LineRequest, readBody } from './http/line-request.ts'
 import { type LineResponse, refusal } from './http/line-response.ts'
+import { hasLoopbackHost } from './http/loopback-host.ts'
 import { send } from './http/send.ts'
 import type { Platform } from './platform/platform.ts'
 import { type Route, routes } from './routes.ts'
@@ -23,7 +24,8 @@ export function createEmulatorServer({ platform, calls, faults, ownEndpoints }: 
   function serve(message: IncomingMessage, response: ServerResponse): void {
     const request = readHead(message)
     const route = routes.get(`${request.method} ${request.path}`)
-    if (route === undefined) serveOwn(message, request, response)
+    if (!hasLoopbackHost(message)) send(response, wrongHost)
+    else if (route === undefined) serveOwn(message, request, response)
     else serveLine(route, message, request, response)
   }
 
@@ -59,6 +61,7 @@ export function createEmulatorServer({ platform, calls, faults, ownEndpoints }: 
   }
 }
 
+const wrongHost = refusal(421, 'The emulator answers only loopback names: call it as localhost or 127.0.0.1')
 const tooLarge = refusal(413, 'The request body is larger than 2 MB')
 
 function readHead({ method = 'GET', url = '/', headers }: IncomingMessage): LineRequest {

@@ -1,11 +1,17 @@
+import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { loopbackOnly } from '../http/loopback.ts'
+import { RequestRefused } from '../http/read-request.ts'
 import type { HeaderList } from '../http/send.ts'
 import type { Tab } from './graphiql-tabs.ts'
 
 export type GraphiqlPage = {
-  /** The whole page, compressed with gzip. The page loads nothing from other servers. */
-  html(): Promise<Buffer>
+  /**
+   * The whole page, compressed with gzip. The page loads nothing from other servers. Rejects with `RequestRefused` if the
+   * page is not for this request.
+   */
+  html(request: IncomingMessage): Promise<Buffer>
 }
 
 /** Only scripts of the page itself can run, and they can call only this server. */
@@ -29,10 +35,14 @@ export const pageHeaders: HeaderList = [
 ].flat()
 
 /** GraphiQL, served by this process. The first call of `html` loads and compresses its nine megabytes. */
-export function createGraphiqlPage(tabs: () => readonly Tab[]): GraphiqlPage {
+export function createGraphiqlPage(
+  tabs: () => readonly Tab[],
+  isAllowed: (request: IncomingMessage) => boolean = () => true,
+): GraphiqlPage {
   let page: Promise<Buffer> | undefined
   return {
-    html() {
+    async html(request) {
+      if (!isAllowed(request)) throw new RequestRefused(421, loopbackOnly)
       page ??= render(tabs())
       return page
     },

@@ -21,13 +21,14 @@ export type GraphqlEndpointOptions = {
   readonly cors: Cors
   /** `undefined` if GraphiQL is off. */
   readonly graphiql: GraphiqlPage | undefined
-  readonly isDraining: () => boolean
 }
 
 export type GraphqlEndpoint = {
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** The number of requests without an answer yet. */
-  underWay(): number
+  /** The requests without an answer yet. */
+  readonly underWay: ReadonlySet<ServerResponse>
+  /** Answers each of them with 503, because the process ends. */
+  refuseAll(): void
 }
 
 /**
@@ -35,20 +36,19 @@ export type GraphqlEndpoint = {
  * cost time. Every operation ends in `deliver` or in `refuse`.
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
-  const { services, telemetry, engine, clientAddresses, cors, graphiql, isDraining } = options
+  const { services, telemetry, engine, clientAddresses, cors, graphiql } = options
   const unexpected = (error: unknown) => telemetry.unexpected(error, 'operation')
-  let underWay = 0
+  const underWay = new Set<ServerResponse>()
 
-  return { handle, underWay: () => underWay }
+  return { handle, underWay, refuseAll }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     if (cors.isPreflight(request)) {
       send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
       return
     }
-    underWay += 1
+    underWay.add(response)
     try {
-      if (isDraining()) throw shuttingDown()
       assertHead(request)
       if (graphiql !== undefined && wantsHtml(request)) sendGraphiql(request, response, graphiql)
       else if (request.method === 'GET') answer(request, response, undefined)
@@ -87,10 +87,11 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     reply: Reply,
     startedAt: number,
   ): void {
-    const headers = headersOf(request, running)
-    send(response, reply, isDraining() ? [...headers, ...closeConnection] : headers)
+    // It may be refused already, at the end of the drain.
+    if (!underWay.has(response)) return
+    send(response, reply, headersOf(request, running))
     recordOperation(running, reply.status, startedAt)
-    underWay -= 1
+    underWay.delete(response)
   }
 
   function headersOf(request: IncomingMessage, { errors }: RunningOperation): HeaderList {
@@ -109,17 +110,16 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function sendGraphiql(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
     page
-      .html()
+      .html(request)
       .then((html) => {
         send(response, { status: 200, headers: pageHeaders, body: html })
-        underWay -= 1
+        underWay.delete(response)
       })
       .catch((error) => refuse(request, response, error))
   }
 
   function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    underWay -= 1
-    if (response.destroyed) return
+    if (!underWay.delete(response) || response.destroyed) return
     if (!(error instanceof RequestRefused)) unexpected(error)
     const { status, message, code, headers, retryAfter } =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
@@ -130,6 +130,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
     telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0 })
+  }
+
+  function refuseAll(): void {
+    for (const response of underWay) refuse(response.req, response, shuttingDown())
   }
 
   function recordOperation({ prepared, errors }: RunningOperation, status: number, startedAt: number): void {
@@ -145,11 +149,9 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   }
 }
 
-/** While the gateway drains, it would refuse every further request on the connection. */
-const closeConnection: HeaderList = ['connection', 'close']
-
 function shuttingDown(): RequestRefused {
-  return new RequestRefused(503, 'The gateway is shutting down', { headers: { connection: 'close' }, retryAfter: 1 })
+  const facts = { code: 'SHUTTING_DOWN', headers: { connection: 'close' }, retryAfter: 1 }
+  return new RequestRefused(503, 'The gateway is shutting down', facts)
 }
 
 function notAcceptable(): RequestRefused {

@@ -25,6 +25,8 @@ export type RunningOperation = {
   prepared: PreparedOperation | undefined
   /** The errors of the answer, in their public form. */
   errors: readonly PublicError[]
+  /** Gets every error that is not expected. The caller gets a masked one. */
+  unexpected(error: unknown): void
 }
 
 /** `startedAt`: `performance.now()`. The deadline of the operation counts from it. */
@@ -36,7 +38,7 @@ export function startOperation(
   const { bearer, clientAddress } = request
   const deadline = startedAt + services.operationMs
   const context: Context = { services, bearer, clientAddress, deadline, tokensVerified: 0, addError }
-  const running: RunningOperation = { request, context, prepared: undefined, errors: [] }
+  const running: RunningOperation = { request, context, prepared: undefined, errors: [], unexpected }
   return running
 
   function addError(error: unknown, path: readonly (string | number)[]): void {

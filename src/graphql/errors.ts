@@ -5,6 +5,7 @@ import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
 import { withoutStack } from '../telemetry/expected-error.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
+import { placesOf } from './document-places.ts'
 
 /** The HTTP status and headers of a GraphQL answer, in the form that yoga reads. Removed before the answer is sent. */
 export type Http = { readonly status?: number; readonly spec?: boolean; readonly headers?: Record<string, string> }
@@ -60,7 +61,7 @@ export function toPublicError(error: unknown, unexpected: (error: unknown) => vo
   return publicError('Something went wrong on our side', { code: 'INTERNAL_SERVER_ERROR', ...wholeRequest }, place)
 }
 
-/** The same for an engine that writes the answer itself. An expected error becomes plain data: a GraphQLError costs much. */
+/** The same for an answer that we write ourselves. An expected error becomes plain data: a GraphQLError costs much. */
 export function toPublicData(error: unknown, unexpected: (error: unknown) => void): PublicError {
   const cause = rootOf(error)
   const row = publicExtensions.find(([kind]) => cause instanceof kind)
@@ -76,9 +77,9 @@ export function publicError(
   { nodes, path }: Place = {},
 ): GraphQLError {
   const defined = Object.fromEntries(Object.entries(extensions).filter(([, value]) => value !== undefined))
-  const error = withoutStack(() => new GraphQLError(message, { nodes, path, extensions: defined }))
+  const error = withoutStack(() => new GraphQLError(message, { path, extensions: defined }))
   published.add(error)
-  return error
+  return Object.assign(error, { locations: placesOf(nodes) })
 }
 
 /** The `Retry-After` header of an answer with these errors: the longest wait that one of them asks for. */

@@ -14,6 +14,7 @@ import {
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import { dropText } from './document-places.ts'
 import { hideLongNames, publicError } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
 import { NamedValuesRule } from './named-values-rule.ts'
@@ -34,11 +35,14 @@ export type PreparedOperation = {
 
 export type Operations = {
   /** Throws an `AggregateError` of public errors. */
-  prepare(text: string, operationName: string | null | undefined): PreparedOperation
+  prepare(text: string, operationName: string | undefined): PreparedOperation
 }
 
 /** A valid document, with those of its operations that were requested. Keys are the requested `operationName`s. */
-type PreparedDocument = { readonly document: DocumentNode; readonly operations: Map<string, PreparedOperation> }
+type PreparedDocument = {
+  readonly document: DocumentNode
+  readonly operations: Map<string | undefined, PreparedOperation>
+}
 
 /** Together these bound the memory: the syntax tree of a document is about a hundred times as large as its text. */
 const mostDocuments = 1_000
@@ -47,7 +51,7 @@ const mostErrors = 5
 
 /**
  * Checks the limits of an operation, parses, validates and plans it once, and keeps the result for later requests. Only
- * valid documents are kept, because invalid ones would evict them.
+ * valid documents are kept, because invalid ones would evict them, and none that may contain a credential.
  */
 export function createOperations(schema: GraphQLSchema, options: { readonly introspection: boolean }): Operations {
   const rules = [
@@ -63,12 +67,12 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
 
   return { prepare }
 
-  function prepare(text: string, operationName: string | null | undefined): PreparedOperation {
+  function prepare(text: string, operationName: string | undefined): PreparedOperation {
     const { document, operations } = kept.get(text) ?? prepareDocument(text)
-    const known = operations.get(operationName ?? '')
+    const known = operations.get(operationName)
     if (known !== undefined) return known
     const operation = prepareOperation(document, operationName)
-    operations.set(operationName ?? '', operation)
+    operations.set(operationName, operation)
     return operation
   }
 
@@ -77,14 +81,14 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
     const errors = validate(schema, document, rules, { maxErrors: mostErrors, hideSuggestions: true })
     if (errors.length > 0) throw new AggregateError(errors.slice(0, mostErrors).map(invalid))
     const prepared = { document, operations: new Map() }
-    kept.set(text, prepared)
+    if (!mayHoldCredential(text)) kept.set(text, prepared)
     return prepared
   }
 
-  function prepareOperation(document: DocumentNode, operationName: string | null | undefined): PreparedOperation {
+  function prepareOperation(document: DocumentNode, operationName: string | undefined): PreparedOperation {
     const operation = getOperationAST(document, operationName)
     if (operation == null || operation.operation === 'subscription') throw new AggregateError([noSuchOperation()])
-    const fields = [...rootFields(document, operation)].sort()
+    const fields = rootFields(schema, document, operation)
     const plan = planOf(schema, document, operation)
     return { document, operation, kind: operation.operation, fields, summary: fields.join(' '), plan }
   }
@@ -96,7 +100,7 @@ function parseLimited(text: string): DocumentNode {
   if (tooLong !== undefined) throw new AggregateError([tooComplex(tooLong)])
   let document: DocumentNode
   try {
-    document = parse(text)
+    document = dropText(parse(text))
   } catch (error) {
     throw new AggregateError([syntaxError(error as GraphQLError)])
   }
@@ -105,18 +109,29 @@ function parseLimited(text: string): DocumentNode {
   return document
 }
 
-function rootFields(document: DocumentNode, operation: OperationDefinitionNode): Set<string> {
+/**
+ * Whether a credential can be part of the text: in a string, in a comment, or as a long word with a digit. A client that
+ * uses variables has none of them, unless it gives its operations such names. Then they are only prepared each time.
+ */
+function mayHoldCredential(text: string): boolean {
+  if (text.includes('"') || text.includes('#')) return true
+  return (text.match(/\w{20,}/g) ?? []).some((word) => /\d/.test(word))
+}
+
+/** In alphabetical order. The strings are those of the schema, because a part of a text keeps the whole text in memory. */
+function rootFields(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): string[] {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
-  const names = new Set<string>()
+  const selected = new Set<string>()
   collect(operation.selectionSet)
-  return names
+  const known = Object.keys(schema.getRootType(operation.operation)?.getFields() ?? {})
+  return [...known, '__schema', '__type', '__typename'].filter((name) => selected.has(name)).sort()
 
   function collect(selectionSet: SelectionSetNode | undefined): void {
     for (const selection of selectionSet?.selections ?? []) {
-      if (selection.kind === Kind.FIELD) names.add(selection.name.value)
+      if (selection.kind === Kind.FIELD) selected.add(selection.name.value)
       else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet)
       else collect(fragments.get(selection.name.value)?.selectionSet)
     }

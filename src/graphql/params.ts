@@ -3,9 +3,10 @@ import { RequestRefused } from '../http/read-request.ts'
 /** The parameters of a request, with the names of GraphQL over HTTP. */
 export type Params = {
   readonly query: string
-  readonly variables?: Readonly<Record<string, unknown>> | null | undefined
-  readonly operationName?: string | null | undefined
-  readonly extensions?: Readonly<Record<string, unknown>> | null | undefined
+  readonly variables?: Readonly<Record<string, unknown>> | undefined
+  /** Never empty: tools send an empty name for "no name". */
+  readonly operationName?: string | undefined
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Reads the parameters from a JSON body. Throws `RequestRefused`. */
@@ -24,16 +25,17 @@ export function parseBody(text: string): Params {
 export function parseQuery(search: string): Params {
   const given = new URLSearchParams(search)
   return assertParams({
-    query: given.get('query') ?? undefined,
-    operationName: given.get('operationName') || undefined,
+    query: given.get('query'),
+    operationName: given.get('operationName'),
     variables: parseJsonParam(given, 'variables'),
     extensions: parseJsonParam(given, 'extensions'),
+    documentId: given.get('documentId'),
   })
 }
 
 function parseJsonParam(given: URLSearchParams, name: string): unknown {
   const text = given.get(name)
-  if (text === null || text === '') return undefined
+  if (isEmpty(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {
@@ -44,13 +46,35 @@ function parseJsonParam(given: URLSearchParams, name: string): unknown {
 /** Ignores unknown members. */
 function assertParams(body: unknown): Params {
   if (!isObject(body)) throw new RequestRefused(400, 'The body must be a JSON object')
-  const { query, variables, operationName, extensions } = body
+  const { query, documentId } = body
+  const extensions = objectIn(body, 'extensions')
+  const isPersisted = !isEmpty(documentId) || !isEmpty(extensions?.persistedQuery)
+  if (isPersisted && isEmpty(query)) throw persistedQueryNotSupported()
   if (typeof query !== 'string') throw new RequestRefused(400, 'query must be a string')
-  if (variables != null && !isObject(variables)) throw new RequestRefused(400, 'variables must be an object')
-  if (operationName != null && typeof operationName !== 'string')
-    throw new RequestRefused(400, 'operationName must be a string')
-  if (extensions != null && !isObject(extensions)) throw new RequestRefused(400, 'extensions must be an object')
-  return { query, variables, operationName, extensions }
+  return { query, variables: objectIn(body, 'variables'), operationName: nameIn(body), extensions }
+}
+
+function nameIn({ operationName }: Record<string, unknown>): string | undefined {
+  if (isEmpty(operationName)) return undefined
+  if (typeof operationName !== 'string') throw new RequestRefused(400, 'operationName must be a string')
+  return operationName
+}
+
+function objectIn(body: Record<string, unknown>, name: 'variables' | 'extensions') {
+  const value = body[name]
+  if (isEmpty(value)) return undefined
+  if (!isObject(value)) throw new RequestRefused(400, `${name} must be an object`)
+  return value
+}
+
+/** Clients of persisted queries know these words: they send the request again, with the query in it. */
+function persistedQueryNotSupported(): RequestRefused {
+  return new RequestRefused(200, 'PersistedQueryNotSupported', { code: 'PERSISTED_QUERY_NOT_SUPPORTED' })
+}
+
+/** Tools send null, an empty text or white space for a parameter that the user left out. */
+function isEmpty(value: unknown): value is null | undefined {
+  return value == null || (typeof value === 'string' && value.trim() === '')
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,4 +1,4 @@
-import type { ExecutionResult, GraphQLError } from 'graphql'
+import type { ExecutionResult } from 'graphql'
 import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
 import type { Reply } from '../http/send.ts'
 import type { Context } from '../schema/context.ts'
@@ -6,17 +6,19 @@ import { schema } from '../schema/schema.ts'
 import type { Engine, RunningOperation } from './engine.ts'
 import { toPublicError } from './errors.ts'
 import type { PrepareOperation } from './prepare-operation.ts'
+import { replyOf } from './reply.ts'
 
-type YogaContext = Context & { readonly running: RunningOperation }
+/** yoga copies the context, so the reply is one level below it. */
+type YogaContext = Context & { readonly running: RunningOperation; readonly answer: { reply?: Reply } }
 
 /**
- * The general engine: yoga. It can execute every operation, and it writes the HTTP answer. Limits, parsing and
- * validation are ours, so that both engines accept exactly the same operations.
+ * The general engine: yoga. It can execute every operation. Limits, parsing, validation and the form of the answer are
+ * ours, so that both engines accept the same operations and answer in the same way.
  */
 export function createYogaEngine(prepareOperation: PrepareOperation, unexpected: (error: unknown) => void): Engine {
   const yoga = createYoga<YogaContext>({
     schema,
-    plugins: [useReadParams(), usePreparedOperation(prepareOperation), usePublicErrors(unexpected)],
+    plugins: [useReadParams(), usePreparedOperation(prepareOperation), useOurReply()],
     maskedErrors: { maskError: (error) => toPublicError(error, unexpected) },
     logging: false,
     graphiql: false,
@@ -30,10 +32,10 @@ export function createYogaEngine(prepareOperation: PrepareOperation, unexpected:
   return { execute }
 
   async function execute(running: RunningOperation): Promise<Reply> {
-    const response = await yoga.handleRequest(toRequest(running), { ...running.context, running })
-    // `send` writes this header for every answer.
-    response.headers.delete('content-length')
-    return { status: response.status, headers: [...response.headers].flat(), body: await response.text() }
+    const answer: { reply?: Reply } = {}
+    await yoga.handleRequest(toRequest(running), { ...running.context, running, answer })
+    if (answer.reply === undefined) throw new Error('yoga gave no result')
+    return answer.reply
   }
 
   function toRequest({ request: { method, mediaType } }: RunningOperation): Request {
@@ -56,9 +58,8 @@ function useReadParams(): Plugin<YogaContext, YogaContext> {
 function usePreparedOperation(prepareOperation: PrepareOperation): Plugin<YogaContext, YogaContext> {
   return {
     onParse({ context: { running }, setParsedDocument }) {
-      const { prepared } = prepareOperation(running.request.params, running.request.method)
-      running.prepared = prepared
-      setParsedDocument(prepared.document)
+      running.prepared ??= prepareOperation(running.request.params, running.request.method).prepared
+      setParsedDocument(running.prepared.document)
     },
     onValidate({ setResult }) {
       setResult([])
@@ -66,15 +67,18 @@ function usePreparedOperation(prepareOperation: PrepareOperation): Plugin<YogaCo
   }
 }
 
-/** Gives every error its public form, and adds the errors reported beside a successful field. */
-function usePublicErrors(unexpected: (error: unknown) => void): Plugin<YogaContext, YogaContext> {
+/** Gives every error its public form, adds the errors reported beside a successful field, and writes the answer. */
+function useOurReply(): Plugin<YogaContext, YogaContext> {
   return {
-    onExecutionResult({ result, setResult, context: { running } }) {
-      const { errors = [], ...rest } = result as ExecutionResult
-      const beside = running.errors as readonly GraphQLError[]
-      const all = [...errors.map((error) => toPublicError(error, unexpected)), ...beside]
-      running.errors = all
-      setResult(all.length === 0 ? rest : { errors: all, ...rest })
+    onResultProcess({ result, serverContext, setResultProcessor }) {
+      const { running, answer } = serverContext
+      const { errors = [], data } = result as ExecutionResult
+      answer.reply = replyOf(
+        running,
+        [...errors, ...running.errors],
+        data === undefined ? undefined : JSON.stringify(data),
+      )
+      setResultProcessor((_, { Response }) => new Response(), running.request.mediaType)
     },
   }
 }

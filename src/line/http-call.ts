@@ -46,6 +46,9 @@ type Outgoing = {
 /** LINE's answers have some hundred bytes. A larger answer than this is not from LINE. */
 const largestAnswerBytes = 64 * 1024
 
+/** With a proxy, undici opens a new connection whenever a call with headers follows one without. */
+const noHeaders = {}
+
 /**
  * One request with undici's `dispatch`, its cheapest call: no streams, no redirects, no decompression.
  * `remainingMs` is the time limit for everything, from connecting to the last byte. Rejects with `HttpCallFailed`.
@@ -59,7 +62,7 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
     let over = false
 
     const timer = setTimeout(endAfterReading, Math.max(remainingMs, 0))
-    const options = { ...outgoing, headersTimeout: 0, bodyTimeout: 0 }
+    const options = { headers: noHeaders, ...outgoing, headersTimeout: 0, bodyTimeout: 0 }
     dispatcher.dispatch(options, { onRequestStart, onResponseStart, onResponseData, onResponseEnd, onResponseError })
 
     function onRequestStart(started: Dispatcher.DispatchController): void {
@@ -82,7 +85,7 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
     }
 
     function onResponseError(_: unknown, cause: Error): void {
-      fail('The connection to LINE failed', { broken: true, cause })
+      fail(controller === undefined ? noConnection(cause) : 'The connection to LINE failed', { broken: true, cause })
     }
 
     /** If our process was busy, the timer fires late and the answer may be in the socket already: read it first. */
@@ -107,4 +110,10 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
       return true
     }
   })
+}
+
+/** undici has these codes for a proxy that answered CONNECT with another status than 200, or closed the connection. */
+function noConnection(cause: Error): string {
+  const byProxy = 'code' in cause && (cause.code === 'UND_ERR_ABORTED' || cause.code === 'UND_ERR_PRX_CONN')
+  return byProxy ? 'The proxy opened no connection to LINE' : 'The connection to LINE failed'
 }

@@ -110,7 +110,7 @@ function parseClaims(payload: JWTPayload): IdTokenClaims {
     iat,
     authTime: isNumericDate(payload.auth_time) ? payload.auth_time : null,
     nonce: text(payload.nonce),
-    amr: isTextList(payload.amr) ? payload.amr : null,
+    amr: isTextList(payload.amr) ? payload.amr.map((method) => method.toWellFormed()) : null,
     name: text(payload.name),
     picture: text(payload.picture),
     email: text(payload.email),
@@ -130,7 +130,10 @@ function isTextList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-/** LINE leaves out claims that are not set. An empty claim means the same. */
+/**
+ * LINE leaves out claims that are not set. An empty claim means the same. Half of a surrogate pair becomes U+FFFD, because
+ * many JSON parsers refuse an answer that contains one.
+ */
 function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null
+  return typeof value === 'string' && value !== '' ? value.toWellFormed() : null
 }

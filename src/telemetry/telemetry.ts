@@ -1,6 +1,7 @@
 import pino, { type Logger } from 'pino'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { errorFields } from './error-fields.ts'
+import { createLogWriter } from './log-writer.ts'
 import { createDurations, createTally } from './meters.ts'
 
 /** One call to LINE: the five facts that LINE asks integrators to log, how it ended and how long it took. */
@@ -55,7 +56,7 @@ export type Telemetry = {
 
 export type TelemetryOptions = {
   readonly logLevel: string
-  /** Receives the log lines. Default: standard output. */
+  /** Receives the log lines. Default: standard output, without waiting for its reader. */
   readonly destination?: { write(line: string): void }
 }
 
@@ -64,11 +65,8 @@ const slowMs = 1_000
 
 /** Log lines and counters. Each logged field is named here, so that no other value of a caller or of LINE is logged. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const log = pino(
-    { level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    options.destination,
-  )
   const registry = new Registry()
+  const log = createLog(options, registry)
   collectDefaultMetrics({ register: registry })
   const meters = createMeters(registry)
 
@@ -115,6 +113,17 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 /** A telemetry without log lines, for tests that do not read them. */
 export function createSilentTelemetry(): Telemetry {
   return createTelemetry({ logLevel: 'silent' })
+}
+
+function createLog({ logLevel, destination }: TelemetryOptions, registry: Registry): Logger {
+  const counter = { name: 'gateway_log_lines_dropped_total', help: 'Log lines that could not be written' }
+  const lines = new Counter({ ...counter, registers: [registry] })
+  const writer = createLogWriter(process.stdout, {
+    dropped: () => lines.inc(),
+    recovered: (count) => log.warn({ lines: count }, 'log lines were dropped: their reader was slow or gone'),
+  })
+  const log = pino({ level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? writer)
+  return log
 }
 
 function createMeters(registry: Registry) {

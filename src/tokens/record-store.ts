@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createBoundedMap } from './bounded-map.ts'
 import type { TokenRecord } from './record.ts'
 import { type ChannelScopes, StoredRecord, writeRecord } from './record-codec.ts'
 
@@ -18,7 +18,7 @@ const mostShared = 1_000
 
 /** Holds at most `max` records. The least recently used one is removed first. */
 export function createRecordStore(max: number): RecordStore {
-  const kept = new LRUCache<string, string>({ max })
+  const kept = createBoundedMap<string>(max)
   const shared: ChannelScopes[] = []
   const numbers = new Map<string, number>()
 

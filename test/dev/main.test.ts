@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { request } from 'undici'
 import { expect, it } from 'vitest'
 import { type Program, usePrograms } from '../harness/programs.ts'
 
@@ -34,10 +35,15 @@ const real = {
   LINE_CHANNEL_ID: '1',
   LINE_CHANNEL_SECRET: 'x',
   LINE_API_URL: 'https://api.line.me',
+  LINE_REDIRECT_URIS: 'https://app.example/callback',
+  HOST: '0.0.0.0',
+  HTTPS_PROXY: 'socks5://proxy.example',
+  https_proxy: 'http://127.0.0.1:1',
+  TRUSTED_PROXY: '10.0.0.1',
   NODE_ENV: 'production',
 }
 
-it('the printed values work: query, refresh, login, GraphiQL; SIGTERM: exit code 0', async () => {
+it('the printed values work, with pages for this machine only (D18, D21); SIGINT twice, as Ctrl+C: exit code 0', async () => {
   const program = start(real)
   const { graphiql, accessToken, refreshToken, loginPage, curl } = await readScreen(program)
 
@@ -76,13 +82,25 @@ it('the printed values work: query, refresh, login, GraphiQL; SIGTERM: exit code
   for (const sample of [accessToken, refreshToken, 'viewer']) expect(html).toContain(sample)
 
   await expectOnlyThisMachine([graphiql, loginPage])
+  for (const page of [graphiql, loginPage]) {
+    const { status, text } = await getAs('evil.example', page)
+    expect([status, text.includes(accessToken)], page).toEqual([421, false])
+  }
+  expect(program.out()).toMatch(/"level":40.*HOST: is ignored/)
+  expect(program.out()).toMatch(/"level":40.*TRUSTED_PROXY: is not a setting/)
 
-  program.kill('SIGTERM')
+  for (let n = 0; n < 2; n += 1) program.killGroup('SIGINT')
   expect(await program.ended).toBe(0)
   expect(program.err()).toBe('')
   await expect(fetch(graphiql)).rejects.toThrow()
   await expect(fetch(loginPage)).rejects.toThrow()
 }, 180_000)
+
+/** Asks as a browser does whose page has pointed its own name to this machine (DNS rebinding). */
+async function getAs(host: string, url: string): Promise<{ readonly status: number; readonly text: string }> {
+  const { statusCode, body } = await request(url, { headers: { host, accept: 'text/html' } })
+  return { status: statusCode, text: await body.text() }
+}
 
 it.each(['PORT', 'EMULATOR_PORT'])('%s in use: exit code 1, and the port is named', async (name) => {
   const other = createServer().listen(0, '127.0.0.1')

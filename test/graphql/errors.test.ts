@@ -1,5 +1,6 @@
 import { GraphQLError, locatedError, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
+import { dropText } from '../../src/graphql/document-places.ts'
 import { publicError, retryAfterHeader, toPublicError } from '../../src/graphql/errors.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { NoChannelSecret } from '../../src/login/channel-tokens.ts'
@@ -33,7 +34,7 @@ describe('an expected error', () => {
   })
 
   it('wrapped in GraphQL errors: recognised, and keeps its path and locations', () => {
-    const { definitions } = parse('{ viewer { id } }')
+    const { definitions } = dropText(parse('{ viewer { id } }'))
     const inner = locatedError(new Forbidden('openid'), definitions, ['viewer', 'id'])
     const outer = new GraphQLError('wrapped again', {
       originalError: inner,

@@ -45,6 +45,38 @@ describe('a document', () => {
   })
 })
 
+describe('a document that may hold a credential', () => {
+  const twice = (text: string) => {
+    const operations = create()
+    return [documentOf(operations, text), documentOf(operations, text)]
+  }
+  const word = '0123456789abcdefghij'
+
+  it.each([
+    '{ verifyAccessToken(accessToken: "x") { active } }',
+    '{ verifyAccessToken(accessToken: """x""") { active } }',
+    'query ($token: String! = "x") { verifyAccessToken(accessToken: $token) { active } }',
+    '{ viewer { id } } # a comment',
+    `{ viewer { a${word}: id } }`,
+    `query A${word} { viewer { id } }`,
+    `query ($a${word}: PictureSize) { viewer { pictureUrl(size: $a${word}) } }`,
+    `mutation { refreshToken(input: { refreshToken: "x", channelId: 12345678901234567890 }) { tokenType } }`,
+  ])('%s: prepared each time and never kept (D15)', (text) => {
+    const [first, second] = twice(text)
+    expect(second).not.toBe(first)
+  })
+
+  it.each([
+    'query ($token: String!, $size: PictureSize = LARGE) { verifyAccessToken(accessToken: $token) { viewer { pictureUrl(size: $size) } } }',
+    'query ViewerOfTheHomePageWithItsPictureAndFriendship { viewer { id accessToken { expiresAt } } }',
+    'query GetViewerV2 { v1: viewer { id } }',
+    'mutation ($input: RefreshTokenInput!) { refreshToken(input: $input) { tokenType } }',
+  ])('not %s: kept (D15)', (text) => {
+    const [first, second] = twice(text)
+    expect(second).toBe(first)
+  })
+})
+
 describe('an invalid document', () => {
   it.each([
     ['', 'GRAPHQL_PARSE_FAILED'],

@@ -52,7 +52,6 @@ describe('a body that is not correct', () => {
     'extensions of a string': '{"query":"{__typename}","extensions":"x"}',
     'extensions of a list': '{"query":"{__typename}","extensions":[1]}',
     'a query in a prototype': '{"__proto__":{"query":"{__typename}"}}',
-    'a persisted query alone': '{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}',
     'an unknown operation name': '{"query":"{__typename}","operationName":"Nobody"}',
     'two queries, the last one a number': '{"query":"{__typename}","query":7}',
     'lists as deep as 100 KB allows': '['.repeat(50_000) + ']'.repeat(50_000),

@@ -17,6 +17,8 @@ export type Program = {
   readonly ended: Promise<number | null>
   /** Sends SIGTERM, or another signal. SIGKILL goes to the programs that it has started as well. */
   kill(signal?: NodeJS.Signals): void
+  /** Sends SIGTERM, or another signal, to the program and those that it has started, as a terminal does with Ctrl+C. */
+  killGroup(signal?: NodeJS.Signals): void
 }
 
 /** Runs programs, and kills those that still run after a test. They get only PATH, HOME and the given settings. */
@@ -30,14 +32,21 @@ export function usePrograms() {
   })
   return { start }
 
-  function start(command: string, argument: readonly string[], settings: NodeJS.ProcessEnv, cwd = project): Program {
+  /** `stdout`: a file descriptor that the program gets as its standard output. Then `out` and `printed` are empty. */
+  function start(
+    command: string,
+    argument: readonly string[],
+    settings: NodeJS.ProcessEnv,
+    cwd = project,
+    stdout: number | 'pipe' = 'pipe',
+  ): Program {
     const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...settings }
-    const child = spawn(command, argument, { cwd, env, detached: true })
+    const child = spawn(command, argument, { cwd, env, detached: true, stdio: ['pipe', stdout, 'pipe'] })
     let [out, err] = ['', '']
-    child.stdout.on('data', (chunk) => (out += chunk))
-    child.stderr.on('data', (chunk) => (err += chunk))
+    child.stdout?.on('data', (chunk) => (out += chunk))
+    child.stderr?.on('data', (chunk) => (err += chunk))
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-    const program = { process: child, out: () => out, err: () => err, printed, ended, kill }
+    const program = { process: child, out: () => out, err: () => err, printed, ended, kill, killGroup }
     started.push(program)
     return program
 
@@ -50,9 +59,14 @@ export function usePrograms() {
 
     function kill(signal: NodeJS.Signals = 'SIGTERM'): void {
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-      // `detached` makes the program the leader of a process group; the negative ID means the whole group.
-      if (signal === 'SIGKILL') process.kill(-child.pid, signal)
+      if (signal === 'SIGKILL') killGroup(signal)
       else child.kill(signal)
+    }
+
+    // `detached` makes the program the leader of a process group; the negative ID means the whole group.
+    function killGroup(signal: NodeJS.Signals = 'SIGTERM'): void {
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        process.kill(-child.pid, signal)
     }
   }
 }

@@ -14,8 +14,17 @@ import { foreign, liff, native, START_MS, web } from './channels.ts'
 
 export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
 
-/** LINE_TIMEOUT_MS runs in real time, so it is long here: a slow machine must not look like an outage of LINE. */
-const defaults = { HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'trace', LINE_TIMEOUT_MS: '60000' }
+/**
+ * LINE_TIMEOUT_MS runs in real time, so it is long here: a slow machine must not look like an outage of LINE. The drain
+ * starts without a delay, because no load balancer has to notice it.
+ */
+const defaults = {
+  HOST: '127.0.0.1',
+  PORT: '0',
+  LOG_LEVEL: 'trace',
+  LINE_TIMEOUT_MS: '60000',
+  SHUTDOWN_DELAY_SECONDS: '0',
+}
 
 export type GraphqlError = {
   readonly message: string

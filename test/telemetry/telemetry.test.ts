@@ -154,6 +154,7 @@ describe('metrics', () => {
       'gateway_line_call_duration_seconds_bucket{le="0.025",endpoint="verify"} 1',
       'gateway_token_lookups_total{outcome="fresh"} 1',
       'gateway_things 4',
+      'gateway_log_lines_dropped_total 0',
     ]) {
       expect(text.split('\n')).toContain(line)
     }

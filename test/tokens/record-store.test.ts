@@ -128,4 +128,13 @@ describe('the store', () => {
     store.delete('a')
     expect([store.get('a'), store.peek('a'), store.size()]).toEqual([undefined, undefined, 0])
   })
+
+  it('16 million records allowed: no memory is taken before they come (D16)', () => {
+    const before = process.memoryUsage()
+    const store = createRecordStore(16_000_000)
+    const after = process.memoryUsage()
+    const taken = after.heapTotal + after.arrayBuffers - before.heapTotal - before.arrayBuffers
+    expect(taken).toBeLessThan(50 * 2 ** 20)
+    expect(plain(store.set('a', bare))).toEqual(bare)
+  })
 })

@@ -16,7 +16,7 @@ export function oauthError(error: string, description?: string): LineResponse {
 }
 
 /** The error body of the resource endpoints and of deauthorize. */
-export function refusal(status: 400 | 401 | 403 | 404 | 405 | 413 | 500, message: string): LineResponse {
+export function refusal(status: 400 | 401 | 403 | 404 | 405 | 413 | 421 | 500, message: string): LineResponse {
   return json({ message }, status)
 }
 

@@ -222,7 +222,7 @@ function readSocket(): Promise<{ text: string; code: string }> {
   const { hostname, port } = new URL(emulator().url)
   const socket = connect(Number(port), hostname)
   socket.write(
-    `GET ${PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${emulator().issueTokens().accessToken}\r\n\r\n`,
+    `GET ${PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${emulator().issueTokens().accessToken}\r\n\r\n`,
   )
   return new Promise((resolve) => {
     let [text, code] = ['', '']

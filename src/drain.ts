@@ -1,0 +1,158 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as NetServer, type Socket } from 'node:net'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+
+/** The requests that wait for their answer. */
+export type Requests = {
+  readonly underWay: ReadonlySet<ServerResponse>
+  /** Answers each of them with 503. */
+  refuseAll(): void
+}
+
+export type Drain = {
+  /** True from the first moment of `run` on. */
+  hasBegun(): boolean
+  /** Resolves when the server has no connection left. */
+  run(): Promise<void>
+}
+
+/** The time for the last answers to leave, before the connections are cut. */
+const lastBytesMs = 250
+/** A connection without a request closes after this time. */
+const quietMs = 1_000
+/** The interval between two looks at the open connections. */
+const lookMs = 50
+
+/**
+ * Stops a server and loses no request. The order of the steps is important:
+ *
+ * 1. The delay. `/ready` says 503, and everything is served as before, new connections too. So load balancers can choose
+ *    another replica.
+ * 2. The listener closes. A client that connects now is refused and can try another replica.
+ * 3. From now on each answer says `Connection: close`. Said earlier, it would make the client connect to this process
+ *    again, and the closing listener would reset that connection.
+ * 4. A connection without a request closes after a quiet second.
+ * 5. The end of the grace. Requests that still wait get a 503, and all connections are cut.
+ */
+export function createDrain(
+  server: Server,
+  requests: Requests,
+  times: { readonly shutdownDelayMs: number; readonly shutdownGraceMs: number },
+): Drain {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  let begun = false
+
+  return { hasBegun: () => begun, run }
+
+  async function run(): Promise<void> {
+    begun = true
+    await sleep(times.shutdownDelayMs)
+    const graceEndsAt = performance.now() + times.shutdownGraceMs
+    await acceptWaiting(server)
+    const closed = closeListener(server)
+    closeAfterAnswers(server, requests.underWay)
+    await answerTheRest(closed, graceEndsAt)
+    requests.refuseAll()
+    await firstOf(closed, lastBytesMs)
+    for (const socket of sockets) socket.destroy()
+    // Ends the interval in which Node checks the time limits of requests. The listener is closed already.
+    server.close()
+  }
+
+  async function answerTheRest(closed: Promise<void>, graceEndsAt: number): Promise<void> {
+    const closeQuiet = createQuietSweep(sockets, requests.underWay)
+    // A timer can run before Node has read what clients sent meanwhile. An immediate runs after that.
+    const sweep = setInterval(() => setImmediate(closeQuiet), lookMs)
+    await firstOf(closed, graceEndsAt - performance.now())
+    clearInterval(sweep)
+    // When a client hangs up, its operation goes on: LINE may have done its part already.
+    while (requests.underWay.size > 0 && performance.now() < graceEndsAt) await sleep(lookMs)
+  }
+}
+
+/** Closes a server and its idle connections. Cuts those that are left after this time. */
+export async function closeWithin(server: Server, ms: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  await firstOf(closed, ms)
+  server.closeAllConnections()
+}
+
+/**
+ * Accepts the connections that wait in the queue of the listener: the system resets them when the listener closes. With
+ * the shortest queue, the system does not answer new clients until then, and refuses them when they try again.
+ */
+async function acceptWaiting(server: Server): Promise<void> {
+  let accepted = 0
+  const count = () => {
+    accepted += 1
+  }
+  server.on('connection', count)
+  // Node has no public way to make the queue shorter.
+  const { _handle } = server as { _handle?: { listen?: (queueLength: number) => void } }
+  _handle?.listen?.(0)
+  let [seen, turns] = [-1, 0]
+  for (; seen !== accepted && turns < 1_000; turns += 1) {
+    seen = accepted
+    await nextTurn()
+  }
+  server.off('connection', count)
+}
+
+/**
+ * Closes the listener and leaves all connections open. `close` of an HTTP server also closes idle connections, and resets
+ * clients that are just sending. Resolves when the last connection is closed.
+ */
+function closeListener(server: Server): Promise<void> {
+  return new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()))
+}
+
+/** On a connection with several requests under way, only the last answer closes it. */
+function closeAfterAnswers(server: Server, underWay: ReadonlySet<ServerResponse>): void {
+  server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    response.shouldKeepAlive = false
+  })
+  const lastOf = new Map([...underWay].map((response) => [response.req.socket, response]))
+  for (const response of lastOf.values()) response.shouldKeepAlive = false
+}
+
+/** A connection as it was when its last answer was sent. */
+type Quiet = { readonly bytesRead: number; readonly bytesWritten: number; readonly since: number }
+
+/**
+ * Makes the look at the open connections of a server that stops. It closes those on which nothing happened for `quietMs`.
+ * A connection with a request stays open, also while the head of the request is incomplete. One that has sent nothing
+ * yet closes like the others.
+ */
+function createQuietSweep(sockets: ReadonlySet<Socket>, underWay: ReadonlySet<ServerResponse>): () => void {
+  const known = new WeakMap<Socket, Quiet>()
+
+  return function closeQuiet(): void {
+    const now = performance.now()
+    const busy = new Set([...underWay].map((response) => response.req.socket))
+    for (const socket of sockets) {
+      const before = known.get(socket)
+      if (busy.has(socket) || socket.writableLength > 0) known.delete(socket)
+      else if (before?.bytesWritten !== socket.bytesWritten) known.set(socket, quietFrom(socket, now))
+      else if (before.bytesRead === socket.bytesRead && now - before.since >= quietMs) socket.destroy()
+    }
+  }
+}
+
+/** What a connection without any answer has sent is the start of its first request. */
+function quietFrom({ bytesRead, bytesWritten }: Socket, since: number): Quiet {
+  return { bytesRead: bytesWritten === 0 ? 0 : bytesRead, bytesWritten, since }
+}
+
+/** Waits for the promise, but at most for this time. */
+async function firstOf(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(ms, 0))
+  })
+  await Promise.race([promise, late])
+  clearTimeout(timer)
+}

@@ -1,0 +1,55 @@
+/** A second signal within this time is the same one: npm, and a terminal or systemd beside it, send a signal twice. */
+const sameSignalMs = 1_000
+/** The time for the last lines on standard output and standard error. */
+const lastLinesMs = 300
+/** The time beyond its own limit that `close` gets. Then the process ends, whatever hangs. */
+const spareMs = 2_000
+
+/**
+ * The first SIGTERM or SIGINT calls `close`, then ends the process with exit code 0. A later signal ends it at once with
+ * exit code 1. So does `limitMs`, the longest time that `close` can need.
+ */
+export function endOnSignal(close: () => Promise<void>, limitMs: number): void {
+  let firstAt: number | undefined
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      const now = performance.now()
+      if (firstAt !== undefined && now - firstAt >= sameSignalMs) process.exit(1)
+      if (firstAt !== undefined) return
+      firstAt = now
+      setTimeout(() => process.exit(1), limitMs + spareMs)
+      close().then(
+        () => endProcess(0),
+        () => endProcess(1),
+      )
+    })
+  }
+}
+
+/** Ends the process when its last lines are written. Does not wait longer for a reader that stalls. */
+export async function endProcess(code: number): Promise<void> {
+  setTimeout(() => process.exit(code), lastLinesMs)
+  await Promise.all([process.stdout, process.stderr].map(whenWritten))
+  process.exit(code)
+}
+
+/**
+ * A reader of the output that goes away or stalls must not stop the process. Without this, the next line ends the process
+ * (EPIPE), or blocks it (a terminal that is paused with Ctrl+S).
+ */
+export function surviveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => {})
+    // Node has no public way to do this. Only a terminal blocks: Node writes to pipes without blocking.
+    const { _handle } = stream as { _handle?: { setBlocking?: (blocking: boolean) => void } }
+    _handle?.setBlocking?.(false)
+  }
+}
+
+/** Resolves when everything up to now is written, or cannot be written any more. */
+function whenWritten(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0) resolve()
+    else stream.write('', () => resolve())
+  })
+}

@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { print } from '../harness/print.ts'
+import { project, usePrograms } from '../harness/programs.ts'
+import { web } from '../harness/running-gateway.ts'
+
+/** Sends credentials in the text of operations to `npm start`'s program, and searches a snapshot of its memory. */
+const programs = usePrograms()
+let emulator: Emulator
+let folder: string
+beforeEach(async () => {
+  emulator = await startEmulator({ channels: [web] })
+  folder = await mkdtemp(join(tmpdir(), 'gateway-heap-'))
+})
+afterEach(async () => {
+  await emulator.close()
+  await rm(folder, { recursive: true })
+})
+
+const settings = () => ({
+  LINE_CHANNEL_ID: web.id,
+  LINE_CHANNEL_SECRET: web.secret,
+  LINE_API_URL: emulator.url,
+  LINE_ACCESS_URL: emulator.url,
+  FAILED_TOKENS_BURST: '1000000',
+  METRICS_PORT: '0',
+  LOG_LEVEL: 'trace',
+  HOST: '127.0.0.1',
+  PORT: '0',
+})
+
+async function startGateway() {
+  const flags = ['--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${folder}`]
+  const program = programs.start(process.execPath, [...flags, join(project, 'src/main.ts')], settings(), folder)
+  return { program, url: await program.printed(/"url":"(http:[^"]+)".*"listening"/) }
+}
+
+const literals: readonly ((secret: string) => string)[] = [
+  (it) => `{ verifyAccessToken(accessToken: "${it}") { active } }`,
+  (it) => `{ verifyAccessTokens(accessTokens: ["${it}", "x"]) { active reason } }`,
+  (it) => `{ verifyAccessToken(accessToken: """${it}""") { active } }`,
+  (it) => `{ verifyAccessToken(accessToken: "${it}") { active @skip(if: false) } }`,
+  (it) => `{ verifyIdToken(input: { idToken: "${it}" }) { sub } }`,
+  (it) => `mutation { refreshToken(input: { refreshToken: "${it}" }) { tokenType } }`,
+  (it) => `mutation { revokeToken(input: { accessToken: "${it}" }) { revoked } }`,
+  (it) => `mutation { logout(input: { refreshToken: "${it}" }) { revoked } }`,
+  (it) => `mutation { exchangeLogin(input: { code: "${it}", redirectUri: "https://a.example" }) { idToken } }`,
+  (it) => `mutation { startLogin(input: { redirectUri: "https://a.example?${it}" }) { state } }`,
+  (it) => `query ($token: String! = "${it}") { verifyAccessToken(accessToken: $token) { active } }`,
+  (it) => `{ viewer { id } } # ${it}`,
+  (it) => `# ${it}\n{ viewer { displayName } }`,
+  (it) => `{ viewer { id @skip(if: "${it}") } }`,
+]
+
+const names: readonly ((secret: string) => string)[] = [
+  (it) => `{ ${it}: __typename }`,
+  (it) => `query ${it} { viewer { displayName } }`,
+  (it) => `{ viewer { ...${it} } } fragment ${it} on Viewer { id }`,
+  (it) => `query ($${it}: PictureSize) { viewer { pictureUrl(size: $${it}) } }`,
+  (it) => `{ viewer { ${it} } }`,
+  (it) => `{ viewer { id @${it} } }`,
+  (it) => `{ viewer { pictureUrl(size: ${it}) } }`,
+  (it) => `{ viewer { id ${it}`,
+]
+
+const withVariables = [
+  'query ($it: String!) { verifyAccessToken(accessToken: $it) { active } }',
+  'query ($it: String!) { verifyIdToken(input: { idToken: $it }) { sub } }',
+  'mutation ($it: String!) { refreshToken(input: { refreshToken: $it }) { tokenType } }',
+  'mutation ($it: String!) { exchangeLogin(input: { code: $it, redirectUri: $it }) { idToken } }',
+  'query ($it: Int) { __typename }',
+]
+
+const urls: readonly ((secret: string) => string)[] = [
+  (it) => `/graphql?query={__typename}&variables={"it":"${it}"}`,
+  (it) => `/graphql?query={__typename}&operationName=${it}`,
+  (it) => `/graphql?query=query($it:String!){verifyAccessToken(accessToken:$it){active}}&variables={"it":"${it}"}`,
+  (it) => `/graphql?query={verifyAccessToken(accessToken:"${it}"){active}}`,
+  (it) => `/health?token=${it}`,
+  (it) => `/${it}`,
+]
+
+describe('a credential in the text of an operation, in its variables or in a URL', () => {
+  it('is not in the memory or in the log after the answer (D15)', async () => {
+    const { program, url } = await startGateway()
+    const ask = async (query: string, variables = {}) => {
+      const authorization = `Bearer ${emulator.issueTokens().accessToken}`
+      const headers = { 'content-type': 'application/json', authorization }
+      const body = JSON.stringify({ query, variables })
+      await (await fetch(`${url}/graphql`, { method: 'POST', headers, body })).text()
+    }
+    const inLiterals: string[] = []
+    const inNames: string[] = []
+    const inVariables: string[] = []
+    const inUrls: string[] = []
+    for (let round = 0; round < 3; round += 1) {
+      for (const text of literals) await ask(text(canary(inLiterals)))
+      for (const text of names) await ask(text(canary(inNames)))
+      for (const text of withVariables) await ask(text, { it: canary(inVariables) })
+      for (const path of urls) await (await fetch(url + path(canary(inUrls)))).text()
+    }
+    const snapshot = await takeSnapshot(program.process.pid ?? 0)
+    const found = (secrets: readonly string[]) => secrets.filter((secret) => snapshot.includes(secret)).length
+    print(`${found(inLiterals)} of ${inLiterals.length} credentials in strings and comments are in memory`)
+    print(`${found(inNames)} of ${inNames.length} credentials in names are in memory`)
+    print(`${found(inVariables)} of ${inVariables.length} credentials in variables are in memory`)
+    print(`${found(inUrls)} of ${inUrls.length} credentials in URLs are in memory`)
+    expect(snapshot).toContain('verifyAccessToken')
+    expect(found(inLiterals)).toBe(0)
+    // For each place in its code, the engine remembers the last name that it looked up.
+    expect(found(inNames)).toBeLessThanOrEqual(names.length)
+    expect(found(inVariables) + found(inUrls)).toBeLessThanOrEqual(4)
+    expect(
+      [...inLiterals, ...inNames, ...inVariables, ...inUrls].filter((secret) => program.out().includes(secret)),
+    ).toEqual([])
+  })
+})
+
+function canary(into: string[]): string {
+  const secret = `Canary${randomBytes(20).toString('hex')}`
+  into.push(secret)
+  return secret
+}
+
+async function takeSnapshot(pid: number): Promise<string> {
+  process.kill(pid, 'SIGUSR2')
+  for (;;) {
+    const [file] = (await readdir(folder)).filter((name) => name.endsWith('.heapsnapshot'))
+    const text = file === undefined ? '' : await readFile(join(folder, file), 'utf8')
+    if (text.trimEnd().endsWith('}')) return text
+    await sleep(100)
+  }
+}

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Pool } from 'undici'
+import { beforeEach, expect, test } from 'vitest'
+import { demoChannels } from '../../src/emulator/emulator.ts'
+import { freePort } from '../harness/free-port.ts'
+import { describeWithNginx, makeNginxFolder } from '../harness/nginx.ts'
+import { print } from '../harness/print.ts'
+import { type Program, usePrograms } from '../harness/programs.ts'
+
+/**
+ * Restarts under load. The clients, nginx, each replica and LINE are processes of their own. A failure is any answer but
+ * the viewer's name, and a request without an answer.
+ */
+const programs = usePrograms()
+let line: { readonly url: string; readonly token: string }
+beforeEach(async () => {
+  const emulator = programs.start(process.execPath, ['src/emulator/main.ts'], { EMULATOR_PORT: '0' })
+  const url = await emulator.printed(/LINE emulator: (http:\S+)/)
+  line = { url, token: await emulator.printed(/Access token: +(\S+)/) }
+})
+
+type Replica = { readonly port: number; program: Program }
+
+/** Starts `npm start` and waits for /ready. */
+async function startReplica(port: number, more: NodeJS.ProcessEnv = {}): Promise<Replica> {
+  const program = programs.start('npm', ['start', '-s'], {
+    LINE_CHANNEL_ID: demoChannels[0]?.id,
+    LINE_CHANNEL_SECRET: demoChannels[0]?.secret,
+    LINE_API_URL: line.url,
+    LINE_ACCESS_URL: line.url,
+    LINE_TIMEOUT_MS: '60000',
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    SHUTDOWN_DELAY_SECONDS: '1',
+    ...more,
+  })
+  const isReady = () => fetch(`http://127.0.0.1:${port}/ready`, { headers: { connection: 'close' } })
+  await expect
+    .poll(
+      () =>
+        isReady().then(
+          ({ status }) => status,
+          () => program.err(),
+        ),
+      { timeout: 60_000 },
+    )
+    .toBe(200)
+  return { port, program }
+}
+
+/** Sends SIGTERM twice to npm and to node, as npm, a terminal and systemd do together. Returns the exit code. */
+function stop({ program }: Replica): Promise<number | null> {
+  for (let n = 0; n < 2; n += 1) program.killGroup('SIGTERM')
+  return program.ended
+}
+
+/** Clients that send the next request when they have an answer, until `stop`. */
+function startLoad(url: string, clients: number) {
+  const pool = new Pool(url, { connections: clients })
+  const failures = new Map<string, number>()
+  let [requests, slowestMs, stopped] = [0, 0, false]
+  const loops = Array.from({ length: clients }, loop)
+  return { requests: () => requests, failures, slowestMs: () => Math.round(slowestMs), stop }
+
+  async function loop(): Promise<void> {
+    while (!stopped) {
+      const start = performance.now()
+      const outcome = await ask().catch((error: { code?: string }) => String(error.code))
+      slowestMs = Math.max(slowestMs, performance.now() - start)
+      requests += 1
+      if (outcome !== 'answered') failures.set(outcome, (failures.get(outcome) ?? 0) + 1)
+    }
+  }
+
+  async function ask(): Promise<string> {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${line.token}` }
+    const body = '{"query":"{ viewer { displayName } }"}'
+    const answer = await pool.request({ path: '/graphql', method: 'POST', headers, body })
+    const text = await answer.body.text()
+    return text === '{"data":{"viewer":{"displayName":"Sakura Tanaka"}}}' ? 'answered' : String(answer.statusCode)
+  }
+
+  async function stop(): Promise<void> {
+    stopped = true
+    await Promise.all(loops)
+    await pool.destroy()
+  }
+}
+
+describeWithNginx('three replicas behind nginx', (nginx) => {
+  test('ten restarts, each with SIGTERM twice, under load: 0 of 10,000 requests or more fail (G42, B5)', async () => {
+    const ports = [await freePort(), await freePort(), await freePort()]
+    const replicas = await Promise.all(ports.map((port) => startReplica(port)))
+    const port = await freePort()
+    const folder = makeNginxFolder(port, ports)
+    programs.start(nginx, folder.command, {})
+    const url = `http://127.0.0.1:${port}`
+    await expect.poll(() => fetch(`${url}/health`).then(({ status }) => status, String), { timeout: 30_000 }).toBe(200)
+
+    const load = startLoad(url, 16)
+    const start = performance.now()
+    const codes: (number | null)[] = []
+    for (let n = 0; n < 10; n += 1) {
+      const replica = replicas[n % 3] as Replica
+      codes.push(await stop(replica))
+      replica.program = (await startReplica(replica.port)).program
+    }
+    while (load.requests() < 10_000) await sleep(100)
+    await load.stop()
+    folder.remove()
+    const seconds = ((performance.now() - start) / 1_000).toFixed(0)
+    print(
+      `G42: ${load.requests()} requests through nginx, ${codes.length} restarts, ${seconds} s, ` +
+        `failed: ${JSON.stringify(Object.fromEntries(load.failures))}, slowest ${load.slowestMs()} ms`,
+    )
+    expect(codes).toEqual(Array(10).fill(0))
+    expect(Object.fromEntries(load.failures)).toEqual({})
+  })
+})
+
+test('one replica without nginx, five stops under load of 200 kept connections: only refused connections (B5)', async () => {
+  const port = await freePort()
+  const outcomes: string[] = []
+  let answered = 0
+  for (let n = 0; n < 5; n += 1) {
+    const replica = await startReplica(port, { SHUTDOWN_DELAY_SECONDS: '0' })
+    const load = startLoad(`http://127.0.0.1:${port}`, 200)
+    await expect.poll(load.requests, { timeout: 60_000 }).toBeGreaterThan(2_000)
+    expect(await stop(replica)).toBe(0)
+    await load.stop()
+    answered += load.requests() - (load.failures.get('ECONNREFUSED') ?? 0)
+    outcomes.push(...load.failures.keys())
+  }
+  print(`${answered} requests on 200 kept connections, 5 stops; besides answers: ${[...new Set(outcomes)]}`)
+  expect(new Set(outcomes)).toEqual(new Set(['ECONNREFUSED']))
+})

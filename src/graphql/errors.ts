@@ -1,4 +1,4 @@
-import { GraphQLError, type GraphQLErrorExtensions, getLocation } from 'graphql'
+import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { type HeaderList, noHeaders } from '../http/send.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { NoChannelSecret } from '../login/channel-tokens.ts'
@@ -66,8 +66,8 @@ export function toPublicData(error: unknown, unexpected: (error: unknown) => voi
   const cause = rootOf(error)
   const row = publicExtensions.find(([kind]) => cause instanceof kind)
   if (!(error instanceof LocatedError) || row === undefined) return toPublicError(error, unexpected)
-  const locations = error.nodes?.flatMap(({ loc }) => (loc ? getLocation(loc.source, loc.start) : []))
-  return { message: (cause as Error).message, locations, path: error.path, extensions: row[1](cause as never) }
+  const { path, nodes } = error
+  return { message: (cause as Error).message, locations: placesOf(nodes), path, extensions: row[1](cause as never) }
 }
 
 /** Creates a public error, about the whole request or about one place in it. */

@@ -73,13 +73,14 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   })
   const line = createLineClient(transport)
   const tombstones = createTombstones(now)
-  const gate = createSourceGate({ ...config.failedTokens, room: transport.room })
+  const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
   const memory = rememberInMemory(
     rememberUnusable(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), now),
     {
       freshForMs: config.freshForMs,
       maxStaleMs: config.maxStaleMs,
       maxTokens: config.cacheMaxTokens,
+      refusalFor: (network) => gate.refusalFor(network) ?? transport.refusalFor('verify'),
       tombstones,
       now,
       telemetry,

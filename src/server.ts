@@ -63,8 +63,8 @@ export async function startServer(
     services,
     telemetry,
     engine: createEngine(createPrepareOperation(schema, config), unexpected),
-    clientAddresses: createClientAddresses(config.trustedProxies, () => {
-      telemetry.log.warn('X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain the address that sent it')
+    clientAddresses: createClientAddresses(config.trustedProxies, (address) => {
+      telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`)
     }),
     cors: createCors(config.corsOrigins),
     graphiql: config.graphiql

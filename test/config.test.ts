@@ -142,6 +142,10 @@ describe('good values', () => {
     [{ LINE_TIMEOUT_MS: '60000' }, { lineTimeoutMs: 60_000 }],
     [{ LINE_MAX_CONCURRENCY: '1024' }, { lineMaxConcurrency: 1024 }],
     [
+      { TRUSTED_PROXIES: '::ffff:10.0.0.0/104,0:0:0:0:0:FFFF:a00:1' },
+      { trustedProxies: ['::ffff:10.0.0.0/104', '0:0:0:0:0:FFFF:a00:1'] },
+    ],
+    [
       { TRUSTED_PROXIES: '10.0.0.0/8, 192.168.1.1,::1,fd00::/8' },
       { trustedProxies: ['10.0.0.0/8', '192.168.1.1', '::1', 'fd00::/8'] },
     ],
@@ -225,7 +229,12 @@ describe('bad values', () => {
     '10.0.0.0/',
     '10.0.0.0/8/8',
     '10.0.0.0/-1',
+    '::ffff:10.0.0.0/8',
+    '0:0:0:0:0:ffff:a00:0/95',
     'proxy.internal',
+    '0x0a.1',
+    '010.0.0.1',
+    '1',
     'fe80::1%eth0',
     '*',
   ]

@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
+import { plainAddress } from '../http/network.ts'
 import { isEncryptedOrLoopback, isRedirectUri, redirectUriRule } from './uri-rules.ts'
 
 /**
@@ -57,10 +58,12 @@ export const host = text(
   'must be an IP address or a host name, without scheme, port or brackets',
 )
 export const addressBlock = text((block) => {
-  const [address = '', prefix = '0', ...rest] = block.split('/')
-  const isPrefix = /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIPv4(address) ? 32 : 128)
-  return isIP(address) !== 0 && !address.includes('%') && isPrefix && rest.length === 0
-}, 'must be an IPv4 or IPv6 address, or a CIDR block such as 10.0.0.0/8')
+  const [address = '', prefix, ...rest] = block.split('/')
+  if (isIP(address) === 0 || address.includes('%') || rest.length > 0) return false
+  if (prefix === undefined) return true
+  const [least, most] = isIPv4(address) ? [0, 32] : [isIPv4(plainAddress(address)) ? 96 : 0, 128]
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) >= least && Number(prefix) <= most
+}, 'must be an IPv4 or IPv6 address, or a CIDR block such as 10.0.0.0/8 (::ffff:10.0.0.0/104 is the same block)')
 
 export const proxyUrl = text(
   (url) => /^https?:\/\/[^/?#\\\s]+\/?$/i.test(url) && URL.canParse(url) && isDecodable(new URL(url)),

@@ -1,7 +1,6 @@
-import type { GraphQLError } from 'graphql'
 import type { Reply } from '../http/send.ts'
 import type { Bearer, Context, Services } from '../schema/context.ts'
-import { publicError, toPublicError } from './errors.ts'
+import { type PublicError, publicError, toPublicError } from './errors.ts'
 import type { MediaType } from './media-type.ts'
 import type { PreparedOperation } from './operations.ts'
 import type { Params } from './params.ts'
@@ -29,7 +28,7 @@ export type RunningOperation = {
   /** Set once the operation may be executed. */
   prepared: PreparedOperation | undefined
   /** The errors of the answer, in their public form. */
-  errors: readonly GraphQLError[]
+  errors: readonly PublicError[]
   /** Gets every error that is not expected. The caller gets a masked one. */
   readonly unexpected: Unexpected
 }

@@ -3,7 +3,7 @@ import { type HeaderList, noHeaders } from '../http/send.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
 import { NoChannelSecret } from '../login/channel-tokens.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
-import { ExpectedError, withoutStack } from '../telemetry/expected-error.ts'
+import { withoutStack } from '../telemetry/expected-error.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
 import { placesOf } from './document-places.ts'
 
@@ -23,14 +23,19 @@ const publicExtensions: readonly [new (...args: never[]) => Error, (error: never
   [NoChannelSecret, () => ({ code: 'BAD_REQUEST' })],
 ]
 
-/** An error with its place. The planned engine makes many of them, and `locatedError` of graphql-js costs 20 times more. */
-export class LocatedError extends ExpectedError {
+/** An error of an answer, in its public form. */
+export type PublicError = Pick<GraphQLError, 'message' | 'locations' | 'path' | 'extensions'>
+
+/** The place of an error in the document and in the answer. Every GraphQL error has these two members. */
+type Place = Partial<Pick<GraphQLError, 'nodes' | 'path'>>
+
+/** An error with its place: as `locatedError` of graphql-js makes it, but cheap. A flood of junk makes very many. */
+export class LocatedError implements Place {
   readonly originalError: unknown
   readonly nodes: Place['nodes']
   readonly path: Place['path']
 
   constructor(originalError: unknown, { nodes, path }: Place) {
-    super('')
     this.originalError = originalError
     this.nodes = originalError instanceof GraphQLError ? (originalError.nodes ?? nodes) : nodes
     this.path = path
@@ -56,8 +61,14 @@ export function toPublicError(error: unknown, unexpected: (error: unknown) => vo
   return publicError('Something went wrong on our side', { code: 'INTERNAL_SERVER_ERROR', ...wholeRequest }, place)
 }
 
-/** The place of an error in the document and in the answer. Every GraphQL error has these two members. */
-type Place = Partial<Pick<GraphQLError, 'nodes' | 'path'>>
+/** The same for an answer that we write ourselves. An expected error becomes plain data: a GraphQLError costs much. */
+export function toPublicData(error: unknown, unexpected: (error: unknown) => void): PublicError {
+  const cause = rootOf(error)
+  const row = publicExtensions.find(([kind]) => cause instanceof kind)
+  if (!(error instanceof LocatedError) || row === undefined) return toPublicError(error, unexpected)
+  const { path, nodes } = error
+  return { message: (cause as Error).message, locations: placesOf(nodes), path, extensions: row[1](cause as never) }
+}
 
 /** Creates a public error, about the whole request or about one place in it. */
 export function publicError(
@@ -72,7 +83,7 @@ export function publicError(
 }
 
 /** The `Retry-After` header of an answer with these errors: the longest wait that one of them asks for. */
-export function retryAfterHeader(errors: readonly GraphQLError[]): HeaderList {
+export function retryAfterHeader(errors: readonly PublicError[]): HeaderList {
   const waits = errors.map(({ extensions: { retryAfter } }) => (typeof retryAfter === 'number' ? retryAfter : 0))
   const longest = Math.ceil(Math.max(...waits))
   return longest > 0 ? ['retry-after', String(longest)] : noHeaders

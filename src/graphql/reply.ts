@@ -1,7 +1,7 @@
 import type { GraphQLError } from 'graphql'
 import type { Reply } from '../http/send.ts'
 import type { RunningOperation } from './engine.ts'
-import { type Http, publicError, toPublicError } from './errors.ts'
+import { type Http, type PublicError, publicError, toPublicData } from './errors.ts'
 import { contentTypes } from './media-type.ts'
 
 /** The most that the answer of a query may have: a list of tokens multiplies what its elements select. */
@@ -20,7 +20,8 @@ export function replyOf(running: RunningOperation, errors: readonly unknown[], d
 function write(running: RunningOperation, errors: readonly unknown[], data: string | undefined): Reply {
   const { mediaType, requestId } = running.request
   if (errors.length === 0) return { status: 200, headers: contentTypes[mediaType], body: `{"data":${data}}` }
-  running.errors = errors.map((error) => toPublicError(error, (cause) => running.unexpected(cause, requestId)))
+  const unexpected = (cause: unknown) => running.unexpected(cause, requestId)
+  running.errors = errors.map((error) => toPublicData(error, unexpected))
   const { status, headers } = httpOf(running.errors, running)
   const rest = data === undefined ? '' : `,"data":${data}`
   return {
@@ -39,7 +40,7 @@ function tooLarge(): GraphQLError {
  * The statuses of GraphQL over HTTP (draft of 2025, section 6.4). With `application/json`, errors that the GraphQL
  * specification defines keep status 200.
  */
-function httpOf(errors: readonly GraphQLError[], { request }: RunningOperation): Required<Omit<Http, 'spec'>> {
+function httpOf(errors: readonly PublicError[], { request }: RunningOperation): Required<Omit<Http, 'spec'>> {
   let status = 200
   const headers: Record<string, string> = {}
   for (const { extensions } of errors) {
@@ -51,7 +52,6 @@ function httpOf(errors: readonly GraphQLError[], { request }: RunningOperation):
   return { status, headers }
 }
 
-function withoutHttp(error: GraphQLError): object {
-  const { extensions: { http, ...extensions } = {}, ...rest } = error.toJSON()
-  return { ...rest, extensions }
+function withoutHttp({ message, locations, path, extensions: { http, ...extensions } }: PublicError): object {
+  return { message, locations, path, extensions }
 }

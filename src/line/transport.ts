@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { LineCall, Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
-import { LineRateLimited, LineUnavailable } from './errors.ts'
+import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createSlots, type Lane } from './slots.ts'
 
@@ -38,6 +38,8 @@ export type Transport = {
   send(request: LineRequest, limits?: CallLimits): Promise<LineAnswer>
   /** How many more calls could start now without a queue. */
   room(): number
+  /** The error with which `send` would reject now because the endpoint's breaker is open. It costs no promise. */
+  refusalFor(endpoint: string): LineOutage | undefined
 }
 
 export type TransportOptions = {
@@ -68,7 +70,16 @@ export function createTransport(options: TransportOptions): Transport {
   const breakers = new Map<string, Breaker>()
   telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE in flight', () => maxConcurrency - slots.free())
 
-  return { send, room: slots.free }
+  return { send, room: slots.free, refusalFor }
+
+  function refusalFor(endpoint: string): LineOutage | undefined {
+    try {
+      breakerOf(endpoint).check()
+      return undefined
+    } catch (error) {
+      return error as LineOutage
+    }
+  }
 
   async function send(request: LineRequest, limits: CallLimits = noLimits): Promise<LineAnswer> {
     const { lane = 'caller' } = limits

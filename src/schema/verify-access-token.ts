@@ -103,7 +103,7 @@ builder.queryField('verifyAccessTokens', (t) =>
     args: { accessTokens: t.arg.stringList({ required: true, description: 'The access tokens to check.' }) },
     resolve: (_, { accessTokens }, context) => {
       countTokens(accessTokens.length, 'accessTokens', context)
-      return accessTokens.map((accessToken) => settled(() => verify(accessToken, context)))
+      return accessTokens.map((accessToken) => settled(accessToken, context))
     },
   }),
 )
@@ -135,12 +135,12 @@ function verificationIn(answer: Answer, token: AccessToken): Verification {
   return answer.verdict === 'valid' ? { token, record: answer.record } : answer
 }
 
-/** In a list, an error thrown synchronously must fail only its own element. */
-function settled<Result>(ask: () => Result | Promise<Result>): Result | Promise<Result> {
+/** GraphQL takes an error in a list as the failure of that element alone. It costs less than a rejected promise. */
+function settled(raw: string, context: Context): Verification | Promise<Verification> {
   try {
-    return ask()
+    return verify(raw, context)
   } catch (error) {
-    return Promise.reject(error)
+    return error as never
   }
 }
 

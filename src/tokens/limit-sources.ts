@@ -1,5 +1,5 @@
 import { LineUnavailable } from '../line/errors.ts'
-import type { Admission, Outcome, SourceGate } from './source-gate.ts'
+import { type Admission, isUseless, type Outcome, type SourceGate } from './source-gate.ts'
 import {
   type Answer,
   type BatchResolver,
@@ -33,11 +33,16 @@ async function settled(admission: Admission, asked: Answer | Promise<Answer>): P
   let outcome: Outcome = 'open'
   try {
     const answer = await asked
-    if (answer.verdict !== 'unknown') outcome = answer.verdict === 'valid' ? 'good' : 'refused'
+    outcome = outcomeOf(answer)
     return answer
   } finally {
     admission.settle(outcome)
   }
+}
+
+function outcomeOf(answer: Answer): Outcome {
+  if (answer.verdict === 'unknown') return isUseless(answer.outage) ? 'useless' : 'open'
+  return answer.verdict === 'valid' ? 'good' : 'refused'
 }
 
 function isOutage(error: unknown): error is Outage {

@@ -1,3 +1,4 @@
+import { isLineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createFlights } from './flights.ts'
@@ -9,9 +10,11 @@ import {
   type Answer,
   type Invalid,
   invalid,
+  type Outage,
   type Question,
   type Resolver,
   SourceLimited,
+  type Unknown,
   type Valid,
 } from './token-resolver.ts'
 import type { Tombstones } from './tombstones.ts'
@@ -30,6 +33,8 @@ export type MemoryTier = {
 }
 
 export type MemoryTierOptions = Ages & {
+  /** The outage that the tiers below would answer now for a cold token of this client. It costs no promise. */
+  readonly refusalFor: (clientAddress: string) => Outage | undefined
   readonly maxTokens: number
   readonly tombstones: Tombstones
   readonly now: () => number
@@ -108,7 +113,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
   }
 
-  /** There is no record: answers from a tombstone or a remembered refusal, or else calls LINE. */
+  /**
+   * There is no record: answers from a tombstone or a remembered refusal, or else calls LINE. A client address that is
+   * limited gets its answer here: a flood of junk must cost little.
+   */
   function resolveCold(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
     const reason = tombstones.has(key) ? 'REVOKED' : refusals.find(key)
@@ -117,7 +125,11 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       return invalid(reason)
     }
     telemetry.lookUp('missed')
-    return verifyAndRead(question)
+    const isVerifying = flights.isUnderWay(flightId({ subject: 'verification', token: question.token }))
+    const refusal = (isVerifying ? flights : options).refusalFor(question.clientAddress)
+    return refusal === undefined
+      ? verifyAndRead(question)
+      : unanswered(question, { verdict: 'unknown', outage: refusal })
   }
 
   /** Fetches the reading together with the verification, or after it if the tiers below had no room for both. */
@@ -144,8 +156,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function fly(question: Question): Promise<Answer> {
-    if (isUnderWay(question)) telemetry.lookUp('joined')
-    return flights.fly(flightId(question), question, () => launch(question))
+    const id = flightId(question)
+    if (!flights.isUnderWay(id)) return flights.fly(id, question, () => launch(question))
+    telemetry.lookUp('joined')
+    return flights.fly(id, question, () => launch(question)).catch(unknownAfter)
   }
 
   async function launch(question: Question): Promise<Answer> {
@@ -161,13 +175,17 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       case 'invalid':
         return refuse(key, answer)
       case 'unknown':
-        telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
-        if (question.known !== undefined) rechecks.postpone(question)
-        return answer
+        return unanswered(question, answer)
       case 'valid':
         if (refusals.isRefusedSince(key, refusedBefore)) return invalid(refusals.find(key) ?? 'INVALID')
         return serve(answer, keep(key, answer.record, question.subject), key)
     }
+  }
+
+  function unanswered(question: Question, answer: Unknown): Answer {
+    telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
+    if (question.known !== undefined) rechecks.postpone(question)
+    return answer
   }
 
   /** The token may have expired while LINE was answering. */
@@ -214,8 +232,14 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 }
 
-function flightId({ subject, token }: Question): string {
+function flightId({ subject, token }: Pick<Question, 'subject' | 'token'>): string {
   return `${subject} ${token.key}`
+}
+
+/** A caller that could not wait for a flight has no answer, but may have a record. Other errors are thrown again. */
+function unknownAfter(error: unknown): Answer {
+  if (isLineOutage(error)) return { verdict: 'unknown', outage: error }
+  throw error
 }
 
 /** Whether the answer says nothing about the token, only that the client address is rate limited. */

@@ -1,10 +1,16 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { performance } from 'node:perf_hooks'
+import { wideNetworkOf } from '../http/network.ts'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
-import { createBoundedMap } from './bounded-map.ts'
-import { type Caller, SourceLimited } from './token-resolver.ts'
+import { type Attempt, createSources, type Source } from './sources.ts'
+import type { TokenBucketOptions } from './token-bucket.ts'
+import { type Caller, type Outage, SourceLimited } from './token-resolver.ts'
+import { createWaitingRoom, noRoom } from './waiting-room.ts'
 
-/** How an admitted attempt ended. Only `refused` (by LINE) counts against the source. `open`: LINE gave no verdict. */
-export type Outcome = 'good' | 'refused' | 'open'
+/**
+ * How an admitted attempt ended. `refused`: LINE refused the credential. `useless`: LINE answered, but the answer says
+ * nothing about the credential. Both take a token from the bucket. `good` puts one back. `open`: LINE did not answer.
+ */
+export type Outcome = 'good' | 'refused' | 'useless' | 'open'
 
 export type Admission = {
   /** Calls to LINE that it may make at once: 2 only if 2 were requested. */
@@ -12,132 +18,181 @@ export type Admission = {
   settle(outcome: Outcome): void
 }
 
-/** A source is a client address. The gate limits the calls to LINE for credentials that are unknown here. */
+type Wish = { readonly deadline: number; readonly calls: 1 | 2 }
+
+/** A source is a client network. The gate limits the calls to LINE for credentials that are unknown here. */
 export type SourceGate = {
   /**
-   * Waits until the source may send an unknown credential to LINE. Rejects with `SourceLimited` when LINE has refused too
-   * many credentials of this source. Rejects with `LineUnavailable` when it still waits at `deadline`
-   * (`performance.now()`).
+   * Waits until the source may send an unknown credential to LINE. Rejects with `SourceLimited` when its bucket is empty.
+   * Rejects with `LineUnavailable` when it still waits at `deadline` (`performance.now()`), or when too many wait.
    */
-  admit(address: string, wish: { readonly deadline: number; readonly calls: 1 | 2 }): Promise<Admission>
+  admit(network: string, wish: Wish): Promise<Admission>
 }
 
-export type SourceGateOptions = {
-  /** Refusals that one source may cause in `burst / perSecond` seconds. That window begins with the first refusal. */
-  readonly burst: number
-  readonly perSecond: number
+export type SourceLimits = {
+  /** The error with which `admit` would reject now because of this source. It costs no promise. */
+  refusalFor(network: string): Outage | undefined
+}
+
+export type SourceGateOptions = TokenBucketOptions & {
   /** How many more calls to LINE could start now. The first value, with no call in flight, is the maximum. */
   readonly room: () => number
 }
 
-type Source = { tokens: number; calls: number; trust: number; readonly waiting: Set<() => void> }
-
 /** The most trust a source can earn. If a trusted source starts to send bad tokens, LINE gets at most that many more of them. */
 const mostTrust = 30
-const mostSources = 10_000
-const longestWindowSeconds = 24 * 60 * 60
+/** A customer of a provider often has a /56 network: 256 networks of /64. It may have as much as ten of them. */
+const wideFactor = 10
+const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
 
 /**
- * Limits how much junk a source can send to LINE. We do not know in advance which of its tokens are junk. So it may
- * have no more tokens in flight than it has refusals left. A thousand bad tokens at once cost no more than a thousand
- * in a row. Each success adds one to the source's trust, which allows one more token in flight: many honest users
- * behind one address soon get full speed. A refusal sets the trust to 0. While LINE has no free place, a source may
- * have one token in flight plus its trust. So the queue stays short for the others, however many sources send junk.
+ * Limits how much junk a source can send to LINE. Each source has a token bucket. A credential that LINE refuses takes a
+ * token out, and one that LINE accepts puts a token back. So an address with mostly good credentials is not limited,
+ * however many bad ones are among them. When the bucket is empty, the source waits until time has put a token back.
+ *
+ * We do not know in advance which credentials are junk. So a source may have no more of them in flight than its bucket
+ * has tokens: a thousand bad ones at once cost no more than a thousand in a row. Each success adds one to the source's
+ * trust, which allows one more in flight: many honest users behind one address soon get full speed. A refusal sets the
+ * trust to 0. While LINE has no free place, a source may have one in flight plus its trust. So the queue stays short for
+ * the others, however many sources send junk.
+ *
+ * An IPv6 client has two sources: its /64 network, and the /56 network around it, which may have ten times as much.
  */
-export function createSourceGate({ burst, perSecond, room }: SourceGateOptions): SourceGate {
-  const duration = Math.min(burst / perSecond, longestWindowSeconds)
-  const refusals = new RateLimiterMemory({ points: burst, duration })
-  const sources = createBoundedMap<Source>(mostSources)
+export function createSourceGate({ room, ...options }: SourceGateOptions): SourceGate & SourceLimits {
+  const { burst } = options
+  const sources = createSources(options)
+  const waitingRoom = createWaitingRoom(mostWaiting)
   const places = room()
   const mostCalls = Math.max(2 * burst, burst + mostTrust)
-  let underway = 0
+  let underWay = 0
+  let lastLimit = new SourceLimited(1)
 
-  return { admit }
+  return { admit, refusalFor }
 
-  async function admit(
-    address: string,
-    wish: { readonly deadline: number; readonly calls: 1 | 2 },
-  ): Promise<Admission> {
-    const source = sourceOf(address)
-    for (;;) {
-      const left = await refusalsLeft(address)
-      const window = (isBusy() ? 1 : left) + source.trust
-      if (source.tokens < window && source.calls < mostCalls)
-        return letThrough(address, source, mayPair(source, left) ? wish.calls : 1)
-      await turn(source, wish.deadline)
-    }
+  async function admit(network: string, { deadline, calls }: Wish): Promise<Admission> {
+    const refusal = refusalFor(network)
+    if (refusal !== undefined) throw refusal
+    const entered = enter(network)
+    const full = entered.find(mustWait)
+    if (full === undefined) return letThrough(entered, calls)
+    return waitAt(full, entered, { deadline, calls })
+  }
+
+  function refusalFor(network: string): Outage | undefined {
+    const source = sources.find(network)
+    const wide = wideNetworkOf(network)
+    const around = wide === undefined ? undefined : sources.find(wide)
+    const limit = limitOf(source, around)
+    if (limit !== undefined || (!mustWait(source) && !mustWait(around))) return limit
+    return waitingRoom.isFullFor(network) ? noRoom : undefined
+  }
+
+  /** The same error again while the wait is the same. */
+  function limitOf(source: Source | undefined, around: Source | undefined): SourceLimited | undefined {
+    const waitMs = Math.max(source?.bucket.waitMs() ?? 0, around?.bucket.waitMs() ?? 0)
+    if (waitMs === 0) return undefined
+    const seconds = Math.ceil(waitMs / 1_000)
+    if (lastLimit.retryAfter !== seconds) lastLimit = new SourceLimited(seconds)
+    return lastLimit
+  }
+
+  function enter(network: string): readonly Source[] {
+    const wide = wideNetworkOf(network)
+    const source = sources.enter(network, 1)
+    return wide === undefined ? [source] : [source, sources.enter(wide, wideFactor)]
+  }
+
+  /** A source that is not known has used nothing. */
+  function mustWait(source: Source | undefined): boolean {
+    return source !== undefined && (source.waiting.size > 0 || !hasPlace(source))
+  }
+
+  function hasPlace({ factor, bucket, tokens, calls, trust }: Source): boolean {
+    const left = bucket.left()
+    const window = (isBusy() ? Math.min(factor, left) : left) + trust
+    return tokens < window && calls < mostCalls * factor
   }
 
   function isBusy(): boolean {
-    return underway >= places || room() === 0
+    return underWay >= places || room() === 0
   }
 
-  async function refusalsLeft(address: string): Promise<number> {
-    const spent = await refusals.get(address)
-    if (spent === null || spent.msBeforeNext <= 0) return burst
-    if (spent.consumedPoints >= burst) throw new SourceLimited(Math.ceil(spent.msBeforeNext / 1_000))
-    return burst - spent.consumedPoints
+  function letThrough(entered: readonly Source[], wish: 1 | 2): Admission {
+    const calls = wish === 2 && mayPair(entered) ? 2 : 1
+    underWay += calls
+    for (const source of entered) {
+      source.tokens += 1
+      source.calls += calls
+    }
+    return { calls, settle: (outcome) => settle(entered, calls, outcome) }
   }
 
-  /** Two calls at once for a token that may be junk: only for a source without a counted refusal. */
-  function mayPair(source: Source, left: number): boolean {
-    return left === burst && source.calls + 2 <= mostCalls && room() >= 2
+  /** Two calls at once for a token that may be junk: only for a client whose bucket is full. */
+  function mayPair(entered: readonly Source[]): boolean {
+    const isFull = entered[0]?.bucket.left() === burst
+    return isFull && room() >= 2 && entered.every(({ calls, factor }) => calls + 2 <= mostCalls * factor)
   }
 
-  function letThrough(address: string, source: Source, calls: 1 | 2): Admission {
-    underway += calls
-    source.calls += calls
-    source.tokens += 1
-    return { calls, settle }
-
-    function settle(outcome: Outcome): void {
-      underway -= calls
-      source.calls -= calls
+  function settle(entered: readonly Source[], calls: number, outcome: Outcome): void {
+    underWay -= calls
+    for (const source of entered) {
       source.tokens -= 1
-      if (outcome === 'good') source.trust = Math.min(source.trust + 1, mostTrust)
-      if (outcome === 'refused') charge(address, source)
-      else wake(source, calls + 1)
+      source.calls -= calls
+      count(source, outcome)
+    }
+    for (const source of entered) pass(source)
+    for (const source of entered) sources.leave(source)
+  }
+
+  function count(source: Source, outcome: Outcome): void {
+    if (outcome === 'good') {
+      source.bucket.giveBack()
+      source.trust = Math.min(source.trust + 1, mostTrust * source.factor)
+    } else if (outcome !== 'open') {
+      source.bucket.take()
+      source.trust = 0
     }
   }
 
-  /** When no refusal is left, all waiting attempts are woken: each of them is refused. */
-  function charge(address: string, source: Source): void {
-    source.trust = 0
-    refusals.consume(address).then(
-      ({ remainingPoints }) => wake(source, remainingPoints > 0 ? 2 : source.waiting.size),
-      () => wake(source, source.waiting.size),
-    )
-  }
-
-  /** Not all at once: most would find no free place and wait again. */
-  function wake(source: Source, count: number): void {
-    let toWake = count
-    for (const next of source.waiting) {
-      if (toWake === 0) return
-      toWake -= 1
-      source.waiting.delete(next)
-      next()
+  /** Lets waiting attempts through while there is a place for them. Refuses them if their bucket is empty now. */
+  function pass(source: Source): void {
+    for (const attempt of source.waiting) {
+      const limit = limitOf(attempt.sources[0], attempt.sources[1])
+      const full = attempt.sources.find((one) => !hasPlace(one))
+      if (limit === undefined && full === source) return
+      source.waiting.delete(attempt)
+      if (limit !== undefined) attempt.refuse(limit)
+      else if (full === undefined) attempt.admit()
+      else full.waiting.add(attempt)
     }
   }
 
-  async function turn(source: Source, deadline: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const tooLate = () =>
-      reject(new LineUnavailable('Too many calls to LINE are waiting: try again later', { retryAfter: 1, sent: false }))
-    const timer = setTimeout(tooLate, Math.max(deadline - performance.now(), 0))
-    source.waiting.add(resolve)
-    await promise.finally(() => {
-      source.waiting.delete(resolve)
+  function waitAt(full: Source, entered: readonly Source[], { deadline, calls }: Wish): Promise<Admission> {
+    const { promise, resolve, reject } = Promise.withResolvers<Admission>()
+    const attempt: Attempt = { sources: entered, admit, refuse }
+    const { network = '' } = entered[0] ?? {}
+    const timer = setTimeout(() => refuse(noRoom), Math.max(deadline - performance.now(), 0))
+    waitingRoom.enter(network)
+    full.waiting.add(attempt)
+    pass(full)
+    return promise
+
+    function admit(): void {
+      end()
+      resolve(letThrough(entered, calls))
+    }
+
+    function refuse(outage: Outage): void {
+      end()
+      for (const source of entered) sources.leave(source)
+      reject(outage)
+    }
+
+    function end(): void {
       clearTimeout(timer)
-    })
-  }
-
-  function sourceOf(address: string): Source {
-    const known = sources.get(address)
-    if (known !== undefined) return known
-    const source: Source = { tokens: 0, calls: 0, trust: 0, waiting: new Set() }
-    sources.set(address, source)
-    return source
+      waitingRoom.leave(network)
+      for (const source of entered) source.waiting.delete(attempt)
+    }
   }
 }
 
@@ -159,8 +214,14 @@ export async function guarded<Result>(
     return result
   } catch (error) {
     if (error instanceof InvalidGrant) outcome = 'refused'
+    if (isUseless(error)) outcome = 'useless'
     throw error
   } finally {
     admission.settle(outcome)
   }
+}
+
+/** LINE answered, but its answer says nothing about the credential. */
+export function isUseless(error: unknown): boolean {
+  return error instanceof LineUnavailable && error.unusable
 }

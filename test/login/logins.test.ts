@@ -6,7 +6,6 @@ import {
   here,
   liff,
   noSourceLimit,
-  oneBurst,
   oneChannel,
   START_MS,
   times,
@@ -147,8 +146,7 @@ describe('a code that may be used up', () => {
 })
 
 describe('a code that is not used up', () => {
-  const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '1' })
-  afterEach(() => vi.useRealTimers())
+  const layer = useLayer({ ...oneChannel, FAILED_TOKENS_BURST: '1', FAILED_TOKENS_PER_SECOND: '0.01' })
 
   it('after a 429: can be presented again', async () => {
     const { emulator, logins, clock } = layer()
@@ -162,14 +160,12 @@ describe('a code that is not used up', () => {
   })
 
   it('after RATE_LIMITED: can be presented again', async () => {
-    // Only Date: the limit counts with it, and the calls to the emulator need the real timers.
-    vi.useFakeTimers({ toFake: ['Date'] })
-    const { emulator, logins } = layer()
+    const { emulator, logins, clock } = layer()
     await expect(logins.exchangeCode({ code: 'junk', redirectUri }, web, here)).rejects.toThrow(InvalidGrant)
     const code = emulator.issueCode({ redirectUri })
     const exchange = () => logins.exchangeCode({ code, redirectUri }, web, here)
-    await expect(exchange()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfter: 1_000 })
-    vi.setSystemTime(Date.now() + 1_000_000)
+    await expect(exchange()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfter: 100 })
+    clock.advance(100_000)
     expect((await exchange()).tokens.tokenType).toBe('Bearer')
     expect(emulator.calls.of('token')).toBe(2)
   })

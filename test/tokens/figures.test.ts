@@ -141,11 +141,11 @@ describe('1,000 tokens', () => {
 describe('3,000 junk tokens from one address', () => {
   const layer = useLayer({ ...oneChannel, ...oneBurst })
 
-  it('at once: LINE verifies 20 of them, the burst, and the others are RATE_LIMITED', async () => {
+  it('at once: LINE verifies 20 of them, the burst; 1,000 wait and are RATE_LIMITED, the rest is refused (A3)', async () => {
     const { ask, emulator } = layer()
     const words = await Promise.all(times(3_000, async (n) => wordFor(await ask(junk(n), mixed[n % 4]))))
     print(`3,000 junk tokens from one address at once: ${emulator.calls.total()} calls`)
-    expect(tally(words)).toEqual({ MALFORMED: 20, RATE_LIMITED: 2_980 })
+    expect(tally(words)).toEqual({ MALFORMED: 20, RATE_LIMITED: 1_000, LINE_UNAVAILABLE: 1_980 })
     expect(emulator.calls.of('verifyAccessToken')).toBe(20)
     expect(emulator.calls.total()).toBeLessThanOrEqual(40)
   })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createFlights } from '../../src/tokens/flights.ts'
-import { SourceLimited } from '../../src/tokens/token-resolver.ts'
+import { type Caller, SourceLimited } from '../../src/tokens/token-resolver.ts'
+import { tally, times } from '../harness/token-layer.ts'
 
 const deadline = performance.now() + 600_000
 const here = { clientAddress: '192.0.2.1', deadline }
@@ -84,7 +85,33 @@ describe('single flight', () => {
       expect(count()).toBe(2)
     },
   )
+
+  it('callers that join: 2,000 of one address wait, the rest is LINE_UNAVAILABLE at once (A3)', async () => {
+    const flights = createFlights<string>()
+    const { launch, open, count } = createLaunch<string>()
+    const codes: string[] = []
+    const ask = (key: string, caller: Caller) =>
+      flights.fly(key, caller, launch).then(
+        (result) => codes.push(result),
+        (error) => codes.push(error.code),
+      )
+    const all = times(20, (n) => times(500, () => ask(`key ${n}`, here))).flat()
+    const others = times(20, (n) => ask(`key ${n}`, there))
+    await nextTurn()
+    expect(tally(codes)).toEqual({ LINE_UNAVAILABLE: 7_980 })
+    expect(flights.refusalFor(here.clientAddress)?.code).toBe('LINE_UNAVAILABLE')
+    expect(flights.refusalFor(there.clientAddress)).toBeUndefined()
+    for (const flight of open) flight.resolve('good')
+    await Promise.all([...all, ...others])
+    expect(tally(codes)).toEqual({ good: 2_040, LINE_UNAVAILABLE: 7_980 })
+    expect(count()).toBe(20)
+    const later = times(2_001, () => flights.fly('later', here, launch))
+    open.at(-1)?.resolve('good')
+    expect(new Set(await Promise.all(later))).toEqual(new Set(['good']))
+  })
 })
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 it('a caller whose deadline comes first: LINE_UNAVAILABLE then; the flight goes on for the others (D21)', async () => {
   const flights = createFlights<string>()

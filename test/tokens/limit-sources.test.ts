@@ -28,6 +28,11 @@ describe('the tier that limits sources', () => {
   it.each<[string, string, Answer | Error]>([
     ['a valid token', 'good', { verdict: 'valid', record }],
     ['an invalid token', 'refused', { verdict: 'invalid', reason: 'INVALID' }],
+    [
+      'an answer of LINE without use (B9)',
+      'useless',
+      { verdict: 'unknown', outage: new LineUnavailable('403', { unusable: true }) },
+    ],
     ['an outage', 'open', { verdict: 'unknown', outage: new LineUnavailable('down') }],
     ['a bug', 'open', new TypeError('a bug')],
   ])('%s: the admission is settled as %s', async (_, outcome, result) => {

@@ -730,6 +730,7 @@ describe('the store', () => {
       freshForMs: 1_000,
       maxStaleMs: 10_000,
       maxTokens: 10,
+      refusalFor: () => undefined,
       tombstones: createTombstones(now, 100),
       now,
       telemetry: createSilentTelemetry(),

@@ -1,15 +1,33 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { networkOf } from '../../src/http/network.ts'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
-import { type Admission, createSourceGate, guarded, type SourceGateOptions } from '../../src/tokens/source-gate.ts'
+import {
+  type Admission,
+  createSourceGate,
+  guarded,
+  type Outcome,
+  type SourceGateOptions,
+} from '../../src/tokens/source-gate.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
-import { elsewhere, here, junk, oneBurst, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
+import {
+  callerAt,
+  elsewhere,
+  here,
+  junk,
+  oneBurst,
+  oneChannel,
+  START_MS,
+  tally,
+  times,
+  useLayer,
+  wordFor,
+} from '../harness/token-layer.ts'
 
 const single = () => ({ deadline: performance.now() + 60_000, calls: 1 }) as const
 const pair = () => ({ deadline: performance.now() + 60_000, calls: 2 }) as const
 
 describe('the gate', () => {
-  afterEach(() => vi.useRealTimers())
-
   it('a source: no more calls in flight than it has refusals left', async () => {
     const gate = createGate({ burst: 5 })
     const counter = countAdmissions(times(50, () => gate.admit(here.clientAddress, single())))
@@ -25,26 +43,79 @@ describe('the gate', () => {
   })
 
   it.each([
-    [0, 20],
-    [1, 20],
-    [1_000, 19],
-    [19_999, 1],
-  ])('a limited source, after %i ms: RATE_LIMITED with a retryAfter of %i whole seconds', async (ms, retryAfter) => {
-    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
-    const gate = createGate({ burst: 2, perSecond: 0.1 })
+    [0, 10],
+    [1, 10],
+    [1_000, 9],
+    [9_001, 1],
+    [9_999, 1],
+  ])('an empty bucket, after %i ms: RATE_LIMITED, and the next token comes in %i s (B3)', async (ms, retryAfter) => {
+    const { gate, clock } = createTimedGate({ burst: 2, perSecond: 0.1 })
     for (let n = 0; n < 2; n += 1) await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
-    vi.advanceTimersByTime(ms)
-    const refusal = await gate.admit(here.clientAddress, single()).catch((error: unknown) => error)
-    expect(refusal).toBeInstanceOf(SourceLimited)
-    expect(refusal).toMatchObject({ code: 'RATE_LIMITED', retryAfter })
+    clock.advance(ms)
+    expect(gate.refusalFor(here.clientAddress)).toMatchObject({ code: 'RATE_LIMITED', retryAfter })
+    await expect(gate.admit(here.clientAddress, single())).rejects.toMatchObject({ retryAfter })
+    clock.advance(10_000 - ms)
+    expect((await gate.admit(here.clientAddress, single())).calls).toBe(1)
   })
 
-  it('a limited source, after burst / perSecond seconds: admitted again', async () => {
-    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
-    const gate = createGate({ burst: 2, perSecond: 0.1 })
-    for (let n = 0; n < 2; n += 1) await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
-    vi.advanceTimersByTime(20_000)
-    expect((await gate.admit(here.clientAddress, single())).calls).toBe(1)
+  it('an empty bucket, after retryAfter: one token more, not the whole burst (B3)', async () => {
+    const { gate, clock } = createTimedGate({ burst: 5, perSecond: 1 })
+    const refused = () => Promise.allSettled(times(50, () => guarded(gate, here, refuse)))
+    const codes = async () => tally((await refused()).map((one) => ('reason' in one ? one.reason.code : '')))
+    expect(await codes()).toEqual({ INVALID_GRANT: 5, RATE_LIMITED: 45 })
+    clock.advance(1_000)
+    expect(await codes()).toEqual({ INVALID_GRANT: 1, RATE_LIMITED: 49 })
+    clock.advance(60_000)
+    expect(await codes()).toEqual({ INVALID_GRANT: 5, RATE_LIMITED: 45 })
+  })
+
+  it('a token comes back for each good credential: one in two bad, and none is limited (B3)', async () => {
+    const gate = createGate({ burst: 3 })
+    for (let n = 0; n < 500; n += 1) {
+      await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
+      expect(await guarded(gate, here, async () => 'good')).toBe('good')
+    }
+    for (let n = 0; n < 3; n += 1) await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
+    await expect(guarded(gate, here, refuse)).rejects.toThrow(SourceLimited)
+  })
+
+  it('an answer without use takes a token, an outage does not (B9)', async () => {
+    const gate = createGate({ burst: 2 })
+    const useless = () => Promise.reject(new LineUnavailable('403', { unusable: true }))
+    for (let n = 0; n < 20; n += 1) await expect(guarded(gate, here, outage)).rejects.toThrow('down')
+    for (let n = 0; n < 2; n += 1) await expect(guarded(gate, here, useless)).rejects.toThrow('403')
+    await expect(guarded(gate, here, useless)).rejects.toThrow(SourceLimited)
+  })
+
+  it('the addresses of a /64 network: one source (B4)', async () => {
+    const gate = createGate({ burst: 1 })
+    await expect(guarded(gate, at(networkOf('2001:db8:0:1::1')), refuse)).rejects.toThrow(InvalidGrant)
+    await expect(guarded(gate, at(networkOf('2001:DB8:0:1:2::')), refuse)).rejects.toThrow(SourceLimited)
+    await expect(guarded(gate, at(networkOf('2001:db8:0:2::1')), refuse)).rejects.toThrow(InvalidGrant)
+  })
+
+  it('the 256 networks of a /56: ten times the burst in all, and then its own retryAfter (B4)', async () => {
+    const { gate, clock } = createTimedGate({ burst: 4, perSecond: 0.1 })
+    const customer = times(256, (n) => at(networkOf(`2001:db8:0:1${n.toString(16).padStart(2, '0')}::1`)))
+    const all = times(3, () => customer).flat()
+    const ends = await Promise.allSettled(all.map((one) => guarded(gate, one, refuse)))
+    const codes = tally(ends.map((end) => (end.status === 'rejected' ? end.reason.code : 'good')))
+    expect(codes).toEqual({ INVALID_GRANT: 40, RATE_LIMITED: 728 })
+    expect(gate.refusalFor(networkOf('2001:db8:0:1ff::9'))).toMatchObject({ code: 'RATE_LIMITED', retryAfter: 1 })
+    expect(gate.refusalFor(networkOf('2001:db8:0:200::9'))).toBeUndefined()
+    clock.advance(1_000)
+    expect(gate.refusalFor(networkOf('2001:db8:0:1ff::9'))).toBeUndefined()
+    await expect(guarded(gate, at(networkOf('2001:db8:0:1ff::9')), refuse)).rejects.toThrow(InvalidGrant)
+    expect(gate.refusalFor(networkOf('2001:db8:0:1ff::9'))).toMatchObject({ code: 'RATE_LIMITED', retryAfter: 1 })
+    expect(gate.refusalFor(networkOf('2001:db8:0:100::9'))).toMatchObject({ code: 'RATE_LIMITED' })
+  })
+
+  it('an empty /64 in a /56 that is not empty: the wait is that of the /64 (B4)', async () => {
+    const { gate } = createTimedGate({ burst: 2, perSecond: 0.1 })
+    const network = networkOf('2001:db8::1')
+    for (let n = 0; n < 2; n += 1) await expect(guarded(gate, at(network), refuse)).rejects.toThrow(InvalidGrant)
+    expect(gate.refusalFor(network)).toMatchObject({ retryAfter: 10 })
+    expect(gate.refusalFor(networkOf('2001:db8:0:1::1'))).toBeUndefined()
   })
 
   it('a limited source: other sources are admitted', async () => {
@@ -54,21 +125,14 @@ describe('the gate', () => {
     expect(await guarded(gate, elsewhere, async () => 'good')).toBe('good')
   })
 
-  it('only refusals by LINE count against a source', async () => {
+  it('only answers of LINE count against a source: a refusal does, an outage does not', async () => {
     const gate = createGate({ burst: 2 })
     for (let n = 0; n < 20; n += 1) {
       await expect(guarded(gate, here, outage)).rejects.toThrow(LineUnavailable)
       await guarded(gate, here, async () => 'good')
     }
-    expect(await guarded(gate, here, async () => 'good')).toBe('good')
-    await expect(
-      guarded(
-        gate,
-        here,
-        async () => 'no',
-        () => true,
-      ),
-    ).resolves.toBe('no')
+    const isRefusal = () => true
+    expect(await guarded(gate, here, async () => 'no', isRefusal)).toBe('no')
     await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
     await expect(guarded(gate, here, async () => 'good')).rejects.toThrow(SourceLimited)
   })
@@ -157,11 +221,103 @@ describe('the gate', () => {
     expect(admitted).toHaveLength(1)
   })
 
-  it('a limited source: still limited after 10,000 other sources', async () => {
+  it('a limited source: still limited after 30,000 other sources', async () => {
     const gate = createGate({ burst: 1 })
     await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
-    for (let n = 0; n < 10_001; n += 1) (await gate.admit(`2001:db8::${n.toString(16)}`, single())).settle('open')
+    for (let n = 0; n < 30_000; n += 1) (await gate.admit(addressOf(n), single())).settle('open')
     await expect(gate.admit(here.clientAddress, single())).rejects.toThrow(SourceLimited)
+  })
+
+  it('calls in flight while 30,000 other sources are refused: no count is lost', async () => {
+    const gate = createGate({ burst: 3, room: () => 100_000 })
+    const inFlight = countAdmissions(times(5, () => gate.admit(here.clientAddress, single())))
+    await turn()
+    expect(inFlight.admitted).toHaveLength(3)
+    for (let n = 0; n < 30_000; n += 1) (await gate.admit(addressOf(n), single())).settle('refused')
+    const more = countAdmissions(times(5, () => gate.admit(here.clientAddress, single())))
+    await turn()
+    expect(more.admitted).toHaveLength(0)
+    for (const { settle } of inFlight.admitted.splice(0)) settle('refused')
+    await expect(gate.admit(here.clientAddress, single())).rejects.toThrow(SourceLimited)
+  })
+
+  it('waiting attempts: 1,000 of one source, and the rest is LINE_UNAVAILABLE at once with one error (A3)', async () => {
+    const gate = createGate({ burst: 1 })
+    const asked = times(5_001, () => gate.admit(here.clientAddress, single()))
+    const refusals = new Set<unknown>()
+    let refused = 0
+    for (const one of asked) {
+      one.catch((error) => {
+        refused += 1
+        refusals.add(error)
+      })
+    }
+    await turn()
+    expect(refused).toBe(4_000)
+    expect([...refusals]).toMatchObject([{ code: 'LINE_UNAVAILABLE', retryAfter: 1, sent: false }])
+    expect(gate.refusalFor(here.clientAddress)).toBe([...refusals][0])
+    expect(gate.refusalFor(elsewhere.clientAddress)).toBeUndefined()
+    ;(await asked[0])?.settle('refused')
+    await expect(asked[1]).rejects.toThrow(SourceLimited)
+    await turn()
+    expect(refused).toBe(5_000)
+  })
+
+  it('waiting attempts: 10,000 in all, and a new source that need not wait is admitted (A3)', async () => {
+    const gate = createGate({ burst: 1, room: () => 100_000 })
+    let refused = 0
+    for (let n = 0; n < 20; n += 1) {
+      for (const one of times(1_001, () => gate.admit(addressOf(n), single()))) one.catch(() => (refused += 1))
+    }
+    await turn()
+    expect(refused).toBe(10_000)
+    const { settle } = await gate.admit(here.clientAddress, single())
+    await expect(gate.admit(here.clientAddress, single())).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    settle('good')
+    expect((await gate.admit(here.clientAddress, single())).calls).toBe(1)
+  })
+
+  it('any order of attempts, ends and waits: never more in flight than the bucket holds, and all get an answer', async () => {
+    const step = fc.record({
+      do: fc.constantFrom('ask', 'end', 'wait'),
+      place: fc.nat(5),
+      at: fc.nat(50),
+      how: outcomes,
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
+        const { gate, clock } = createTimedGate({ burst: 3, perSecond: 1, room: () => 8 })
+        const inFlight: { readonly settle: Admission['settle']; readonly network: string }[] = []
+        let answered = 0
+        let asked = 0
+        for (const { do: what, place, at: which, how } of steps) {
+          const network = networks[place] ?? ''
+          if (what === 'wait') clock.advance(which * 40)
+          else if (what === 'end') inFlight.splice(which % (inFlight.length || 1), 1)[0]?.settle(how)
+          else {
+            asked += 1
+            const end = () => {
+              answered += 1
+            }
+            gate
+              .admit(network, single())
+              .then(({ settle }) => inFlight.push({ settle, network }))
+              .then(end, end)
+          }
+          await turn()
+          for (const one of networks) {
+            const count = inFlight.filter((open) => open.network === one).length
+            expect(count).toBeLessThanOrEqual(3 + 30)
+          }
+        }
+        while (inFlight.length > 0) {
+          inFlight.shift()?.settle('open')
+          await turn()
+        }
+        expect(answered).toBe(asked)
+      }),
+      { numRuns: 100 },
+    )
   })
 })
 
@@ -192,6 +348,23 @@ describe('a source that sends junk', () => {
   })
 })
 
+/** In a row, so that the order of answers is the same on every machine. */
+describe('300 fresh tokens at 25 a second from one address, every tenth expired', () => {
+  const layer = useLayer()
+
+  it('no good token is refused (B3)', async () => {
+    const { ask, issue, clock } = layer()
+    const words: string[] = []
+    const tokens = times(300, (n) => issue(n % 10 === 0 ? { expiresIn: 1 } : {}))
+    clock.advance(2_000)
+    for (const token of tokens) {
+      words.push(wordFor(await ask(token, 'profile')))
+      clock.advance(40)
+    }
+    expect(tally(words)).toEqual({ valid: 270, EXPIRED: 30 })
+  })
+})
+
 describe('an honest crowd behind one address', () => {
   const layer = useLayer()
 
@@ -204,10 +377,25 @@ describe('an honest crowd behind one address', () => {
   })
 })
 
+const outcomes = fc.constantFrom<Outcome>('good', 'refused', 'useless', 'open')
+const networks = ['192.0.2.1', '192.0.2.2', ...times(4, (n) => networkOf(`2001:db8:0:${n}::1`))]
+
+/** No token comes back by time during a test, however slow the machine is. */
 function createGate(options: Partial<SourceGateOptions>) {
-  // The window of refusals does not end during a test, however slow the machine is.
-  return createSourceGate({ burst: 20, perSecond: 0.001, room: () => 64, ...options })
+  return createSourceGate({ burst: 20, perSecond: 0.001, now: () => START_MS, room: () => 64, ...options })
 }
+
+function createTimedGate(options: Partial<SourceGateOptions>) {
+  let time = START_MS
+  return { gate: createGate({ now: () => time, ...options }), clock: { advance } }
+
+  function advance(ms: number): void {
+    time += ms
+  }
+}
+
+const at = (clientAddress: string) => callerAt(clientAddress)
+const addressOf = (n: number) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`
 
 function countAdmissions(asked: readonly Promise<Admission>[]) {
   const admitted: Admission[] = []

@@ -1,0 +1,75 @@
+import { createBoundedMap } from './bounded-map.ts'
+import { createTokenBucket, type TokenBucket, type TokenBucketOptions } from './token-bucket.ts'
+import type { Outage } from './token-resolver.ts'
+
+/** What the gate knows about a client network. */
+export type Source = {
+  readonly network: string
+  /** 1, or more for a network that may have more of everything than a single client. */
+  readonly factor: number
+  readonly bucket: TokenBucket
+  /** Attempts that wait or are in flight. */
+  attempts: number
+  /** Credentials in flight. */
+  tokens: number
+  /** Calls to LINE in flight. */
+  calls: number
+  /** Grows with each success. A refusal sets it to 0. */
+  trust: number
+  /** The attempts that wait until this source has fewer in flight. First come, first served. */
+  readonly waiting: Set<Attempt>
+}
+
+/** A credential that waits until it may go to LINE. It counts for all of its sources. */
+export type Attempt = {
+  readonly sources: readonly Source[]
+  admit(): void
+  refuse(outage: Outage): void
+}
+
+export type Sources = {
+  /** `undefined`: the source has used nothing. */
+  find(network: string): Source | undefined
+  /** The source of this network, with one attempt more. */
+  enter(network: string, factor: number): Source
+  /** One attempt of the source has ended. */
+  leave(source: Source): void
+}
+
+const mostAtRest = 20_000
+
+/**
+ * The sources that have used something. Those with attempts are never dropped, so that no count is lost. There are few
+ * of them, because the gate bounds the attempts. Of the others, the least recently used are dropped.
+ */
+export function createSources({ burst, perSecond, now }: TokenBucketOptions): Sources {
+  const active = new Map<string, Source>()
+  const atRest = createBoundedMap<Source>(mostAtRest)
+
+  return { find, enter, leave }
+
+  function find(network: string): Source | undefined {
+    return active.get(network) ?? atRest.get(network)
+  }
+
+  function enter(network: string, factor: number): Source {
+    const source = find(network) ?? createSource(network, factor)
+    source.attempts += 1
+    active.set(network, source)
+    return source
+  }
+
+  function leave(source: Source): void {
+    const { network, factor, bucket, trust } = source
+    source.attempts -= 1
+    if (source.attempts > 0) return
+    active.delete(network)
+    if (trust > 0 || bucket.left() < burst * factor) atRest.set(network, source)
+    else atRest.delete(network)
+  }
+
+  function createSource(network: string, factor: number): Source {
+    const bucket = createTokenBucket({ burst: burst * factor, perSecond: perSecond * factor, now })
+    return { network, factor, bucket, attempts: 0, tokens: 0, calls: 0, trust: 0, waiting: new Set() }
+  }
+}

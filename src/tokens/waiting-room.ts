@@ -1,0 +1,50 @@
+import { wideNetworkOf } from '../http/network.ts'
+import { LineUnavailable } from '../line/errors.ts'
+
+/** Counts those who wait for LINE. The places of one client network and all places are limited. */
+export type WaitingRoom = {
+  isFullFor(network: string): boolean
+  /** False: there is no place. */
+  enter(network: string): boolean
+  leave(network: string): void
+}
+
+/** For those who find no place, and for those whose time ends in the room. One error for all: junk meets it in floods. */
+export const noRoom = new LineUnavailable('Too many calls to LINE are waiting: try again later', {
+  retryAfter: 1,
+  sent: false,
+})
+
+export type WaitingRoomOptions = { readonly mostOfOne: number; readonly mostInAll: number }
+
+/** An IPv6 client counts with its /56 network. */
+export function createWaitingRoom({ mostOfOne, mostInAll }: WaitingRoomOptions): WaitingRoom {
+  const counts = new Map<string, number>()
+  let all = 0
+
+  return { isFullFor: (network) => isFull(keyOf(network)), enter, leave }
+
+  function enter(network: string): boolean {
+    const key = keyOf(network)
+    if (isFull(key)) return false
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+    all += 1
+    return true
+  }
+
+  function leave(network: string): void {
+    const key = keyOf(network)
+    const left = (counts.get(key) ?? 0) - 1
+    if (left > 0) counts.set(key, left)
+    else counts.delete(key)
+    all -= 1
+  }
+
+  function isFull(key: string): boolean {
+    return all >= mostInAll || (counts.get(key) ?? 0) >= mostOfOne
+  }
+}
+
+function keyOf(network: string): string {
+  return wideNetworkOf(network) ?? network
+}

@@ -9,6 +9,7 @@ import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import { type Caller, type Invalid, type Question, type Resolver, SourceLimited } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
+import { noRoom } from '../tokens/waiting-room.ts'
 import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
 import type { Forgetting } from './forgetting.ts'
 import { refreshKeyOf } from './token-set.ts'
@@ -65,10 +66,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (tombstones.isConfirmed(key)) return
     let forgottenKeys: readonly string[] = []
     try {
-      await guarded(gate, caller, revokeAtLine, ({ status }) => status === 400)
+      // LINE may answer 200 for a token that it does not know, so that is no sign of a good token.
+      await guarded(gate, caller, revokeAtLine, ({ status }) => (status === 400 ? 'refused' : 'open'))
     } catch (error) {
-      const isForgotten = forgottenKeys.length > 0
-      if (!(error instanceof SourceLimited) && !isForgotten) forgetting.forgetRefreshToken(key, channel.id)
+      if (forgottenKeys.length === 0 && !isFlood(error)) forgetting.forgetRefreshToken(key, channel.id)
       throw error
     }
     for (const forgottenKey of forgottenKeys) tombstones.confirm(forgottenKey)
@@ -160,6 +161,11 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (channel === undefined) throw new TypeError('the channel of a record is not configured')
     return channel
   }
+}
+
+/** The gate refused at once, because of the other attempts of this address. */
+function isFlood(error: unknown): boolean {
+  return error instanceof SourceLimited || error === noRoom
 }
 
 function questionFor(token: AccessToken, subject: Subject, { clientAddress, deadline }: Caller): Question {

@@ -177,8 +177,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       case 'unknown':
         return unanswered(question, answer)
       case 'valid':
-        if (refusals.isRefusedSince(key, refusedBefore)) return invalid(refusals.find(key) ?? 'INVALID')
-        return serve(answer, keep(key, answer.record, question.subject), key)
+        return landValid(question, answer, refusals.findSince(key, refusedBefore))
     }
   }
 
@@ -186,6 +185,14 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
     if (question.known !== undefined) rechecks.postpone(question)
     return answer
+  }
+
+  function landValid(
+    { token: { key }, subject }: Question,
+    answer: Valid,
+    refusedAs: TokenRefusal | undefined,
+  ): Answer {
+    return refusedAs === undefined ? serve(answer, keep(key, answer.record, subject), key) : invalid(refusedAs)
   }
 
   /** The token may have expired while LINE was answering. */

@@ -6,8 +6,8 @@ export type Refusals<Reason> = {
   find(key: string): Reason | undefined
   /** How many refusals there were so far. It orders events even when the clock is set. */
   count(): number
-  /** Whether the key was refused after `count` had this value. An answer requested before that must not be used. */
-  isRefusedSince(key: string, count: number): boolean
+  /** The reason, if the key was refused after `count` had this value. An answer requested before that must not be used. */
+  findSince(key: string, count: number): Reason | undefined
 }
 
 type Refusal<Reason> = { readonly reason: Reason; readonly at: number; readonly number: number }
@@ -33,9 +33,9 @@ export function createRefusals<Reason extends string>(now: () => number): Refusa
       return undefined
     },
     count: () => count,
-    isRefusedSince(key, since) {
+    findSince(key, since) {
       const refusal = refusals.peek(key)
-      return refusal !== undefined && refusal.number > since
+      return refusal !== undefined && refusal.number > since ? refusal.reason : undefined
     },
   }
 }

@@ -4,7 +4,7 @@ import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
 import { type Attempt, createSources, type Source } from './sources.ts'
 import type { TokenBucketOptions } from './token-bucket.ts'
 import { type Caller, type Outage, SourceLimited } from './token-resolver.ts'
-import { createWaitingRoom, noRoom } from './waiting-room.ts'
+import { createWaitingRoom, noRoom, waitedTooLong } from './waiting-room.ts'
 
 /**
  * How an admitted attempt ended. `refused`: LINE refused the credential. `useless`: LINE answered, but the answer says
@@ -171,7 +171,7 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     const { promise, resolve, reject } = Promise.withResolvers<Admission>()
     const attempt: Attempt = { sources: entered, admit, refuse }
     const { network = '' } = entered[0] ?? {}
-    const timer = setTimeout(() => refuse(noRoom), Math.max(deadline - performance.now(), 0))
+    const timer = setTimeout(() => refuse(waitedTooLong), Math.max(deadline - performance.now(), 0))
     waitingRoom.enter(network)
     full.waiting.add(attempt)
     pass(full)
@@ -198,19 +198,19 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
 
 /**
  * Sends a code or refresh token to LINE through the same gate. Rejects as the call does, or as the gate does.
- * `isRefusal`: the result counts as a refusal by LINE, although the call succeeded.
+ * `outcomeOf`: what a result says about the credential. Default: it is good.
  */
 export async function guarded<Result>(
   gate: SourceGate,
   caller: Caller,
   call: () => Promise<Result>,
-  isRefusal: (result: Result) => boolean = () => false,
+  outcomeOf: (result: Result) => Outcome = () => 'good',
 ): Promise<Result> {
   const admission = await gate.admit(caller.clientAddress, { deadline: caller.deadline, calls: 1 })
   let outcome: Outcome = 'open'
   try {
     const result = await call()
-    outcome = isRefusal(result) ? 'refused' : 'good'
+    outcome = outcomeOf(result)
     return result
   } catch (error) {
     if (error instanceof InvalidGrant) outcome = 'refused'

@@ -9,11 +9,11 @@ export type WaitingRoom = {
   leave(network: string): void
 }
 
-/** For those who find no place, and for those whose time ends in the room. One error for all: junk meets it in floods. */
-export const noRoom = new LineUnavailable('Too many calls to LINE are waiting: try again later', {
-  retryAfter: 1,
-  sent: false,
-})
+const busy = () =>
+  new LineUnavailable('Too many calls to LINE are waiting: try again later', { retryAfter: 1, sent: false })
+/** For those who find no place, and for those whose time ends in the room. One error for all: junk causes floods of it. */
+export const noRoom = busy()
+export const waitedTooLong = busy()
 
 export type WaitingRoomOptions = { readonly mostOfOne: number; readonly mostInAll: number }
 

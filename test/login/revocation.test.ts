@@ -7,6 +7,7 @@ import { refreshKeyOf } from '../../src/login/token-set.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
+import { noRoom } from '../../src/tokens/waiting-room.ts'
 import {
   allChannels,
   elsewhere,
@@ -282,6 +283,7 @@ describe('revoking a refresh token when the gate refuses', () => {
   it.each([
     ['LINE is too busy', 'revoked here all the same', busy, true],
     ['the address is limited', 'not revoked here', limited, false],
+    ['too many attempts of the address wait', 'not revoked here', noRoom, false],
   ])('%s: %s', async (_, __, refusal, isRevoked) => {
     const tombstones = createTombstones(() => 0, 10)
     const never = () => Promise.reject(new Error('must not be called'))

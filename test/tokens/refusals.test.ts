@@ -29,15 +29,15 @@ it('a second refusal of the same key: the last reason is returned', () => {
   expect(refusals.find('a')).toBe('EXPIRED')
 })
 
-it('isRefusedSince: true for an answer requested before the refusal, false for one requested after it', () => {
+it('findSince: the reason for an answer requested before the refusal, also when the clock was set; none for a later one', () => {
   let time = 5
   const refusals = createRefusals<'REVOKED'>(() => time)
   const before = refusals.count()
   time = -5_000
   refusals.add('a', 'REVOKED')
-  expect(refusals.isRefusedSince('a', before)).toBe(true)
-  expect(refusals.isRefusedSince('a', refusals.count())).toBe(false)
-  expect(refusals.isRefusedSince('b', before)).toBe(false)
+  expect(refusals.findSince('a', before)).toBe('REVOKED')
+  expect(refusals.findSince('a', refusals.count())).toBeUndefined()
+  expect(refusals.findSince('b', before)).toBeUndefined()
 })
 
 it('more than 20,000 refusals: the least recently used one is removed', () => {

@@ -131,8 +131,8 @@ describe('the gate', () => {
       await expect(guarded(gate, here, outage)).rejects.toThrow(LineUnavailable)
       await guarded(gate, here, async () => 'good')
     }
-    const isRefusal = () => true
-    expect(await guarded(gate, here, async () => 'no', isRefusal)).toBe('no')
+    const refused = () => 'refused' as const
+    expect(await guarded(gate, here, async () => 'no', refused)).toBe('no')
     await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
     await expect(guarded(gate, here, async () => 'good')).rejects.toThrow(SourceLimited)
   })

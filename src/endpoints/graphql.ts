@@ -9,7 +9,7 @@ import {
 } from '../graphql/engine.ts'
 import { publicError, retryAfterHeader } from '../graphql/errors.ts'
 import { acceptedMediaType, contentTypes, prefersHtml } from '../graphql/media-type.ts'
-import { parseBody, parseQuery } from '../graphql/params.ts'
+import { createParseBody, parseQuery } from '../graphql/params.ts'
 import { readBearer } from '../http/bearer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
@@ -47,6 +47,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   const { services, telemetry, engine, clientAddresses, cors, graphiql } = options
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const underWay = new Set<ServerResponse>()
+  const parseBody = createParseBody()
 
   return { handle, underWay, refuseAll }
 

@@ -14,6 +14,7 @@ import {
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import { mayHoldCredential } from './credential-texts.ts'
 import { dropText } from './document-places.ts'
 import { hideLongNames, publicError } from './errors.ts'
 import { limitOfDocument, limitOfText } from './limits.ts'
@@ -107,15 +108,6 @@ function parseLimited(text: string): DocumentNode {
   const tooMuch = limitOfDocument(document)
   if (tooMuch !== undefined) throw new AggregateError([tooComplex(tooMuch)])
   return document
-}
-
-/**
- * Whether a credential can be part of the text: in a string, in a comment, or as a long word with a digit. A client that
- * uses variables has none of them, unless it gives its operations such names. Then they are only prepared each time.
- */
-function mayHoldCredential(text: string): boolean {
-  if (text.includes('"') || text.includes('#')) return true
-  return (text.match(/\w{20,}/g) ?? []).some((word) => /\d/.test(word))
 }
 
 /** In alphabetical order. The strings are those of the schema, because a part of a text keeps the whole text in memory. */

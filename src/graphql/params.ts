@@ -1,4 +1,6 @@
 import { RequestRefused } from '../http/read-request.ts'
+import { createBoundedMap } from '../tokens/bounded-map.ts'
+import { mayHoldCredential } from './credential-texts.ts'
 
 /** The parameters of a request, with the names of GraphQL over HTTP. */
 export type Params = {
@@ -9,8 +11,27 @@ export type Params = {
   readonly extensions?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Reads the parameters from a JSON body. Throws `RequestRefused`. */
-export function parseBody(text: string): Params {
+const mostBodies = 500
+const longestBody = 2_000
+
+/**
+ * Reads the parameters from a JSON body. Throws `RequestRefused`. A body without any value of a caller comes again and
+ * again, so it is parsed once.
+ */
+export function createParseBody(): (text: string) => Params {
+  const known = createBoundedMap<Params>(mostBodies)
+
+  return function parseBody(text) {
+    const params = known.get(text)
+    if (params !== undefined) return params
+    const body = readBody(text)
+    const read = assertParams(body)
+    if (text.length <= longestBody && hasNoValues(body)) known.set(text, read)
+    return read
+  }
+}
+
+function readBody(text: string): unknown {
   let body: unknown
   try {
     body = parseJson(text)
@@ -18,7 +39,15 @@ export function parseBody(text: string): Params {
     throw new RequestRefused(400, 'The body is not JSON')
   }
   if (Array.isArray(body)) throw new RequestRefused(400, 'Batches are not supported: send one operation per request')
-  return assertParams(body)
+  return body
+}
+
+/** Whether the body has nothing but an operation that cannot hold a credential. Other members may hold one. */
+function hasNoValues(body: unknown): boolean {
+  return Object.entries(body as object).every(([name, value]) => {
+    if (name === 'query' || name === 'operationName') return isEmpty(value) || !mayHoldCredential(String(value))
+    return name === 'variables' && (isEmpty(value) || Object.keys(value as object).length === 0)
+  })
 }
 
 /** Reads the parameters from a query string. Throws `RequestRefused`. */

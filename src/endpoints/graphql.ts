@@ -17,6 +17,7 @@ import { assertHead, RequestRefused, readBody } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
+import { createTurns } from '../http/turns.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { GraphiqlPage } from './graphiql.ts'
@@ -48,6 +49,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const underWay = new Set<ServerResponse>()
   const parseBody = createParseBody()
+  const turns = createTurns()
 
   return { handle, underWay, refuseAll }
 
@@ -76,6 +78,16 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function answer(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
     const startedAt = performance.now()
+    if (turns.hasTime(startedAt)) execute(request, response, body, startedAt)
+    else turns.runLater(() => execute(request, response, body, startedAt))
+  }
+
+  function execute(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: string | undefined,
+    startedAt: number,
+  ): void {
     try {
       const running = startOperation(parseRequest(request, body), services, { startedAt, unexpected })
       const reply = engine.execute(running)

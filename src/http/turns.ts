@@ -1,0 +1,47 @@
+/** Shares each turn of the event loop between requests and everything else: sockets, timers, `/health`. */
+export type Turns = {
+  /** True if there is time left in this turn. `now`: `performance.now()`. */
+  hasTime(now: number): boolean
+  /** Runs the task in a later turn, after those that wait already. */
+  runLater(task: () => void): void
+}
+
+/** The time in one turn. Hundreds of warm requests fit into it. */
+const turnMs = 10
+
+/**
+ * Node runs the handlers of all sockets that are readable, then timers and new sockets get their turn. Hundreds of costly
+ * requests at the same moment would stop everything else for as long as they take together. So the requests that come
+ * when the time of a turn is over wait for the next ones.
+ */
+export function createTurns(): Turns {
+  const waiting = new Set<() => void>()
+  let endsAt: number | undefined
+
+  return { hasTime, runLater }
+
+  function hasTime(now: number): boolean {
+    if (waiting.size > 0) return false
+    if (endsAt === undefined) {
+      endsAt = now + turnMs
+      setImmediate(endTurn)
+    }
+    return now < endsAt
+  }
+
+  function runLater(task: () => void): void {
+    waiting.add(task)
+  }
+
+  /** Immediates run after the sockets, in the same turn. */
+  function endTurn(): void {
+    endsAt = undefined
+    const until = performance.now() + turnMs
+    for (const task of waiting) {
+      if (performance.now() >= until) break
+      waiting.delete(task)
+      task()
+    }
+    if (waiting.size > 0) setImmediate(endTurn)
+  }
+}

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest'
+import { createTurns } from '../../src/http/turns.ts'
+
+/** Starts many tasks of 1 ms in one turn, as a server does with requests. */
+function startTasks(count: number) {
+  const turns = createTurns()
+  const done: number[] = []
+  for (let n = 0; n < count; n += 1) {
+    const task = () => {
+      spin(1)
+      done.push(n)
+    }
+    if (turns.hasTime(performance.now())) task()
+    else turns.runLater(task)
+  }
+  return { turns, done }
+}
+
+it('100 tasks of 1 ms at once: ten at most in this turn, and other work comes between the rest (A3)', async () => {
+  const { done } = startTasks(100)
+  expect(done.length).toBeGreaterThan(0)
+  expect(done.length).toBeLessThanOrEqual(10)
+  let turns = 0
+  for (; done.length < 100; turns += 1) {
+    const before = done.length
+    await new Promise(setImmediate)
+    expect(done.length - before).toBeLessThanOrEqual(11)
+  }
+  expect(turns).toBeGreaterThanOrEqual(8)
+  expect(done).toEqual(done.toSorted((one, other) => one - other))
+})
+
+it('a few short tasks: all in this turn', () => {
+  const turns = createTurns()
+  const now = performance.now()
+  expect([turns.hasTime(now), turns.hasTime(now), turns.hasTime(now + 9), turns.hasTime(now + 10)]).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ])
+})
+
+it('a task that comes while others wait: after them, also if there is time', async () => {
+  const { turns, done } = startTasks(30)
+  await new Promise(setImmediate)
+  if (done.length < 30) expect(turns.hasTime(performance.now())).toBe(false)
+  while (done.length < 30) await new Promise(setImmediate)
+  expect(turns.hasTime(performance.now())).toBe(true)
+})
+
+function spin(ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}

@@ -11,6 +11,7 @@ import { publicError, retryAfterHeader } from '../graphql/errors.ts'
 import { acceptedMediaType, contentTypes, prefersHtml } from '../graphql/media-type.ts'
 import { createParseBody, parseQuery } from '../graphql/params.ts'
 import { readBearer } from '../http/bearer.ts'
+import type { ByteBuffer } from '../http/byte-buffer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
 import { assertHead, RequestRefused, readBody } from '../http/read-request.ts'
@@ -76,7 +77,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     })
   }
 
-  function answer(request: IncomingMessage, response: ServerResponse, body: string | undefined): void {
+  function answer(request: IncomingMessage, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
     if (turns.hasTime(startedAt)) execute(request, response, body, startedAt)
     else turns.runLater(() => execute(request, response, body, startedAt))
@@ -85,7 +86,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function execute(
     request: IncomingMessage,
     response: ServerResponse,
-    body: string | undefined,
+    body: ByteBuffer | undefined,
     startedAt: number,
   ): void {
     try {
@@ -120,10 +121,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     return errors.length === 0 ? headers : [...headers, ...retryAfterHeader(errors)]
   }
 
-  function parseRequest(request: IncomingMessage, body: string | undefined): GraphqlRequest {
+  function parseRequest(request: IncomingMessage, body: ByteBuffer | undefined): GraphqlRequest {
     const mediaType = acceptedMediaType(request.headers.accept)
     if (mediaType === undefined) throw notAcceptable()
-    const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body)
+    const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body.text())
     const method = body === undefined ? 'GET' : 'POST'
     const bearer = readBearer(request, services.toAccessToken)
     const clientAddress = clientAddresses.addressOf(request)

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ExpectedError } from '../telemetry/expected-error.ts'
-import { createByteBuffer } from './byte-buffer.ts'
+import { type ByteBuffer, createByteBuffer } from './byte-buffer.ts'
 
 /** A request that is refused before its operation is executed. The answer has the status, the code and the message. */
 export class RequestRefused extends ExpectedError {
@@ -47,8 +47,8 @@ export function assertHead(request: IncomingMessage): void {
     throw new RequestRefused(400, 'More than one Authorization header', close)
 }
 
-/** Reads a body and stops where it is too large. Calls `done` once: with an error, or with the text. */
-export function readBody(request: IncomingMessage, done: (error: unknown, text: string) => void): void {
+/** Reads a body and stops where it is too large. Calls `done` once. On an error, the body is not complete. */
+export function readBody(request: IncomingMessage, done: (error: unknown, body: ByteBuffer) => void): void {
   const body = createByteBuffer(largestBodyBytes)
   let finished = false
   if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) finish(tooLarge())
@@ -65,7 +65,7 @@ export function readBody(request: IncomingMessage, done: (error: unknown, text: 
   function finish(error: unknown): void {
     if (finished) return
     finished = true
-    done(error, error === undefined ? body.text() : '')
+    done(error, body)
   }
 }
 

@@ -8,6 +8,8 @@ export type Turns = {
 
 /** The time in one turn. Hundreds of warm requests fit into it. */
 const turnMs = 10
+/** A request that waits holds its body. With more of them, the first one is run at once. */
+const mostWaiting = 200
 
 /**
  * Node runs the handlers of all sockets that are readable, then timers and new sockets get their turn. Hundreds of costly
@@ -30,18 +32,22 @@ export function createTurns(): Turns {
   }
 
   function runLater(task: () => void): void {
+    if (waiting.size >= mostWaiting) runNext()
     waiting.add(task)
+  }
+
+  function runNext(): void {
+    const [task] = waiting
+    if (task === undefined) return
+    waiting.delete(task)
+    task()
   }
 
   /** Immediates run after the sockets, in the same turn. */
   function endTurn(): void {
     endsAt = undefined
     const until = performance.now() + turnMs
-    for (const task of waiting) {
-      if (performance.now() >= until) break
-      waiting.delete(task)
-      task()
-    }
+    while (waiting.size > 0 && performance.now() < until) runNext()
     if (waiting.size > 0) setImmediate(endTurn)
   }
 }

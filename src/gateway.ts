@@ -8,6 +8,7 @@ import { createLineDispatcher } from './line/dispatcher.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
+import { createFamilies } from './login/families.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createLogins } from './login/logins.ts'
@@ -87,14 +88,15 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     },
   )
   telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
-  const refresher = createRefresher({ line, memory, gate, tombstones, now })
-  const forgetting = createForgetting({ memory, refresher, tombstones, now })
+  const families = createFamilies()
+  const refresher = createRefresher({ line, memory, gate, tombstones, families, now })
+  const forgetting = createForgetting({ memory, refresher, families, tombstones, now })
   const channelTokens = createChannelTokens(line, now)
   const nonces = createNonces(nonceSecret(config), now)
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, now }),
+    logins: createLogins({ line, memory, gate, families, now }),
     refresher,
     revocation: createRevocation({
       line,
@@ -102,6 +104,8 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       channelTokens,
       resolve: memory.resolve,
       forgetting,
+      families,
+      now,
       gate,
       tombstones,
     }),

@@ -32,6 +32,8 @@ function startupError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'EADDRINUSE') return 'PORT or METRICS_PORT: another process uses this port'
   if (code === 'EACCES') return 'PORT or METRICS_PORT: this user has no permission to listen on this port'
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'HOST: is not an address of this machine'
+  // The messages of these errors quote the address.
+  const hostCodes = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EINVAL', 'EAFNOSUPPORT', 'EAI_AGAIN', 'EAI_FAMILY']
+  if (hostCodes.includes(String(code))) return 'HOST: is not an address of this machine'
   return `The gateway could not start: ${error instanceof Error ? error.message : 'the reason is unknown'}`
 }

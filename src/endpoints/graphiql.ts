@@ -64,7 +64,7 @@ async function render(tabs: readonly Tab[]): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
   const options = {
     title: 'LINE GraphQL Gateway',
-    endpoint: '/graphql',
+    // Without an `endpoint` it is the path of the page itself, so it works below the path prefix of a proxy too.
     logo,
     favicon: `data:image/svg+xml,${encodeURIComponent(logo)}`,
     defaultTabs: tabs.map((tab) => ({ ...tab })),

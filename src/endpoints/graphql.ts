@@ -124,7 +124,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function parseRequest(request: IncomingMessage, body: ByteBuffer | undefined): GraphqlRequest {
     const mediaType = acceptedMediaType(request.headers.accept)
     if (mediaType === undefined) throw notAcceptable()
-    const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body.text())
+    const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body.takeText())
     const method = body === undefined ? 'GET' : 'POST'
     const bearer = readBearer(request, services.toAccessToken)
     const clientAddress = clientAddresses.addressOf(request)

@@ -14,7 +14,8 @@ export type Unexpected = (error: unknown, requestId?: string) => void
 /** A GraphQL request, read from HTTP: the operation, the caller, and the media type of the answer. */
 export type GraphqlRequest = {
   readonly method: 'GET' | 'POST'
-  readonly params: Params
+  /** Replaced by empty ones when they are prepared: an operation that waits for LINE need not keep them. */
+  params: Params
   readonly mediaType: MediaType
   readonly bearer: Bearer
   readonly clientAddress: string

@@ -1,4 +1,5 @@
 import {
+  BREAK,
   type DocumentNode,
   type FragmentDefinitionNode,
   Kind,
@@ -7,6 +8,7 @@ import {
   type SelectionSetNode,
   Source,
   TokenKind,
+  visit as visitNodes,
 } from 'graphql'
 
 /** The most that one document may have. Checked before validation, because validation itself can be made expensive. */
@@ -39,6 +41,7 @@ export function limitOfDocument(document: DocumentNode): string | undefined {
   }
   const count = { nodes: 0, aliases: 0, rootFields: 0 }
   let exceeded: Limit | undefined
+  if (fragments.size > 0) exceeded = tooManyFields(document)
   for (const definition of document.definitions) {
     checkDirectives(definition.directives)
     if (definition.kind === Kind.OPERATION_DEFINITION) {
@@ -80,6 +83,18 @@ export function limitOfDocument(document: DocumentNode): string | undefined {
   function checkDirectives(directives: readonly unknown[] | undefined): void {
     if (directives !== undefined && directives.length > limits.directives) exceeded ??= 'directives'
   }
+}
+
+/** A fragment that no operation spreads is not counted above, but validation looks at it. */
+function tooManyFields(document: DocumentNode): Limit | undefined {
+  let nodes = 0
+  visitNodes(document, {
+    SelectionSet({ selections }) {
+      nodes += selections.length
+      return nodes > limits.nodes ? BREAK : undefined
+    },
+  })
+  return nodes > limits.nodes ? 'nodes' : undefined
 }
 
 /** Introspection by tools is deeper than the depth limit. Where introspection is off, validation refuses it. */

@@ -8,7 +8,6 @@ export type Params = {
   readonly variables?: Readonly<Record<string, unknown>> | undefined
   /** Never empty: tools send an empty name for "no name". */
   readonly operationName?: string | undefined
-  readonly extensions?: Readonly<Record<string, unknown>> | undefined
 }
 
 const mostBodies = 500
@@ -85,7 +84,7 @@ function assertParams(body: unknown): Params {
   const isPersisted = !isEmpty(documentId) || !isEmpty(extensions?.persistedQuery)
   if (isPersisted && isEmpty(query)) throw persistedQueryNotSupported()
   if (typeof query !== 'string') throw new RequestRefused(400, 'query must be a string')
-  return { query, variables: objectIn(body, 'variables'), operationName: nameIn(body), extensions }
+  return { query, variables: objectIn(body, 'variables'), operationName: nameIn(body) }
 }
 
 function nameIn({ operationName }: Record<string, unknown>): string | undefined {

@@ -48,8 +48,8 @@ export function createYogaEngine(prepareOperation: PrepareOperation, unexpected:
 function useReadParams(): Plugin<YogaContext, YogaContext> {
   return {
     onRequestParse({ serverContext, setRequestParser }) {
-      const { query, variables, operationName, extensions } = serverContext.running.request.params
-      setRequestParser(() => ({ query, variables, operationName, extensions }) as GraphQLParams)
+      const { query, variables, operationName } = serverContext.running.request.params
+      setRequestParser(() => ({ query, variables, operationName }) as GraphQLParams)
     },
   }
 }

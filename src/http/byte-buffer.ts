@@ -2,8 +2,8 @@
 export type ByteBuffer = {
   /** Adds a piece. False: the body is larger than the limit, and none of it is kept. */
   add(piece: Buffer): boolean
-  /** All bytes so far, as UTF-8. */
-  text(): string
+  /** All bytes as UTF-8, once: they are not kept any longer. */
+  takeText(): string
 }
 
 /**
@@ -14,7 +14,7 @@ export function createByteBuffer(limitBytes: number): ByteBuffer {
   let bytes: Buffer = noBytes
   let size = 0
 
-  return { add, text }
+  return { add, takeText }
 
   function add(piece: Buffer): boolean {
     const end = size + piece.length
@@ -29,8 +29,10 @@ export function createByteBuffer(limitBytes: number): ByteBuffer {
     return end <= limitBytes
   }
 
-  function text(): string {
-    return bytes.toString('utf8', 0, size)
+  function takeText(): string {
+    const text = bytes.toString('utf8', 0, size)
+    bytes = noBytes
+    return text
   }
 }
 

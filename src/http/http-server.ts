@@ -12,15 +12,34 @@ import type { Duplex } from 'node:stream'
 import { newRequestId, requestIdOf } from './request-id.ts'
 import { plainText, send } from './send.ts'
 
+/** A client that reads nothing for this time is cut off: its answers fill our memory. */
+const stalledAfterMs = 30_000
+/** The requests that may wait on one connection for the answer to an earlier one. Clients hardly ever send any. */
+const mostPipelined = 16
+
 /** A server of Node whose own refusals have an `X-Request-Id` too: of bytes that are not HTTP, slow and odd requests. */
 export function createHttpServer(options: ServerOptions, handle: RequestListener): Server {
+  const pipelined = new WeakMap<Socket, number>()
   const server = createServer({ ...options, requireHostHeader: false }, (request, response) => {
+    // Node gives a response its socket when the earlier answers of the connection are sent.
+    if (response.socket === null && isOverLimit(request.socket, response)) return
     if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHost(response)
     else handle(request, response)
   })
+  server.timeout = stalledAfterMs
   server.on('clientError', refuseBytes)
   server.on('checkExpectation', refuseExpectation)
   return server
+
+  /** Counts a request that waits for earlier answers. Cuts the connection at the limit. */
+  function isOverLimit(socket: Socket, response: ServerResponse): boolean {
+    if (socket.destroyed) return true
+    const count = (pipelined.get(socket) ?? 0) + 1
+    pipelined.set(socket, count)
+    response.once('close', () => pipelined.set(socket, (pipelined.get(socket) ?? 0) - 1))
+    if (count > mostPipelined) socket.destroy()
+    return socket.destroyed
+  }
 }
 
 /** RFC 9112 section 3.2. */
@@ -35,11 +54,12 @@ function refuseExpectation(_: IncomingMessage, response: ServerResponse): void {
 /** The same statuses as Node's own. An answer that has begun is cut, because a second one would become part of it. */
 function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex): void {
   // The event of an `http.Server` has a socket. The answer under way is in a member that Node reads for the same reason.
-  const socket = stream as Socket & { readonly _httpMessage?: ServerResponse }
+  const socket = stream as Socket & { readonly _httpMessage?: ServerResponse | null }
   const { writable, _httpMessage: answer } = socket
   if (writable && answer?.headersSent !== true) {
     const status = statuses[error.code ?? ''] ?? 400
-    const id = answer === undefined ? newRequestId() : requestIdOf(answer.req)
+    // After an answer the member is null.
+    const id = answer ? requestIdOf(answer.req) : newRequestId()
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`)
   }
   socket.destroySoon()

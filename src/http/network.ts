@@ -55,6 +55,7 @@ const ipv4Mapped = [0, 0, 0, 0, 0, 0xffff] // RFC 4291 section 2.5.5.2
 const ipv4Compatible = [0, 0, 0, 0, 0, 0] // RFC 4291 section 2.5.5.1
 const ipv4Translated = [0, 0, 0, 0, 0xffff, 0] // RFC 2765 section 2.1
 const nat64 = [0x64, 0xff9b, 0, 0, 0, 0] // RFC 6052 section 2.1
+const sixToFour = 0x2002 // RFC 3056: the IPv4 address of the router follows
 const localNat64 = [0x64, 0xff9b, 1] // RFC 8215
 
 /** The IPv4 address that an IPv6 address carries in its last four bytes. */
@@ -63,7 +64,8 @@ function ipv4Within(groups: Groups): string | undefined {
     [ipv4Mapped, ipv4Translated, nat64].some((prefix) => startsWith(groups, prefix)) ||
     (startsWith(groups, ipv4Compatible) && hasHost(groups)) ||
     (startsWith(groups, localNat64) && hasSuffix(groups))
-  return carries ? lastFourBytes(groups) : undefined
+  if (carries) return lastFourBytes(groups)
+  return groups[0] === sixToFour ? fourBytes(groups, 1) : undefined
 }
 
 function startsWith(groups: Groups, prefix: Groups): boolean {
@@ -84,7 +86,11 @@ function hasSuffix(groups: Groups): boolean {
 }
 
 function lastFourBytes(groups: Groups): string {
-  const [high = 0, low = 0] = groups.slice(6)
+  return fourBytes(groups, 6)
+}
+
+function fourBytes(groups: Groups, at: number): string {
+  const [high = 0, low = 0] = groups.slice(at)
   return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`
 }
 

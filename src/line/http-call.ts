@@ -81,7 +81,7 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
 
     function onResponseEnd(): void {
       if (!finish()) return
-      resolve({ status, headers, text: body.text() })
+      resolve({ status, headers, text: body.takeText() })
     }
 
     function onResponseError(_: unknown, cause: Error): void {

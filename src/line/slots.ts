@@ -20,6 +20,10 @@ export type Slots = {
   free(): number
 }
 
+const callersFirst: readonly Lane[] = ['caller', 'recheck', 'background']
+const recheckFirst: readonly Lane[] = ['recheck', 'caller', 'background']
+/** Each fourth slot goes to a re-check first. Else a flood of new tokens could keep a revoked token in use. */
+const recheckTurn = 4
 /** The part of the slots that background calls can have. */
 const backgroundShare = 1 / 4
 
@@ -33,6 +37,7 @@ export function createSlots(count: number, maxQueued: number): Slots {
   const queues: Record<Lane, Set<() => void>> = { caller: new Set(), recheck: new Set(), background: new Set() }
   let used = 0
   let usedInBackground = 0
+  let releases = 0
 
   return { takeFree, waitFor, release, free: () => count - used }
 
@@ -57,7 +62,8 @@ export function createSlots(count: number, maxQueued: number): Slots {
   function release(lane: Lane): void {
     used -= 1
     if (lane === 'background') usedInBackground -= 1
-    for (const waiting of ['caller', 'recheck', 'background'] as const) if (passTo(waiting)) return
+    releases += 1
+    for (const waiting of releases % recheckTurn === 0 ? recheckFirst : callersFirst) if (passTo(waiting)) return
   }
 
   function passTo(lane: Lane): boolean {

@@ -54,6 +54,8 @@ export type TransportOptions = {
 
 /** Calls that may wait in the queue of each lane, for each slot. */
 const queuedPerSlot = 32
+/** One operation can ask about a hundred tokens and their users. */
+const leastQueued = 256
 /**
  * A call without an answer counts as a failure of LINE only if LINE had at least this part of LINE_TIMEOUT_MS. Otherwise
  * the call came late because of our own queue, and that says nothing about LINE.
@@ -66,7 +68,7 @@ const defaultRetryAfterSeconds = 1
 /** Sends all calls to LINE, with slots, breakers and a deadline. It handles 429 and 5xx, which every endpoint has. */
 export function createTransport(options: TransportOptions): Transport {
   const { origin, dispatcher, timeoutMs, maxConcurrency, now, telemetry } = options
-  const slots = createSlots(maxConcurrency, maxConcurrency * queuedPerSlot)
+  const slots = createSlots(maxConcurrency, Math.max(maxConcurrency * queuedPerSlot, leastQueued))
   const breakers = new Map<string, Breaker>()
   telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE in flight', () => maxConcurrency - slots.free())
 

@@ -2,6 +2,7 @@ import { longestLifeMs } from '../line/responses.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import type { TokenRecord } from '../tokens/record.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
+import type { Families } from './families.ts'
 import type { Refresher } from './refresher.ts'
 import { longestRefreshLifeMs } from './token-set.ts'
 
@@ -17,13 +18,14 @@ export type Forgetting = {
 
 export type ForgettingOptions = {
   readonly memory: Pick<MemoryTier, 'drop' | 'find'>
-  readonly refresher: Pick<Refresher, 'dropReplay' | 'dropReplaysOf' | 'familyOf'>
+  readonly refresher: Pick<Refresher, 'dropReplay' | 'dropReplaysOf'>
+  readonly families: Families
   readonly tombstones: Tombstones
   readonly now: () => number
 }
 
 /** The tombstone always comes first, so that no answer in flight stores the token again. */
-export function createForgetting({ memory, refresher, tombstones, now }: ForgettingOptions): Forgetting {
+export function createForgetting({ memory, refresher, families, tombstones, now }: ForgettingOptions): Forgetting {
   return { forgetAccessToken, forgetRefreshToken, forgetUserOf }
 
   function forgetAccessToken(key: string, channelId: string, expiresAt: number | undefined): void {
@@ -34,7 +36,7 @@ export function createForgetting({ memory, refresher, tombstones, now }: Forgett
 
   function forgetRefreshToken(key: string, channelId: string): readonly string[] {
     forgetRefreshKey(key, channelId)
-    return [key, ...forgetFamily(refresher.familyOf(key), channelId)]
+    return [key, ...forgetFamily(families.of(key), channelId)]
   }
 
   function forgetUserOf(record: TokenRecord): void {

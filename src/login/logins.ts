@@ -7,6 +7,7 @@ import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import { type Caller, SourceLimited } from '../tokens/token-resolver.ts'
+import type { Families } from './families.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
 /** An authorization code with the values it is bound to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
@@ -30,6 +31,7 @@ export type LoginsOptions = {
   readonly line: Pick<LineClient, 'exchangeCode'>
   readonly memory: Pick<MemoryTier, 'learn'>
   readonly gate: SourceGate
+  readonly families: Families
   readonly now: () => number
 }
 
@@ -41,7 +43,7 @@ const maxUsed = 100_000
  * Exchanges authorization codes. A code is sent to LINE once. A replay is refused here: it never gets the tokens of the
  * first exchange.
  */
-export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins {
+export function createLogins({ line, memory, gate, families, now }: LoginsOptions): Logins {
   const usedAt = createBoundedMap<number>(maxUsed)
 
   return { exchangeCode }
@@ -56,6 +58,7 @@ export function createLogins({ line, memory, gate, now }: LoginsOptions): Logins
         parseTokenResponse(await line.exchangeCode(channel, authorization, caller)),
       )
       const family = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
+      if (family) families.add(family)
       const record = toRecord(answer, channel.id, askedAt, family)
       if (record !== undefined) memory.learn(digestOf(answer.accessToken), record)
       return { tokens: toTokenSet(answer, askedAt), idToken: answer.idToken }

@@ -11,6 +11,7 @@ import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
+import type { Families } from './families.ts'
 import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
 
 export type Refresher = {
@@ -20,8 +21,6 @@ export type Refresher = {
   dropReplaysOf(accessKey: string): void
   /** Drops the replay of this refresh token. */
   dropReplay(refreshKey: string): void
-  /** The id of a login's chain of refresh tokens (LINE may replace one by another): the key of the first of them. */
-  familyOf(refreshKey: string): string
 }
 
 export type RefresherOptions = {
@@ -29,6 +28,7 @@ export type RefresherOptions = {
   readonly memory: Pick<MemoryTier, 'learn'>
   readonly gate: SourceGate
   readonly tombstones: Tombstones
+  readonly families: Families
   readonly now: () => number
 }
 
@@ -37,19 +37,17 @@ type Replay = { readonly sealed: Buffer; readonly accessKey: string; readonly at
 /** Double taps, parallel tabs and retries after a lost answer come within this time. */
 const replayForMs = 30_000
 const maxReplays = 20_000
-const maxFamilies = 100_000
 
 /**
  * The same refresh token presented many times within 30 s costs one call to LINE, and all get the same answer. The
  * answer is kept encrypted under the refresh token itself, so our memory holds nothing that is usable without it.
  */
-export function createRefresher({ line, memory, gate, tombstones, now }: RefresherOptions): Refresher {
+export function createRefresher({ line, memory, gate, tombstones, families, now }: RefresherOptions): Refresher {
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
-  const families = createBoundedMap<string>(maxFamilies)
   const flights = createFlights<TokenSet>()
 
-  return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey), familyOf }
+  return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey) }
 
   async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
@@ -68,8 +66,9 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
       if (isForgotten(key)) throw refused()
       // Where LINE returns no refresh token, the one sent is still the one to use.
       const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
-      const family = bindFamily(key, refreshKeyOf(channel.id, kept.refreshToken))
-      const record = toRecord(kept, channel.id, askedAt, family)
+      const newKey = refreshKeyOf(channel.id, kept.refreshToken)
+      families.add(newKey, key)
+      const record = toRecord(kept, channel.id, askedAt, families.of(newKey))
       const accessKey = digestOf(kept.accessToken)
       if (record !== undefined) memory.learn(accessKey, record)
       return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
@@ -95,20 +94,9 @@ export function createRefresher({ line, memory, gate, tombstones, now }: Refresh
     for (const [key, replay] of replays.entries()) if (replay.accessKey === accessKey) replays.delete(key)
   }
 
-  /** A rotated refresh token stays in the family of the first one. */
-  function bindFamily(oldKey: string, newKey: string): string {
-    const family = familyOf(oldKey)
-    if (newKey !== oldKey) families.set(newKey, family)
-    return family
-  }
-
-  function familyOf(refreshKey: string): string {
-    return families.get(refreshKey) ?? refreshKey
-  }
-
   /** Revoking one refresh token of a family forgets the whole family. */
   function isForgotten(key: string): boolean {
-    return tombstones.has(key) || tombstones.has(familyOf(key))
+    return tombstones.has(key) || tombstones.has(families.of(key))
   }
 }
 

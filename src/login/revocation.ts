@@ -4,13 +4,16 @@ import type { LineClient } from '../line/client.ts'
 import { within } from '../line/deadline.ts'
 import { assertDeauthorized, assertRevoked } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
+import { createFlights } from '../tokens/flights.ts'
 import { type Subject, scopeMissing, type TokenRecord } from '../tokens/record.ts'
-import { guarded, type SourceGate } from '../tokens/source-gate.ts'
+import { guarded, type Outcome, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import { type Caller, type Invalid, type Question, type Resolver, SourceLimited } from '../tokens/token-resolver.ts'
+import type { Caller, Invalid, Question, Resolver } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
-import { noRoom } from '../tokens/waiting-room.ts'
+import { createUnusables } from '../tokens/unusables.ts'
+import { isOfOneClient } from '../tokens/waiting-room.ts'
 import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
+import type { Families } from './families.ts'
 import type { Forgetting } from './forgetting.ts'
 import { refreshKeyOf } from './token-set.ts'
 
@@ -44,11 +47,18 @@ export type RevocationOptions = {
   readonly forgetting: Forgetting
   readonly gate: SourceGate
   readonly tombstones: Tombstones
+  readonly families: Families
+  readonly now: () => number
 }
 
-/** Every method has the same order: forget the token here, call LINE, then mark the tombstone as confirmed. */
+/**
+ * Every method has the same order: forget the token here, call LINE, then mark the tombstone as confirmed. However many
+ * ask for the same revocation at once, LINE is called once.
+ */
 export function createRevocation(options: RevocationOptions): Revocation {
-  const { line, channels, channelTokens, resolve, forgetting, gate, tombstones } = options
+  const { line, channels, channelTokens, resolve, forgetting, gate, tombstones, families, now } = options
+  const flights = createFlights<void>()
+  const unusables = createUnusables(now)
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -56,31 +66,45 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const known = await identify(token, caller, hint)
     if ('verdict' in known) return known
     forgetting.forgetAccessToken(token.key, known.channel.id, known.record?.expiresAt)
-    assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }, caller))
-    tombstones.confirm(token.key)
+    await once(`revoke ${token.key}`, caller, async () => {
+      assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }, caller))
+      tombstones.confirm(token.key)
+    })
     return forgotten
   }
 
   async function revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<void> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (tombstones.isConfirmed(key)) return
-    let forgottenKeys: readonly string[] = []
-    try {
-      // LINE may answer 200 for a token that it does not know, so that is no sign of a good token.
-      await guarded(gate, caller, revokeAtLine, ({ status }) => (status === 400 ? 'refused' : 'open'))
-    } catch (error) {
-      if (forgottenKeys.length === 0 && !isFlood(error)) forgetting.forgetRefreshToken(key, channel.id)
-      throw error
-    }
-    for (const forgottenKey of forgottenKeys) tombstones.confirm(forgottenKey)
+    // A refresh token that LINE issued through us is forgotten whatever the gate says. Junk is not: it must not evict
+    // tombstones or cause searches of all records.
+    if (families.isKnown(key)) forgetting.forgetRefreshToken(key, channel.id)
+    await once(`revoke ${key}`, caller, () => guarded(gate, caller, revokeAtLine, outcomeOf).then(() => {}))
 
-    /** Forgets after the gate: junk must not evict tombstones or cause searches of all records. */
     async function revokeAtLine(): Promise<LineAnswer> {
-      forgottenKeys = forgetting.forgetRefreshToken(key, channel.id)
+      const forgottenKeys = forgetting.forgetRefreshToken(key, channel.id)
       const answer = await line.revoke(channel, { refreshToken }, caller)
       assertRevoked(answer)
+      for (const forgottenKey of forgottenKeys) tombstones.confirm(forgottenKey)
       return answer
     }
+
+    /** LINE may answer 200 for a token that does not exist. So one that we do not know costs the same as a refused one. */
+    function outcomeOf({ status }: LineAnswer): Outcome {
+      if (status === 400) return 'refused'
+      return families.isKnown(key) ? 'open' : 'useless'
+    }
+  }
+
+  async function once(id: string, caller: Caller, revokeAtLine: () => Promise<void>): Promise<void> {
+    const outage = unusables.find(id)
+    if (outage !== undefined) throw outage
+    return flights.fly(id, caller, () =>
+      revokeAtLine().catch((error) => {
+        unusables.add(id, error)
+        throw error
+      }),
+    )
   }
 
   async function logout(token: AccessToken, refreshToken: string | undefined, caller: Caller): Promise<Revoked> {
@@ -109,8 +133,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const record = known.record && (await withUser(token, known.record, caller))
     forgetting.forgetAccessToken(token.key, channel.id, record?.expiresAt)
     if (record !== undefined) forgetting.forgetUserOf(record)
-    await deauthorizeAtLine(channel, token, caller)
-    tombstones.confirm(token.key)
+    await once(`deauthorize ${token.key}`, caller, async () => {
+      await deauthorizeAtLine(channel, token, caller)
+      tombstones.confirm(token.key)
+    })
     return forgotten
   }
 
@@ -143,7 +169,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (answer.verdict === 'invalid') return answer
     if (answer.verdict === 'valid') return { channel: channelOf(answer.record), record: answer.record }
     const channel = hint ?? channels.only
-    if (channel !== undefined && !(answer.outage instanceof SourceLimited))
+    if (channel !== undefined && !isOfOneClient(answer.outage))
       forgetting.forgetAccessToken(token.key, channel.id, undefined)
     throw answer.outage
   }
@@ -161,11 +187,6 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (channel === undefined) throw new TypeError('the channel of a record is not configured')
     return channel
   }
-}
-
-/** The gate refused at once, because of the other attempts of this address. */
-function isFlood(error: unknown): boolean {
-  return error instanceof SourceLimited || error === noRoom
 }
 
 function questionFor(token: AccessToken, subject: Subject, { clientAddress, deadline }: Caller): Question {

@@ -39,7 +39,7 @@ export function assertRedirectUri(redirectUri: string, { services }: Context): v
 
 /** LINE requires `profile` or `openid`, and `openid` for `email`. Other scopes are opaque words (RFC 6749 section 3.3). */
 export function assertScopes(scopes: readonly string[]): void {
-  if (!scopes.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(scope)) || scopes.length > 50) {
+  if (scopes.length > 50 || !scopes.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(scope))) {
     throw new BadUserInput('scopes', 'must be at most 50 words of 1 to 100 characters without spaces or quotes')
   }
   if (!scopes.includes('profile') && !scopes.includes('openid')) {

@@ -1,13 +1,13 @@
 import { within } from '../line/deadline.ts'
 import type { LineUnavailable } from '../line/errors.ts'
-import { type Caller, SourceLimited } from './token-resolver.ts'
-import { createWaitingRoom, noRoom } from './waiting-room.ts'
+import type { Caller } from './token-resolver.ts'
+import { createWaitingRoom, isOfOneClient, noRoom } from './waiting-room.ts'
 
 /** Single flight: calls with the same key at the same time share one result. */
 export type Flights<Result> = {
   /**
-   * Joins the flight of this key, or launches one. If the result says only that the address that launched the flight is
-   * rate limited, it is the result for that address alone: other addresses launch again. A caller whose deadline comes
+   * Joins the flight of this key, or launches one. If the result comes only from the other attempts of the address that
+   * launched the flight (it is rate limited, or its attempts wait too long), other addresses launch again. A caller whose deadline comes
    * before the end of the flight gets a rejection with `LineUnavailable`, and so does a caller when too many have joined.
    */
   fly(key: string, caller: Caller, launch: () => Promise<Result>): Promise<Result>
@@ -23,10 +23,10 @@ const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
 
 /**
  * Flights are in a map of their own, not in a cache. A full cache would drop a flight, and the next caller would call
- * LINE a second time. `isLimited`: whether a result says only that the address that launched the flight is rate
- * limited. A rejection with `SourceLimited` says the same.
+ * LINE a second time. `isOfOne`: whether a result comes only from the other attempts of one address. A rejection can say
+ * the same.
  */
-export function createFlights<Result>(isLimited: (result: Result) => boolean = () => false): Flights<Result> {
+export function createFlights<Result>(isOfOne: (result: Result) => boolean = () => false): Flights<Result> {
   const flights = new Map<string, Flight<Result>>()
   const joined = createWaitingRoom(mostJoined)
 
@@ -50,9 +50,9 @@ export function createFlights<Result>(isLimited: (result: Result) => boolean = (
     )
     if (launchedBy.clientAddress === clientAddress) return shared
     return shared.then(
-      (settled) => (isLimited(settled) ? flyAgain() : settled),
+      (settled) => (isOfOne(settled) ? flyAgain() : settled),
       (error) => {
-        if (error instanceof SourceLimited) return flyAgain()
+        if (isOfOneClient(error)) return flyAgain()
         throw error
       },
     )

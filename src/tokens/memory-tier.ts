@@ -18,6 +18,7 @@ import {
   type Valid,
 } from './token-resolver.ts'
 import type { Tombstones } from './tombstones.ts'
+import { isOfOneClient } from './waiting-room.ts'
 
 export type MemoryTier = {
   /** Answers without a promise if the answer is in memory. */
@@ -84,7 +85,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const { tombstones, now, telemetry } = options
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
-  const flights = createFlights<Answer>(isLimited)
+  const flights = createFlights<Answer>(isOfOne)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
 
   return { resolve, learn, peek, drop, find, size: records.size }
@@ -247,6 +248,11 @@ function flightId({ subject, token }: Pick<Question, 'subject' | 'token'>): stri
 function unknownAfter(error: unknown): Answer {
   if (isLineOutage(error)) return { verdict: 'unknown', outage: error }
   throw error
+}
+
+/** Whether the answer comes only from the other attempts of one client address. */
+function isOfOne(answer: Answer): boolean {
+  return answer.verdict === 'unknown' && isOfOneClient(answer.outage)
 }
 
 /** Whether the answer says nothing about the token, only that the client address is rate limited. */

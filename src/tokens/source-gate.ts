@@ -39,7 +39,7 @@ export type SourceGateOptions = TokenBucketOptions & {
   readonly room: () => number
 }
 
-/** The most trust a source can earn. If a trusted source starts to send bad tokens, LINE gets at most that many more of them. */
+/** The most trust a source can earn. If a trusted source starts to send bad tokens, LINE gets at most twice that many more. */
 const mostTrust = 30
 /** A customer of a provider often has a /56 network: 256 networks of /64. It may have as much as ten of them. */
 const wideFactor = 10
@@ -52,8 +52,8 @@ const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
  *
  * We do not know in advance which credentials are junk. So a source may have no more of them in flight than its bucket
  * has tokens: a thousand bad ones at once cost no more than a thousand in a row. Each success adds one to the source's
- * trust, which allows one more in flight: many honest users behind one address soon get full speed. A refusal sets the
- * trust to 0. While LINE has no free place, a source may have one in flight plus its trust. So the queue stays short for
+ * trust, which allows one more in flight: many honest users behind one address soon get full speed. A refusal halves the
+ * trust. While LINE has no free place, a source may have one in flight plus its trust. So the queue stays short for
  * the others, however many sources send junk.
  *
  * An IPv6 client has two sources: its /64 network, and the /56 network around it, which may have ten times as much.
@@ -150,7 +150,7 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
       source.trust = Math.min(source.trust + 1, mostTrust * source.factor)
     } else if (outcome !== 'open') {
       source.bucket.take()
-      source.trust = 0
+      source.trust = Math.floor(source.trust / 2)
     }
   }
 

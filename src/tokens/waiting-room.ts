@@ -1,5 +1,6 @@
 import { wideNetworkOf } from '../http/network.ts'
 import { LineUnavailable } from '../line/errors.ts'
+import { SourceLimited } from './token-resolver.ts'
 
 /** Counts those who wait for LINE. The places of one client network and all places are limited. */
 export type WaitingRoom = {
@@ -14,6 +15,11 @@ const busy = () =>
 /** For those who find no place, and for those whose time ends in the room. One error for all: junk causes floods of it. */
 export const noRoom = busy()
 export const waitedTooLong = busy()
+
+/** Whether an outage comes only from the other attempts of the same client. For other clients it says nothing. */
+export function isOfOneClient(error: unknown): boolean {
+  return error instanceof SourceLimited || error === noRoom || error === waitedTooLong
+}
 
 export type WaitingRoomOptions = { readonly mostOfOne: number; readonly mostInAll: number }
 

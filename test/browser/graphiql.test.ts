@@ -1,3 +1,5 @@
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -22,6 +24,24 @@ describeInChromium('GraphiQL', (openPage) => {
     await page.getByText("The LINE user of the request's").first().waitFor()
     expect(otherHosts).toEqual([])
     expect(errors).toEqual([])
+  })
+
+  it('below a path prefix of a proxy: shows the viewer (D9)', async () => {
+    const proxy = createServer((from, to) => {
+      const path = from.url?.replace('/api/line', '') ?? ''
+      from.pipe(
+        request(system.gateway.url + path, { method: from.method, headers: from.headers }, (answer) => {
+          to.writeHead(answer.statusCode ?? 0, answer.headers)
+          answer.pipe(to)
+        }),
+      )
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    const { page } = await openPage()
+    await page.goto(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/api/line/graphql`)
+    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Sakura Tanaka"/)
+    proxy.closeAllConnections()
+    proxy.close()
   })
 
   it('each sample: runs with its variables', async () => {

@@ -5,7 +5,7 @@ import { createByteBuffer } from '../../src/http/byte-buffer.ts'
 const textOf = (pieces: readonly Buffer[], limit: number) => {
   const buffer = createByteBuffer(limit)
   for (const piece of pieces) expect(buffer.add(piece)).toBe(true)
-  return buffer.text()
+  return buffer.takeText()
 }
 
 it('any text in any pieces, also cut inside a character: the same text (A1)', () => {
@@ -34,11 +34,11 @@ it('10,000 pieces of one byte: the text, and no piece is kept or changed (A1)', 
 it('the limit: reached is accepted; one byte more is refused, nothing is kept, and so is every later piece', () => {
   const buffer = createByteBuffer(4)
   expect([buffer.add(Buffer.from('ab')), buffer.add(Buffer.from('cd'))]).toEqual([true, true])
-  expect(buffer.text()).toBe('abcd')
+  expect(buffer.takeText()).toBe('abcd')
   expect([buffer.add(Buffer.from('e')), buffer.add(Buffer.from('f'))]).toEqual([false, false])
-  expect(buffer.text()).toBe('')
+  expect(buffer.takeText()).toBe('')
 })
 
 it('no piece: an empty text', () => {
-  expect(createByteBuffer(4).text()).toBe('')
+  expect(createByteBuffer(4).takeText()).toBe('')
 })

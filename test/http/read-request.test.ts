@@ -358,7 +358,7 @@ describe('readBody', () => {
   ])('%s: `done` is called once', (_, events, expected) => {
     const request = incoming({})
     const calls: unknown[][] = []
-    readBody(request, (error, body) => calls.push([error, error === undefined ? body.text() : '']))
+    readBody(request, (error, body) => calls.push([error, error === undefined ? body.takeText() : '']))
     for (const [name, value] of events) request.emit(name as string, value)
     expect(calls).toEqual([expected])
   })

@@ -76,6 +76,19 @@ describe('lanes', () => {
     expect(order).toEqual(['caller', 'caller', 'recheck', 'recheck', 'background'])
   })
 
+  it('a re-check gets each fourth slot, however many callers wait', async () => {
+    const slots = createSlots(1, 100)
+    slots.takeFree('caller')
+    const order: Lane[] = []
+    for (const lane of ['recheck', 'recheck', ...times(10, () => 'caller' as const)] as const)
+      void slots.waitFor(lane).taken.then(() => order.push(lane))
+    for (let n = 0; n < 8; n += 1) {
+      slots.release('caller')
+      await new Promise(setImmediate)
+    }
+    expect(order.map((lane) => lane[0]).join('')).toBe('cccrcccr')
+  })
+
   it('a full queue of one lane does not refuse the other lanes (B2)', async () => {
     const slots = createSlots(1, 1)
     slots.takeFree('caller')

@@ -450,12 +450,12 @@ describe('slots', () => {
   it('have a bounded queue: a call that finds it full is LINE_RATE_LIMITED', async () => {
     const { emulator, transport } = await toEmulator({ maxConcurrency: 2 })
     emulator.faults.set('profile', { latencyMs: 50 })
-    const answered = Array.from({ length: 2 + 2 * 32 }, () => transport.send(profile))
+    const answered = Array.from({ length: 2 + 256 }, () => transport.send(profile))
     const refused = await rateLimitOf(transport.send(profile))
     expect(refused.retryAfter).toBe(1)
     emulator.faults.clear()
     await Promise.all(answered)
-    expect(emulator.calls.total()).toBe(66)
+    expect(emulator.calls.total()).toBe(258)
     expect(emulator.calls.maxInFlight()).toBeLessThanOrEqual(2)
   })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createChannels } from '../../src/line/channels.ts'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
+import { createFamilies } from '../../src/login/families.ts'
 import { createForgetting } from '../../src/login/forgetting.ts'
 import { createRevocation } from '../../src/login/revocation.ts'
 import { refreshKeyOf } from '../../src/login/token-set.ts'
@@ -20,6 +21,7 @@ import {
   noSourceLimit,
   oneBurst,
   oneChannel,
+  type Token,
   times,
   tokenOf,
   useLayer,
@@ -281,10 +283,12 @@ describe('revoking a refresh token when the gate refuses', () => {
   const limited = new SourceLimited(1)
 
   it.each([
-    ['LINE is too busy', 'revoked here all the same', busy, true],
-    ['the address is limited', 'not revoked here', limited, false],
-    ['too many attempts of the address wait', 'not revoked here', noRoom, false],
-  ])('%s: %s', async (_, __, refusal, isRevoked) => {
+    ['LINE is too busy', busy],
+    ['the address is limited', limited],
+    ['too many attempts of the address wait', noRoom],
+  ])('%s: a refresh token that was issued through us is revoked here all the same, junk is not', async (_, refusal) => {
+    const families = createFamilies()
+    families.add(refreshKeyOf(web.id, 'issued'))
     const tombstones = createTombstones(() => 0, 10)
     const never = () => Promise.reject(new Error('must not be called'))
     const revocation = createRevocation({
@@ -294,15 +298,66 @@ describe('revoking a refresh token when the gate refuses', () => {
       resolve: never,
       forgetting: createForgetting({
         memory: { drop: () => {}, find: () => [] },
-        refresher: { dropReplay: () => {}, dropReplaysOf: () => {}, familyOf: (key) => key },
+        refresher: { dropReplay: () => {}, dropReplaysOf: () => {} },
+        families,
         tombstones,
         now: () => 0,
       }),
       gate: { admit: () => Promise.reject(refusal) },
       tombstones,
+      families,
+      now: () => 0,
     })
-    await expect(revocation.revokeRefreshToken('r', web, here)).rejects.toBe(refusal)
-    expect(tombstones.has(refreshKeyOf(web.id, 'r'))).toBe(isRevoked)
+    for (const refreshToken of ['issued', 'junk']) {
+      await expect(revocation.revokeRefreshToken(refreshToken, web, here)).rejects.toBe(refusal)
+      expect(tombstones.has(refreshKeyOf(web.id, refreshToken))).toBe(refreshToken === 'issued')
+    }
+  })
+})
+
+describe('the same revocation many times', () => {
+  const layer = useLayer({ ...oneChannel, ...oneBurst })
+
+  it('100 at once of one token: one call to LINE each for revoke, logout and deauthorize', async () => {
+    const { revocation, emulator, ask, issue, answers } = layer()
+    for (const [name, revoke] of [
+      ['revoke', (token: Token) => revocation.revokeAccessToken(token, here)],
+      ['revoke', (token: Token) => revocation.logout(token, undefined, here)],
+      ['deauthorize', (token: Token) => revocation.deauthorize(token, here)],
+    ] as const) {
+      const token = issue()
+      await ask(token, 'profile')
+      emulator.calls.reset()
+      answers.hold()
+      const all = times(100, () => revoke(token))
+      await answers.settled()
+      await answers.release()
+      await Promise.allSettled(all)
+      expect(emulator.calls.of(name)).toBe(1)
+    }
+  })
+
+  it.each([403, 404])('in a loop, LINE answers %i: one call in two seconds (B9)', async (status) => {
+    const { revocation, emulator, ask, issue, clock } = layer()
+    const token = issue()
+    await ask(token, 'profile')
+    emulator.faults.set('revoke', { status, body: {} })
+    emulator.faults.set('deauthorize', { status, body: {} })
+    for (let n = 0; n < 20; n += 1) {
+      await expect(revocation.deauthorize(token, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+      await expect(revocation.revokeAccessToken(token, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    }
+    expect(emulator.calls.byEndpoint()).toMatchObject({ revoke: 1, deauthorize: 1 })
+    clock.advance(2_000)
+    emulator.faults.clear()
+    expect(await revocation.revokeAccessToken(token, here)).toEqual({ verdict: 'forgotten' })
+  })
+
+  it('3,000 junk refresh tokens that LINE answers with 200: 20 calls, the burst of the address (B3)', async () => {
+    const { revocation, emulator } = layer()
+    const all = times(3_000, (n) => revocation.revokeRefreshToken(`junk-${n}`, web, here))
+    await Promise.allSettled(all)
+    expect(emulator.calls.of('revoke')).toBe(20)
   })
 })
 

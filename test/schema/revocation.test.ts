@@ -62,6 +62,7 @@ describe('revokeToken', () => {
       expect(await isGood(tokens.accessToken)).toBe(false)
       expect(callsTo(gateway().emulator)).toEqual({ revoke: 1 })
       gateway().emulator.faults.clear()
+      gateway().advance(2_000)
       expect(await revoke({ [kind]: tokens[kind] })).toMatchObject({
         data: { revokeToken: { revoked: true } },
         errors: [],

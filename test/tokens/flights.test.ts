@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createFlights } from '../../src/tokens/flights.ts'
 import { type Caller, SourceLimited } from '../../src/tokens/token-resolver.ts'
+import { noRoom, waitedTooLong } from '../../src/tokens/waiting-room.ts'
 import { tally, times } from '../harness/token-layer.ts'
 
 const deadline = performance.now() + 600_000
@@ -125,3 +126,18 @@ it('a caller whose deadline comes first: LINE_UNAVAILABLE then; the flight goes 
   expect(await first).toBe('late')
   expect(count()).toBe(1)
 })
+
+it.each([noRoom, waitedTooLong])(
+  'the attempts of the first address wait too long: another address launches again',
+  async (outage) => {
+    const flights = createFlights<string>()
+    const { launch, open, count } = createLaunch<string>()
+    const first = flights.fly('key', here, launch)
+    const joined = flights.fly('key', there, launch)
+    open[0]?.reject(outage)
+    await expect(first).rejects.toBe(outage)
+    await expect.poll(count).toBe(2)
+    open[1]?.resolve('good')
+    expect(await joined).toBe('good')
+  },
+)

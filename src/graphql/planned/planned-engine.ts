@@ -23,10 +23,13 @@ export function createPlannedEngine(prepareOperation: PrepareOperation, general:
     const { prepared, variables } = ready
     running.prepared = prepared
     if (prepared.plan === undefined) return general.execute(running)
+    running.request.params = noParams
     const result = prepared.plan.run(running.context, variables)
     return result instanceof Promise ? result.then((settled) => answered(running, settled)) : answered(running, result)
   }
 }
+
+const noParams = Object.freeze({ query: '' })
 
 function answered(running: RunningOperation, { data, errors }: Result): Reply {
   return replyOf(running, errors === undefined ? running.errors : [...errors, ...running.errors], data)

@@ -1,0 +1,36 @@
+import { LineUnavailable } from '../line/errors.ts'
+import { createBoundedMap } from './bounded-map.ts'
+
+/**
+ * Answers of LINE that neither accept nor refuse a credential (a 403, a 404, an unreadable answer), remembered for 2 s by
+ * the key of their question. So the same question in a loop does not cause a call each time. Other outages are not
+ * remembered: the circuit breaker handles them.
+ */
+export type Unusables = {
+  /** Remembers the error, if it is such an answer. */
+  add(key: string, error: unknown): void
+  find(key: string): LineUnavailable | undefined
+}
+
+type Unusable = { readonly outage: LineUnavailable; readonly at: number }
+
+const rememberedForMs = 2_000
+const max = 20_000
+
+export function createUnusables(now: () => number): Unusables {
+  const unusables = createBoundedMap<Unusable>(max)
+
+  return { add, find }
+
+  function add(key: string, error: unknown): void {
+    if (error instanceof LineUnavailable && error.unusable) unusables.set(key, { outage: error, at: now() })
+  }
+
+  function find(key: string): LineUnavailable | undefined {
+    const unusable = unusables.get(key)
+    if (unusable === undefined) return undefined
+    if (Math.abs(now() - unusable.at) < rememberedForMs) return unusable.outage
+    unusables.delete(key)
+    return undefined
+  }
+}

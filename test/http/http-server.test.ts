@@ -1,0 +1,71 @@
+import { connect, type Socket } from 'node:net'
+import { afterAll, describe, expect, it } from 'vitest'
+import { useSharedGateway } from '../harness/running-gateway.ts'
+
+const gateway = useSharedGateway()
+const sockets: Socket[] = []
+afterAll(() => {
+  for (const socket of sockets) socket.destroy()
+})
+
+describe('bytes that are not HTTP, on a connection that had an answer', () => {
+  const request = 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n'
+  const query = 'POST /graphql HTTP/1.1\r\nHost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}'
+
+  it.each([
+    ['a zero byte', request, '\0', '400'],
+    ['a TLS hello', query, '\x16\x03\x01\x02\x00', '400'],
+    ['a header of 17 KB', request, `GET / HTTP/1.1\r\nHost: a\r\nx: ${'x'.repeat(17_000)}\r\n\r\n`, '431'],
+  ])('%s: an error, and the process goes on', async (_, first, second, status) => {
+    const { socket, text } = open()
+    socket.write(first, 'latin1')
+    await expect.poll(text, { timeout: 30_000 }).toMatch(/\r\n\r\n[\s\S]*(ok|errors)/)
+    const before = text().length
+    socket.write(second, 'latin1')
+    await expect.poll(() => text().slice(before), { timeout: 30_000 }).toContain(`HTTP/1.1 ${status} `)
+    expect(text().slice(before)).toMatch(/x-request-id: [\w.-]+/)
+    expect(await gateway().send('/health')).toMatchObject({ status: 200 })
+  })
+
+  it('half a head and the end of the connection: the process goes on', async () => {
+    const { socket, text } = open()
+    socket.write(request)
+    await expect.poll(text, { timeout: 30_000 }).toContain('ok')
+    socket.end('GET /hea')
+    await new Promise((resolve) => socket.once('close', resolve))
+    expect(await gateway().send('/health')).toMatchObject({ status: 200 })
+  })
+})
+
+describe('requests that do not wait for the answer before', () => {
+  const requests = (count: number) => 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count)
+  const answersIn = (text: string) => text.split('HTTP/1.1 200 ').length - 1
+
+  it('17 on one connection: all are answered, also many times', async () => {
+    const { socket, text } = open()
+    for (let round = 1; round <= 5; round += 1) {
+      socket.write(requests(17))
+      await expect.poll(() => answersIn(text()), { timeout: 30_000 }).toBe(17 * round)
+    }
+  })
+
+  it('1,000 on one connection: it is cut, and others are answered', async () => {
+    const { socket, text } = open()
+    socket.write(requests(1_000))
+    await new Promise((resolve) => socket.once('close', resolve))
+    expect(answersIn(text())).toBeLessThanOrEqual(17)
+    expect(await gateway().send('/health')).toMatchObject({ status: 200 })
+  })
+})
+
+function open() {
+  const { port, hostname } = new URL(gateway().url)
+  const socket = connect(Number(port), hostname)
+  let text = ''
+  socket.on('data', (bytes) => {
+    text += bytes.toString('latin1')
+  })
+  socket.on('error', () => {})
+  sockets.push(socket)
+  return { socket, text: () => text }
+}

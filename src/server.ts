@@ -72,7 +72,8 @@ export async function startServer(
       : undefined,
   })
 
-  const options = { ...limits, keepAliveTimeout: config.keepAliveMs }
+  const stalledAfterMs = 30_000 + 2 * config.lineTimeoutMs
+  const options = { ...limits, keepAliveTimeout: config.keepAliveMs, stalledAfterMs }
   const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)

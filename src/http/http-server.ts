@@ -12,13 +12,17 @@ import type { Duplex } from 'node:stream'
 import { newRequestId, requestIdOf } from './request-id.ts'
 import { plainText, send } from './send.ts'
 
-/** A client that reads nothing for this time is cut off: its answers fill our memory. */
-const stalledAfterMs = 30_000
 /** The requests that may wait on one connection for the answer to an earlier one. Clients hardly ever send any. */
 const mostPipelined = 16
 
-/** A server of Node whose own refusals have an `X-Request-Id` too: of bytes that are not HTTP, slow and odd requests. */
-export function createHttpServer(options: ServerOptions, handle: RequestListener): Server {
+/**
+ * A server of Node whose own refusals have an `X-Request-Id` too: of bytes that are not HTTP, slow and odd requests. A
+ * client that reads nothing for `stalledAfterMs` is cut off, because its answers fill our memory. No answer may take longer.
+ */
+export function createHttpServer(
+  { stalledAfterMs, ...options }: ServerOptions & { readonly stalledAfterMs: number },
+  handle: RequestListener,
+): Server {
   const pipelined = new WeakMap<Socket, number>()
   const server = createServer({ ...options, requireHostHeader: false }, (request, response) => {
     // Node gives a response its socket when the earlier answers of the connection are sent.

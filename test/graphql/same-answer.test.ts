@@ -107,7 +107,7 @@ describe('the same request', () => {
       fc.asyncProperty(sent, async (one) => {
         expect(await answerOf(remembers, one)).toEqual(await answerOf(forgets, one))
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     )
   })
 

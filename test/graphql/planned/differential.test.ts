@@ -258,7 +258,7 @@ describe('the planned engine gives the same answer as yoga', () => {
       fc.asyncProperty(query, bearer, fc.constantFrom(...mediaTypes), (text, token, accept) =>
         expectSame({ body: JSON.stringify({ query: text }), bearer: token, accept }),
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 

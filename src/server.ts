@@ -72,8 +72,7 @@ export async function startServer(
       : undefined,
   })
 
-  const stalledAfterMs = 30_000 + 2 * config.lineTimeoutMs
-  const options = { ...limits, keepAliveTimeout: config.keepAliveMs, stalledAfterMs }
+  const options = { ...limits, keepAliveTimeout: config.keepAliveMs }
   const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)

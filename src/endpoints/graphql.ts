@@ -79,8 +79,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function answer(request: IncomingMessage, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
-    if (turns.hasTime(startedAt)) execute(request, response, body, startedAt)
-    else turns.runLater(() => execute(request, response, body, startedAt))
+    if (turns.hasTime(startedAt)) {
+      execute(request, response, body, startedAt)
+      turns.ended(startedAt)
+    } else turns.runLater(() => execute(request, response, body, startedAt))
   }
 
   function execute(

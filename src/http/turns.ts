@@ -2,12 +2,16 @@
 export type Turns = {
   /** True if there is time left in this turn. `now`: `performance.now()`. */
   hasTime(now: number): boolean
+  /** A task that began at `startedAt` (`performance.now()`) has ended. A long one limits the rest of this turn. */
+  ended(startedAt: number): void
   /** Runs the task in a later turn, after those that wait already. */
   runLater(task: () => void): void
 }
 
-/** The time in one turn. Hundreds of warm requests fit into it. */
+/** The time in one turn that remains after the first long task. */
 const turnMs = 10
+/** Warm requests are far shorter, and cost only two looks at the clock here. */
+const longTaskMs = 0.5
 /** A request that waits holds its body. With more of them, the first one is run at once. */
 const mostWaiting = 200
 
@@ -20,15 +24,18 @@ export function createTurns(): Turns {
   const waiting = new Set<() => void>()
   let endsAt: number | undefined
 
-  return { hasTime, runLater }
+  return { hasTime, ended, runLater }
 
   function hasTime(now: number): boolean {
-    if (waiting.size > 0) return false
-    if (endsAt === undefined) {
-      endsAt = now + turnMs
-      setImmediate(endTurn)
-    }
-    return now < endsAt
+    return waiting.size === 0 && (endsAt === undefined || now < endsAt)
+  }
+
+  function ended(startedAt: number): void {
+    if (endsAt !== undefined || waiting.size > 0) return
+    const now = performance.now()
+    if (now - startedAt < longTaskMs) return
+    endsAt = now + turnMs
+    setImmediate(endTurn)
   }
 
   function runLater(task: () => void): void {

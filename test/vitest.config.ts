@@ -9,6 +9,7 @@ export default defineConfig({
     // Long enough for a machine with one busy core. It only ends a test that hangs; no test measures time with it.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // One more than the cores of CI: many tests wait for a timer or a program.
+    maxWorkers: 3,
   },
 })

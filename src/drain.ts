@@ -20,8 +20,8 @@ export type Drain = {
 const lastBytesMs = 250
 /** A connection without a request closes after this time. */
 const quietMs = 1_000
-/** The interval between two looks at the open connections. */
-const lookMs = 50
+/** The interval between two checks of the open connections. */
+const checkMs = 50
 
 /**
  * Stops a server and loses no request. The order of the steps is important:
@@ -66,11 +66,11 @@ export function createDrain(
   async function answerTheRest(closed: Promise<void>, graceEndsAt: number): Promise<void> {
     const closeQuiet = createQuietSweep(sockets, requests.underWay)
     // A timer can run before Node has read what clients sent meanwhile. An immediate runs after that.
-    const sweep = setInterval(() => setImmediate(closeQuiet), lookMs)
+    const sweep = setInterval(() => setImmediate(closeQuiet), checkMs)
     await firstOf(closed, graceEndsAt - performance.now())
     clearInterval(sweep)
     // When a client hangs up, its operation goes on: LINE may have done its part already.
-    while (requests.underWay.size > 0 && performance.now() < graceEndsAt) await sleep(lookMs)
+    while (requests.underWay.size > 0 && performance.now() < graceEndsAt) await sleep(checkMs)
   }
 }
 
@@ -123,7 +123,7 @@ function closeAfterAnswers(server: Server, underWay: ReadonlySet<ServerResponse>
 type Quiet = { readonly bytesRead: number; readonly bytesWritten: number; readonly since: number }
 
 /**
- * Makes the look at the open connections of a server that stops. It closes those on which nothing happened for `quietMs`.
+ * Makes the check of the open connections of a stopping server. It closes those on which nothing happened for `quietMs`.
  * A connection with a request stays open, also while the head of the request is incomplete. One that has sent nothing
  * yet closes like the others.
  */

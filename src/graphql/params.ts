@@ -23,14 +23,14 @@ export function createParseBody(): (text: string) => Params {
   return function parseBody(text) {
     const params = known.get(text)
     if (params !== undefined) return params
-    const body = readBody(text)
+    const body = parseJsonBody(text)
     const read = assertParams(body)
     if (text.length <= longestBody && hasNoValues(body)) known.set(text, read)
     return read
   }
 }
 
-function readBody(text: string): unknown {
+function parseJsonBody(text: string): unknown {
   let body: unknown
   try {
     body = parseJson(text)

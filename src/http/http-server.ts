@@ -15,11 +15,11 @@ import { plainText, send } from './send.ts'
 /** The requests that may wait on one connection for the answer to an earlier one. Clients hardly ever send any. */
 const mostPipelined = 16
 
-/** A client that reads nothing of an answer for twice this time at most is cut off. Its answers fill our memory. */
-const stalledMs = 15_000
-
-/** A server of Node whose own refusals have an `X-Request-Id` too: of bytes that are not HTTP, slow and odd requests. */
-export function createHttpServer(options: ServerOptions, handle: RequestListener): Server {
+/**
+ * A server of Node whose own refusals have an `X-Request-Id` too: of bytes that are not HTTP, slow and odd requests. A
+ * client that reads nothing of an answer for `stalledMs` to twice `stalledMs` is cut off: its answers fill our memory.
+ */
+export function createHttpServer(options: ServerOptions, handle: RequestListener, stalledMs = 15_000): Server {
   const pipelined = new WeakMap<Socket, number>()
   const server = createServer({ ...options, requireHostHeader: false }, (request, response) => {
     // Node gives a response its socket when the earlier answers of the connection are sent.
@@ -27,7 +27,7 @@ export function createHttpServer(options: ServerOptions, handle: RequestListener
     if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHost(response)
     else handle(request, response)
   })
-  cutStalled(server)
+  cutStalled(server, stalledMs)
   server.on('clientError', refuseBytes)
   server.on('checkExpectation', refuseExpectation)
   return server
@@ -44,13 +44,13 @@ export function createHttpServer(options: ServerOptions, handle: RequestListener
 }
 
 /** Node's own time limit for a connection would cost each request two timers. */
-function cutStalled(server: Server): void {
+function cutStalled(server: Server, stalledMs: number): void {
   const unread = new Map<Socket, number>()
   server.on('connection', (socket: Socket) => {
     unread.set(socket, 0)
     socket.once('close', () => unread.delete(socket))
   })
-  const look = () => {
+  const check = () => {
     for (const [socket, before] of unread) {
       const { _handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null }
       const bytes = _handle?.writeQueueSize ?? 0
@@ -58,8 +58,8 @@ function cutStalled(server: Server): void {
       else if (bytes !== before) unread.set(socket, bytes)
     }
   }
-  const looks = setInterval(look, stalledMs).unref()
-  server.once('close', () => clearInterval(looks))
+  const checks = setInterval(check, stalledMs).unref()
+  server.once('close', () => clearInterval(checks))
 }
 
 /** RFC 9112 section 3.2. */

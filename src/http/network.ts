@@ -23,7 +23,7 @@ export function networkOf(address: string): string {
   return ipv4Within(groups) ?? blockText(groups.slice(0, 4), 64)
 }
 
-/** The /56 network around a /64 network: providers give one customer so much. `undefined` for an IPv4 address. */
+/** The /56 network around a /64 network: providers give one customer a whole /56. `undefined` for an IPv4 address. */
 export function wideNetworkOf(network: string): string | undefined {
   if (!network.endsWith('/64')) return undefined
   const groups = groupsOf(network.slice(0, -3))

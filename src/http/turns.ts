@@ -10,7 +10,7 @@ export type Turns = {
 
 /** The time in one turn that remains after the first long task. */
 const turnMs = 10
-/** Warm requests are far shorter, and cost only two looks at the clock here. */
+/** Warm requests are far shorter, and cost only one more reading of the clock. */
 const longTaskMs = 0.5
 /** A request that waits holds its body. With more of them, the first one is run at once. */
 const mostWaiting = 200

@@ -76,7 +76,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
   async function revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<void> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (tombstones.isConfirmed(key)) return
-    // A refresh token that LINE issued through us is forgotten whatever the gate says. Junk is not: it must not evict
+    // A refresh token that LINE issued through us is forgotten even if the gate refuses. Junk is not: it must not evict
     // tombstones or cause searches of all records.
     if (families.isKnown(key)) forgetting.forgetRefreshToken(key, channel.id)
     await once(`revoke ${key}`, caller, () => guarded(gate, caller, revokeAtLine, outcomeOf).then(() => {}))

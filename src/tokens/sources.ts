@@ -14,7 +14,7 @@ export type Source = {
   tokens: number
   /** Calls to LINE in flight. */
   calls: number
-  /** Grows with each success. A refusal sets it to 0. */
+  /** Grows with each success. A refusal halves it. */
   trust: number
   /** The attempts that wait until this source has fewer in flight. First come, first served. */
   readonly waiting: Set<Attempt>

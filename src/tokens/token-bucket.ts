@@ -1,4 +1,4 @@
-/** A token bucket: `burst` tokens at most. Time and whoever gives one back refill it. */
+/** A token bucket: `burst` tokens at most. Time refills it, and so do tokens that are given back. */
 export type TokenBucket = {
   /** The whole tokens that are there now. */
   left(): number

@@ -2,7 +2,7 @@ import { wideNetworkOf } from '../http/network.ts'
 import { LineUnavailable } from '../line/errors.ts'
 import { SourceLimited } from './token-resolver.ts'
 
-/** Counts those who wait for LINE. The places of one client network and all places are limited. */
+/** Counts the attempts that wait for LINE. The places of one client network and all places are limited. */
 export type WaitingRoom = {
   isFullFor(network: string): boolean
   /** False: there is no place. */
@@ -12,7 +12,7 @@ export type WaitingRoom = {
 
 const busy = () =>
   new LineUnavailable('Too many calls to LINE are waiting: try again later', { retryAfter: 1, sent: false })
-/** For those who find no place, and for those whose time ends in the room. One error for all: junk causes floods of it. */
+/** The errors of a full room and of a wait that took too long. One object each, because a flood of junk causes very many. */
 export const noRoom = busy()
 export const waitedTooLong = busy()
 

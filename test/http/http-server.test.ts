@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
+import { createHttpServer } from '../../src/http/http-server.ts'
 import { useSharedGateway } from '../harness/running-gateway.ts'
 
 const gateway = useSharedGateway()
@@ -55,6 +56,31 @@ describe('requests that do not wait for the answer before', () => {
     await new Promise((resolve) => socket.once('close', resolve))
     expect(answersIn(text())).toBeLessThanOrEqual(17)
     expect(await gateway().send('/health')).toMatchObject({ status: 200 })
+  })
+})
+
+describe('a client that does not read its answer', () => {
+  it('is cut off; a connection without an answer to read stays open', async () => {
+    const megabytes = Buffer.alloc(64 * 1024 * 1024)
+    const server = createHttpServer(
+      {},
+      (request, response) => response.end(request.url === '/large' ? megabytes : 'ok'),
+      50,
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const [idle, stalled] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+    sockets.push(idle, stalled)
+    stalled.on('error', () => {})
+    const accepted = await new Promise<Socket>((resolve) => {
+      server.on('request', ({ url, socket }) => url === '/large' && resolve(socket))
+      idle.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      stalled.pause().write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+    })
+    await expect.poll(() => accepted.destroyed, { timeout: 30_000 }).toBe(true)
+    expect(idle.destroyed).toBe(false)
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
   })
 })
 

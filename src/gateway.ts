@@ -8,17 +8,20 @@ import { createLineDispatcher } from './line/dispatcher.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
-import { createFamilies } from './login/families.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
 import { createRevocation } from './login/revocation.ts'
+import { createRevocationCalls } from './login/revocation-calls.ts'
+import { createUnconfirmed } from './login/unconfirmed.ts'
 import type { Services } from './schema/context.ts'
 import { type DevPages, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { inBatches } from './tokens/batches.ts'
+import { createFamilies } from './tokens/families.ts'
+import { createForgotten } from './tokens/forgotten.ts'
 import { limitSources } from './tokens/limit-sources.ts'
 import { askLine } from './tokens/line-tier.ts'
 import { rememberInMemory } from './tokens/memory-tier.ts'
@@ -26,6 +29,7 @@ import { createSourceGate } from './tokens/source-gate.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
 import { rememberUnusable } from './tokens/unusable-answers.ts'
+import { createUserTombstones } from './tokens/user-tombstones.ts'
 
 /** The dependencies of a gateway. Tests pass their own. Without them, `createGateway` makes those of production. */
 export type Surroundings = {
@@ -53,11 +57,14 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const services = createServices(config, { dispatcher, now, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
+  const everySecond = setInterval(services.unconfirmed.run, 1_000).unref()
 
   return { url: server.url, metricsUrl: server.metricsUrl, close }
 
   async function close(): Promise<void> {
     await server.close()
+    clearInterval(everySecond)
+    services.unconfirmed.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
   }
 }
@@ -73,7 +80,11 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     ...world,
   })
   const line = createLineClient(transport)
-  const tombstones = createTombstones(now)
+  const clock = { now, driftedAt: () => Number.NEGATIVE_INFINITY, steady: now }
+  const tombstones = createTombstones(clock.steady)
+  const users = createUserTombstones(now)
+  const families = createFamilies()
+  const forgotten = createForgotten({ tombstones, users, families })
   const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
   const memory = rememberInMemory(
     rememberUnusable(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), now),
@@ -82,40 +93,45 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       maxStaleMs: config.maxStaleMs,
       maxTokens: config.cacheMaxTokens,
       refusalFor: (network) => gate.refusalFor(network) ?? transport.refusalFor('verify'),
-      tombstones,
-      now,
+      forgotten,
+      families,
+      clock,
       telemetry,
     },
   )
   telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
-  const families = createFamilies()
-  const refresher = createRefresher({ line, memory, gate, tombstones, families, now })
-  const forgetting = createForgetting({ memory, refresher, families, tombstones, now })
+  const operationMs = config.lineTimeoutMs + operationMarginMs
   const channelTokens = createChannelTokens(line, now)
+  const forgetting = createForgetting({ memory, families, tombstones, users, now })
+  const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
+  const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
+  telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecret(config), now)
   return {
     resolve: memory.resolve,
     toAccessToken,
     logins: createLogins({ line, memory, gate, families, now }),
-    refresher,
+    refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
     revocation: createRevocation({
-      line,
       channels,
-      channelTokens,
-      resolve: memory.resolve,
+      memory,
       forgetting,
-      families,
-      now,
-      gate,
+      forgotten,
       tombstones,
+      families,
+      calls,
+      unconfirmed,
+      gate,
+      now,
     }),
+    unconfirmed,
     idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
     nonces,
     channels,
     redirectUris: config.redirectUris,
     accessUrl: config.lineAccessUrl,
     now,
-    operationMs: config.lineTimeoutMs + operationMarginMs,
+    operationMs,
   }
 }
 

@@ -21,6 +21,7 @@ export type IdTokenClaims = {
 
 /** LINE's constant. It does not depend on the host that we call. */
 export const idTokenIssuer = 'https://access.line.me'
+const longestIdToken = 8 * 1_024
 /** Leeway for clocks that differ. An ID token is valid for an hour; LINE's SDKs allow one to five minutes. */
 const leewaySeconds = 60
 
@@ -53,6 +54,20 @@ export function claimedAudience(idToken: string): unknown {
     return decodeJwt(idToken).aud
   } catch (cause) {
     throw new InvalidIdToken('MALFORMED', { cause })
+  }
+}
+
+/**
+ * The user in an ID token that LINE's token endpoint has just sent to us over TLS. Its signature need not be checked (OpenID
+ * Connect Core 1.0 section 3.1.3.7). `undefined` for a missing token and for one of another channel or issuer.
+ */
+export function subjectOf(idToken: string | undefined, channelId: string): string | undefined {
+  if (idToken === undefined || idToken.length > longestIdToken) return undefined
+  try {
+    const { iss, aud, sub } = decodeJwt(idToken)
+    return iss === idTokenIssuer && aud === channelId && sub !== '' ? sub : undefined
+  } catch {
+    return undefined
   }
 }
 

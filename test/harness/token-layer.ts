@@ -80,6 +80,7 @@ export async function startLayer(
 
   function advance(ms: number): void {
     time += ms
+    services.unconfirmed.run()
   }
 
   function set(byMs: number): void {

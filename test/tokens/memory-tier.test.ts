@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import type { Clock } from '../../src/clock.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
+import { createFamilies } from '../../src/tokens/families.ts'
+import { createForgotten, type ForgottenOptions } from '../../src/tokens/forgotten.ts'
 import { type MemoryTierOptions, rememberInMemory } from '../../src/tokens/memory-tier.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
 import { createRecord } from '../../src/tokens/record.ts'
 import type { Resolver } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
+import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
 import { plain } from '../harness/plain-record.ts'
 import {
   elsewhere,
@@ -724,15 +728,20 @@ describe('a flight', () => {
 describe('the store', () => {
   const record = createRecord({ channelId: '1', scopes: ['profile'], verifiedAt: 0, expiresAt: 1_000_000 })
 
-  function createTier(behind: Resolver, given: Partial<MemoryTierOptions> = {}) {
-    const now = given.now ?? (() => 0)
+  function createTier(
+    behind: Resolver,
+    given: Partial<MemoryTierOptions & ForgottenOptions> & { now?: Clock['now'] } = {},
+  ) {
+    const { now = () => 0, families = createFamilies() } = given
+    const { tombstones = createTombstones(now, 100), users = createUserTombstones(now) } = given
     return rememberInMemory(behind, {
       freshForMs: 1_000,
       maxStaleMs: 10_000,
       maxTokens: 10,
       refusalFor: () => undefined,
-      tombstones: createTombstones(now, 100),
-      now,
+      forgotten: createForgotten({ tombstones, users, families }),
+      families,
+      clock: { now, driftedAt: () => Number.NEGATIVE_INFINITY },
       telemetry: createSilentTelemetry(),
       ...given,
     })
@@ -813,7 +822,7 @@ describe('the store', () => {
     const tombstones = createTombstones(() => 0, 10)
     const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { tombstones })
     tier.learn(junk('good').key, record)
-    tombstones.raise(junk('bad').key, { until: 1_000, channelId: '1' })
+    tombstones.raise(junk('bad').key, { forMs: 1_000, channelId: '1', isOurs: true })
     tier.learn(junk('bad').key, record)
     expect(tier.resolve(question('good'))).toMatchObject({ verdict: 'valid' })
     expect(plain(tier.peek(junk('good').key))).toEqual(record)
@@ -829,12 +838,10 @@ describe('the store', () => {
     expect(tier.peek(junk('x').key)).toBeUndefined()
   })
 
-  it('find and drop: the records that match, and one of them', () => {
+  it('drop: the record is gone, others stay', () => {
     const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }))
-    tier.learn('a', { ...record, family: 'f' })
-    tier.learn('b', record)
-    expect(tier.find(({ family }) => family === 'f').map(([key]) => key)).toEqual(['a'])
+    for (const key of ['a', 'b']) tier.learn(key, record)
     tier.drop('a')
-    expect(tier.find(() => true).map(([key]) => key)).toEqual(['b'])
+    expect([tier.peek('a'), tier.size()]).toEqual([undefined, 1])
   })
 })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
 import type { Dispatcher } from 'undici'
+import { type Clock, type ClockSources, createClock, systemSources } from './clock.ts'
 import type { Config } from './config.ts'
 import { createChannels } from './line/channels.ts'
 import { createLineClient } from './line/client.ts'
@@ -30,8 +30,10 @@ import { rememberUnusable } from './tokens/unusable-answers.ts'
 /** The dependencies of a gateway. Tests pass their own. Without them, `createGateway` makes those of production. */
 export type Surroundings = {
   readonly dispatcher?: Dispatcher
-  /** Epoch ms. */
+  /** The wall clock, epoch ms. Default `Date.now`. */
   readonly now?: () => number
+  /** The monotonic clock, ms from any moment. Default `performance.now`; with `now` and without this, it follows `now`. */
+  readonly monotonic?: () => number
   readonly telemetry?: Telemetry
   /** The extra pages of `npm run dev`. Absent in production. */
   readonly dev?: (origin: string) => DevPages
@@ -49,9 +51,9 @@ export type Gateway = {
 /** Makes a whole gateway and starts it. It listens when the promise resolves; rejects with the error of `listen`. */
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
   const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
-  const now = surroundings.now ?? steadyNow
+  const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
-  const services = createServices(config, { dispatcher, now, telemetry })
+  const services = createServices(config, { dispatcher, clock, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
 
   return { url: server.url, metricsUrl: server.metricsUrl, close }
@@ -62,15 +64,21 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   }
 }
 
+/** What the services need from outside. */
+export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & { readonly clock: Clock }
+
 /** Makes the services of the schema, from the LINE client upwards. */
-export function createServices(config: Config, world: Required<Omit<Surroundings, 'dev'>>): Services {
-  const { now, telemetry } = world
+export function createServices(config: Config, { dispatcher, clock, telemetry }: ServicesWorld): Services {
+  const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
   const transport = createTransport({
     origin: config.lineApiUrl,
     timeoutMs: config.lineTimeoutMs,
     maxConcurrency: config.lineMaxConcurrency,
-    ...world,
+    dispatcher,
+    now,
+    wall,
+    telemetry,
   })
   const line = createLineClient(transport)
   const tombstones = createTombstones(now)
@@ -109,12 +117,13 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       gate,
       tombstones,
     }),
-    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
+    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now: wall }),
     nonces,
     channels,
     redirectUris: config.redirectUris,
     accessUrl: config.lineAccessUrl,
     now,
+    toWall,
     operationMs: config.lineTimeoutMs + operationMarginMs,
   }
 }
@@ -133,10 +142,6 @@ function nonceSecret(config: Config): string {
   return shared ?? randomBytes(32).toString('hex')
 }
 
-/** Epoch ms on a monotonic clock. A correction of the system time must not expire a token or make it valid again. */
-function steadyNow(): number {
-  return timeOrigin + performance.now()
+function clockSources({ now, monotonic = now }: Surroundings): ClockSources {
+  return { wall: now ?? systemSources.wall, monotonic: monotonic ?? systemSources.monotonic }
 }
-
-/** Read once: it is a getter, and `steadyNow` runs on every cache hit. */
-const { timeOrigin } = performance

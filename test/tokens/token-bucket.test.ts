@@ -85,15 +85,4 @@ describe('the token bucket', () => {
       }),
     )
   })
-
-  it('a clock that is set back: no token is lost, and time counts from there (B3)', () => {
-    const { bucket, advance } = createBucket(5, 1)
-    for (let n = 0; n < 5; n += 1) bucket.take()
-    advance(2_000)
-    expect(bucket.left()).toBe(2)
-    advance(-3_600_000)
-    expect(bucket.left()).toBe(2)
-    advance(1_000)
-    expect(bucket.left()).toBe(3)
-  })
 })

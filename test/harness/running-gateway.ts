@@ -61,6 +61,8 @@ export type RunningGateway = {
   setWall(byMs: number): void
   /** The gateway's machine is suspended: its monotonic clock stands still, its wall clock and LINE's clock go on. */
   suspend(ms: number): void
+  /** LINE's clock, epoch ms. */
+  lineTime(): number
   /** New tokens from LINE, by default of the web channel. The gateway does not know them yet. */
   issue(request?: TokenRequest): IssuedTokens
   /** Sends one operation by POST. */
@@ -121,6 +123,7 @@ export async function startRunningGateway(
       time += ms
       suspendedFor += ms
     },
+    lineTime: () => time,
     issue: (wanted) => emulator.issueTokens(wanted),
     ask,
     send,

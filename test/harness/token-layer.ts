@@ -51,7 +51,7 @@ export type TestClock = {
   /** Our machine is suspended: LINE's clock and our wall clock move, our monotonic clock stands still. */
   suspend(ms: number): void
   /** LINE's clock, epoch ms. */
-  line(): number
+  lineTime(): number
 }
 
 /** LINE's answers on their way to the gateway. A test can hold them back. */
@@ -87,7 +87,7 @@ export async function startLayer(
     ...services,
     emulator,
     answers,
-    clock: { advance, set, suspend, line: () => time },
+    clock: { advance, set, suspend, lineTime: () => time },
     issue,
     ask,
     metric,

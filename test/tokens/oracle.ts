@@ -57,7 +57,7 @@ export function createOracle(layer: Layer, breakage: Fault) {
   const doubtedRefreshTokens = new Set<string>()
   const revokedRefreshTokens = new Set<string>()
   const allowed = new Set<string>()
-  let lineTime = clock.line()
+  let lineTime = clock.lineTime()
   let setTo = 0
   let wasSetForwards = false
   let wasBroken = false

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
 import type { Dispatcher } from 'undici'
+import { type Clock, type ClockSources, createClock, systemSources } from './clock.ts'
 import type { Config } from './config.ts'
 import { createChannels } from './line/channels.ts'
 import { createLineClient } from './line/client.ts'
@@ -34,8 +34,10 @@ import { createUserTombstones } from './tokens/user-tombstones.ts'
 /** The dependencies of a gateway. Tests pass their own. Without them, `createGateway` makes those of production. */
 export type Surroundings = {
   readonly dispatcher?: Dispatcher
-  /** Epoch ms. */
+  /** The wall clock, epoch ms. Default `Date.now`. */
   readonly now?: () => number
+  /** The monotonic clock, ms from any moment. Default `performance.now`; with `now` and without this, it follows `now`. */
+  readonly monotonic?: () => number
   readonly telemetry?: Telemetry
   /** The extra pages of `npm run dev`. Absent in production. */
   readonly dev?: (origin: string) => DevPages
@@ -53,9 +55,9 @@ export type Gateway = {
 /** Makes a whole gateway and starts it. It listens when the promise resolves; rejects with the error of `listen`. */
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
   const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
-  const now = surroundings.now ?? steadyNow
+  const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
-  const services = createServices(config, { dispatcher, now, telemetry })
+  const services = createServices(config, { dispatcher, clock, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
   const everySecond = setInterval(services.unconfirmed.run, 1_000).unref()
 
@@ -69,18 +71,23 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   }
 }
 
+/** What the services need from outside. */
+export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & { readonly clock: Clock }
+
 /** Makes the services of the schema, from the LINE client upwards. */
-export function createServices(config: Config, world: Required<Omit<Surroundings, 'dev'>>): Services {
-  const { now, telemetry } = world
+export function createServices(config: Config, { dispatcher, clock, telemetry }: ServicesWorld): Services {
+  const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
   const transport = createTransport({
     origin: config.lineApiUrl,
     timeoutMs: config.lineTimeoutMs,
     maxConcurrency: config.lineMaxConcurrency,
-    ...world,
+    dispatcher,
+    now,
+    wall,
+    telemetry,
   })
   const line = createLineClient(transport)
-  const clock = { now, driftedAt: () => Number.NEGATIVE_INFINITY, steady: now }
   const tombstones = createTombstones(clock.steady)
   const users = createUserTombstones(now)
   const families = createFamilies()
@@ -125,12 +132,13 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       now,
     }),
     unconfirmed,
-    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
+    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now: wall }),
     nonces,
     channels,
     redirectUris: config.redirectUris,
     accessUrl: config.lineAccessUrl,
     now,
+    toWall,
     operationMs,
   }
 }
@@ -149,10 +157,6 @@ function nonceSecret(config: Config): string {
   return shared ?? randomBytes(32).toString('hex')
 }
 
-/** Epoch ms on a monotonic clock. A correction of the system time must not expire a token or make it valid again. */
-function steadyNow(): number {
-  return timeOrigin + performance.now()
+function clockSources({ now, monotonic = now }: Surroundings): ClockSources {
+  return { wall: now ?? systemSources.wall, monotonic: monotonic ?? systemSources.monotonic }
 }
-
-/** Read once: it is a getter, and `steadyNow` runs on every cache hit. */
-const { timeOrigin } = performance

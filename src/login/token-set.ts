@@ -10,7 +10,7 @@ export type TokenSet = {
   readonly tokenType: string
   /** Seconds. 0 where LINE sent no usable number: the client then refreshes before it relies on the token. */
   readonly expiresIn: number
-  /** Epoch ms. */
+  /** A time of the process (epoch ms). Callers get it as a time of the wall clock. */
   readonly expiresAt: number
   /** `null` where LINE issues none (LIFF). */
   readonly refreshToken: string | null

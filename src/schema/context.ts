@@ -23,8 +23,10 @@ export type Services = {
   readonly redirectUris: readonly string[]
   /** The origin of LINE's host for browsers. */
   readonly accessUrl: string
-  /** Epoch ms. */
+  /** The process's own time (epoch ms). All times of records and token sets are values of it. */
   readonly now: () => number
+  /** Such a time as a time of the wall clock, for callers to read. */
+  readonly toWall: (time: number) => number
   /** How long an operation lasts at most (ms). */
   readonly operationMs: number
 }

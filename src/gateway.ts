@@ -117,7 +117,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, now }),
+    logins: createLogins({ line, memory, gate, families, forgotten, now }),
     refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
     revocation: createRevocation({
       channels,

@@ -129,6 +129,7 @@ describe.each(
         for (const { accessToken } of [session, other]) {
           expect((await gateway.ask('{ viewer { id } }', { token: accessToken })).errors).toEqual([])
         }
+        gateway.advance(1)
         const answer = await gateway.ask('mutation { deauthorize { deauthorized } }', { token: session.accessToken })
         expect(answer.errors).toEqual([])
         expect(answer.data).toEqual({ deauthorize: { deauthorized: true } })

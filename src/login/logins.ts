@@ -5,6 +5,7 @@ import { subjectOf } from '../line/id-token.ts'
 import { parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { Families } from '../tokens/families.ts'
+import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
@@ -33,6 +34,7 @@ export type LoginsOptions = {
   readonly memory: Pick<MemoryTier, 'learn' | 'remember'>
   readonly gate: SourceGate
   readonly families: Families
+  readonly forgotten: Forgotten
   readonly now: () => number
 }
 
@@ -44,7 +46,7 @@ const maxUsed = 100_000
  * Exchanges authorization codes. A code is sent to LINE once. A replay is refused here: it never gets the tokens of the
  * first exchange.
  */
-export function createLogins({ line, memory, gate, families, now }: LoginsOptions): Logins {
+export function createLogins({ line, memory, gate, families, forgotten, now }: LoginsOptions): Logins {
   const usedAt = createBoundedMap<number>(maxUsed)
 
   return { exchangeCode }
@@ -54,14 +56,16 @@ export function createLogins({ line, memory, gate, families, now }: LoginsOption
     if (isUsed(mark)) throw new InvalidGrant('The code was used before: start the login again')
     usedAt.set(mark, now())
     const askedAt = now()
+    const begunAt = forgotten.count()
     try {
       const answer = await guarded(gate, caller, async () =>
         parseTokenResponse(await line.exchangeCode(channel, authorization, caller)),
       )
       const userId = subjectOf(answer.idToken, channel.id)
       const key = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
-      const family = key ? families.begin(key, { channelId: channel.id, startedAt: askedAt, userId }).id : undefined
-      learnTokens(memory, digestOf(answer.accessToken), answer, { channelId: channel.id, family, userId }, askedAt)
+      const family = key ? families.begin(key, { channelId: channel.id, begunAt, userId }).id : undefined
+      const origin = { channelId: channel.id, family, userId, verifiedAt: askedAt }
+      learnTokens(memory, digestOf(answer.accessToken), answer, origin)
       return { tokens: toTokenSet(answer, askedAt), idToken: answer.idToken }
     } catch (error) {
       if (isUnspent(error)) usedAt.delete(mark)

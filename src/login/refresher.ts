@@ -58,18 +58,20 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller) {
     const askedAt = now()
+    const begunAt = forgotten.count()
     try {
       const answer = await guarded(gate, caller, async () =>
         parseTokenResponse(await line.refresh(channel, refreshToken, caller)),
       )
       // Where LINE returns no refresh token, the one sent is still the one to use.
       const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
-      const start = { channelId: channel.id, startedAt: askedAt, userId: undefined }
+      const start = { channelId: channel.id, begunAt, userId: undefined }
       const family = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
       // It was revoked while LINE was answering. LINE revokes the new tokens with it.
       if (forgotten.concernsSession(key)) throw refused()
       const accessKey = digestOf(kept.accessToken)
-      learnTokens(memory, accessKey, kept, { channelId: channel.id, family: family.id, userId: family.userId }, askedAt)
+      const { id, userId } = family
+      learnTokens(memory, accessKey, kept, { channelId: channel.id, family: id, userId, verifiedAt: askedAt })
       return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')

@@ -73,7 +73,7 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
 
   /** Nothing is left to wait for: from now on LINE decides about the user's tokens. */
   function giveUp({ kind, channel, userId }: Omit<RevocationJob, 'raw'>): void {
-    if (kind === 'user' && userId !== undefined) users.confirm(channel.id, userId)
+    if (kind === 'user' && userId !== undefined) users.confirm(channel.id, userId, 'unsure')
   }
 
   async function revokeAccessToken({ key, raw, channel }: RevocationJob, caller: Caller): Promise<LineAnswer> {
@@ -96,7 +96,8 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
     const answer = await deauthorizeOnceMore(job, caller)
     assertDeauthorized(answer)
     tombstones.confirm(key)
-    if (userId !== undefined) users.confirm(channel.id, userId)
+    // A 400 means that this token was invalid before, which says nothing about the user's other tokens.
+    if (userId !== undefined) users.confirm(channel.id, userId, answer.status === 400 ? 'unsure' : 'left')
     return answer
   }
 

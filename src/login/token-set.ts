@@ -38,11 +38,9 @@ export function learnTokens(
   accessKey: string,
   { scopes, expiresInMs }: TokenResponse,
   origin: Origin,
-  askedAt: number,
 ): void {
   if (expiresInMs === undefined) memory.remember(accessKey, origin)
-  else
-    memory.learn(accessKey, createRecord({ ...origin, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs }))
+  else memory.learn(accessKey, createRecord({ ...origin, scopes, expiresAt: origin.verifiedAt + expiresInMs }))
 }
 
 /** The key of a refresh token in our memory. The channel is part of it: LINE binds a refresh token to its channel. */

@@ -6,6 +6,8 @@ export type Origin = {
   /** The key of the first refresh token of the session. */
   readonly family: string | undefined
   readonly userId: string | undefined
+  /** The start of the last call to LINE that proved it valid (process time, ms). */
+  readonly verifiedAt: number
 }
 
 /** A session that LINE began through us. LINE may replace its refresh token by another one: all of them are one family. */
@@ -13,8 +15,8 @@ export type Family = {
   /** The key of its first refresh token. */
   readonly id: string
   readonly channelId: string
-  /** The start of the call to LINE that began it (process time, ms). */
-  readonly startedAt: number
+  /** The `count` of the tombstones of users when the call to LINE began that started it. */
+  readonly begunAt: number
   /** `undefined` until an answer of LINE contains the user ID. */
   userId: string | undefined
 }

@@ -6,9 +6,9 @@ import type { UserTombstone, UserTombstones } from './user-tombstones.ts'
 /**
  * How a token is concerned by what we were told to forget:
  *
- *     dead        the token or its session was revoked
+ *     dead        the token or its session was revoked, or LINE has revoked all tokens of its user
  *     withheld    its user left, but LINE does not know it yet and would still accept the token
- *     unproven    its user left, and LINE has not confirmed the token since then
+ *     unproven    its user left, and it is not certain that LINE has confirmed the token since then
  *     unnamed     a user of its channel left, and we do not know whether it is this token's user
  *     undefined   not at all
  */
@@ -21,7 +21,7 @@ export type Forgotten = {
   concernsLanded(key: string, record: TokenRecord, begunAt: number): Concern
   count(): number
   /** How a token without a record is concerned. */
-  concernsCold(key: string, origin: Origin | undefined): 'dead' | 'withheld' | undefined
+  concernsCold(key: string, origin: Origin | undefined): Concern
   /** Whether a session is dead: it was revoked, or its user left after it began. */
   concernsSession(refreshKey: string): boolean
 }
@@ -46,28 +46,25 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
     if (!tombstones.isEmpty() && isDead(key, record.family)) return 'dead'
     const latest = users.isEmpty() ? undefined : users.latestOf(record.channelId)
     if (latest === undefined || record.verifiedAt > latest.at + graceMs) return undefined
-    const userId = record.userId ?? userOf(record.family)
-    if (userId === undefined) return record.verifiedAt <= latest.at ? 'unnamed' : undefined
-    const stone = users.find(record.channelId, userId)
-    return stone !== undefined && record.verifiedAt <= stone.at + graceMs ? concernOf(stone) : undefined
+    if (!isNamed(record)) return record.verifiedAt <= latest.at ? 'unnamed' : undefined
+    const stone = stoneOf(record)
+    return stone !== undefined && record.verifiedAt <= stone.at + graceMs ? concernOf(stone, record) : undefined
   }
 
   function concernsLanded(key: string, record: TokenRecord, begunAt: number): Concern {
     if (!tombstones.isEmpty() && isDead(key, record.family)) return 'dead'
     const latest = users.isEmpty() ? undefined : users.latestOf(record.channelId)
     if (latest === undefined || latest.number <= begunAt) return undefined
-    const userId = record.userId ?? userOf(record.family)
-    if (userId === undefined) return 'unnamed'
-    const stone = users.find(record.channelId, userId)
-    return stone !== undefined && stone.number > begunAt ? concernOf(stone) : undefined
+    if (!isNamed(record)) return 'unnamed'
+    const stone = stoneOf(record)
+    return stone !== undefined && stone.number > begunAt ? concernOf(stone, record) : undefined
   }
 
-  function concernsCold(key: string, origin: Origin | undefined): 'dead' | 'withheld' | undefined {
+  function concernsCold(key: string, origin: Origin | undefined): Concern {
     if (!tombstones.isEmpty() && isDead(key, origin?.family)) return 'dead'
     if (users.isEmpty() || origin === undefined) return undefined
-    const userId = origin.userId ?? userOf(origin.family)
-    const stone = userId === undefined ? undefined : users.find(origin.channelId, userId)
-    return stone?.isConfirmed === false ? 'withheld' : undefined
+    const stone = stoneOf(origin)
+    return stone !== undefined && origin.verifiedAt <= stone.at ? concernOf(stone, origin) : undefined
   }
 
   function concernsSession(refreshKey: string): boolean {
@@ -75,7 +72,16 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
     if (isDead(refreshKey, family?.id)) return true
     if (family?.userId === undefined) return false
     const stone = users.find(family.channelId, family.userId)
-    return stone !== undefined && family.startedAt <= stone.at
+    return stone !== undefined && stone.state !== 'unsure' && stone.number > family.begunAt
+  }
+
+  function isNamed({ userId, family }: Origin): boolean {
+    return userId !== undefined || userOf(family) !== undefined
+  }
+
+  function stoneOf({ channelId, userId, family }: Origin): UserTombstone | undefined {
+    const its = userId ?? userOf(family)
+    return its === undefined ? undefined : users.find(channelId, its)
   }
 
   function isDead(key: string, family: string | undefined): boolean {
@@ -87,6 +93,7 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
   }
 }
 
-function concernOf({ isConfirmed }: UserTombstone): Concern {
-  return isConfirmed ? 'unproven' : 'withheld'
+function concernOf({ state, raisedAt, at }: UserTombstone, { verifiedAt }: Origin): Concern {
+  if (state === 'leaving' && verifiedAt <= at) return 'withheld'
+  return state === 'left' && verifiedAt < raisedAt ? 'dead' : 'unproven'
 }

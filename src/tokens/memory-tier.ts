@@ -226,6 +226,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   function resolveCold(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
     const concern = forgotten.concernsCold(key, records.originOf(key))
+    // Without a record, LINE is asked about an unproven token in any case.
     if (concern === 'withheld') return unanswered(question, { verdict: 'unknown', outage: notConfirmed })
     const reason = concern === 'dead' ? 'REVOKED' : refusals.find(key)
     if (reason !== undefined) return refusedHere(reason)
@@ -318,7 +319,13 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const record = keep(key, answer.record, subject)
     // The token may have expired while LINE was answering.
     if (record.expiresAt <= now()) return expire(key)
-    return { ...answer, record, concern: forgotten.concernsLanded(key, record, begunAt.forgotten) }
+    return { ...answer, record, concern: concernOfLanded(key, record, begunAt) }
+  }
+
+  /** An answer from before a suspend of the machine can be hours old. */
+  function concernOfLanded(key: string, record: TokenRecord, begunAt: Counts): Concern {
+    const concern = forgotten.concernsLanded(key, record, begunAt.forgotten)
+    return concern ?? (hasDriftedSince(record) ? 'unproven' : undefined)
   }
 
   function refuse(key: string, refusal: Invalid): Answer {

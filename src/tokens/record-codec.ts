@@ -58,13 +58,14 @@ export function writeRecord(record: TokenRecord, number = notShared): string {
 }
 
 /** What is kept of a record that had to make room. */
-export function writeOrigin({ channelId, userId, family }: Origin): string {
-  return writeFields([encodeText(channelId), packUserId(userId), family])
+export function writeOrigin({ channelId, userId, family, verifiedAt }: Origin): string {
+  return writeNumber(verifiedAt, timeBytes) + writeFields([encodeText(channelId), packUserId(userId), family])
 }
 
 export function readOrigin(text: string): Origin {
-  const [channelId, userId, family] = [0, 1, 2].map((number) => readField(text, 0, number))
-  return { channelId: decodeText(channelId) ?? '', userId: unpackUserId(userId), family }
+  const [channelId, userId, family] = [0, 1, 2].map((number) => readField(text, timeBytes, number))
+  const verifiedAt = readNumber(text, 0, timeBytes)
+  return { channelId: decodeText(channelId) ?? '', userId: unpackUserId(userId), family, verifiedAt }
 }
 
 /** A stored record. It can be read even after the store has dropped it. */

@@ -8,8 +8,11 @@ export type UserTombstones = {
   isEmpty(): boolean
   /** The user leaves now. Until LINE confirms it, LINE still accepts the user's tokens. */
   raise(channelId: string, userId: string): void
-  /** LINE has revoked the user's tokens. */
-  confirm(channelId: string, userId: string): void
+  /**
+   * LINE was told. `left`: it has revoked all tokens that the user had. `unsure`: it did not say so, and decides about
+   * each token from now on.
+   */
+  confirm(channelId: string, userId: string, state: 'left' | 'unsure'): void
   find(channelId: string, userId: string): UserTombstone | undefined
   /** The latest tombstone of the channel. */
   latestOf(channelId: string): UserTombstone | undefined
@@ -25,7 +28,8 @@ export type UserTombstone = {
   readonly at: number
   /** The value of `count` from this change on. */
   readonly number: number
-  readonly isConfirmed: boolean
+  /** `leaving`: LINE does not know it yet, and would still accept the user's tokens. */
+  readonly state: 'leaving' | 'left' | 'unsure'
 }
 
 /** With more than this, the least recently used one is dropped. LINE has revoked the tokens of nearly all of these users. */
@@ -46,18 +50,18 @@ export function createUserTombstones(now: () => number, most = mostUsers): UserT
   }
 
   function raise(channelId: string, userId: string): void {
-    put(channelId, userId, now(), false)
+    put(channelId, userId, now(), 'leaving')
   }
 
   /** What LINE said while it did not know of the departure is no proof either, so the time is the one of this moment. */
-  function confirm(channelId: string, userId: string): void {
+  function confirm(channelId: string, userId: string, state: 'left' | 'unsure'): void {
     const existing = find(channelId, userId)
-    if (existing?.isConfirmed === false) put(channelId, userId, existing.raisedAt, true)
+    if (existing?.state === 'leaving') put(channelId, userId, existing.raisedAt, state)
   }
 
-  function put(channelId: string, userId: string, raisedAt: number, isConfirmed: boolean): void {
+  function put(channelId: string, userId: string, raisedAt: number, state: UserTombstone['state']): void {
     count += 1
-    const stone = { raisedAt, at: now(), number: count, isConfirmed }
+    const stone = { raisedAt, at: now(), number: count, state }
     users.set(keyOf(channelId, userId), stone)
     latest.set(channelId, stone)
   }

@@ -179,6 +179,7 @@ describe('deauthorize', () => {
       gateway().issue({ userId: 'U0000aaaa1111bbbb2222cccc3333dddd' }).accessToken,
     ]
     expect(await Promise.all([second, otherUsers].map(isGood))).toEqual([true, true])
+    gateway().advance(1)
     expect(await deauthorize(accessToken)).toMatchObject({ data: { deauthorize: { deauthorized: true } }, errors: [] })
     gateway().emulator.calls.reset()
     expect(await Promise.all([accessToken, second, otherUsers].map(isGood))).toEqual([false, false, true])

@@ -23,7 +23,6 @@ describe('the age of an answer', () => {
     [3_599, 'aging'],
     [3_600, 'stale'],
     [1e12, 'stale'],
-    [-1, 'stale'],
   ])('after %i ms is %s', (passed, age) => {
     const old = record({
       verifiedAt: 5_000,
@@ -49,10 +48,9 @@ describe('the age of an answer', () => {
     for (const name of readingNames) expect(ageOf(record({}), name, 0, ages)).toBeUndefined()
   })
 
-  it('with both ages Infinity is always fresh, unless the clock was set back', () => {
+  it('with both ages Infinity is always fresh', () => {
     const always = { freshForMs: Infinity, maxStaleMs: Infinity }
     expect(ageOf(record({}), 'verification', 1e15, always)).toBe('fresh')
-    expect(ageOf(record({ verifiedAt: 1 }), 'verification', 0, always)).toBe('stale')
   })
 
   it('with a fresh age of 0 is never fresh', () => {
@@ -100,7 +98,7 @@ describe('two answers about one token', () => {
   })
 
   it('no record, but a remembered origin: its session and its user', () => {
-    const origin = { channelId: '1', family: 'f', userId: 'U1' }
+    const origin = { channelId: '1', family: 'f', userId: 'U1', verifiedAt: 0 }
     expect(merge(record({}), undefined, 'verification', origin)).toEqual({ ...record({}), family: 'f', userId: 'U1' })
     const named = record({ userId: 'U2' })
     expect(merge(named, undefined, 'profile', { ...origin, family: undefined })).toEqual(named)

@@ -92,7 +92,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   const refresher = createRefresher({ line, memory, gate, tombstones, families, now })
   const forgetting = createForgetting({ memory, refresher, families, tombstones, now })
   const channelTokens = createChannelTokens(line, now)
-  const nonces = createNonces(nonceSecret(config), now)
+  const nonces = createNonces(nonceSecret(config))
   return {
     resolve: memory.resolve,
     toAccessToken,
@@ -109,7 +109,13 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       gate,
       tombstones,
     }),
-    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
+    idTokens: createIdTokens({
+      channels,
+      keySet: createKeySet(line.certs, now),
+      nonces,
+      buckets: gate,
+      wall: now,
+    }),
     nonces,
     channels,
     redirectUris: config.redirectUris,

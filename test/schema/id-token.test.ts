@@ -105,6 +105,15 @@ describe('an ID token, with one channel configured', () => {
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 
+  it('longer than 8,192 characters, from LINE in a login: MALFORMED, and the tokens are returned (D14)', async () => {
+    const tokens = { access_token: 'a.b.c', expires_in: 100, scope: 'openid', token_type: 'Bearer' }
+    const body = { ...tokens, id_token: signed({ pad: 'x'.repeat(7_000) }) }
+    gateway().emulator.faults.set('token', { body })
+    const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri: 'https://app.example/callback' })
+    expect(data?.exchangeLogin).toMatchObject({ tokens: { accessToken: 'a.b.c' }, idTokenClaims: null })
+    expect(errors.map(({ extensions }) => extensions.reason)).toContain('MALFORMED')
+  })
+
   it('is accepted until one minute after its expiry', async () => {
     const idToken = signed()
     gateway().advance(3_600_000 + 59_000)
@@ -179,6 +188,30 @@ describe('an ID token, with one channel configured', () => {
       const { errors } = await verify(signed(), { nonce })
       expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', argument: 'nonce' })
     })
+  })
+})
+
+describe('ID tokens from one client address', () => {
+  const gateway = useRunningGateway()
+  const aliases = Array.from({ length: 15 }, (_, nth) => `a${nth}: verifyIdToken(input: $input) { sub }`)
+  const all = `query ($input: VerifyIdTokenInput!) { ${aliases.join(' ')} }`
+  const ask15 = (idToken: string | undefined) => gateway().ask(all, { variables: { input: { idToken } } })
+
+  it('30 bad ones in two operations: 20 are checked, 10 are RATE_LIMITED with Retry-After (D14)', async () => {
+    const bad = withClaims(gateway().emulator.signIdToken(claimsFor(web.id), 'HS256'), claimsFor(web.id, { sub: 'Ux' }))
+    const replies = [await ask15(bad), await ask15(bad)]
+    const codes = replies.map((reply) => codesOf(reply).sort())
+    expect(codes[0]).toEqual(aliases.map(() => 'INVALID_ID_TOKEN'))
+    expect(codes[1]).toEqual(aliases.map((_, nth) => (nth < 5 ? 'INVALID_ID_TOKEN' : 'RATE_LIMITED')))
+    expect(replies[1]?.headers['retry-after']).toBe('1')
+    gateway().advance(1_000)
+    expect(await refusalAt(gateway(), gateway().issue().idToken, {})).toBeUndefined()
+  })
+
+  it('good ones, 15 in each of 4 operations: none is limited', async () => {
+    for (let nth = 0; nth < 4; nth += 1) {
+      expect(codesOf(await ask15(gateway().issue({ nonce: `n${nth}` }).idToken))).toEqual([])
+    }
   })
 })
 

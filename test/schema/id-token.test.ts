@@ -98,9 +98,9 @@ describe('an ID token, with one channel configured', () => {
     ['audience is another channel', 'AUDIENCE', () => signed({ aud: foreign.id })],
     ['audience is a list', 'AUDIENCE', () => signed({ aud: [web.id] })],
     ['expired', 'EXPIRED', () => signed({ exp: iat - 60 })],
-    ['iat five hours ahead (D20)', 'ISSUED_AT', () => signed({ iat: iat + 18_000 })],
-    ['longer than 8,192 characters (D14)', 'MALFORMED', () => signed({ pad: 'x'.repeat(7_000) })],
-  ])('%s: %s, without a call to LINE', async (_, reason, make) => {
+    ['iat five hours ahead', 'ISSUED_AT', () => signed({ iat: iat + 18_000 })],
+    ['longer than 8,192 characters', 'MALFORMED', () => signed({ pad: 'x'.repeat(7_000) })],
+  ])('%s: %s, without a call to LINE (D14, D20)', async (_, reason, make) => {
     expect(await refusalOf(make())).toBe(reason)
     expect(callsTo(gateway().emulator)).toEqual({})
   })

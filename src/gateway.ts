@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
 import type { Dispatcher } from 'undici'
+import { type Clock, type ClockSources, createClock, systemSources } from './clock.ts'
 import type { Config } from './config.ts'
 import { createChannels } from './line/channels.ts'
 import { createLineClient } from './line/client.ts'
@@ -8,17 +8,20 @@ import { createLineDispatcher } from './line/dispatcher.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
-import { createFamilies } from './login/families.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
 import { createRevocation } from './login/revocation.ts'
+import { createRevocationCalls } from './login/revocation-calls.ts'
+import { createUnconfirmed } from './login/unconfirmed.ts'
 import type { Services } from './schema/context.ts'
 import { type DevPages, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { inBatches } from './tokens/batches.ts'
+import { createFamilies } from './tokens/families.ts'
+import { createForgotten } from './tokens/forgotten.ts'
 import { limitSources } from './tokens/limit-sources.ts'
 import { askLine } from './tokens/line-tier.ts'
 import { rememberInMemory } from './tokens/memory-tier.ts'
@@ -26,12 +29,15 @@ import { createSourceGate } from './tokens/source-gate.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
 import { rememberUnusable } from './tokens/unusable-answers.ts'
+import { createUserTombstones } from './tokens/user-tombstones.ts'
 
 /** The dependencies of a gateway. Tests pass their own. Without them, `createGateway` makes those of production. */
 export type Surroundings = {
   readonly dispatcher?: Dispatcher
-  /** Epoch ms. */
+  /** The wall clock, epoch ms. Default `Date.now`. */
   readonly now?: () => number
+  /** The monotonic clock, ms from any moment. Default `performance.now`; with `now` and without this, it follows `now`. */
+  readonly monotonic?: () => number
   readonly telemetry?: Telemetry
   /** The extra pages of `npm run dev`. Absent in production. */
   readonly dev?: (origin: string) => DevPages
@@ -49,31 +55,43 @@ export type Gateway = {
 /** Makes a whole gateway and starts it. It listens when the promise resolves; rejects with the error of `listen`. */
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
   const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
-  const now = surroundings.now ?? steadyNow
+  const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
-  const services = createServices(config, { dispatcher, now, telemetry })
+  const services = createServices(config, { dispatcher, clock, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
+  const everySecond = setInterval(services.unconfirmed.run, 1_000).unref()
 
   return { url: server.url, metricsUrl: server.metricsUrl, close }
 
   async function close(): Promise<void> {
     await server.close()
+    clearInterval(everySecond)
+    services.unconfirmed.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
   }
 }
 
+/** What the services need from outside. */
+export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & { readonly clock: Clock }
+
 /** Makes the services of the schema, from the LINE client upwards. */
-export function createServices(config: Config, world: Required<Omit<Surroundings, 'dev'>>): Services {
-  const { now, telemetry } = world
+export function createServices(config: Config, { dispatcher, clock, telemetry }: ServicesWorld): Services {
+  const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
   const transport = createTransport({
     origin: config.lineApiUrl,
     timeoutMs: config.lineTimeoutMs,
     maxConcurrency: config.lineMaxConcurrency,
-    ...world,
+    dispatcher,
+    now,
+    wall,
+    telemetry,
   })
   const line = createLineClient(transport)
-  const tombstones = createTombstones(now)
+  const tombstones = createTombstones(clock.steady)
+  const users = createUserTombstones(now)
+  const families = createFamilies()
+  const forgotten = createForgotten({ tombstones, users, families })
   const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
   const memory = rememberInMemory(
     rememberUnusable(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), now),
@@ -82,46 +100,46 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       maxStaleMs: config.maxStaleMs,
       maxTokens: config.cacheMaxTokens,
       refusalFor: (network) => gate.refusalFor(network) ?? transport.refusalFor('verify'),
-      tombstones,
-      now,
+      forgotten,
+      families,
+      clock,
       telemetry,
     },
   )
   telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
-  const families = createFamilies()
-  const refresher = createRefresher({ line, memory, gate, tombstones, families, now })
-  const forgetting = createForgetting({ memory, refresher, families, tombstones, now })
+  const operationMs = config.lineTimeoutMs + operationMarginMs
   const channelTokens = createChannelTokens(line, now)
+  const forgetting = createForgetting({ memory, families, tombstones, users, now })
+  const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
+  const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
+  telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecret(config))
   return {
     resolve: memory.resolve,
     toAccessToken,
     logins: createLogins({ line, memory, gate, families, now }),
-    refresher,
+    refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
     revocation: createRevocation({
-      line,
       channels,
-      channelTokens,
-      resolve: memory.resolve,
+      memory,
       forgetting,
-      families,
-      now,
-      gate,
+      forgotten,
       tombstones,
+      families,
+      calls,
+      unconfirmed,
+      gate,
+      now,
     }),
-    idTokens: createIdTokens({
-      channels,
-      keySet: createKeySet(line.certs, now),
-      nonces,
-      buckets: gate,
-      wall: now,
-    }),
+    unconfirmed,
+    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, buckets: gate, wall }),
     nonces,
     channels,
     redirectUris: config.redirectUris,
     accessUrl: config.lineAccessUrl,
     now,
-    operationMs: config.lineTimeoutMs + operationMarginMs,
+    toWall,
+    operationMs,
   }
 }
 
@@ -139,10 +157,6 @@ function nonceSecret(config: Config): string {
   return shared ?? randomBytes(32).toString('hex')
 }
 
-/** Epoch ms on a monotonic clock. A correction of the system time must not expire a token or make it valid again. */
-function steadyNow(): number {
-  return timeOrigin + performance.now()
+function clockSources({ now, monotonic = now }: Surroundings): ClockSources {
+  return { wall: now ?? systemSources.wall, monotonic: monotonic ?? systemSources.monotonic }
 }
-
-/** Read once: it is a getter, and `steadyNow` runs on every cache hit. */
-const { timeOrigin } = performance

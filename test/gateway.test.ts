@@ -8,6 +8,7 @@ import {
   codesOf,
   noSourceLimit,
   type Reply,
+  START_MS,
   toReply,
   useRunningGateway,
   useSharedGateway,
@@ -221,10 +222,13 @@ it('an unexpected error: masked and logged, and the other fields are answered', 
   let log = ''
   const config = readConfig({ LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret, HOST: '127.0.0.1', PORT: '0' })
   const telemetry = createTelemetry({ logLevel: 'info', destination: { write: (line) => (log += line) } })
+  let isBroken = false
   const now = () => {
+    if (!isBroken) return START_MS
     throw new TypeError('the clock is broken with eyJhbGciOiJIUzI1NiJ9.secret')
   }
   const gateway = await createGateway(config, { telemetry, now })
+  isBroken = true
   try {
     const init = {
       method: 'POST',

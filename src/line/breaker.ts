@@ -36,8 +36,7 @@ export function createBreaker(now: () => number): Breaker {
   function check(): void {
     if (pausedBy === undefined) return
     const waitMs = openUntil - now()
-    // No pause is longer than `longestPauseMs`. A longer wait means that the clock was set back: probe now.
-    if ((waitMs > 0 && waitMs <= longestPauseMs) || probing) throw refusal(Math.max(waitMs, pauseMs))
+    if (waitMs > 0 || probing) throw refusal(Math.max(waitMs, pauseMs))
   }
 
   function enter(): void {

@@ -108,6 +108,20 @@ export function checkIdToken(
   return claims
 }
 
+/**
+ * The user in an ID token that LINE's token endpoint has just sent to us over TLS. Its signature need not be checked (OpenID
+ * Connect Core 1.0 section 3.1.3.7). `undefined` for a missing token and for one of another channel or issuer.
+ */
+export function subjectOf(idToken: string | undefined, channelId: string): string | undefined {
+  if (idToken === undefined || idToken.length > longestIdToken) return undefined
+  try {
+    const { iss, aud, sub } = decodeJwt(idToken)
+    return iss === idTokenIssuer && aud === channelId && sub !== '' ? sub : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function decode(idToken: string) {
   try {
     return { header: decodeProtectedHeader(idToken), payload: decodeJwt(idToken) }

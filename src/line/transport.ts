@@ -49,6 +49,8 @@ export type TransportOptions = {
   readonly timeoutMs: number
   readonly maxConcurrency: number
   readonly now: () => number
+  /** The wall clock (epoch ms), for HTTP dates. */
+  readonly wall: () => number
   readonly telemetry: Telemetry
 }
 
@@ -67,7 +69,7 @@ const defaultRetryAfterSeconds = 1
 
 /** Sends all calls to LINE, with slots, breakers and a deadline. It handles 429 and 5xx, which every endpoint has. */
 export function createTransport(options: TransportOptions): Transport {
-  const { origin, dispatcher, timeoutMs, maxConcurrency, now, telemetry } = options
+  const { origin, dispatcher, timeoutMs, maxConcurrency, now, wall, telemetry } = options
   const slots = createSlots(maxConcurrency, Math.max(maxConcurrency * queuedPerSlot, leastQueued))
   const breakers = new Map<string, Breaker>()
   telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE in flight', () => maxConcurrency - slots.free())
@@ -145,7 +147,7 @@ export function createTransport(options: TransportOptions): Transport {
   function assertAnswered(request: LineRequest, raw: HttpResponse, breaker: Breaker, times: Times): void {
     const lineRequestId = requestIdOf(raw)
     if (raw.status === 429) {
-      const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], now()))
+      const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], wall()))
       recordCall(request, times, 'limited', raw)
       throw new LineRateLimited({ retryAfter, lineRequestId })
     }
@@ -226,9 +228,9 @@ function requestIdOf(raw: HttpResponse): string | undefined {
 }
 
 /** Milliseconds to wait, from seconds or an HTTP date (RFC 9110 section 10.2.3). LINE documents no such header. */
-function parseRetryAfter(header: string | string[] | undefined, now: number): number | undefined {
+function parseRetryAfter(header: string | string[] | undefined, wallTime: number): number | undefined {
   if (typeof header !== 'string') return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000
   const date = Date.parse(header)
-  return Number.isNaN(date) ? undefined : Math.max(date - now, 0)
+  return Number.isNaN(date) ? undefined : Math.max(date - wallTime, 0)
 }

@@ -1,14 +1,15 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { InvalidGrant, LineRateLimited, LineUnavailable } from '../line/errors.ts'
+import { subjectOf } from '../line/id-token.ts'
 import { parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
+import type { Families } from '../tokens/families.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import { type Caller, SourceLimited } from '../tokens/token-resolver.ts'
-import type { Families } from './families.ts'
-import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
+import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
 
 /** An authorization code with the values it is bound to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
 export type AuthorizationCode = {
@@ -29,7 +30,7 @@ export type Logins = {
 
 export type LoginsOptions = {
   readonly line: Pick<LineClient, 'exchangeCode'>
-  readonly memory: Pick<MemoryTier, 'learn'>
+  readonly memory: Pick<MemoryTier, 'learn' | 'remember'>
   readonly gate: SourceGate
   readonly families: Families
   readonly now: () => number
@@ -57,10 +58,10 @@ export function createLogins({ line, memory, gate, families, now }: LoginsOption
       const answer = await guarded(gate, caller, async () =>
         parseTokenResponse(await line.exchangeCode(channel, authorization, caller)),
       )
-      const family = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
-      if (family) families.add(family)
-      const record = toRecord(answer, channel.id, askedAt, family)
-      if (record !== undefined) memory.learn(digestOf(answer.accessToken), record)
+      const userId = subjectOf(answer.idToken, channel.id)
+      const key = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
+      const family = key ? families.begin(key, { channelId: channel.id, startedAt: askedAt, userId }).id : undefined
+      learnTokens(memory, digestOf(answer.accessToken), answer, { channelId: channel.id, family, userId }, askedAt)
       return { tokens: toTokenSet(answer, askedAt), idToken: answer.idToken }
     } catch (error) {
       if (isUnspent(error)) usedAt.delete(mark)

@@ -3,7 +3,9 @@ import type { LineClient } from '../line/client.ts'
 import { InvalidGrant } from '../line/errors.ts'
 import { parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
+import type { Families } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
+import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { createRefusals } from '../tokens/refusals.ts'
 import { seal, unseal } from '../tokens/seal.ts'
@@ -11,22 +13,18 @@ import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
-import type { Families } from './families.ts'
-import { refreshKeyOf, type TokenSet, toRecord, toTokenSet } from './token-set.ts'
+import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
 
 export type Refresher = {
   /** Throws `InvalidGrant` when LINE refuses the refresh token or it was revoked here, else an outage. */
   refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet>
-  /** Drops the replays that would return this access token again. */
-  dropReplaysOf(accessKey: string): void
-  /** Drops the replay of this refresh token. */
-  dropReplay(refreshKey: string): void
 }
 
 export type RefresherOptions = {
   readonly line: Pick<LineClient, 'refresh'>
-  readonly memory: Pick<MemoryTier, 'learn'>
+  readonly memory: Pick<MemoryTier, 'learn' | 'remember'>
   readonly gate: SourceGate
+  readonly forgotten: Forgotten
   readonly tombstones: Tombstones
   readonly families: Families
   readonly now: () => number
@@ -42,16 +40,17 @@ const maxReplays = 20_000
  * The same refresh token presented many times within 30 s costs one call to LINE, and all get the same answer. The
  * answer is kept encrypted under the refresh token itself, so our memory holds nothing that is usable without it.
  */
-export function createRefresher({ line, memory, gate, tombstones, families, now }: RefresherOptions): Refresher {
+export function createRefresher(options: RefresherOptions): Refresher {
+  const { line, memory, gate, forgotten, tombstones, families, now } = options
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
   const flights = createFlights<TokenSet>()
 
-  return { refresh, dropReplaysOf, dropReplay: (refreshKey) => void replays.delete(refreshKey) }
+  return { refresh }
 
   async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
-    if (isForgotten(key) || refusals.find(key) !== undefined) throw refused()
+    if (forgotten.concernsSession(key) || refusals.find(key) !== undefined) throw refused()
     const replay = findReplay(key)
     if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
     return flights.fly(key, caller, () => fetchTokens(key, refreshToken, channel, caller))
@@ -63,14 +62,14 @@ export function createRefresher({ line, memory, gate, tombstones, families, now 
       const answer = await guarded(gate, caller, async () =>
         parseTokenResponse(await line.refresh(channel, refreshToken, caller)),
       )
-      if (isForgotten(key)) throw refused()
       // Where LINE returns no refresh token, the one sent is still the one to use.
       const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
-      const newKey = refreshKeyOf(channel.id, kept.refreshToken)
-      families.add(newKey, key)
-      const record = toRecord(kept, channel.id, askedAt, families.of(newKey))
+      const start = { channelId: channel.id, startedAt: askedAt, userId: undefined }
+      const family = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
+      // It was revoked while LINE was answering. LINE revokes the new tokens with it.
+      if (forgotten.concernsSession(key)) throw refused()
       const accessKey = digestOf(kept.accessToken)
-      if (record !== undefined) memory.learn(accessKey, record)
+      learnTokens(memory, accessKey, kept, { channelId: channel.id, family: family.id, userId: family.userId }, askedAt)
       return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
@@ -85,18 +84,10 @@ export function createRefresher({ line, memory, gate, tombstones, families, now 
 
   function findReplay(key: string): Replay | undefined {
     const replay = replays.get(key)
-    if (replay === undefined || Math.abs(now() - replay.at) < replayForMs) return replay
+    if (replay === undefined) return undefined
+    if (now() - replay.at < replayForMs && !tombstones.has(replay.accessKey)) return replay
     replays.delete(key)
     return undefined
-  }
-
-  function dropReplaysOf(accessKey: string): void {
-    for (const [key, replay] of replays.entries()) if (replay.accessKey === accessKey) replays.delete(key)
-  }
-
-  /** Revoking one refresh token of a family forgets the whole family. */
-  function isForgotten(key: string): boolean {
-    return tombstones.has(key) || tombstones.has(families.of(key))
   }
 }
 

@@ -1,21 +1,23 @@
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import type { LineClient } from '../line/client.ts'
-import { within } from '../line/deadline.ts'
-import { assertDeauthorized, assertRevoked } from '../line/responses.ts'
+import { LineUnavailable } from '../line/errors.ts'
+import { longestLifeMs } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
-import { createFlights } from '../tokens/flights.ts'
-import { type Subject, scopeMissing, type TokenRecord } from '../tokens/record.ts'
+import { ExpectedError } from '../telemetry/expected-error.ts'
+import type { Families } from '../tokens/families.ts'
+import type { Forgotten } from '../tokens/forgotten.ts'
+import type { MemoryTier } from '../tokens/memory-tier.ts'
+import { namingSubject, type Subject, type TokenRecord } from '../tokens/record.ts'
 import { guarded, type Outcome, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import type { Caller, Invalid, Question, Resolver } from '../tokens/token-resolver.ts'
-import type { Tombstones } from '../tokens/tombstones.ts'
-import { createUnusables } from '../tokens/unusables.ts'
+import { type Caller, type Invalid, invalid, type Question, type Unknown } from '../tokens/token-resolver.ts'
+import type { Tombstone, Tombstones } from '../tokens/tombstones.ts'
 import { isOfOneClient } from '../tokens/waiting-room.ts'
-import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
-import type { Families } from './families.ts'
+import { NoChannelSecret } from './channel-tokens.ts'
 import type { Forgetting } from './forgetting.ts'
-import { refreshKeyOf } from './token-set.ts'
+import type { RevocationCalls, RevocationJob } from './revocation-calls.ts'
+import { longestRefreshLifeMs, refreshKeyOf } from './token-set.ts'
+import type { Unconfirmed } from './unconfirmed.ts'
 
 /** The result of a revocation: the token is forgotten now, or it was invalid before, with the reason. */
 export type Revoked = { readonly verdict: 'forgotten' } | Invalid
@@ -23,172 +25,269 @@ export type Revoked = { readonly verdict: 'forgotten' } | Invalid
 const forgotten: Revoked = { verdict: 'forgotten' }
 
 /**
- * Revokes tokens here and at LINE. If LINE does not answer, each method rejects with an outage. The token is still
- * refused here, and the caller can try again.
+ * Revokes tokens here and at LINE. If LINE does not answer, each method rejects with an outage. A token that LINE had
+ * accepted or issued is refused here all the same, and LINE is called again until it answers.
  */
 export type Revocation = {
   revokeAccessToken(token: AccessToken, caller: Caller, channel?: Channel): Promise<Revoked>
-  /** Also forgets the access tokens issued from it through us. */
-  revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<void>
+  /**
+   * Also forgets the access tokens issued from it through us. The channel of a refresh token that LINE issued through us
+   * is known. For another one, WRONG_CHANNEL means that LINE refused it for this channel, and that it may belong to
+   * another one.
+   */
+  revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<Revoked>
   /**
    * Revokes both tokens of a session. A refresh token is valid longer than its access token, so it is revoked even if
    * the access token is refused, unless the access token belongs to another channel.
    */
   logout(token: AccessToken, refreshToken: string | undefined, caller: Caller): Promise<Revoked>
-  /** Withdraws the user's consent at LINE and forgets all tokens of that user we know. */
+  /** Withdraws the user's consent at LINE and forgets all tokens of that user, also those whose user we learn later. */
   deauthorize(token: AccessToken, caller: Caller): Promise<Revoked>
 }
 
 export type RevocationOptions = {
-  readonly line: Pick<LineClient, 'revoke' | 'deauthorize'>
   readonly channels: Channels
-  readonly channelTokens: ChannelTokens
-  readonly resolve: Resolver
+  readonly memory: Pick<MemoryTier, 'resolve' | 'peek'>
   readonly forgetting: Forgetting
-  readonly gate: SourceGate
+  readonly forgotten: Forgotten
   readonly tombstones: Tombstones
   readonly families: Families
+  readonly calls: RevocationCalls
+  readonly unconfirmed: Unconfirmed
+  readonly gate: SourceGate
   readonly now: () => number
 }
 
-/**
- * Every method has the same order: forget the token here, call LINE, then mark the tombstone as confirmed. However many
- * ask for the same revocation at once, LINE is called once.
- */
+/** A token that LINE has accepted, or that has a tombstone here. */
+type Known = {
+  readonly verdict: 'known'
+  readonly channel: Channel
+  readonly record?: TokenRecord | undefined
+  readonly stone?: Tombstone | undefined
+}
+
+/** Every method has the same order: forget here, call LINE, then mark the tombstones as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
-  const { line, channels, channelTokens, resolve, forgetting, gate, tombstones, families, now } = options
-  const flights = createFlights<void>()
-  const unusables = createUnusables(now)
+  const { channels, memory, forgetting, tombstones, families, calls, unconfirmed, gate, now } = options
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
   async function revokeAccessToken(token: AccessToken, caller: Caller, hint?: Channel): Promise<Revoked> {
-    const known = await identify(token, caller, hint)
-    if ('verdict' in known) return known
-    forgetting.forgetAccessToken(token.key, known.channel.id, known.record?.expiresAt)
-    await once(`revoke ${token.key}`, caller, async () => {
-      assertRevoked(await line.revoke(known.channel, { accessToken: token.raw }, caller))
-      tombstones.confirm(token.key)
-    })
+    const known = await identify(token, caller)
+    if (known.verdict === 'invalid') return known
+    if (known.verdict === 'unknown') throw forgetUnverified(token, known, hint)
+    return revokeKnown(token, known, caller)
+  }
+
+  async function revokeKnown(token: AccessToken, { channel, record, stone }: Known, caller: Caller): Promise<Revoked> {
+    if (stone?.isConfirmed) return invalid('REVOKED')
+    if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
+    const job = { kind: 'access token', key: token.key, raw: token.raw, channel, until: endOf(record) } as const
+    await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller))
     return forgotten
   }
 
-  async function revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<void> {
-    const key = refreshKeyOf(channel.id, refreshToken)
-    if (tombstones.isConfirmed(key)) return
-    // A refresh token that LINE issued through us is forgotten even if the gate refuses. Junk is not: it must not evict
-    // tombstones or cause searches of all records.
-    if (families.isKnown(key)) forgetting.forgetRefreshToken(key, channel.id)
-    await once(`revoke ${key}`, caller, () => guarded(gate, caller, revokeAtLine, outcomeOf).then(() => {}))
-
-    async function revokeAtLine(): Promise<LineAnswer> {
-      const forgottenKeys = forgetting.forgetRefreshToken(key, channel.id)
-      const answer = await line.revoke(channel, { refreshToken }, caller)
-      assertRevoked(answer)
-      for (const forgottenKey of forgottenKeys) tombstones.confirm(forgottenKey)
-      return answer
-    }
-
-    /** LINE may answer 200 for a token that does not exist. So one that we do not know costs the same as a refused one. */
-    function outcomeOf({ status }: LineAnswer): Outcome {
-      if (status === 400) return 'refused'
-      return families.isKnown(key) ? 'open' : 'useless'
-    }
+  async function revokeRefreshToken(refreshToken: string, hint: Channel, caller: Caller): Promise<Revoked> {
+    return revokeSession(refreshToken, channelOf(refreshToken, hint), caller)
   }
 
-  async function once(id: string, caller: Caller, revokeAtLine: () => Promise<void>): Promise<void> {
-    const outage = unusables.find(id)
-    if (outage !== undefined) throw outage
-    return flights.fly(id, caller, () =>
-      revokeAtLine().catch((error) => {
-        unusables.add(id, error)
-        throw error
-      }),
-    )
+  /**
+   * `isTrusted`: the session belongs to a token that LINE has accepted. Such a session never passes the gate, nor does one
+   * that LINE issued through us: a limited address can still log out.
+   */
+  async function revokeSession(
+    refreshToken: string,
+    channel: Channel,
+    caller: Caller,
+    isTrusted = false,
+  ): Promise<Revoked> {
+    const key = refreshKeyOf(channel.id, refreshToken)
+    const stone = tombstones.find(key)
+    if (stone?.isConfirmed) return forgotten
+    const job = { kind: 'session', key, raw: refreshToken, channel, until: now() + longestRefreshLifeMs } as const
+    if (!isTrusted && families.find(key) === undefined && stone?.isOurs !== true) return revokeStranger(job, caller)
+    forgetting.forgetSession(key, { channelId: channel.id, isOurs: true })
+    await finish(job, caller)
+    return forgotten
+  }
+
+  /** LINE may answer 200 for a token that does not exist. So one that we do not know costs the same as a refused one. */
+  async function revokeStranger(job: RevocationJob, caller: Caller): Promise<Revoked> {
+    const { status } = await tryOnce(job, caller)
+    return status === 400 && channels.only === undefined ? invalid('WRONG_CHANNEL') : forgotten
   }
 
   async function logout(token: AccessToken, refreshToken: string | undefined, caller: Caller): Promise<Revoked> {
     const known = await identify(token, caller)
-    if ('verdict' in known) return logoutRefused(known, refreshToken, caller)
-    const revoked = [revokeAccessToken(token, caller)]
-    if (refreshToken !== undefined)
-      revoked.push(revokeRefreshToken(refreshToken, known.channel, caller).then(() => forgotten))
-    await Promise.all(revoked)
-    return forgotten
+    if (known.verdict === 'invalid') return logoutRefused(known, channels.only, refreshToken, caller)
+    if (known.verdict === 'unknown') return logoutUnverified(token, known, refreshToken, caller)
+    const { channel, stone } = known
+    if (stone?.isConfirmed) return logoutRefused(invalid('REVOKED'), channel, refreshToken, caller)
+    const revoked = [revokeKnown(token, known, caller)]
+    if (refreshToken !== undefined) revoked.push(revokeSession(refreshToken, channel, caller, stone === undefined))
+    return allOf(revoked)
   }
 
-  async function logoutRefused(refusal: Invalid, refreshToken: string | undefined, caller: Caller): Promise<Revoked> {
-    const channel = channels.only
-    if (refreshToken === undefined || channel === undefined || refusal.reason === 'WRONG_CHANNEL') return refusal
-    await revokeRefreshToken(refreshToken, channel, caller)
-    return forgotten
+  async function logoutRefused(
+    refusal: Invalid,
+    channel: Channel | undefined,
+    refreshToken: string | undefined,
+    caller: Caller,
+  ): Promise<Revoked> {
+    if (refreshToken === undefined || refusal.reason === 'WRONG_CHANNEL') return refusal
+    const itsChannel = channelOf(refreshToken, channel)
+    return itsChannel === undefined ? refusal : allOf([revokeSession(refreshToken, itsChannel, caller)])
+  }
+
+  /** LINE did not say whose token it is. Its session may be known all the same. */
+  async function logoutUnverified(
+    token: AccessToken,
+    answer: Unknown,
+    refreshToken: string | undefined,
+    caller: Caller,
+  ): Promise<never> {
+    const outage = forgetUnverified(token, answer, undefined)
+    const channel = refreshToken === undefined ? undefined : channelOf(refreshToken, channels.only)
+    if (refreshToken !== undefined && channel !== undefined)
+      await revokeSession(refreshToken, channel, caller).catch((error) => {
+        if (!(error instanceof ExpectedError)) throw error
+      })
+    throw outage
   }
 
   async function deauthorize(token: AccessToken, caller: Caller): Promise<Revoked> {
     const known = await identify(token, caller)
-    if ('verdict' in known) return known
-    const { channel } = known
+    if (known.verdict === 'invalid') return known
+    if (known.verdict === 'unknown') throw forgetUnverified(token, known, undefined)
+    const { channel, record, stone } = known
     // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
     if (channel.secret === undefined) throw new NoChannelSecret()
-    const record = known.record && (await withUser(token, known.record, caller))
-    forgetting.forgetAccessToken(token.key, channel.id, record?.expiresAt)
-    if (record !== undefined) forgetting.forgetUserOf(record)
-    await once(`deauthorize ${token.key}`, caller, async () => {
-      await deauthorizeAtLine(channel, token, caller)
-      tombstones.confirm(token.key)
-    })
+    if (stone?.isConfirmed) return invalid('REVOKED')
+    const job = { kind: 'user', key: token.key, raw: token.raw, channel, until: endOf(record) } as const
+    const user = await userOf(job, record, caller)
+    if (user.verdict === 'invalid') return user
+    if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
+    if (record?.family !== undefined) forgetting.forgetSession(record.family, { channelId: channel.id, isOurs: true })
+    if (user.verdict === 'unknown') throw leftUnfinished(job, user)
+    forgetting.forgetUser(channel.id, user.userId)
+    await finish({ ...job, userId: user.userId }, caller)
     return forgotten
   }
 
-  /** LINE may drop a channel token before it expires. If LINE refuses it, we try once more with a new one. */
-  async function deauthorizeAtLine(channel: Channel, token: AccessToken, caller: Caller): Promise<void> {
-    const answer = await askToDeauthorize(channel, token, caller)
-    if (answer.status !== 401) return assertDeauthorized(answer)
-    channelTokens.drop(channel)
-    assertDeauthorized(await askToDeauthorize(channel, token, caller))
+  /** To forget the user's other tokens we need the user ID. */
+  async function userOf(
+    job: RevocationJob,
+    record: TokenRecord | undefined,
+    caller: Caller,
+  ): Promise<Invalid | Unknown | { readonly verdict: 'named'; readonly userId: string }> {
+    const known = record?.userId ?? unconfirmed.find(job)?.userId
+    if (known !== undefined) return { verdict: 'named', userId: known }
+    if (record === undefined) return userAtLine(job, caller)
+    const answer = await memory.resolve(questionFor(job, namingSubject(record), caller))
+    if (answer.verdict !== 'valid') return answer
+    const { userId } = answer.record
+    return userId === undefined ? { verdict: 'unknown', outage: nobodyTells() } : { verdict: 'named', userId }
   }
 
-  /** The channel token is shared with other operations, so its fetch does not end with this one. */
-  async function askToDeauthorize(channel: Channel, token: AccessToken, caller: Caller): Promise<LineAnswer> {
-    const channelToken = await within(caller.deadline, channelTokens.tokenOf(channel))
-    return line.deauthorize(channelToken, token.raw, caller)
+  /** The token has a tombstone, so our memory does not ask LINE about it any more. Anybody can come here again and again. */
+  async function userAtLine({ raw }: RevocationJob, caller: Caller) {
+    const ask = () => calls.userOf(raw, caller)
+    const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
+    return userId === undefined ? invalid('REVOKED') : ({ verdict: 'named', userId } as const)
+  }
+
+  /** LINE did not say who the user is. The token is refused here, and the rest is done when LINE answers. */
+  function leftUnfinished(job: RevocationJob, { outage }: Unknown): Error {
+    unconfirmed.add(job)
+    return outage
+  }
+
+  /** Calls LINE now, and again later if it gives no answer. */
+  async function finish(job: RevocationJob, caller: Caller): Promise<void> {
+    try {
+      await calls.send(job, caller)
+      unconfirmed.remove(job)
+    } catch (error) {
+      if (error instanceof ExpectedError) unconfirmed.add(job)
+      throw error
+    }
+  }
+
+  /** Calls LINE for a token that nobody has verified: through the gate, and not again. */
+  function tryOnce(job: RevocationJob, caller: Caller): Promise<LineAnswer> {
+    const { kind, key, channel } = job
+    return calls.send(job, caller, (call) =>
+      guarded(
+        gate,
+        caller,
+        () => {
+          if (kind === 'session') forgetting.forgetSession(key, { channelId: channel.id, isOurs: false })
+          return call()
+        },
+        outcomeOf,
+      ),
+    )
   }
 
   /**
-   * The channel of a token, with its record. A token that we do not know is verified first, through the same gate as
-   * any other token. If LINE does not answer, the token is forgotten for the channel `hint`, or for the only channel.
+   * A token with its channel. A token that we do not know is verified first, through the same gate as any other token.
    */
-  async function identify(
-    token: AccessToken,
-    caller: Caller,
-    hint?: Channel,
-  ): Promise<Invalid | { readonly channel: Channel; readonly record?: TokenRecord }> {
-    const unconfirmed = channels.find(tombstones.unconfirmedChannel(token.key) ?? '')
-    if (unconfirmed !== undefined) return { channel: unconfirmed }
-    const answer = await resolve(questionFor(token, 'verification', caller))
-    if (answer.verdict === 'invalid') return answer
-    if (answer.verdict === 'valid') return { channel: channelOf(answer.record), record: answer.record }
-    const channel = hint ?? channels.only
-    if (channel !== undefined && !isOfOneClient(answer.outage))
-      forgetting.forgetAccessToken(token.key, channel.id, undefined)
-    throw answer.outage
+  async function identify(token: AccessToken, caller: Caller): Promise<Invalid | Unknown | Known> {
+    const stone = tombstones.find(token.key)
+    const channel = stone && channels.find(stone.channelId)
+    if (channel !== undefined) return { verdict: 'known', channel, stone }
+    const record = memory.peek(token.key)
+    if (record !== undefined && options.forgotten.concerns(token.key, record) !== 'dead') return known(record)
+    const answer = await memory.resolve(questionFor(token, 'verification', caller))
+    return answer.verdict === 'valid' ? known(answer.record) : answer
   }
 
-  /** To forget the user's other tokens we need the user ID. If the record does not have it, we fetch it from LINE. */
-  async function withUser(token: AccessToken, record: TokenRecord, caller: Caller): Promise<TokenRecord> {
-    if (record.userId !== undefined) return record
-    const subject = scopeMissing(record, 'profile') === undefined ? 'profile' : 'userinfo'
-    const answer = await resolve(questionFor(token, subject, caller))
-    return answer.verdict === 'valid' ? answer.record : record
-  }
-
-  function channelOf(record: TokenRecord): Channel {
+  function known(record: TokenRecord): Known {
     const channel = channels.find(record.channelId)
     if (channel === undefined) throw new TypeError('the channel of a record is not configured')
-    return channel
+    return { verdict: 'known', channel, record }
+  }
+
+  /** LINE did not say whether the token is valid: it is refused here, for the channel `hint` or the only channel. */
+  function forgetUnverified(token: AccessToken, { outage }: Unknown, hint: Channel | undefined): Error {
+    const channel = hint ?? channels.only
+    if (channel !== undefined && !isOfOneClient(outage))
+      forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: false })
+    return outage
+  }
+
+  /** The channel for which LINE issued a refresh token through us, else `hint`. */
+  function channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint {
+    if (channels.only !== undefined) return channels.only
+    const isKnownIn = ({ id }: Channel) => families.find(refreshKeyOf(id, refreshToken)) !== undefined
+    return channels.all.find(isKnownIn) ?? hint
+  }
+
+  function endOf(record: TokenRecord | undefined): number {
+    return record?.expiresAt ?? now() + longestLifeMs
   }
 }
 
-function questionFor(token: AccessToken, subject: Subject, { clientAddress, deadline }: Caller): Question {
-  return { token, subject, clientAddress, deadline }
+/** All are awaited, so that a failure of one does not hide what becomes of the others. */
+async function allOf(revoked: readonly Promise<Revoked>[]): Promise<Revoked> {
+  const failed = (await Promise.allSettled(revoked)).find((one) => one.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return forgotten
+}
+
+function outcomeOf({ status }: LineAnswer): Outcome {
+  return status === 400 ? 'refused' : 'useless'
+}
+
+/** LINE requires one of the two scopes that tell the user. */
+function nobodyTells(): LineUnavailable {
+  return new LineUnavailable('The token has no scope with which LINE tells its user')
+}
+
+function questionFor(
+  { key, raw }: Pick<RevocationJob, 'key' | 'raw'>,
+  subject: Subject,
+  { clientAddress, deadline }: Caller,
+): Question {
+  return { token: { key, raw }, subject, clientAddress, deadline }
 }

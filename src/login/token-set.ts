@@ -1,5 +1,7 @@
 import { longestLifeMs, type TokenResponse } from '../line/responses.ts'
-import { createRecord, type TokenRecord } from '../tokens/record.ts'
+import type { Origin } from '../tokens/families.ts'
+import type { MemoryTier } from '../tokens/memory-tier.ts'
+import { createRecord } from '../tokens/record.ts'
 import { digestOf } from '../tokens/token-key.ts'
 
 /** The tokens of a login or a refresh, as callers get them. */
@@ -8,7 +10,7 @@ export type TokenSet = {
   readonly tokenType: string
   /** Seconds. 0 where LINE sent no usable number: the client then refreshes before it relies on the token. */
   readonly expiresIn: number
-  /** Epoch ms. */
+  /** A time of the process (epoch ms). Callers get it as a time of the wall clock. */
   readonly expiresAt: number
   /** `null` where LINE issues none (LIFF). */
   readonly refreshToken: string | null
@@ -27,15 +29,20 @@ export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
   })
 }
 
-/** LINE's token answer counts as a verification: channel, lifetime, scopes. `undefined` without a usable lifetime. */
-export function toRecord(
+/**
+ * LINE's token answer counts as a verification: channel, lifetime, scopes. Without a usable lifetime only the token's
+ * origin is remembered.
+ */
+export function learnTokens(
+  memory: Pick<MemoryTier, 'learn' | 'remember'>,
+  accessKey: string,
   { scopes, expiresInMs }: TokenResponse,
-  channelId: string,
+  origin: Origin,
   askedAt: number,
-  family: string | undefined,
-): TokenRecord | undefined {
-  if (expiresInMs === undefined) return undefined
-  return createRecord({ channelId, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs, family })
+): void {
+  if (expiresInMs === undefined) memory.remember(accessKey, origin)
+  else
+    memory.learn(accessKey, createRecord({ ...origin, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs }))
 }
 
 /** The key of a refresh token in our memory. The channel is part of it: LINE binds a refresh token to its channel. */

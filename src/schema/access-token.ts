@@ -18,7 +18,7 @@ AccessTokenRef.implement({
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the token expires. It can be revoked earlier.',
-      resolve: ({ expiresAt }) => Math.floor(expiresAt),
+      resolve: ({ expiresAt }, _, { services }) => Math.floor(services.toWall(expiresAt)),
     }),
     expiresIn: t.int({
       description: 'Seconds until the token expires.',
@@ -27,7 +27,7 @@ AccessTokenRef.implement({
     verifiedAt: t.field({
       type: 'DateTime',
       description: 'When LINE last confirmed that the token is valid.',
-      resolve: ({ verifiedAt }) => Math.floor(verifiedAt),
+      resolve: ({ verifiedAt }, _, { services }) => Math.floor(services.toWall(verifiedAt)),
     }),
   }),
 })

@@ -4,6 +4,7 @@ import type { Logins } from '../login/logins.ts'
 import type { Nonces } from '../login/nonces.ts'
 import type { Refresher } from '../login/refresher.ts'
 import type { Revocation } from '../login/revocation.ts'
+import type { Unconfirmed } from '../login/unconfirmed.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Caller, Resolver } from '../tokens/token-resolver.ts'
 
@@ -14,6 +15,7 @@ export type Services = {
   readonly logins: Logins
   readonly refresher: Refresher
   readonly revocation: Revocation
+  readonly unconfirmed: Unconfirmed
   readonly idTokens: IdTokens
   readonly nonces: Nonces
   readonly channels: Channels
@@ -21,8 +23,10 @@ export type Services = {
   readonly redirectUris: readonly string[]
   /** The origin of LINE's host for browsers. */
   readonly accessUrl: string
-  /** Epoch ms. */
+  /** The process's own time (epoch ms). All times of records and token sets are values of it. */
   readonly now: () => number
+  /** Such a time as a time of the wall clock, for callers to read. */
+  readonly toWall: (time: number) => number
   /** How long an operation lasts at most (ms). */
   readonly operationMs: number
 }

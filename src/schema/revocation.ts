@@ -47,8 +47,8 @@ builder.mutationField('revokeToken', (t) =>
 
 async function revokeRefreshToken(refreshToken: string, channelId: string | null | undefined, context: Context) {
   assertCredential('refreshToken', refreshToken)
-  await context.services.revocation.revokeRefreshToken(refreshToken, channelOf(context, channelId), context)
-  return { revoked: true }
+  const channel = channelOf(context, channelId)
+  return payloadOf(await context.services.revocation.revokeRefreshToken(refreshToken, channel, context))
 }
 
 /** A malformed access token needs no call: it is invalid already (RFC 7009 section 2.2). */
@@ -57,7 +57,10 @@ async function revokeAccessToken(accessToken: string, channelId: string | null |
   const channel = channelId == null ? undefined : channelOf(context, channelId)
   const token = context.services.toAccessToken(accessToken)
   if (token === undefined) return { revoked: true }
-  const outcome = await context.services.revocation.revokeAccessToken(token, context, channel)
+  return payloadOf(await context.services.revocation.revokeAccessToken(token, context, channel))
+}
+
+function payloadOf(outcome: Revoked) {
   return { revoked: outcome.verdict === 'forgotten' || outcome.reason !== 'WRONG_CHANNEL' }
 }
 

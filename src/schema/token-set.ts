@@ -17,7 +17,7 @@ TokenSetRef.implement({
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the access token expires. Refresh it before that.',
-      resolve: ({ expiresAt }) => Math.floor(expiresAt),
+      resolve: ({ expiresAt }, _, { services }) => Math.floor(services.toWall(expiresAt)),
     }),
     refreshToken: t.exposeString('refreshToken', {
       nullable: true,

@@ -53,7 +53,7 @@ const AccessTokenVerification = builder.objectRef<Verification>('AccessTokenVeri
       type: 'DateTime',
       nullable: true,
       description: 'When the token expires. Null if it is not active.',
-      resolve: (verification) => wholeMs(factsOf(verification)?.expiresAt),
+      resolve: (verification, _, { services }) => wallMs(factsOf(verification)?.expiresAt, services),
     }),
     expiresIn: t.int({
       nullable: true,
@@ -67,7 +67,7 @@ const AccessTokenVerification = builder.objectRef<Verification>('AccessTokenVeri
       type: 'DateTime',
       nullable: true,
       description: 'When LINE last confirmed that the token is valid. Null if it is not active.',
-      resolve: (verification) => wholeMs(factsOf(verification)?.verifiedAt),
+      resolve: (verification, _, { services }) => wallMs(factsOf(verification)?.verifiedAt, services),
     }),
     viewer: t.field({
       type: ViewerRef,
@@ -148,6 +148,6 @@ function factsOf(verification: Verification): TokenRecord | undefined {
   return 'record' in verification ? verification.record : undefined
 }
 
-function wholeMs(epochMs: number | undefined): number | null {
-  return epochMs === undefined ? null : Math.floor(epochMs)
+function wallMs(time: number | undefined, { toWall }: Context['services']): number | null {
+  return time === undefined ? null : Math.floor(toWall(time))
 }

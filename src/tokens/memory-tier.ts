@@ -1,9 +1,22 @@
-import { isLineOutage } from '../line/errors.ts'
+import type { Clock } from '../clock.ts'
+import { isLineOutage, LineUnavailable } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Families, Origin } from './families.ts'
 import { createFlights } from './flights.ts'
+import type { Concern, Forgotten } from './forgotten.ts'
 import { createRechecks } from './rechecks.ts'
-import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord } from './record.ts'
+import {
+  type Ages,
+  ageOf,
+  merge,
+  namingSubject,
+  type Subject,
+  scopeMissing,
+  spreadOf,
+  type TokenRecord,
+  withFacts,
+} from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
 import {
@@ -17,7 +30,6 @@ import {
   type Unknown,
   type Valid,
 } from './token-resolver.ts'
-import type { Tombstones } from './tombstones.ts'
 import { isOfOneClient } from './waiting-room.ts'
 
 export type MemoryTier = {
@@ -25,22 +37,38 @@ export type MemoryTier = {
   readonly resolve: Resolver
   /** Stores a record made from LINE's answer to a login or a refresh. */
   learn(key: string, record: TokenRecord): void
+  /** Remembers where a token comes from, if LINE's answer is no verification. */
+  remember(key: string, origin: Origin): void
+  /** A record that has not expired. It can be one that a tombstone concerns. */
   peek(key: string): TokenRecord | undefined
   /** Drops a record. The caller raises the tombstone, so that no answer in flight stores the record again. */
   drop(key: string): void
-  /** The records that match, with their keys. It reads all records: only for a refresh token's or a user's tokens. */
-  find(matches: (record: TokenRecord) => boolean): readonly (readonly [key: string, record: TokenRecord])[]
   size(): number
 }
+
+/** The counts of refusals and of forgotten users when a call to LINE began. They order events even within one millisecond. */
+type Counts = { readonly refusals: number; readonly forgotten: number }
 
 export type MemoryTierOptions = Ages & {
   /** The outage that the tiers below would answer now for a cold token of this client. It costs no promise. */
   readonly refusalFor: (clientAddress: string) => Outage | undefined
   readonly maxTokens: number
-  readonly tombstones: Tombstones
-  readonly now: () => number
+  readonly forgotten: Forgotten
+  readonly families: Families
+  readonly clock: Pick<Clock, 'now' | 'driftedAt'>
   readonly telemetry: Telemetry
 }
+
+/** After the second answer that came too early, the question is not answered. */
+const mostProofs = 2
+/** One object, because a client may ask many times. */
+const notConfirmed = new LineUnavailable(
+  'LINE has not yet confirmed that the user left this service: try again later',
+  {
+    retryAfter: 5,
+    sent: false,
+  },
+)
 
 /**
  * The cache of LINE's answers about access tokens. (This page of explanation makes the file longer than 200 lines.)
@@ -58,6 +86,18 @@ export type MemoryTierOptions = Ages & {
  *     stale                    checked with LINE first; served only if LINE gives no answer
  *     subject missing          fetched from LINE
  *
+ * If the clocks drifted apart since a record was verified (the machine was suspended, the time was corrected), we cannot
+ * rely on its age: a fresh record counts as aging, and LINE is asked about an expired one.
+ *
+ * **Forgetting is a fact as well.** Revoking a token, a session or a user raises one tombstone, and each hit compares the
+ * record with the tombstones (`forgotten.ts`). So nobody has to search the records, and records that learn their session
+ * or user later are found too:
+ *
+ *     dead                     REVOKED
+ *     withheld                 not served until LINE has confirmed that the user left
+ *     unproven                 verified with LINE first; not served if LINE gives no answer
+ *     unnamed                  the user is fetched from LINE first; served as stale if LINE gives no answer
+ *
  * **We can know a token without a record.** It may have a tombstone (a caller revoked it here) or a remembered refusal
  * (LINE refused it, or it expired, within the last 30 seconds). We call LINE only if there is no tombstone and no
  * refusal. Outages are never remembered here.
@@ -70,35 +110,41 @@ export type MemoryTierOptions = Ages & {
  * **LINE's answer is compared with the state at its arrival**, not at the start of the call, because the state may have
  * changed between the two:
  *
- *     1. the token has a tombstone      nothing is stored, the answer is REVOKED
+ *     1. the token is dead              nothing is stored, the answer is REVOKED
  *     2. LINE refused the token         the record is dropped, the refusal is remembered
  *     3. LINE gave no answer            nothing changes; the next re-check waits 5 seconds
  *     4. LINE says valid                if another call was refused after this one started, the refusal wins, because a
  *                                       revoked token never becomes valid again; otherwise the record is merged with
  *                                       the stored one: of each reading the newer one is kept
+ *     5. another tombstone concerns it  as for a hit
  *
  * **A hit returns a value, a miss returns a promise.** To wait for a promise costs more than the whole look-up, and
  * nearly all questions are hits. So `resolve` is not an async function, and its callers check whether they got a
  * promise.
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
-  const { tombstones, now, telemetry } = options
+  const { forgotten, families, clock, telemetry } = options
+  const { now } = clock
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
   const flights = createFlights<Answer>(isOfOne)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
 
-  return { resolve, learn, peek, drop, find, size: records.size }
+  return { resolve, learn, remember: records.remember, peek, drop: records.delete, size: records.size }
 
   function resolve(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
     const record = records.get(key)
     if (record === undefined) return resolveCold(question)
-    const time = now()
-    if (record.expiresAt <= time) return expire(key)
+    if (record.expiresAt <= now()) return resolveExpired(question, record)
+    const concern = forgotten.concerns(key, record)
+    return concern === undefined ? answerByAge(question, record) : answerConcerned(question, record, concern)
+  }
+
+  function answerByAge(question: Question, record: TokenRecord): Answer | Promise<Answer> {
     // Without its scope the subject cannot be fetched. The token may be revoked, so its verification is still checked.
-    if (scopeMissing(record, question.subject)) return resolve({ ...question, subject: 'verification' })
-    switch (ageOf(record, question.subject, time, options, spreadOf(key))) {
+    if (scopeMissing(record, question.subject)) return answerByAge({ ...question, subject: 'verification' }, record)
+    switch (agedBy(question, record)) {
       case 'fresh':
         telemetry.lookUp('fresh')
         return { verdict: 'valid', record }
@@ -110,8 +156,67 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
         return recheckFirst(question, record)
       case undefined:
         telemetry.lookUp('missed')
-        return fly({ ...question, known: record })
+        return flyAndCheck({ ...question, known: record })
     }
+  }
+
+  function agedBy({ subject, token }: Question, record: TokenRecord) {
+    const age = ageOf(record, subject, now(), options, spreadOf(token.key))
+    return age === 'fresh' && hasDriftedSince(record) ? 'aging' : age
+  }
+
+  /** By our clock the token has expired. If the clock was changed since we verified it, LINE knows better. */
+  function resolveExpired(question: Question, record: TokenRecord): Answer | Promise<Answer> {
+    if (!hasDriftedSince(record)) return expire(question.token.key)
+    records.retire(question.token.key)
+    return resolveCold(question)
+  }
+
+  function hasDriftedSince({ verifiedAt }: TokenRecord): boolean {
+    return verifiedAt < clock.driftedAt()
+  }
+
+  /** A tombstone concerns the record. */
+  function answerConcerned(
+    question: Question,
+    record: TokenRecord,
+    concern: NonNullable<Concern>,
+  ): Answer | Promise<Answer> {
+    switch (concern) {
+      case 'dead':
+        records.retire(question.token.key)
+        return refusedHere('REVOKED')
+      case 'withheld':
+        return unanswered(question, { verdict: 'unknown', outage: notConfirmed })
+      case 'unproven':
+        return prove(question, record, mostProofs)
+      case 'unnamed':
+        return name(question, record)
+    }
+  }
+
+  /** Verifies the token again. An answer to a call that began before the tombstone is no proof. */
+  async function prove(question: Question, record: TokenRecord, proofsLeft: number): Promise<Answer> {
+    if (proofsLeft === 0) return unanswered(question, { verdict: 'unknown', outage: notConfirmed })
+    const answer = await fly({ ...question, subject: 'verification', known: record, lane: 'recheck' })
+    if (answer.verdict !== 'valid') return answer
+    const { concern, record: proven } = answer
+    if (concern === undefined) return answerByAge(question, proven)
+    return concern === 'unproven' ? prove(question, proven, proofsLeft - 1) : answerConcerned(question, proven, concern)
+  }
+
+  /** Fetches the user of the token. After that, only the tombstone of this user concerns it. */
+  async function name(question: Question, record: TokenRecord): Promise<Answer> {
+    const answer = await rechecks.run({ ...question, subject: namingSubject(record) }, record)
+    if (answer === undefined) return serveStale(question)
+    if (answer.verdict !== 'valid') return answer
+    // The answer proves the token, but not while LINE does not know that its user left.
+    const old = withFacts(record, { userId: answer.record.userId })
+    const concern =
+      answer.concern ?? (forgotten.concerns(question.token.key, old) === 'withheld' ? 'withheld' : undefined)
+    return concern === undefined || concern === 'unnamed'
+      ? answerByAge(question, answer.record)
+      : answerConcerned(question, answer.record, concern)
   }
 
   /**
@@ -120,11 +225,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
    */
   function resolveCold(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
-    const reason = tombstones.has(key) ? 'REVOKED' : refusals.find(key)
-    if (reason !== undefined) {
-      telemetry.lookUp('refused_here')
-      return invalid(reason)
-    }
+    const concern = forgotten.concernsCold(key, records.originOf(key))
+    if (concern === 'withheld') return unanswered(question, { verdict: 'unknown', outage: notConfirmed })
+    const reason = concern === 'dead' ? 'REVOKED' : refusals.find(key)
+    if (reason !== undefined) return refusedHere(reason)
     telemetry.lookUp('missed')
     const isVerifying = flights.isUnderWay(flightId({ subject: 'verification', token: question.token }))
     const refusal = (isVerifying ? flights : options).refusalFor(question.clientAddress)
@@ -133,27 +237,48 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       : unanswered(question, { verdict: 'unknown', outage: refusal })
   }
 
+  function refusedHere(reason: TokenRefusal): Invalid {
+    telemetry.lookUp('refused_here')
+    return invalid(reason)
+  }
+
   /** Fetches the reading together with the verification, or after it if the tiers below had no room for both. */
   async function verifyAndRead(question: Question): Promise<Answer> {
     const { subject } = question
     const alongside = subject === 'verification' ? undefined : subject
-    const verified = await fly({ ...question, subject: 'verification', alongside })
+    const verified = await flyAndCheck({ ...question, subject: 'verification', alongside })
     if (verified.verdict !== 'valid' || alongside === undefined) return verified
     const { record, unread } = verified
     if (scopeMissing(record, subject) || ageOf(record, subject, now(), options) !== undefined) return verified
     if (unread?.subject === subject) return { verdict: 'unknown', outage: unread.outage, record }
-    return fly({ ...question, known: record })
+    return flyAndCheck({ ...question, known: record })
   }
 
   async function recheckFirst(question: Question, record: TokenRecord): Promise<Answer> {
-    const { key } = question.token
     const answer = await rechecks.run(question, record)
-    if (answer !== undefined) return answer
+    return answer === undefined ? serveStale(question) : checkLanded(question, answer)
+  }
+
+  /** LINE gave no answer: serves the record, if it is still there and nothing but an unknown user speaks against it. */
+  function serveStale(question: Question): Answer | Promise<Answer> {
+    const { key } = question.token
     const kept = records.get(key)
     if (kept === undefined) return resolve(question)
-    if (kept.expiresAt <= now()) return expire(key)
+    if (kept.expiresAt <= now()) return resolveExpired(question, kept)
+    const concern = forgotten.concerns(key, kept)
+    if (concern !== undefined && concern !== 'unnamed') return answerConcerned(question, kept, concern)
     telemetry.lookUp('stale')
     return { verdict: 'valid', record: kept }
+  }
+
+  async function flyAndCheck(question: Question): Promise<Answer> {
+    return checkLanded(question, await fly(question))
+  }
+
+  /** A tombstone may have been raised while LINE was answering. */
+  function checkLanded(question: Question, answer: Answer): Answer | Promise<Answer> {
+    if (answer.verdict !== 'valid' || answer.concern === undefined) return answer
+    return answerConcerned(question, answer.record, answer.concern)
   }
 
   function fly(question: Question): Promise<Answer> {
@@ -164,21 +289,20 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   async function launch(question: Question): Promise<Answer> {
-    const refusedBefore = refusals.count()
-    const answer = await behind(question)
-    return land(question, answer, refusedBefore)
+    const begunAt = { refusals: refusals.count(), forgotten: forgotten.count() }
+    return land(question, await behind(question), begunAt)
   }
 
-  function land(question: Question, answer: Answer, refusedBefore: number): Answer {
+  function land(question: Question, answer: Answer, begunAt: Counts): Answer {
     const { key } = question.token
-    if (tombstones.has(key)) return invalid('REVOKED')
+    if (forgotten.concernsCold(key, question.known) === 'dead') return invalid('REVOKED')
     switch (answer.verdict) {
       case 'invalid':
         return refuse(key, answer)
       case 'unknown':
         return unanswered(question, answer)
       case 'valid':
-        return landValid(question, answer, refusals.findSince(key, refusedBefore))
+        return landValid(question, answer, begunAt)
     }
   }
 
@@ -188,17 +312,13 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return answer
   }
 
-  function landValid(
-    { token: { key }, subject }: Question,
-    answer: Valid,
-    refusedAs: TokenRefusal | undefined,
-  ): Answer {
-    return refusedAs === undefined ? serve(answer, keep(key, answer.record, subject), key) : invalid(refusedAs)
-  }
-
-  /** The token may have expired while LINE was answering. */
-  function serve(answer: Valid, record: TokenRecord, key: string): Answer {
-    return record.expiresAt <= now() ? expire(key) : { ...answer, record }
+  function landValid({ token: { key }, subject }: Question, answer: Valid, begunAt: Counts): Answer {
+    const refusedAs = refusals.findSince(key, begunAt.refusals)
+    if (refusedAs !== undefined) return invalid(refusedAs)
+    const record = keep(key, answer.record, subject)
+    // The token may have expired while LINE was answering.
+    if (record.expiresAt <= now()) return expire(key)
+    return { ...answer, record, concern: forgotten.concernsLanded(key, record, begunAt.forgotten) }
   }
 
   function refuse(key: string, refusal: Invalid): Answer {
@@ -215,24 +335,19 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function keep(key: string, record: TokenRecord, subject: Subject): TokenRecord {
-    return records.set(key, merge(record, records.peek(key), subject, now()))
+    const stored = records.set(key, merge(record, records.peek(key), subject, records.originOf(key)))
+    const { family, userId } = stored
+    if (family !== undefined && userId !== undefined) families.learnUser(family, userId)
+    return stored
   }
 
   function learn(key: string, record: TokenRecord): void {
-    if (!tombstones.has(key)) keep(key, record, 'verification')
+    if (forgotten.concernsCold(key, record) !== 'dead') keep(key, record, 'verification')
   }
 
   function peek(key: string): TokenRecord | undefined {
     const record = records.peek(key)
     return record !== undefined && record.expiresAt > now() ? record : undefined
-  }
-
-  function drop(key: string): void {
-    records.delete(key)
-  }
-
-  function find(matches: (record: TokenRecord) => boolean): (readonly [string, TokenRecord])[] {
-    return [...records.entries()].filter(([, record]) => matches(record))
   }
 
   function isUnderWay(question: Question): boolean {

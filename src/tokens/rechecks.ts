@@ -57,6 +57,6 @@ export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: 
 
   function isPostponed(question: Question): boolean {
     const since = postponed.get(idOf(question))
-    return since !== undefined && Math.abs(now() - since) < postponedForMs
+    return since !== undefined && now() - since < postponedForMs
   }
 }

@@ -1,3 +1,4 @@
+import type { Origin } from './families.ts'
 import type { TokenRecord } from './record.ts'
 import { decodeText, encodeText, hasField, readField, readNumber, writeFields, writeNumber } from './record-bytes.ts'
 
@@ -54,6 +55,16 @@ export function writeRecord(record: TokenRecord, number = notShared): string {
     writeNumber(number, numberBytes),
   ]
   return head.join('') + writeFields(packers.map((pack) => pack(record, number)))
+}
+
+/** What is kept of a record that had to make room. */
+export function writeOrigin({ channelId, userId, family }: Origin): string {
+  return writeFields([encodeText(channelId), packUserId(userId), family])
+}
+
+export function readOrigin(text: string): Origin {
+  const [channelId, userId, family] = [0, 1, 2].map((number) => readField(text, 0, number))
+  return { channelId: decodeText(channelId) ?? '', userId: unpackUserId(userId), family }
 }
 
 /** A stored record. It can be read even after the store has dropped it. */

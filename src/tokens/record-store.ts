@@ -1,6 +1,7 @@
 import { createBoundedMap } from './bounded-map.ts'
+import type { Origin } from './families.ts'
 import type { TokenRecord } from './record.ts'
-import { type ChannelScopes, StoredRecord, writeRecord } from './record-codec.ts'
+import { type ChannelScopes, readOrigin, StoredRecord, writeOrigin, writeRecord } from './record-codec.ts'
 
 export type RecordStore = {
   get(key: string): TokenRecord | undefined
@@ -9,20 +10,31 @@ export type RecordStore = {
   /** Returns the record as it is stored. */
   set(key: string, record: TokenRecord): TokenRecord
   delete(key: string): void
-  entries(): Iterable<readonly [key: string, record: TokenRecord]>
+  /** Deletes the record, but remembers where its token comes from. */
+  retire(key: string): void
+  /** Remembers where a token comes from that has no record. */
+  remember(key: string, origin: Origin): void
+  /** Where a token comes from whose record was retired or had to make room. */
+  originOf(key: string): Origin | undefined
   size(): number
 }
 
 /** There are few in practice. If LINE sent a new list of scopes with each token, later lists would not be shared. */
 const mostShared = 1_000
+/** Tokens without a record whose origin is remembered. An origin takes about 200 bytes. */
+const mostOrigins = 100_000
 
-/** Holds at most `max` records. The least recently used one is removed first. */
+/**
+ * Holds at most `max` records. The least recently used one is removed first. Its session and its user are remembered
+ * longer: when they are forgotten, the token is refused, even if LINE accepted it again in between.
+ */
 export function createRecordStore(max: number): RecordStore {
-  const kept = createBoundedMap<string>(max)
+  const kept = createBoundedMap<string>(max, (key, text) => remember(key, new StoredRecord(text, shared)))
+  const origins = createBoundedMap<string>(mostOrigins)
   const shared: ChannelScopes[] = []
   const numbers = new Map<string, number>()
 
-  return { get, peek, set, delete: (key) => void kept.delete(key), entries, size: () => kept.size }
+  return { get, peek, set, delete: (key) => void kept.delete(key), retire, remember, originOf, size: () => kept.size }
 
   function get(key: string): TokenRecord | undefined {
     const text = kept.get(key)
@@ -37,11 +49,23 @@ export function createRecordStore(max: number): RecordStore {
   function set(key: string, record: TokenRecord): TokenRecord {
     const text = writeRecord(record, numberOf(record))
     kept.set(key, text)
+    origins.delete(key)
     return new StoredRecord(text, shared)
   }
 
-  function* entries(): Generator<readonly [string, TokenRecord]> {
-    for (const [key, text] of kept.entries()) yield [key, new StoredRecord(text, shared)]
+  function retire(key: string): void {
+    const record = peek(key)
+    kept.delete(key)
+    if (record !== undefined) remember(key, record)
+  }
+
+  function remember(key: string, origin: Origin): void {
+    if (origin.family !== undefined || origin.userId !== undefined) origins.set(key, writeOrigin(origin))
+  }
+
+  function originOf(key: string): Origin | undefined {
+    const text = origins.get(key)
+    return text === undefined ? undefined : readOrigin(text)
   }
 
   /** The number of a record's channel and scopes. `undefined`: there are too many to share one more. */

@@ -1,3 +1,4 @@
+import type { Origin } from './families.ts'
 import { type KeptReadings, keptReadings, type ReadingName, readings } from './readings.ts'
 
 /** The subject of a question about a token: one call to LINE each. A good reading also proves the token valid. */
@@ -48,15 +49,12 @@ export function withFacts(record: TokenRecord, changed: Partial<TokenRecord>): T
   return createRecord({ channelId, scopes, verifiedAt, expiresAt, userId, family, ...kept, ...changed })
 }
 
-/**
- * How old a record's answer about a subject is. A negative age (the clock was set back) counts as stale. The fresh age is
- * multiplied by `spread`.
- */
+/** How old a record's answer about a subject is. The fresh age is multiplied by `spread`. */
 export function ageOf(record: TokenRecord, subject: Subject, now: number, ages: Ages, spread = 1): Age {
   const learnedAt = subject === 'verification' ? record.verifiedAt : readings[subject].learnedAt(record)
   if (learnedAt === undefined) return undefined
   const age = now - learnedAt
-  if (age < 0 || age >= ages.maxStaleMs) return 'stale'
+  if (age >= ages.maxStaleMs) return 'stale'
   return age < ages.freshForMs * spread ? 'fresh' : 'aging'
 }
 
@@ -75,39 +73,45 @@ export function scopeMissing(record: TokenRecord, subject: Subject): string | un
   return record.scopes.includes(scope) ? undefined : scope
 }
 
+/** The call to LINE that tells the user of a token: the profile, or userinfo for a token without the scope `profile`. */
+export function namingSubject(record: TokenRecord): Subject {
+  return (['profile', 'userinfo'] as const).find((name) => scopeMissing(record, name) === undefined) ?? 'verification'
+}
+
 /**
- * Merges an answer with the record that is stored now. It keeps the newer one of each reading. Channel, scopes and
- * expiry come from the answer only if it is a verification.
+ * Merges an answer with the record that is stored now, or with the remembered origin of its token. It keeps the newer one of
+ * each reading. Channel, scopes and expiry come from the answer only if it is a verification.
  */
 export function merge(
   answer: TokenRecord,
   current: TokenRecord | undefined,
   subject: Subject,
-  now: number,
+  origin?: Origin,
 ): TokenRecord {
-  if (current === undefined) return answer
+  if (current === undefined) return origin === undefined ? answer : withFacts(answer, originIn(answer, origin))
   const { channelId, scopes, expiresAt } = subject === 'verification' ? answer : current
   return createRecord({
     channelId,
     scopes,
     verifiedAt: answer.verifiedAt,
     expiresAt,
-    userId: answer.userId ?? current.userId,
-    family: answer.family ?? current.family,
-    ...mapReadings((name) => newer(answer[name], current[name], now)),
+    ...originIn(answer, current),
+    ...mapReadings((name) => newer(answer[name], current[name])),
   })
+}
+
+function originIn(answer: Origin, known: Origin) {
+  return { userId: answer.userId ?? known.userId, family: answer.family ?? known.family }
 }
 
 function mapReadings(readingOf: (name: keyof KeptReadings) => KeptReadings[keyof KeptReadings]): KeptReadings {
   return Object.fromEntries(keptReadings.map((name) => [name, readingOf(name)])) as KeptReadings
 }
 
-/** A reading with a time in the future was fetched before the clock was set back, so it is the older one. */
 function newer<Value extends { readonly readAt: number }>(
   answer: Value | undefined,
   current: Value | undefined,
-  now: number,
 ): Value | undefined {
   if (answer === undefined || current === undefined) return answer ?? current
-  return answer.readAt >= current.readAt || current.readAt > now ? answer : current
+  return answer.readAt >= current.readAt ? answer : current
 }

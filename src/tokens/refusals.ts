@@ -4,7 +4,7 @@ import { createBoundedMap } from './bounded-map.ts'
 export type Refusals<Reason> = {
   add(key: string, reason: Reason): void
   find(key: string): Reason | undefined
-  /** How many refusals there were so far. It orders events even when the clock is set. */
+  /** How many refusals there were so far. It orders events of the same millisecond. */
   count(): number
   /** The reason, if the key was refused after `count` had this value. An answer requested before that must not be used. */
   findSince(key: string, count: number): Reason | undefined
@@ -28,7 +28,7 @@ export function createRefusals<Reason extends string>(now: () => number): Refusa
     find(key) {
       const refusal = refusals.get(key)
       if (refusal === undefined) return undefined
-      if (Math.abs(now() - refusal.at) < rememberedForMs) return refusal.reason
+      if (now() - refusal.at < rememberedForMs) return refusal.reason
       refusals.delete(key)
       return undefined
     },

@@ -11,7 +11,7 @@ export type TokenBucket = {
 export type TokenBucketOptions = {
   readonly burst: number
   readonly perSecond: number
-  /** Epoch ms. A clock that is set back gives nothing and takes nothing. */
+  /** Epoch ms. It never goes back. */
   readonly now: () => number
 }
 
@@ -44,7 +44,7 @@ export function createTokenBucket({ burst, perSecond, now }: TokenBucketOptions)
 
   function fill(): number {
     const time = now()
-    level = Math.min(level + Math.max(time - filledAt, 0) * perMs, burst)
+    level = Math.min(level + (time - filledAt) * perMs, burst)
     filledAt = time
     return level
   }

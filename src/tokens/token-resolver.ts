@@ -2,6 +2,7 @@ import type { LineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { CallLimits } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
+import type { Concern } from './forgotten.ts'
 import type { ReadingName } from './readings.ts'
 import type { Subject, TokenRecord } from './record.ts'
 import type { AccessToken } from './token-key.ts'
@@ -38,6 +39,8 @@ export type Valid = {
   readonly record: TokenRecord
   /** The reading `alongside`, where LINE gave no usable answer to it. */
   readonly unread?: { readonly subject: Subject; readonly outage: Outage } | undefined
+  /** How the token is concerned by what was forgotten while LINE was answering. */
+  readonly concern?: Concern
 }
 
 /** The token is bad: LINE refused it, a caller revoked it here, or it has expired. */

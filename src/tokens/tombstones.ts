@@ -1,55 +1,86 @@
-import { createBoundedMap } from './bounded-map.ts'
+import { type BoundedMap, createBoundedMap } from './bounded-map.ts'
 
-/** A tombstone marks a token as refused here, because a caller revoked it. Access and refresh tokens, by their keys. */
+/**
+ * A tombstone marks a token or a session as dead, because a caller revoked it here. The key is the digest of an access
+ * token, or of the first refresh token of a session. A tombstone is a fact that each use compares with: nobody searches for
+ * the records that it concerns.
+ */
 export type Tombstones = {
-  /** Until `until` (epoch ms) the token is refused here, whatever LINE answers. */
-  raise(key: string, stone: { readonly until: number; readonly channelId: string }): void
+  /** True while nothing is dead. Then a cache hit needs no further look. */
+  isEmpty(): boolean
+  /** Dead for `forMs`, whatever LINE answers. A tombstone that exists is kept, for the longer of the two times. */
+  raise(key: string, stone: NewTombstone): void
   has(key: string): boolean
+  find(key: string): Tombstone | undefined
   /** LINE has revoked it too. */
   confirm(key: string): void
-  isConfirmed(key: string): boolean
-  /** The channel of a tombstone that LINE has not confirmed. LINE may still accept the token: revoke it there again. */
-  unconfirmedChannel(key: string): string | undefined
+}
+
+export type NewTombstone = {
+  readonly forMs: number
+  readonly channelId: string
+  /** LINE has accepted or issued the token to us. Anybody can raise a tombstone for other tokens. */
+  readonly isOurs: boolean
+}
+
+export type Tombstone = {
+  readonly channelId: string
+  readonly isOurs: boolean
+  /** Without LINE's confirmation, LINE may still accept the token: revoke it there again. */
+  readonly isConfirmed: boolean
+  readonly until: number
 }
 
 /**
- * With more than this, the least recently used tombstone is dropped. If LINE has confirmed the revocation, LINE refuses
- * the token all the same. If not, LINE may still accept the token, and then we accept it again too.
+ * With more than this of one kind, the least recently used one is dropped. LINE refuses a token that it has revoked, so
+ * a confirmed tombstone is no great loss. That is why the kinds are kept apart: neither those nor the tombstones of
+ * strangers can push out one that we need.
  */
-const mostTombstones = 100_000
+const mostOfAKind = 100_000
 
-type Tombstone = { readonly until: number; readonly channelId: string; readonly confirmed: boolean }
+/** `steady`: milliseconds on a clock that never runs fast. A tombstone must not end early. */
+export function createTombstones(steady: () => number, most = mostOfAKind): Tombstones {
+  const unconfirmed = createBoundedMap<Tombstone>(most)
+  const confirmed = createBoundedMap<Tombstone>(most)
+  const ofStrangers = createBoundedMap<Tombstone>(most)
+  const kinds = [unconfirmed, confirmed, ofStrangers]
 
-/** Only revoking, logging out and deauthorizing raise tombstones. A token that LINE refuses needs none. */
-export function createTombstones(now: () => number, max = mostTombstones): Tombstones {
-  const stones = createBoundedMap<Tombstone>(max)
+  return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm }
 
-  return { raise, has: (key) => find(key) !== undefined, confirm, isConfirmed, unconfirmedChannel }
+  function isEmpty(): boolean {
+    return unconfirmed.size + confirmed.size + ofStrangers.size === 0
+  }
 
-  function raise(key: string, { until, channelId }: { readonly until: number; readonly channelId: string }): void {
+  function raise(key: string, { forMs, channelId, isOurs }: NewTombstone): void {
     const existing = find(key)
-    const confirmed = existing?.confirmed ?? false
-    stones.set(key, { until: Math.max(until, existing?.until ?? until), channelId, confirmed })
+    const until = Math.max(steady() + forMs, existing?.until ?? 0)
+    put(key, {
+      channelId: existing?.channelId ?? channelId,
+      isOurs: isOurs || existing?.isOurs === true,
+      isConfirmed: existing?.isConfirmed ?? false,
+      until,
+    })
   }
 
   function confirm(key: string): void {
     const existing = find(key)
-    if (existing !== undefined) stones.set(key, { ...existing, confirmed: true })
+    if (existing !== undefined) put(key, { ...existing, isConfirmed: true })
   }
 
-  function isConfirmed(key: string): boolean {
-    return find(key)?.confirmed === true
+  function put(key: string, stone: Tombstone): void {
+    for (const kind of kinds) kind.delete(key)
+    kindOf(stone).set(key, stone)
   }
 
-  function unconfirmedChannel(key: string): string | undefined {
-    const existing = find(key)
-    return existing?.confirmed === false ? existing.channelId : undefined
+  function kindOf({ isOurs, isConfirmed }: Tombstone): BoundedMap<Tombstone> {
+    if (!isOurs) return ofStrangers
+    return isConfirmed ? confirmed : unconfirmed
   }
 
   function find(key: string): Tombstone | undefined {
-    const stone = stones.get(key)
-    if (stone === undefined || stone.until > now()) return stone
-    stones.delete(key)
+    const stone = unconfirmed.get(key) ?? confirmed.get(key) ?? ofStrangers.get(key)
+    if (stone === undefined || stone.until > steady()) return stone
+    kindOf(stone).delete(key)
     return undefined
   }
 }

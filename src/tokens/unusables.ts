@@ -29,7 +29,7 @@ export function createUnusables(now: () => number): Unusables {
   function find(key: string): LineUnavailable | undefined {
     const unusable = unusables.get(key)
     if (unusable === undefined) return undefined
-    if (Math.abs(now() - unusable.at) < rememberedForMs) return unusable.outage
+    if (now() - unusable.at < rememberedForMs) return unusable.outage
     unusables.delete(key)
     return undefined
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { Pool } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { createServices } from '../../src/gateway.ts'
@@ -29,7 +30,7 @@ beforeAll(async () => {
   const config = readConfig({ ...line, ...channel, HOST: '127.0.0.1', PORT: '0' })
   const telemetry = createSilentTelemetry()
   dispatcher = new Pool(emulator.url)
-  const services = createServices(config, { dispatcher, now, telemetry })
+  const services = createServices(config, { dispatcher, clock: createClock({ wall: now, monotonic: now }), telemetry })
   remembers = await startServer(config, { services, telemetry })
   forgets = await startServer(config, { services, telemetry, createEngine: forgetful })
 })

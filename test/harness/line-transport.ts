@@ -74,6 +74,7 @@ export function useTransports() {
       timeoutMs: longTimeoutMs,
       maxConcurrency: 64,
       now: () => clock.time,
+      wall: () => clock.time,
       telemetry,
     }
     const transport = createTransport({ ...options, ...overrides })

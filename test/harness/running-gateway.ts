@@ -55,8 +55,14 @@ export type RunningGateway = {
   readonly emulator: Emulator
   /** All log lines so far, of all levels. One JSON object a line. */
   log(): string
-  /** Moves the clock of LINE and of the gateway forward. */
+  /** Moves the clock of LINE and both clocks of the gateway forward. */
   advance(ms: number): void
+  /** Sets only the gateway's wall clock, forwards or backwards by this much. */
+  setWall(byMs: number): void
+  /** The gateway's machine is suspended: its monotonic clock stands still, its wall clock and LINE's clock go on. */
+  suspend(ms: number): void
+  /** LINE's clock, epoch ms. */
+  lineTime(): number
   /** New tokens from LINE, by default of the web channel. The gateway does not know them yet. */
   issue(request?: TokenRequest): IssuedTokens
   /** Sends one operation by POST. */
@@ -69,14 +75,20 @@ export type RunningGateway = {
   close(): Promise<void>
 }
 
-export type StartOptions = EmulatorOptions & Pick<Surroundings, 'dev' | 'dispatcher'>
+export type StartOptions = EmulatorOptions &
+  Pick<Surroundings, 'dev' | 'dispatcher'> & {
+    /** How far the gateway's wall clock is ahead of LINE's clock at the start (ms). */
+    readonly wallAheadBy?: number
+  }
 
 /** `settings` are environment variables. They win over the defaults here: PORT, LINE_*_URL, the web channel and others. */
 export async function startRunningGateway(
   settings: NodeJS.ProcessEnv = {},
-  { dev, dispatcher, ...options }: StartOptions = {},
+  { dev, dispatcher, wallAheadBy = 0, ...options }: StartOptions = {},
 ): Promise<RunningGateway> {
   let time = START_MS
+  let aheadBy = wallAheadBy
+  let suspendedFor = 0
   let lines = ''
   const now = () => time
   const emulator = await startEmulator({ channels: [web, native, liff, foreign], now, ...options })
@@ -86,7 +98,8 @@ export async function startRunningGateway(
   const config = readConfig({ ...defaults, ...channel, ...line, ...settings })
   const telemetry = createTelemetry({ logLevel: config.logLevel, destination: { write: (some) => (lines += some) } })
   const gateway: Gateway = await createGateway(config, {
-    now,
+    now: () => time + aheadBy,
+    monotonic: () => time - suspendedFor,
     telemetry,
     ...(dev && { dev }),
     ...(dispatcher && { dispatcher }),
@@ -103,6 +116,14 @@ export async function startRunningGateway(
     advance: (ms) => {
       time += ms
     },
+    setWall: (byMs) => {
+      aheadBy += byMs
+    },
+    suspend: (ms) => {
+      time += ms
+      suspendedFor += ms
+    },
+    lineTime: () => time,
     issue: (wanted) => emulator.issueTokens(wanted),
     ask,
     send,

@@ -1,5 +1,6 @@
 import { type Dispatcher, Pool } from 'undici'
 import { afterEach, beforeEach } from 'vitest'
+import { createClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Emulator, type EmulatorOptions, startEmulator, type TokenRequest } from '../../src/emulator/emulator.ts'
 import { createServices } from '../../src/gateway.ts'
@@ -33,7 +34,7 @@ export type Token = AccessToken & { readonly refreshToken: string }
 export type Layer = Services & {
   readonly emulator: Emulator
   readonly answers: Answers
-  readonly clock: Clock
+  readonly clock: TestClock
   /** A token that LINE has just issued and the gateway has not seen. */
   issue(request?: TokenRequest): Token
   ask(token: AccessToken, subject?: Subject, caller?: Caller): Promise<Answer>
@@ -42,11 +43,15 @@ export type Layer = Services & {
   close(): Promise<void>
 }
 
-export type Clock = {
-  /** Moves LINE's clock and ours forwards. */
+export type TestClock = {
+  /** Moves LINE's clock and both of ours forwards. */
   advance(ms: number): void
-  /** Sets only our clock, forwards or backwards by this much. */
+  /** Sets only our wall clock, forwards or backwards by this much. */
   set(byMs: number): void
+  /** Our machine is suspended: LINE's clock and our wall clock move, our monotonic clock stands still. */
+  suspend(ms: number): void
+  /** LINE's clock, epoch ms. */
+  lineTime(): number
 }
 
 /** LINE's answers on their way to the gateway. A test can hold them back. */
@@ -68,22 +73,39 @@ export async function startLayer(
 ): Promise<Layer> {
   let time = START_MS
   let setBy = 0
+  let suspendedFor = 0
   const emulator = await startEmulator({ channels: [web, native, liff, foreign], now: () => time, ...options })
   const urls = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
   const config = readConfig({ ...urls, LINE_TIMEOUT_MS: '60000', ...settings })
   const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
   const { dispatcher, answers } = holdAnswers(pool)
   const telemetry = createTelemetry({ logLevel: 'silent' })
-  const services = createServices(config, { dispatcher, now: () => time + setBy, telemetry })
+  const clock = createClock({ wall: () => time + setBy, monotonic: () => time - suspendedFor })
+  const services = createServices(config, { dispatcher, clock, telemetry })
 
-  return { ...services, emulator, answers, clock: { advance, set }, issue, ask, metric, close }
+  return {
+    ...services,
+    emulator,
+    answers,
+    clock: { advance, set, suspend, lineTime: () => time },
+    issue,
+    ask,
+    metric,
+    close,
+  }
 
   function advance(ms: number): void {
     time += ms
+    services.unconfirmed.run()
   }
 
   function set(byMs: number): void {
     setBy += byMs
+  }
+
+  function suspend(ms: number): void {
+    time += ms
+    suspendedFor += ms
   }
 
   function issue(request: TokenRequest = {}): Token {

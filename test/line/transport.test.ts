@@ -145,6 +145,12 @@ describe('429', () => {
     expect(emulator.calls.total()).toBe(2)
   })
 
+  it('an HTTP date: the pause counts from the wall clock, not from the time of the process (C5)', async () => {
+    const { emulator, transport } = await toEmulator({ wall: () => startMs - 9 * 3_600_000 })
+    emulator.faults.set('*', { status: 429, headers: { 'retry-after': inSeconds(7 - 9 * 3_600) }, times: 1 })
+    expect((await rateLimitOf(transport.send(verify))).retryAfter).toBe(7)
+  })
+
   it('ignores Retry-After if there are two', async () => {
     const { url } = await sockets((socket) =>
       socket.write('HTTP/1.1 429 No\r\nretry-after: 30\r\nretry-after: 40\r\ncontent-length: 0\r\n\r\n'),

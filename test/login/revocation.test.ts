@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createChannels } from '../../src/line/channels.ts'
-import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
-import { createFamilies } from '../../src/login/families.ts'
-import { createForgetting } from '../../src/login/forgetting.ts'
-import { createRevocation } from '../../src/login/revocation.ts'
-import { refreshKeyOf } from '../../src/login/token-set.ts'
+import { InvalidGrant } from '../../src/line/errors.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
-import { createTombstones } from '../../src/tokens/tombstones.ts'
-import { noRoom } from '../../src/tokens/waiting-room.ts'
 import {
   allChannels,
   elsewhere,
@@ -131,7 +124,7 @@ describe('revoking an access token', () => {
     ['resetting connections', { reset: true }],
     ['busy', { status: 429 }],
     ['denying access', { status: 403, body: { message: 'Access Denied' } }],
-  ] as const)('with LINE %s: an outage, REVOKED here, and a second try revokes it at LINE', async (_, fault) => {
+  ] as const)('with LINE %s: an outage, REVOKED here, and LINE is told after the outage', async (_, fault) => {
     const { ask, issue, emulator, revocation, clock } = layer()
     const token = issue()
     await ask(token)
@@ -141,9 +134,19 @@ describe('revoking an access token', () => {
     })
     expect(wordFor(await ask(token))).toBe('REVOKED')
     emulator.faults.clear()
-    clock.advance(60_000)
     expect(await isAcceptedByLine(layer(), token.raw)).toBe(true)
+    clock.advance(60_000)
+    await expect.poll(() => isAcceptedByLine(layer(), token.raw), { timeout: 30_000 }).toBe(false)
+  })
+
+  it('with LINE down, and the caller tries again after the outage: forgotten, one call', async () => {
+    const { ask, issue, emulator, revocation } = layer()
+    const token = issue()
+    await ask(token)
+    emulator.faults.set('revoke', { status: 503, times: 1 })
+    await expect(revocation.revokeAccessToken(token, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
     expect(await revocation.revokeAccessToken(token, here)).toEqual({ verdict: 'forgotten' })
+    expect(emulator.calls.of('revoke')).toBe(2)
     expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 
@@ -278,40 +281,20 @@ describe('revoking a refresh token', () => {
   })
 })
 
-describe('revoking a refresh token when the gate refuses', () => {
-  const busy = new LineUnavailable('LINE is too busy', { retryAfter: 1, sent: false })
-  const limited = new SourceLimited(1)
+describe('revoking a refresh token at an address that is limited', () => {
+  const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '1' })
 
-  it.each([
-    ['LINE is too busy', busy],
-    ['the address is limited', limited],
-    ['too many attempts of the address wait', noRoom],
-  ])('%s: a refresh token that was issued through us is revoked here all the same, junk is not', async (_, refusal) => {
-    const families = createFamilies()
-    families.add(refreshKeyOf(web.id, 'issued'))
-    const tombstones = createTombstones(() => 0, 10)
-    const never = () => Promise.reject(new Error('must not be called'))
-    const revocation = createRevocation({
-      line: { revoke: never, deauthorize: never },
-      channels: createChannels([web]),
-      channelTokens: { tokenOf: never, drop: () => {} },
-      resolve: never,
-      forgetting: createForgetting({
-        memory: { drop: () => {}, find: () => [] },
-        refresher: { dropReplay: () => {}, dropReplaysOf: () => {} },
-        families,
-        tombstones,
-        now: () => 0,
-      }),
-      gate: { admit: () => Promise.reject(refusal) },
-      tombstones,
-      families,
-      now: () => 0,
-    })
-    for (const refreshToken of ['issued', 'junk']) {
-      await expect(revocation.revokeRefreshToken(refreshToken, web, here)).rejects.toBe(refusal)
-      expect(tombstones.has(refreshKeyOf(web.id, refreshToken))).toBe(refreshToken === 'issued')
-    }
+  it('issued through us: revoked here and at LINE all the same; junk: RATE_LIMITED, and no tombstone', async () => {
+    const { ask, issue, refresher, revocation, emulator } = layer()
+    const { refreshToken } = issue()
+    const { accessToken } = await refresher.refresh(refreshToken, web, here)
+    await ask(junk(1))
+    emulator.calls.reset()
+    expect(await revocation.revokeRefreshToken(refreshToken, web, here)).toEqual({ verdict: 'forgotten' })
+    expect(await isAcceptedByLine(layer(), accessToken)).toBe(false)
+    const stranger = issue()
+    await expect(revocation.revokeRefreshToken(stranger.refreshToken, web, here)).rejects.toThrow(SourceLimited)
+    expect((await refresher.refresh(stranger.refreshToken, web, elsewhere)).refreshToken).toBe(stranger.refreshToken)
   })
 })
 
@@ -450,6 +433,103 @@ describe('logging out', () => {
   })
 })
 
+describe('logging out at an address that is limited', () => {
+  const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '1' })
+
+  it('a good session: both tokens are dead here and at LINE (C3)', async () => {
+    const { ask, issue, revocation, refresher } = layer()
+    const token = issue()
+    await ask(token)
+    await ask(junk(1))
+    expect(wordFor(await ask(junk(2)))).toBe('RATE_LIMITED')
+    expect(await revocation.logout(token, token.refreshToken, here)).toEqual({ verdict: 'forgotten' })
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
+    await expect(refresher.refresh(token.refreshToken, web, elsewhere)).rejects.toThrow(InvalidGrant)
+  })
+
+  it('again and again with other refresh tokens: they pass the gate', async () => {
+    const { ask, issue, revocation, emulator } = layer()
+    const token = issue()
+    await ask(token)
+    await ask(junk(1))
+    emulator.faults.set('revoke', { status: 503 })
+    await expect(revocation.logout(token, token.refreshToken, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    emulator.calls.reset()
+    for (let n = 0; n < 20; n += 1) await revocation.logout(token, `junk-${n}`, here).catch(() => {})
+    expect(emulator.calls.of('revoke')).toBeLessThanOrEqual(20)
+  })
+})
+
+describe('evicted from a small cache and verified again', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit, CACHE_MAX_TOKENS: '10' })
+
+  it('its refresh token is revoked: REVOKED (C4)', async () => {
+    const { ask, issue, revocation, refresher, emulator } = layer()
+    const { refreshToken } = issue()
+    const token = tokenOf((await refresher.refresh(refreshToken, web, here)).accessToken)
+    for (const other of times(20, () => issue())) await ask(other)
+    expect(wordFor(await ask(token))).toBe('valid')
+    await revocation.revokeRefreshToken(refreshToken, web, here)
+    emulator.calls.reset()
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+    expect(emulator.calls.total()).toBe(0)
+  })
+
+  it('its refresh token is revoked while it is not in the cache: REVOKED without a call (C4)', async () => {
+    const { ask, issue, revocation, refresher, emulator } = layer()
+    const { refreshToken } = issue()
+    const token = tokenOf((await refresher.refresh(refreshToken, web, here)).accessToken)
+    for (const other of times(20, () => issue())) await ask(other)
+    await revocation.revokeRefreshToken(refreshToken, web, here)
+    emulator.calls.reset()
+    expect(wordFor(await ask(token))).toBe('REVOKED')
+    expect(emulator.calls.total()).toBe(0)
+  })
+})
+
+describe('revocations that LINE has not confirmed', () => {
+  const layer = useLayer({ ...oneChannel, ...noSourceLimit })
+
+  it('a logout while LINE is down: LINE is told after the outage, without being asked again (C2)', async () => {
+    const { ask, issue, revocation, emulator, clock, metric } = layer()
+    const token = issue()
+    await ask(token)
+    emulator.faults.set('*', { status: 503 })
+    await expect(revocation.logout(token, token.refreshToken, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    for (let n = 0; n < 60; n += 1) clock.advance(1_000)
+    expect(await metric('gateway_unconfirmed_revocations')).toBe(2)
+    emulator.faults.clear()
+    clock.advance(11_000)
+    await expect.poll(() => isAcceptedByLine(layer(), token.raw), { timeout: 30_000 }).toBe(false)
+    await expect
+      .poll(
+        () => {
+          clock.advance(1_000)
+          return metric('gateway_unconfirmed_revocations')
+        },
+        { timeout: 30_000 },
+      )
+      .toBe(0)
+  })
+
+  it('a token that was never verified: not told to LINE by us', async () => {
+    const { issue, revocation, emulator, metric } = layer()
+    emulator.faults.set('*', { status: 503 })
+    await expect(revocation.revokeAccessToken(issue(), here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    expect(await metric('gateway_unconfirmed_revocations')).toBe(0)
+  })
+
+  it('logout of a token never seen while LINE is down: its refresh token, issued through us, is dead too (C2)', async () => {
+    const { issue, revocation, refresher, emulator } = layer()
+    const token = issue()
+    await refresher.refresh(token.refreshToken, web, here)
+    emulator.faults.set('*', { status: 503 })
+    await expect(revocation.logout(token, token.refreshToken, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    emulator.faults.clear()
+    await expect(refresher.refresh(token.refreshToken, web, here)).rejects.toThrow(InvalidGrant)
+  })
+})
+
 describe('deauthorizing', () => {
   const layer = useLayer({ ...allChannels, ...noSourceLimit })
 
@@ -465,8 +545,104 @@ describe('deauthorizing', () => {
     for (const token of [one, two, refreshed]) expect(wordFor(await ask(token, 'profile'))).toBe('REVOKED')
     for (const token of others) expect(wordFor(await ask(token, 'profile'))).toBe('valid')
     await expect(refresher.refresh(two.refreshToken, web, here)).rejects.toThrow(InvalidGrant)
-    expect(emulator.calls.total()).toBe(0)
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 2, profile: 0, token: 0 })
   })
+
+  it('tokens of which only the verification is known: REVOKED for that user, valid for others, one call each (C1)', async () => {
+    const { ask, issue, emulator, revocation } = layer()
+    const [sakura = '', kenta = ''] = emulator.users.map(({ userId }) => userId)
+    const [phone, laptop, other] = [issue({ userId: sakura }), issue({ userId: sakura }), issue({ userId: kenta })]
+    for (const token of [phone, laptop, other]) await ask(token)
+    await revocation.deauthorize(phone, here)
+    emulator.calls.reset()
+    for (let n = 0; n < 3; n += 1) {
+      expect([wordFor(await ask(laptop)), wordFor(await ask(other))]).toEqual(['REVOKED', 'valid'])
+    }
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 0, profile: 2 })
+    expect(emulator.calls.total()).toBe(2)
+  })
+
+  it('ten users leave: a token whose user was unknown is asked about once, then never again (C1)', async () => {
+    const { ask, issue, emulator, revocation, clock } = layer()
+    const token = issue({ userId: emulator.users[1]?.userId ?? '' })
+    await ask(token)
+    const calls = []
+    for (let n = 0; n < 10; n += 1) {
+      await revocation.deauthorize(issue({ userId: emulator.users[0]?.userId ?? '' }), here)
+      emulator.calls.reset()
+      expect(wordFor(await ask(token))).toBe('valid')
+      calls.push(emulator.calls.total())
+      clock.advance(1_000)
+    }
+    expect(calls).toEqual([1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+  })
+
+  it('with LINE down after that: the tokens of that user are not served, tokens of unknown users are (C1)', async () => {
+    const { ask, issue, emulator, revocation } = layer()
+    const [sakura = '', kenta = ''] = emulator.users.map(({ userId }) => userId)
+    const [phone, laptop, unknown] = [issue({ userId: sakura }), issue({ userId: sakura }), issue({ userId: kenta })]
+    await ask(laptop, 'profile')
+    await ask(unknown)
+    await revocation.deauthorize(phone, here)
+    emulator.faults.set('*', { status: 503 })
+    expect([wordFor(await ask(laptop)), wordFor(await ask(unknown))]).toEqual(['LINE_UNAVAILABLE', 'valid'])
+  })
+
+  it('a login after that: valid', async () => {
+    const { ask, issue, revocation, clock } = layer()
+    const phone = issue()
+    await ask(phone, 'profile')
+    await revocation.deauthorize(phone, here)
+    clock.advance(1_000)
+    const again = issue()
+    expect([wordFor(await ask(again, 'profile')), wordFor(await ask(phone))]).toEqual(['valid', 'REVOKED'])
+    clock.advance(10_000)
+    expect(wordFor(await ask(again, 'profile'))).toBe('valid')
+  })
+
+  it.each(['verification', 'profile'] as const)(
+    'with a %s of another token of the user in flight: REVOKED when it lands (C1)',
+    async (subject) => {
+      const { ask, issue, revocation, answers, metric } = layer()
+      const [phone, laptop] = [issue(), issue()]
+      await ask(phone, 'profile')
+      answers.hold()
+      const asked = ask(laptop, subject)
+      await answers.settled()
+      const held = answers.waiting()
+      const left = revocation.deauthorize(phone, here)
+      for (let n = 0; n < 2; n += 1) {
+        await answers.settled()
+        await answers.release(held)
+      }
+      await left
+      await answers.release()
+      expect([wordFor(await asked), wordFor(await ask(laptop))]).toEqual(['REVOKED', 'REVOKED'])
+      expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    },
+  )
+
+  it.each([
+    ['profile', 'profile openid'],
+    ['profile', 'profile'],
+    ['userinfo', 'openid'],
+  ] as const)(
+    'LINE does not tell the user at %s: an outage, and only that token is refused (C1)',
+    async (endpoint, scope) => {
+      const { ask, issue, emulator, revocation, clock } = layer()
+      const [phone, laptop] = [issue({ scope }), issue()]
+      await ask(laptop, 'profile')
+      emulator.faults.set(endpoint, { status: 503 })
+      await expect(revocation.deauthorize(phone, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+      expect([wordFor(await ask(phone)), wordFor(await ask(laptop))]).toEqual(['REVOKED', 'valid'])
+      expect(await isAcceptedByLine(layer(), phone.raw)).toBe(true)
+      emulator.faults.clear()
+      // After the outage the gateway finishes it without being asked.
+      clock.advance(2_000)
+      await expect.poll(() => isAcceptedByLine(layer(), phone.raw), { timeout: 30_000 }).toBe(false)
+      await expect.poll(async () => wordFor(await ask(laptop)), { timeout: 30_000 }).toBe('REVOKED')
+    },
+  )
 
   it.each(['profile openid', 'profile', 'openid'])(
     'a token whose user is not known yet, with the scope %s: the other tokens of the user are REVOKED',
@@ -504,7 +680,7 @@ describe('deauthorizing', () => {
   })
 
   it.each(['channelToken', 'deauthorize'] as const)(
-    'with LINE down at %s: an outage, REVOKED here, and a second try deauthorizes',
+    'with LINE down at %s: an outage, no token of the user is served, and LINE is told after the outage (C1)',
     async (endpoint) => {
       const { ask, issue, emulator, revocation, clock } = layer()
       const [token, other] = [issue(), issue()]
@@ -512,12 +688,12 @@ describe('deauthorizing', () => {
       await ask(other, 'profile')
       emulator.faults.set(endpoint, { status: 503 })
       await expect(revocation.deauthorize(token, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
-      for (const one of [token, other]) expect(wordFor(await ask(one))).toBe('REVOKED')
+      expect([wordFor(await ask(token)), wordFor(await ask(other))]).toEqual(['REVOKED', 'LINE_UNAVAILABLE'])
       emulator.faults.clear()
-      clock.advance(2_000)
       expect(await isAcceptedByLine(layer(), other.raw)).toBe(true)
-      expect(await revocation.deauthorize(token, here)).toEqual({ verdict: 'forgotten' })
-      expect(await isAcceptedByLine(layer(), other.raw)).toBe(false)
+      clock.advance(2_000)
+      await expect.poll(() => isAcceptedByLine(layer(), other.raw), { timeout: 30_000 }).toBe(false)
+      await expect.poll(async () => wordFor(await ask(other)), { timeout: 30_000 }).toBe('REVOKED')
     },
   )
 
@@ -570,11 +746,32 @@ describe('several channels', () => {
     expect([wordFor(await ask(named)), wordFor(await ask(unnamed))]).toEqual(['REVOKED', 'valid'])
   })
 
-  it('a refresh token revoked at another channel: still good', async () => {
+  it('a refresh token issued through us, with the id of another channel: revoked at its own channel (C6)', async () => {
     const { issue, revocation, refresher } = layer()
     const { refreshToken } = issue()
-    await revocation.revokeRefreshToken(refreshToken, native, here)
+    const { accessToken } = await refresher.refresh(refreshToken, web, here)
+    expect(await revocation.revokeRefreshToken(refreshToken, native, here)).toEqual({ verdict: 'forgotten' })
+    expect(await isAcceptedByLine(layer(), accessToken)).toBe(false)
+    await expect(refresher.refresh(refreshToken, web, here)).rejects.toThrow(InvalidGrant)
+  })
+
+  it('one that we do not know, with the id of another channel: WRONG_CHANNEL, and still good (C6)', async () => {
+    const { issue, revocation, refresher, emulator } = layer()
+    emulator.switches.revokeUnknown = 'error'
+    const { refreshToken } = issue()
+    expect(await revocation.revokeRefreshToken(refreshToken, native, here)).toMatchObject({ reason: 'WRONG_CHANNEL' })
     expect((await refresher.refresh(refreshToken, web, here)).refreshToken).toBe(refreshToken)
+  })
+
+  it('logout met an outage, and again: both calls are made for the channel of the token (C3)', async () => {
+    const { ask, issue, revocation, emulator } = layer()
+    const token = issue({ channelId: native.id })
+    await ask(token)
+    emulator.faults.set('revoke', { status: 503, times: 2 })
+    await expect(revocation.logout(token, token.refreshToken, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    expect(await revocation.logout(token, token.refreshToken, here)).toEqual({ verdict: 'forgotten' })
+    expect(emulator.calls.of('revoke')).toBe(4)
+    expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 })
 

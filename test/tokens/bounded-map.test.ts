@@ -7,7 +7,7 @@ it('more values than the limit: the least recently used one is removed', () => {
   map.get('a')
   map.peek('b')
   map.set('d', 4)
-  expect([...map.entries()].map(([key]) => key).sort()).toEqual(['a', 'c', 'd'])
+  expect(['a', 'b', 'c', 'd'].filter((key) => map.peek(key) !== undefined)).toEqual(['a', 'c', 'd'])
 })
 
 it('a deleted value is gone and leaves room for another', () => {
@@ -16,4 +16,16 @@ it('a deleted value is gone and leaves room for another', () => {
   map.delete('a')
   map.set('b', 2)
   expect([map.get('a'), map.get('b')]).toEqual([undefined, 2])
+})
+
+it('a value that had to make room: reported once; a deleted or replaced one: not', () => {
+  const evicted: [string, number][] = []
+  const map = createBoundedMap<number>(2, (key, value) => evicted.push([key, value]))
+  map.set('a', 1)
+  map.set('a', 2)
+  map.set('b', 3)
+  map.delete('b')
+  map.set('c', 4)
+  map.set('d', 5)
+  expect(evicted).toEqual([['a', 2]])
 })

@@ -15,6 +15,7 @@ const steps = fc.array(
       weight: 4,
       arbitrary: step('advance', { ms: of(SECOND, 31 * SECOND, 5 * MINUTE, 6 * MINUTE, 20 * MINUTE, HOUR, 4 * HOUR) }),
     },
+    { weight: 1, arbitrary: step('suspend', { ms: of(SECOND, 31 * SECOND, 6 * MINUTE, HOUR, 5 * HOUR) }) },
     {
       weight: 2,
       arbitrary: step('set the clock', {

@@ -20,6 +20,8 @@ export type Step =
   | { readonly do: 'deliver one'; readonly place: number }
   | { readonly do: 'deliver all'; readonly newestFirst: boolean }
   | { readonly do: 'advance'; readonly ms: number }
+  | { readonly do: 'suspend'; readonly ms: number }
+  /** Sets only our wall clock, to this much ahead of LINE's clock. */
   | { readonly do: 'set the clock'; readonly toMs: number }
   | { readonly do: 'break LINE' | 'repair LINE' }
   | { readonly do: 'revoke at LINE' | 'expire at LINE'; readonly token: number }
@@ -32,7 +34,7 @@ type Truth = {
   readonly family: string
   /** Epoch ms on LINE's clock. */
   readonly endsAt: number
-  /** Since when LINE refuses it (epoch ms on LINE's clock), if it was ended at LINE without us. */
+  /** Since when LINE refuses it (a time of our process), if it was ended at LINE without us. */
   refusedSince: number | undefined
   /** How many operations have begun after which LINE may refuse it. */
   doubts: number
@@ -55,9 +57,8 @@ export function createOracle(layer: Layer, breakage: Fault) {
   const doubtedRefreshTokens = new Set<string>()
   const revokedRefreshTokens = new Set<string>()
   const allowed = new Set<string>()
-  let lineTime = layer.now()
+  let lineTime = clock.lineTime()
   let setTo = 0
-  let wasSet = false
   let wasSetForwards = false
   let wasBroken = false
   let callsAllowed = 0
@@ -88,7 +89,7 @@ export function createOracle(layer: Layer, breakage: Fault) {
 
   async function take(step: Step): Promise<void> {
     // In production a deadline of real time (LINE_TIMEOUT_MS) ends each call, so no answer is older than a few seconds.
-    if (step.do === 'advance' && step.ms > SECOND) await deliverAll()
+    if ('ms' in step && step.ms > SECOND) await deliverAll()
     act(step)
     await answers.settled()
     if (step.do === 'deliver one' && answers.waiting() > 0) await answers.release(step.place % answers.waiting())
@@ -103,16 +104,16 @@ export function createOracle(layer: Layer, breakage: Fault) {
     await take({ do: 'deliver all', newestFirst: false })
     if (!wasBroken && emulator.calls.total() > callsAllowed)
       violations.push(`${emulator.calls.total()} calls, more than ${callsAllowed}`)
-    // Longer than the pause of the breaker or of a 429. Each record is stale after that, however the clock was set.
-    await take({ do: 'advance', ms: MAX_STALE_MS + 2 * FARTHEST_SET_MS + MINUTE })
+    // Longer than the pause of the breaker or of a 429. Each record is stale after that.
+    await take({ do: 'advance', ms: MAX_STALE_MS + MINUTE })
     for (let round = 0; round < 2; round += 1) {
       for (const truth of [...truths]) {
         const promise = askLayer(truth.token, 'profile', here)
         await answers.settled()
         await deliverAll()
         const answer = await promise
-        // If the clock was set, we may have refused good tokens as EXPIRED. That is remembered for 30 s.
-        if (wasSet && round === 0) continue
+        // If the clock was set forwards, we may have refused good tokens as EXPIRED. That is remembered for 30 s.
+        if (wasSetForwards && round === 0) continue
         if (answer.verdict === 'unknown') violations.push('unknown although LINE is up again')
         if (answer.verdict === 'valid' && mustBeRefused(truth)) violations.push('an ended token is valid in the end')
         if (answer.verdict === 'invalid' && isGood(truth)) violations.push('a good token is refused in the end')
@@ -139,6 +140,7 @@ export function createOracle(layer: Layer, breakage: Fault) {
   function act(step: Step): void {
     if ('token' in step) actOn(truthOf(step.token), step)
     else if (step.do === 'advance') advance(step.ms)
+    else if (step.do === 'suspend') suspend(step.ms)
     else if (step.do === 'set the clock') setClock(step.toMs)
     else if (step.do === 'repair LINE') emulator.faults.clear()
     else if (step.do === 'break LINE') breakLine()
@@ -160,9 +162,14 @@ export function createOracle(layer: Layer, breakage: Fault) {
     allowed.clear()
   }
 
+  function suspend(ms: number): void {
+    lineTime += ms
+    clock.suspend(ms)
+    allowed.clear()
+  }
+
   function setClock(toMs: number): void {
     if (toMs === setTo) return
-    wasSet = true
     wasSetForwards ||= toMs > setTo
     clock.set(toMs - setTo)
     setTo = toMs
@@ -180,7 +187,7 @@ export function createOracle(layer: Layer, breakage: Fault) {
   }
 
   function setEnded(truth: Truth): void {
-    truth.refusedSince ??= lineTime
+    truth.refusedSince ??= layer.now()
     truth.doubts += 1
     truth.isEnded = true
     allowed.clear()
@@ -188,7 +195,7 @@ export function createOracle(layer: Layer, breakage: Fault) {
 
   function ask(truth: Truth, subject: Subject): void {
     allowCalls(truth, subject)
-    const askedAt = ourTime()
+    const askedAt = layer.now()
     watch(askLayer(truth.token, subject, here), (answer) => check(truth, subject, askedAt, answer))
   }
 
@@ -213,12 +220,13 @@ export function createOracle(layer: Layer, breakage: Fault) {
   }
 
   function checkValid(truth: Truth, subject: Subject, askedAt: number, { record }: Valid): void {
-    if (record.expiresAt <= ourTime()) violations.push('served after it expired')
-    if (!wasSet && truth.endsAt <= lineTime) violations.push('served after it expired at LINE')
+    if (record.expiresAt <= layer.now()) violations.push('served after it expired')
+    if (truth.endsAt <= lineTime) violations.push('served after it expired at LINE')
     if (truth.isRevoked && !mayBeAccepted(truth)) violations.push('served after it was revoked here')
     if (truth.wasRefused) violations.push('served after LINE had refused it')
-    if (!wasBroken && !wasSet && askedAt - record.verifiedAt >= MAX_STALE_MS) violations.push('served too stale')
-    if (!wasSet && truth.refusedSince !== undefined && record.verifiedAt > truth.refusedSince)
+    if (!wasBroken && !wasSetForwards && askedAt - record.verifiedAt >= MAX_STALE_MS)
+      violations.push('served too stale')
+    if (truth.refusedSince !== undefined && record.verifiedAt > truth.refusedSince)
       violations.push('verified after it was ended at LINE')
     const userId = record.userId
     if (userId !== undefined && userId !== truth.userId) violations.push("served with another user's data")
@@ -270,7 +278,7 @@ export function createOracle(layer: Layer, breakage: Fault) {
     allowCalls(truth, 'profile')
     callsAllowed += 4
     const theirs = truths.filter(({ userId }) => userId === truth.userId)
-    const known = theirs.filter(({ userKnown }) => userKnown && !wasSet && !wasBroken)
+    const known = theirs.filter(({ userKnown }) => userKnown && !wasSetForwards && !wasBroken)
     const wasGood = isGood(truth)
     for (const one of theirs) doubtFamily(one)
     const { doubts } = truth
@@ -325,9 +333,9 @@ export function createOracle(layer: Layer, breakage: Fault) {
     allowed.clear()
   }
 
-  /** LINE does not know of the revocation, and a clock that was set makes the tombstone end at the wrong time. */
+  /** LINE does not know of the revocation, and a clock that was set forwards makes the tombstone end too early. */
   function mayBeAccepted(truth: Truth): boolean {
-    return wasSet && !truth.isEnded && truth.endsAt > lineTime
+    return wasSetForwards && !truth.isEnded && truth.endsAt > lineTime
   }
 
   /** Not revoked and not ended. Its last minute is left out: our time counts from the request, so it ends first. */
@@ -360,10 +368,6 @@ export function createOracle(layer: Layer, breakage: Fault) {
     const truth = truths[index % truths.length]
     if (truth === undefined) throw new TypeError('no tokens')
     return truth
-  }
-
-  function ourTime(): number {
-    return lineTime + setTo
   }
 
   async function deliverAll(newestFirst = false): Promise<void> {

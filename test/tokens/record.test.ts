@@ -71,13 +71,13 @@ it('a token without the scope of a subject: the scope is missing', () => {
 describe('two answers about one token', () => {
   it('no record yet: the answer itself', () => {
     const answer = record({})
-    expect(merge(answer, undefined, 'verification', 0)).toBe(answer)
+    expect(merge(answer, undefined, 'verification')).toBe(answer)
   })
 
   it('a verification: its channel, scopes and end; the readings of the record stay', () => {
     const current = record({ expiresAt: 100, scopes: ['profile'], profile: profile(5), family: 'f', userId: 'U1' })
     const answer = record({ expiresAt: 90, scopes: ['openid'], verifiedAt: 10 })
-    expect(merge(answer, current, 'verification', 10)).toEqual({
+    expect(merge(answer, current, 'verification')).toEqual({
       ...answer,
       profile: profile(5),
       family: 'f',
@@ -88,24 +88,26 @@ describe('two answers about one token', () => {
   it('a reading: its time of verification; channel, scopes and end of the record stay', () => {
     const current = record({ expiresAt: 90, scopes: ['openid'], verifiedAt: 10 })
     const answer = record({ expiresAt: 100, scopes: ['profile'], verifiedAt: 20, profile: profile(20) })
-    expect(merge(answer, current, 'profile', 20)).toEqual({ ...current, verifiedAt: 20, profile: profile(20) })
+    expect(merge(answer, current, 'profile')).toEqual({ ...current, verifiedAt: 20, profile: profile(20) })
   })
 
   it('two readings: the newer one is kept, in either order', () => {
     const [older, newer] = [record({ profile: profile(5) }), record({ profile: profile(6) })]
-    expect(merge(older, newer, 'profile', 10).profile).toEqual(profile(6))
-    expect(merge(newer, older, 'profile', 10).profile).toEqual(profile(6))
+    expect(merge(older, newer, 'profile').profile).toEqual(profile(6))
+    expect(merge(newer, older, 'profile').profile).toEqual(profile(6))
     const friends = (readAt: number, isFriend: boolean) => record({ friendship: { isFriend, readAt } })
-    expect(merge(friends(5, true), friends(6, false), 'friendship', 10).friendship?.isFriend).toBe(false)
+    expect(merge(friends(5, true), friends(6, false), 'friendship').friendship?.isFriend).toBe(false)
   })
 
-  it('a reading from before the clock was set back: replaced', () => {
-    const [before, after] = [record({ profile: profile(1_000) }), record({ profile: profile(5) })]
-    expect(merge(after, before, 'profile', 5).profile).toEqual(profile(5))
+  it('no record, but a remembered origin: its session and its user', () => {
+    const origin = { channelId: '1', family: 'f', userId: 'U1' }
+    expect(merge(record({}), undefined, 'verification', origin)).toEqual({ ...record({}), family: 'f', userId: 'U1' })
+    const named = record({ userId: 'U2' })
+    expect(merge(named, undefined, 'profile', { ...origin, family: undefined })).toEqual(named)
   })
 
   it('the result is frozen', () => {
-    expect(Object.isFrozen(merge(record({}), record({}), 'verification', 0))).toBe(true)
+    expect(Object.isFrozen(merge(record({}), record({}), 'verification'))).toBe(true)
   })
 })
 

@@ -1,3 +1,4 @@
+import { createClock } from '../../../src/clock.ts'
 import { readConfig } from '../../../src/config.ts'
 import { createServices } from '../../../src/gateway.ts'
 import { createSilentTelemetry } from '../../../src/telemetry/telemetry.ts'
@@ -16,7 +17,7 @@ const emptyBytes = liveBytes()
 const emptyPauseMs = pauses()
 const services = createServices(readConfig(process.env), {
   dispatcher: new FakeLine(),
-  now: () => performance.timeOrigin + performance.now(),
+  clock: createClock(),
   telemetry: createSilentTelemetry(),
 })
 let next = 0

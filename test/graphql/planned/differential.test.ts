@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { Pool, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClock } from '../../../src/clock.ts'
 import { readConfig } from '../../../src/config.ts'
 import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts'
 import { createServices } from '../../../src/gateway.ts'
@@ -36,7 +37,8 @@ beforeAll(async () => {
   })
   const telemetry = createSilentTelemetry()
   dispatcher = new Pool(emulator.url)
-  const services = withFixedNonce(createServices(config, { dispatcher, now: () => frozen, telemetry }))
+  const clock = createClock({ wall: () => frozen, monotonic: () => frozen })
+  const services = withFixedNonce(createServices(config, { dispatcher, clock, telemetry }))
   planned = await startServer(config, { services, telemetry })
   yoga = await startServer(config, { services, telemetry, createEngine: createYogaEngine })
   const expired = emulator.issueTokens().accessToken

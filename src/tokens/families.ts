@@ -1,0 +1,57 @@
+import { createBoundedMap } from './bounded-map.ts'
+
+/** Where a token comes from: its channel, its session and its user. The last two can be unknown. */
+export type Origin = {
+  readonly channelId: string
+  /** The key of the first refresh token of the session. */
+  readonly family: string | undefined
+  readonly userId: string | undefined
+}
+
+/** A session that LINE began through us. LINE may replace its refresh token by another one: all of them are one family. */
+export type Family = {
+  /** The key of its first refresh token. */
+  readonly id: string
+  readonly channelId: string
+  /** The start of the call to LINE that began it (process time, ms). */
+  readonly startedAt: number
+  /** `undefined` until an answer of LINE contains the user ID. */
+  userId: string | undefined
+}
+
+/** The refresh tokens that LINE issued through us, by their keys. They are bounded apart from the records of access tokens. */
+export type Families = {
+  /** LINE issued the refresh token in a login. */
+  begin(refreshKey: string, start: Omit<Family, 'id'>): Family
+  /** LINE issued the refresh token for another one, or gave back the same. */
+  continueWith(refreshKey: string, replaced: string, start: Omit<Family, 'id'>): Family
+  /** `undefined`: the refresh token was not issued through us, or too long ago. */
+  find(refreshKey: string): Family | undefined
+  /** A token of the family turned out to be this user's. */
+  learnUser(family: string, userId: string): void
+}
+
+const mostKnown = 100_000
+
+export function createFamilies(most = mostKnown): Families {
+  const families = createBoundedMap<Family>(most)
+
+  return { begin, continueWith, find: (refreshKey) => families.get(refreshKey), learnUser }
+
+  function begin(refreshKey: string, start: Omit<Family, 'id'>): Family {
+    const family = { ...start, id: refreshKey }
+    families.set(refreshKey, family)
+    return family
+  }
+
+  function continueWith(refreshKey: string, replaced: string, start: Omit<Family, 'id'>): Family {
+    const family = families.get(replaced) ?? begin(replaced, start)
+    families.set(refreshKey, family)
+    return family
+  }
+
+  function learnUser(id: string, userId: string): void {
+    const family = families.peek(id)
+    if (family !== undefined) family.userId = userId
+  }
+}

@@ -113,7 +113,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
   const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
-  const nonces = createNonces(nonceSecret(config), now)
+  const nonces = createNonces(nonceSecret(config))
   return {
     resolve: memory.resolve,
     toAccessToken,
@@ -132,7 +132,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
       now,
     }),
     unconfirmed,
-    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now: wall }),
+    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, buckets: gate, wall }),
     nonces,
     channels,
     redirectUris: config.redirectUris,

@@ -59,7 +59,15 @@ export class InvalidGrant extends ExpectedError {
   }
 }
 
-export type IdTokenRefusal = 'MALFORMED' | 'ALGORITHM' | 'SIGNATURE' | 'ISSUER' | 'AUDIENCE' | 'EXPIRED' | 'NONCE'
+export type IdTokenRefusal =
+  | 'MALFORMED'
+  | 'ALGORITHM'
+  | 'SIGNATURE'
+  | 'ISSUER'
+  | 'AUDIENCE'
+  | 'EXPIRED'
+  | 'ISSUED_AT'
+  | 'NONCE'
 
 /** The ID token must not be trusted. `reason` says which check failed. */
 export class InvalidIdToken extends ExpectedError {
@@ -76,12 +84,13 @@ export class InvalidIdToken extends ExpectedError {
 const idTokenMessages: Record<IdTokenRefusal, string> = {
   MALFORMED: 'The ID token is malformed: send it exactly as LINE issued it',
   ALGORITHM:
-    'The signing algorithm of the ID token is wrong for this channel: web uses HS256, native and LIFF use ES256',
+    'The signing algorithm of the ID token is not accepted: only ES256 is, and HS256 where the channel has a secret',
   SIGNATURE: 'The signature of the ID token is not valid for this channel: do not trust it',
   ISSUER: 'The ID token was not issued by LINE: do not trust it',
   AUDIENCE: 'The ID token was issued for another channel: do not trust it',
   EXPIRED: 'The ID token has expired: log in again to get a new one',
-  NONCE: 'The nonce of the ID token is not the nonce of this login, or the nonce was used before: log in again',
+  ISSUED_AT: 'The ID token says that it was issued more than 5 minutes in the future: do not trust it',
+  NONCE: 'The nonce of the ID token is not the nonce that was sent: send the nonce of this login, or log in again',
 }
 
 /** LINE gave no usable answer. Neither of the two errors says anything about a token. */

@@ -93,7 +93,7 @@ builder.mutationField('exchangeLogin', (t) =>
   }),
 )
 
-/** Checks the ID token when its claims are first read, and only once, because a nonce is accepted once. */
+/** Checks the ID token when its claims are first read, and only once. */
 function claimsOnce(login: Login, channel: Channel, nonce: string | undefined, context: Context) {
   let claims: Promise<IdTokenClaims> | undefined
   return () => {

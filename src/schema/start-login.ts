@@ -100,7 +100,7 @@ const LoginRequestRef = builder.objectRef<LoginRequest>('LoginRequest').implemen
     }),
     nonce: t.exposeString('nonce', {
       description:
-        'LINE returns it in the ID token. Send it to `exchangeLogin`, which compares the two. It is accepted once.',
+        'LINE returns it in the ID token. Send it to `exchangeLogin`, which compares the two, and to `verifyIdToken`.',
     }),
     codeVerifier: t.exposeString('codeVerifier', {
       description:

@@ -2,39 +2,42 @@ import { longestLifeMs, type TokenResponse } from '../line/responses.ts'
 import { createRecord, type TokenRecord } from '../tokens/record.ts'
 import { digestOf } from '../tokens/token-key.ts'
 
-/** The tokens of a login or a refresh, as callers get them. */
+/** The tokens of a login or a refresh. `null` in place of a fact that LINE's answer did not contain: it is unknown. */
 export type TokenSet = {
   readonly accessToken: string
   readonly tokenType: string
-  /** Seconds. 0 where LINE sent no usable number: the client then refreshes before it relies on the token. */
-  readonly expiresIn: number
+  /** Seconds. */
+  readonly expiresIn: number | null
   /** Epoch ms. */
-  readonly expiresAt: number
+  readonly expiresAt: number | null
   /** `null` where LINE issues none (LIFF). */
   readonly refreshToken: string | null
-  readonly scopes: readonly string[]
+  readonly scopes: readonly string[] | null
 }
 
 export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
-  const livesForMs = answer.expiresInMs ?? 0
+  const { expiresInMs } = answer
   return Object.freeze({
     accessToken: answer.accessToken,
     tokenType: answer.tokenType,
-    expiresIn: Math.floor(livesForMs / 1_000),
-    expiresAt: askedAt + livesForMs,
+    expiresIn: expiresInMs === undefined ? null : Math.floor(expiresInMs / 1_000),
+    expiresAt: expiresInMs === undefined ? null : askedAt + expiresInMs,
     refreshToken: answer.refreshToken ?? null,
-    scopes: answer.scopes,
+    scopes: answer.scopes ?? null,
   })
 }
 
-/** LINE's token answer counts as a verification: channel, lifetime, scopes. `undefined` without a usable lifetime. */
+/**
+ * LINE's token answer counts as a verification: channel, lifetime, scopes. `undefined` if a fact is missing in it: then
+ * there is no record, and LINE is asked.
+ */
 export function toRecord(
   { scopes, expiresInMs }: TokenResponse,
   channelId: string,
   askedAt: number,
   family: string | undefined,
 ): TokenRecord | undefined {
-  if (expiresInMs === undefined) return undefined
+  if (expiresInMs === undefined || scopes === undefined) return undefined
   return createRecord({ channelId, scopes, verifiedAt: askedAt, expiresAt: askedAt + expiresInMs, family })
 }
 

@@ -1,23 +1,36 @@
+import { type GraphQLResolveInfo, responsePathAsArray } from 'graphql'
 import type { TokenSet } from '../login/token-set.ts'
+import type { TokenRecord } from '../tokens/record.ts'
+import { secondsLeft } from './access-token.ts'
 import { builder } from './builder.ts'
+import type { Context } from './context.ts'
+import { accessTokenOf, ask, recordIn } from './token-answers.ts'
 
 export const TokenSetRef = builder.objectRef<TokenSet>('TokenSet')
 
 TokenSetRef.implement({
-  description: 'The tokens from a login or a refresh. Store them where only your app or your server can read them.',
+  description:
+    "The tokens from a login or a refresh. Store them where only your app or your server can read them. If LINE's answer did not contain the scopes or the lifetime, the gateway verifies the access token to get them. If that fails, `scopes` is empty or `expiresIn` is 0, and there is an error beside the tokens.",
   fields: (t) => ({
     accessToken: t.exposeString('accessToken', {
       description: 'The access token. Send it as `Authorization: Bearer …` with every request.',
     }),
     tokenType: t.exposeString('tokenType', { description: 'How to send the access token: always `Bearer`.' }),
-    expiresIn: t.exposeInt('expiresIn', {
+    expiresIn: t.int({
       description:
         'The lifetime of the access token in seconds, at the time LINE issued it: 30 days, or 12 hours for LIFF.',
+      resolve: async (tokens, _, context, info) => {
+        const leftIn = (record: TokenRecord) => secondsLeft(record, context.services.now())
+        return tokens.expiresIn ?? (await verified(tokens, context, info, leftIn)) ?? 0
+      },
     }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the access token expires. Refresh it before that.',
-      resolve: ({ expiresAt }) => Math.floor(expiresAt),
+      resolve: async (tokens, _, context, info) => {
+        const expiresAt = tokens.expiresAt ?? (await verified(tokens, context, info, (record) => record.expiresAt))
+        return Math.floor(expiresAt ?? context.services.now())
+      },
     }),
     refreshToken: t.exposeString('refreshToken', {
       nullable: true,
@@ -26,7 +39,25 @@ TokenSetRef.implement({
     }),
     scopes: t.stringList({
       description: 'The scopes that the user has granted.',
-      resolve: ({ scopes }) => [...scopes],
+      resolve: async (tokens, _, context, info) => {
+        const scopes = tokens.scopes ?? (await verified(tokens, context, info, (record) => record.scopes))
+        return [...(scopes ?? [])]
+      },
     }),
   }),
 })
+
+/** A fact that LINE's token answer did not contain. A failure is reported beside the tokens: it must not hide them. */
+async function verified<Fact>(
+  { accessToken }: TokenSet,
+  context: Context,
+  { path }: GraphQLResolveInfo,
+  factIn: (record: TokenRecord) => Fact,
+): Promise<Fact | undefined> {
+  try {
+    return factIn(recordIn(await ask(accessTokenOf(accessToken, context), 'verification', context)))
+  } catch (error) {
+    context.addError(error, responsePathAsArray(path))
+    return undefined
+  }
+}

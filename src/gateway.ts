@@ -93,10 +93,11 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   const forgetting = createForgetting({ memory, refresher, families, tombstones, now })
   const channelTokens = createChannelTokens(line, now)
   const nonces = createNonces(nonceSecret(config), now)
+  const idTokens = createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now })
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, now }),
+    logins: createLogins({ line, memory, gate, families, idTokens, now }),
     refresher,
     revocation: createRevocation({
       line,
@@ -109,7 +110,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
       gate,
       tombstones,
     }),
-    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now }),
+    idTokens,
     nonces,
     channels,
     redirectUris: config.redirectUris,

@@ -227,6 +227,22 @@ describe('a wrong nonce', () => {
 })
 
 describe('a nonce', () => {
+  it('made by startLogin: the login, then verifyIdToken of its ID token, twice and again: accepted (D1, D12)', async () => {
+    const { input } = await logIn(gateway())
+    const { data, errors } = await exchange(gateway(), input)
+    expect(errors).toEqual([])
+    const { idToken, idTokenClaims } = Object(data?.exchangeLogin)
+    const query = `query ($input: VerifyIdTokenInput!) {
+      verifyIdToken(input: $input) { sub nonce } again: verifyIdToken(input: $input) { sub nonce }
+    }`
+    const { sub, nonce } = idTokenClaims
+    for (let n = 0; n < 2; n += 1) {
+      const checked = await gateway().ask(query, { variables: { input: { idToken, nonce: input.nonce } } })
+      expect(checked.errors).toEqual([])
+      expect(checked.data).toEqual({ verifyIdToken: { sub, nonce }, again: { sub, nonce } })
+    }
+  })
+
   it('made by the client: not required', async () => {
     for (const nonce of ['theirs', undefined]) {
       expect(codesOf(await exchange(gateway(), { ...issueCode({ nonce: 'theirs' }), nonce }))).toEqual([])

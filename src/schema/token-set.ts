@@ -1,4 +1,4 @@
-import { type GraphQLResolveInfo, responsePathAsArray } from 'graphql'
+import { responsePathAsArray } from 'graphql'
 import type { TokenSet } from '../login/token-set.ts'
 import type { TokenRecord } from '../tokens/record.ts'
 import { secondsLeft } from './access-token.ts'
@@ -10,7 +10,7 @@ export const TokenSetRef = builder.objectRef<TokenSet>('TokenSet')
 
 TokenSetRef.implement({
   description:
-    "The tokens from a login or a refresh. Store them where only your app or your server can read them. If LINE's answer did not contain the scopes or the lifetime, the gateway verifies the access token to get them. If that fails, `scopes` is empty or `expiresIn` is 0, and there is an error beside the tokens.",
+    "The tokens from a login or a refresh. Store them where only your app or your server can read them. If LINE's answer did not contain the scopes or the lifetime, the gateway verifies the access token to get them. If that fails, `scopes` is empty and there is an error beside the tokens, or `expiresIn` is 0.",
   fields: (t) => ({
     accessToken: t.exposeString('accessToken', {
       description: 'The access token. Send it as `Authorization: Bearer …` with every request.',
@@ -19,18 +19,17 @@ TokenSetRef.implement({
     expiresIn: t.int({
       description:
         'The lifetime of the access token in seconds, at the time LINE issued it: 30 days, or 12 hours for LIFF.',
-      resolve: async (tokens, _, context, info) => {
-        const leftIn = (record: TokenRecord) => secondsLeft(record, context.services.now())
-        return tokens.expiresIn ?? (await verified(tokens, context, info, leftIn)) ?? 0
+      resolve: async (tokens, _, context) => {
+        if (tokens.expiresIn !== null) return tokens.expiresIn
+        const record = await verified(tokens, context)
+        return record === undefined ? 0 : secondsLeft(record, context.services.now())
       },
     }),
     expiresAt: t.field({
       type: 'DateTime',
       description: 'When the access token expires. Refresh it before that.',
-      resolve: async (tokens, _, context, info) => {
-        const expiresAt = tokens.expiresAt ?? (await verified(tokens, context, info, (record) => record.expiresAt))
-        return Math.floor(expiresAt ?? context.services.now())
-      },
+      resolve: async (tokens, _, context) =>
+        Math.floor(tokens.expiresAt ?? (await verified(tokens, context))?.expiresAt ?? context.services.now()),
     }),
     refreshToken: t.exposeString('refreshToken', {
       nullable: true,
@@ -40,24 +39,23 @@ TokenSetRef.implement({
     scopes: t.stringList({
       description: 'The scopes that the user has granted.',
       resolve: async (tokens, _, context, info) => {
-        const scopes = tokens.scopes ?? (await verified(tokens, context, info, (record) => record.scopes))
-        return [...(scopes ?? [])]
+        const report = (error: unknown) => context.addError(error, responsePathAsArray(info.path))
+        return [...(tokens.scopes ?? (await verified(tokens, context, report))?.scopes ?? [])]
       },
     }),
   }),
 })
 
-/** A fact that LINE's token answer did not contain. A failure is reported beside the tokens: it must not hide them. */
-async function verified<Fact>(
+/** The facts that LINE's token answer did not contain. A failure must not hide the tokens. */
+async function verified(
   { accessToken }: TokenSet,
   context: Context,
-  { path }: GraphQLResolveInfo,
-  factIn: (record: TokenRecord) => Fact,
-): Promise<Fact | undefined> {
+  report: (error: unknown) => void = () => {},
+): Promise<TokenRecord | undefined> {
   try {
-    return factIn(recordIn(await ask(accessTokenOf(accessToken, context), 'verification', context)))
+    return recordIn(await ask(accessTokenOf(accessToken, context), 'verification', context))
   } catch (error) {
-    context.addError(error, responsePathAsArray(path))
+    report(error)
     return undefined
   }
 }

@@ -114,10 +114,12 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecret(config))
+  const keySet = createKeySet(line.certs, now)
+  const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten })
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, forgotten, now }),
+    logins: createLogins({ line, memory, gate, families, forgotten, idTokens, now }),
     refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
     revocation: createRevocation({
       channels,
@@ -132,7 +134,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
       now,
     }),
     unconfirmed,
-    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, buckets: gate, wall }),
+    idTokens,
     nonces,
     channels,
     redirectUris: config.redirectUris,
@@ -140,6 +142,12 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     now,
     toWall,
     operationMs,
+  }
+
+  /** An ID token is dated by the wall clock, the departure of its user by the time of the process. */
+  function isForgotten(channelId: string, userId: string, issuedAt: number): boolean {
+    const stone = users.find(channelId, userId)
+    return stone !== undefined && issuedAt <= toWall(stone.raisedAt)
   }
 }
 

@@ -101,11 +101,11 @@ describe('an unreadable answer', () => {
     })
   })
 
-  it('to the exchange of a code: no `retryAfter`, because the code is used up', async () => {
+  it('to the exchange of a code: the code can be sent again after `retryAfter` (B7)', async () => {
     gateway.emulator.faults.set('token', { garbage: true })
     const { errors } = await exchange()
     expect(errors.map(({ extensions }) => extensions.code)).toEqual(['LINE_UNAVAILABLE'])
-    expect(errors[0]?.extensions).not.toHaveProperty('retryAfter')
+    expect(errors[0]?.extensions).toHaveProperty('retryAfter')
   })
 
   it('with a request ID: `lineRequestId` is in the error', async () => {

@@ -27,7 +27,7 @@ export function createLineClient(transport: Transport) {
 
     /**
      * Issue access token (RFC 6749 section 4.1.3, RFC 7636). `authorization` is the code with what LINE binds it to.
-     * The call uses up the code, so it is never sent twice.
+     * LINE accepts a code once.
      */
     exchangeCode(
       channel: Channel,

@@ -10,10 +10,7 @@ type LineFacts = {
   readonly cause?: unknown
 }
 
-/**
- * LINE timed out, reset the connection, answered 5xx or gave an answer that it does not document.
- * When `sent` is true, the message must not say "try again": an authorization code may be used up by then.
- */
+/** LINE timed out, reset the connection, answered 5xx or gave an answer that it does not document. */
 export class LineUnavailable extends ExpectedError {
   readonly code = 'LINE_UNAVAILABLE'
   readonly lineRequestId: string | undefined

@@ -47,7 +47,8 @@ export type TokenResponse = {
   /** Milliseconds. `undefined` if LINE's number is not usable: the caller gets the token, but it is not cached. */
   readonly expiresInMs: number | undefined
   readonly refreshToken: string | undefined
-  readonly scopes: readonly string[]
+  /** `undefined` if LINE did not say. */
+  readonly scopes: readonly string[] | undefined
   readonly idToken: string | undefined
 }
 
@@ -109,12 +110,13 @@ export function parseTokenResponse(answer: LineAnswer): TokenResponse {
   assertGranted(answer)
   const accessToken = text(answer.body, 'access_token')
   if (answer.status !== 200 || accessToken === undefined) throw undocumented(answer).outage
+  const scope = text(answer.body, 'scope')
   return {
     accessToken,
     tokenType: text(answer.body, 'token_type') ?? 'Bearer',
     expiresInMs: parseLifetime(member(answer.body, 'expires_in')),
     refreshToken: text(answer.body, 'refresh_token'),
-    scopes: parseScopes(text(answer.body, 'scope') ?? ''),
+    scopes: scope === undefined ? undefined : parseScopes(scope),
     idToken: text(answer.body, 'id_token'),
   }
 }

@@ -358,7 +358,7 @@ describe('the token answer', () => {
       const parsed = (name: string) => parseTokenResponse(answered(withMember(good, name, value)))
       expect(parsed('refresh_token')).toMatchObject({ accessToken: 'access', refreshToken: undefined })
       expect(parsed('id_token')).toMatchObject({ accessToken: 'access', idToken: undefined })
-      expect(parsed('scope')).toMatchObject({ accessToken: 'access', scopes: [] })
+      expect(parsed('scope')).toMatchObject({ accessToken: 'access', scopes: undefined })
       expect(parsed('token_type')).toMatchObject({ accessToken: 'access', tokenType: 'Bearer' })
     },
   )

@@ -141,12 +141,12 @@ describe("LINE's answer to a refresh", () => {
       'a lifetime that is a string',
       { access_token: 'a.b.c', token_type: 'Bearer', scope: 'profile', expires_in: '60' },
     ],
-  ])('with %s: returned with expiresIn 0, and not kept in memory', async (_, body) => {
+  ])('with %s: returned with an unknown lifetime, and not kept in memory (D4)', async (_, body) => {
     const { ask, issue, refresher, emulator } = layer()
     const { refreshToken } = issue()
     emulator.faults.set('token', { body })
     const tokens = await refresher.refresh(refreshToken, web, here)
-    expect(tokens).toMatchObject({ accessToken: 'a.b.c', expiresIn: 0, expiresAt: START_MS, refreshToken })
+    expect(tokens).toMatchObject({ accessToken: 'a.b.c', expiresIn: null, expiresAt: null, refreshToken })
     await ask(tokenOf('a.b.c'))
     expect(emulator.calls.of('verifyAccessToken')).toBe(1)
   })

@@ -59,6 +59,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   async function close(): Promise<void> {
     await server.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
+    telemetry.flush()
   }
 }
 
@@ -70,6 +71,7 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
     origin: config.lineApiUrl,
     timeoutMs: config.lineTimeoutMs,
     maxConcurrency: config.lineMaxConcurrency,
+    channelSetting: config.channelSetting,
     ...world,
   })
   const line = createLineClient(transport)
@@ -91,7 +93,10 @@ export function createServices(config: Config, world: Required<Omit<Surroundings
   const families = createFamilies()
   const refresher = createRefresher({ line, memory, gate, tombstones, families, now })
   const forgetting = createForgetting({ memory, refresher, families, tombstones, now })
-  const channelTokens = createChannelTokens(line, now)
+  const channelTokens = createChannelTokens(line, {
+    now,
+    misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
+  })
   const nonces = createNonces(nonceSecret(config), now)
   return {
     resolve: memory.resolve,

@@ -2,7 +2,7 @@ import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
 import type { LineClient } from '../line/client.ts'
 import { within } from '../line/deadline.ts'
-import { assertDeauthorized, assertRevoked } from '../line/responses.ts'
+import { assertDeauthorized, assertRevoked, isChannelTokenRefused } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { createFlights } from '../tokens/flights.ts'
 import { type Subject, scopeMissing, type TokenRecord } from '../tokens/record.ts'
@@ -12,7 +12,7 @@ import type { Caller, Invalid, Question, Resolver } from '../tokens/token-resolv
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { createUnusables } from '../tokens/unusables.ts'
 import { isOfOneClient } from '../tokens/waiting-room.ts'
-import { type ChannelTokens, NoChannelSecret } from './channel-tokens.ts'
+import type { ChannelTokens } from './channel-tokens.ts'
 import type { Families } from './families.ts'
 import type { Forgetting } from './forgetting.ts'
 import { refreshKeyOf } from './token-set.ts'
@@ -129,7 +129,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if ('verdict' in known) return known
     const { channel } = known
     // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
-    if (channel.secret === undefined) throw new NoChannelSecret()
+    channelTokens.assertSecret(channel)
     const record = known.record && (await withUser(token, known.record, caller))
     forgetting.forgetAccessToken(token.key, channel.id, record?.expiresAt)
     if (record !== undefined) forgetting.forgetUserOf(record)
@@ -143,7 +143,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
   /** LINE may drop a channel token before it expires. If LINE refuses it, we try once more with a new one. */
   async function deauthorizeAtLine(channel: Channel, token: AccessToken, caller: Caller): Promise<void> {
     const answer = await askToDeauthorize(channel, token, caller)
-    if (answer.status !== 401) return assertDeauthorized(answer)
+    if (!isChannelTokenRefused(answer)) return assertDeauthorized(answer)
     channelTokens.drop(channel)
     assertDeauthorized(await askToDeauthorize(channel, token, caller))
   }

@@ -45,7 +45,13 @@ export function refusalWords(body: unknown, sent: SentValues): RefusalWords {
 /** LINE's text, if it is printable ASCII of at most 200 characters and holds no value that was sent in the same call. */
 function printable(description: unknown, sent: SentValues): string {
   const isPlain = typeof description === 'string' && /^[\x20-\x7e]{1,200}$/.test(description)
-  return isPlain && !holdsOneOf(description, valuesIn(sent)) ? description : '(withheld)'
+  const isSafe = isPlain && !holdsCredential(description) && !holdsOneOf(description, valuesIn(sent))
+  return isSafe ? description : '(withheld)'
+}
+
+/** A part of a token, or another token than the one sent. LINE's tokens, codes and secrets have 20 characters or more. */
+function holdsCredential(description: string): boolean {
+  return description.match(/[\w-]{20,}/g)?.some((run) => /\d/.test(run)) ?? false
 }
 
 /** The values of the query, of the body and of the Authorization header, as the caller or the settings gave them. */

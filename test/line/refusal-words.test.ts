@@ -86,6 +86,19 @@ describe('the description', () => {
     },
   )
 
+  test.each(['eyJhbGciOiJIUzI1NiJ9', 'a part of 0123456789abcdefghij: no', '0123456789ABCDEF0123456789ABCDEF'])(
+    'with what looks like a credential, sent or not: withheld, %j (D3)',
+    (text) => expect(refusalWords(described(text), nothing)).toEqual(withheld),
+  )
+
+  test.each([
+    'LOGIN_MULTI_LINKED_BOT_PROMPT feature license is required.',
+    'The access token not JWS',
+    'redirect_uri https://app.example/callback/1 does not match',
+  ])('with long words of LINE: written, %j (D3)', (text) => {
+    expect(refusalWords({ message: text }, nothing)).toEqual({ description: text })
+  })
+
   test('of every value in a form: redirect URI, verifier, nonce, secret and the others (D3)', () => {
     const values = {
       code: 'code-1',

@@ -68,6 +68,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
     clearInterval(everySecond)
     services.unconfirmed.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
+    telemetry.flush()
   }
 }
 
@@ -82,6 +83,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     origin: config.lineApiUrl,
     timeoutMs: config.lineTimeoutMs,
     maxConcurrency: config.lineMaxConcurrency,
+    channelSetting: config.channelSetting,
     dispatcher,
     now,
     wall,
@@ -108,7 +110,10 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   )
   telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
   const operationMs = config.lineTimeoutMs + operationMarginMs
-  const channelTokens = createChannelTokens(line, now)
+  const channelTokens = createChannelTokens(line, {
+    now,
+    misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
+  })
   const forgetting = createForgetting({ memory, families, tombstones, users, now })
   const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
   const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
@@ -123,6 +128,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
     revocation: createRevocation({
       channels,
+      channelTokens,
       memory,
       forgetting,
       forgotten,

@@ -30,14 +30,30 @@ export class LineUnavailable extends ExpectedError {
   }
 }
 
+/**
+ * LINE does not accept the settings of our channel, or they lack what a call needs. A retry cannot help: the operator must
+ * act. It says nothing about the credential of the caller.
+ */
+export class Misconfigured extends ExpectedError {
+  readonly code = 'MISCONFIGURED'
+  readonly retryAfter = undefined
+  readonly lineRequestId: string | undefined
+
+  constructor(facts: Pick<LineFacts, 'lineRequestId'> = {}) {
+    super('The settings of this gateway are wrong for the channel: its operator must correct them')
+    this.name = 'Misconfigured'
+    this.lineRequestId = facts.lineRequestId
+  }
+}
+
 /** LINE answered 429, or our own queue of calls to LINE is full. */
 export class LineRateLimited extends ExpectedError {
   readonly code = 'LINE_RATE_LIMITED'
   readonly lineRequestId: string | undefined
   readonly retryAfter: number
 
-  constructor(facts: LineFacts & { readonly retryAfter: number }) {
-    super('Too many calls to LINE: try again later', { cause: facts.cause })
+  constructor(facts: LineFacts & { readonly retryAfter: number; readonly message?: string }) {
+    super(facts.message ?? 'Too many calls to LINE: try again later', { cause: facts.cause })
     this.name = 'LineRateLimited'
     this.lineRequestId = facts.lineRequestId
     this.retryAfter = facts.retryAfter
@@ -90,9 +106,14 @@ const idTokenMessages: Record<IdTokenRefusal, string> = {
   NONCE: 'The nonce of the ID token is not the nonce that was sent: send the nonce of this login, or log in again',
 }
 
-/** LINE gave no usable answer. Neither of the two errors says anything about a token. */
-export type LineOutage = LineUnavailable | LineRateLimited
+/** LINE gave no usable answer. None of the three errors says anything about a token. */
+export type LineOutage = LineUnavailable | LineRateLimited | Misconfigured
 
 export function isLineOutage(error: unknown): error is LineOutage {
-  return error instanceof LineUnavailable || error instanceof LineRateLimited
+  return error instanceof LineUnavailable || error instanceof LineRateLimited || error instanceof Misconfigured
+}
+
+/** LINE answered, and would give the same answer again: a 403, an unreadable answer, a refusal of our settings. */
+export function isUnusable(error: unknown): error is LineUnavailable | Misconfigured {
+  return error instanceof Misconfigured || (error instanceof LineUnavailable && error.unusable)
 }

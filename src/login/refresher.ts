@@ -13,6 +13,7 @@ import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
+import { createUnusables } from '../tokens/unusables.ts'
 import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
 
 export type Refresher = {
@@ -44,6 +45,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
   const { line, memory, gate, forgotten, tombstones, families, now } = options
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
+  const unusables = createUnusables(now)
   const flights = createFlights<TokenSet>()
 
   return { refresh }
@@ -53,6 +55,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
     if (forgotten.concernsSession(key) || refusals.find(key) !== undefined) throw refused()
     const replay = findReplay(key)
     if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
+    const outage = unusables.find(key)
+    if (outage !== undefined) throw outage
     return flights.fly(key, caller, () => fetchTokens(key, refreshToken, channel, caller))
   }
 
@@ -75,6 +79,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
       return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
+      unusables.add(key, error)
       throw error
     }
   }

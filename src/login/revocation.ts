@@ -13,7 +13,7 @@ import type { AccessToken } from '../tokens/token-key.ts'
 import { type Caller, type Invalid, invalid, type Question, type Unknown } from '../tokens/token-resolver.ts'
 import type { Tombstone, Tombstones } from '../tokens/tombstones.ts'
 import { isOfOneClient } from '../tokens/waiting-room.ts'
-import { NoChannelSecret } from './channel-tokens.ts'
+import type { ChannelTokens } from './channel-tokens.ts'
 import type { Forgetting } from './forgetting.ts'
 import type { RevocationCalls, RevocationJob } from './revocation-calls.ts'
 import { longestRefreshLifeMs, refreshKeyOf } from './token-set.ts'
@@ -47,6 +47,7 @@ export type Revocation = {
 
 export type RevocationOptions = {
   readonly channels: Channels
+  readonly channelTokens: Pick<ChannelTokens, 'assertSecret'>
   readonly memory: Pick<MemoryTier, 'resolve' | 'peek'>
   readonly forgetting: Forgetting
   readonly forgotten: Forgotten
@@ -68,7 +69,7 @@ type Known = {
 
 /** Every method has the same order: forget here, call LINE, then mark the tombstones as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
-  const { channels, memory, forgetting, tombstones, families, calls, unconfirmed, gate, now } = options
+  const { channels, channelTokens, memory, forgetting, tombstones, families, calls, unconfirmed, gate, now } = options
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -161,7 +162,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (known.verdict === 'unknown') throw forgetUnverified(token, known, undefined)
     const { channel, record, stone } = known
     // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
-    if (channel.secret === undefined) throw new NoChannelSecret()
+    channelTokens.assertSecret(channel)
     if (stone?.isConfirmed) return invalid('REVOKED')
     const job = { kind: 'user', key: token.key, raw: token.raw, channel, until: endOf(record) } as const
     const user = await userOf(job, record, caller)

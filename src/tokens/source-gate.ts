@@ -8,7 +8,8 @@ import { createWaitingRoom, noRoom, waitedTooLong } from './waiting-room.ts'
 
 /**
  * How an admitted attempt ended. `refused`: LINE refused the credential. `useless`: LINE answered, but the answer says
- * nothing about the credential. Both take a token from the bucket. `good` puts one back. `open`: LINE did not answer.
+ * nothing about the credential. Both take a token from the bucket. `good` puts one back. `open`: LINE did not answer, or
+ * it refused our own settings, for which no caller must be limited.
  */
 export type Outcome = 'good' | 'refused' | 'useless' | 'open'
 

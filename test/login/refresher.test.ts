@@ -177,7 +177,9 @@ describe('a refusal', () => {
     ['500', { status: 500 }],
     ['429', { status: 429 }],
     ['401', { status: 401, body: { error: 'invalid_grant' } }],
-    ['another error', { status: 400, body: { error: 'invalid_client' } }],
+    ['another error', { status: 400, body: { error: 'invalid_scope' } }],
+    ['our secret is wrong', { status: 400, body: { error: 'invalid_client' } }],
+    ['a malformed request', { status: 400, body: { error: 'invalid_request' } }],
     ['HTML', { status: 400, body: '<html>Bad Request</html>' }],
     ['no access token', { body: { expires_in: 60, scope: 'profile' } }],
     ['an empty access token', { body: { access_token: '', expires_in: 60, scope: 'profile' } }],
@@ -188,7 +190,7 @@ describe('a refusal', () => {
     const { refreshToken } = issue()
     emulator.faults.set('token', fault)
     await expect(refresher.refresh(refreshToken, web, here)).rejects.toMatchObject({
-      code: expect.stringMatching(/^LINE_(UNAVAILABLE|RATE_LIMITED)$/),
+      code: expect.stringMatching(/^(LINE_UNAVAILABLE|LINE_RATE_LIMITED|MISCONFIGURED)$/),
     })
     emulator.faults.clear()
     clock.advance(2_000)

@@ -120,7 +120,7 @@ describe('a failed refresh', () => {
     [{ status: 500 }, 'LINE_UNAVAILABLE'],
     [{ reset: true }, 'LINE_UNAVAILABLE'],
     [{ status: 401, body: { error: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
-    [{ status: 400, body: { error: 'invalid_client', error_description: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
+    [{ status: 400, body: { error: 'invalid_scope', error_description: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
     [{ status: 400, body: 'invalid_grant' }, 'LINE_UNAVAILABLE'],
     [{ body: { access_token: 7 } }, 'LINE_UNAVAILABLE'],
     [{ status: 429 }, 'LINE_RATE_LIMITED'],

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { exchange, logIn } from '../harness/log-in.ts'
-import { callsTo, codesOf, foreign, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
+import {
+  callsTo,
+  codesOf,
+  foreign,
+  linesOf,
+  noSourceLimit,
+  useRunningGateway,
+  web,
+} from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway(noSourceLimit)
 
@@ -206,10 +214,12 @@ describe('deauthorize', () => {
 
   const withoutSecret = useRunningGateway({ LINE_CHANNELS: JSON.stringify([{ id: web.id, type: 'native' }]) })
 
-  it('for a channel without a secret: BAD_REQUEST, and the token still works', async () => {
+  it('for a channel without a secret: MISCONFIGURED, logged with the setting, and the token still works (D3)', async () => {
     const { accessToken } = withoutSecret().issue()
     const reply = await withoutSecret().ask('mutation { deauthorize { deauthorized } }', { token: accessToken })
-    expect(reply).toMatchObject({ data: { deauthorize: null }, errors: [{ extensions: { code: 'BAD_REQUEST' } }] })
+    expect(reply).toMatchObject({ data: { deauthorize: null }, errors: [{ extensions: { code: 'MISCONFIGURED' } }] })
+    expect(reply.text).not.toContain('retryAfter')
+    expect(linesOf(withoutSecret(), 'error')).toMatchObject([{ setting: 'LINE_CHANNELS', channelId: web.id }])
     expect((await withoutSecret().ask('{ viewer { id } }', { token: accessToken })).errors).toEqual([])
   })
 })

@@ -64,16 +64,19 @@ export function allCells(): readonly Cell[] {
   )
 }
 
-/** Every pair of a place and an act once. Origins and these ways of LINE take turns. */
-export function pairwiseCells(some: readonly Cell['line'][]): readonly Cell[] {
-  return places.flatMap((place, row) =>
-    acts.map((act, column) => ({
-      origin: origins[(row + column + Math.floor(column / origins.length)) % origins.length] ?? 'login',
-      place,
-      act,
-      line: some[(row * 2 + column) % some.length] ?? 'up',
-      replica: 'same' as const,
-    })),
+/** The pairs of a place and an act that matter most, each once. Sessions and states of LINE take turns. */
+export function importantCells(): readonly Cell[] {
+  const turns = ['up', 'down', 'mute'] as const
+  return places.slice(1).flatMap((place, row) =>
+    acts
+      .filter((act) => act !== 'revoke access token')
+      .map((act, column) => ({
+        origin: origins[(row + column + Math.floor(column / origins.length)) % origins.length] ?? 'login',
+        place,
+        act,
+        line: turns[(row * 2 + column) % turns.length] ?? 'up',
+        replica: 'same' as const,
+      })),
   )
 }
 

@@ -25,6 +25,7 @@ import {
   verify,
 } from './forgetting-session.ts'
 import { type Answers, holdAnswers } from './held-answers.ts'
+import { runClock } from './running-clock.ts'
 import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway } from './running-gateway.ts'
 
 /** What a cell of the matrix did against its model. */
@@ -36,6 +37,8 @@ export type Outcome = {
   readonly wronglyDead: Finding[]
   /** LINE was not told within 20 s of its recovery, or the caller heard of a success that LINE never heard of. */
   readonly untold: string[]
+  /** Served as stale while LINE is down, because nobody knows its user (D16). */
+  readonly stale: Finding[]
   /** What happens where the contract does not say. */
   readonly open: Finding[]
 }
@@ -61,8 +64,10 @@ export const moments = ['at once', 'after landing', 'after recovery', 'in the en
 export type Moment = (typeof moments)[number]
 
 const toldWithinMs = 20_000
-/** An act that has no answer by then waits for a call in flight. */
-const stuckAfterMs = 400
+/** Without a call to LINE for so long, an act waits for the answer that is held. */
+const stuckAfterMs = 300
+/** When LINE hangs, calls are always under way. */
+const longestWaitMs = { hanging: 1_000, other: 20_000 }
 const hourMs = 3_600_000
 
 /** Runs all cells, some of them at the same time. Each has a gateway, an emulator and a clock of its own. */
@@ -80,7 +85,7 @@ export async function runCell(cell: Cell): Promise<Outcome> {
   const { dispatcher, answers } = holdAnswers(new Agent())
   const gateway = await startRunningGateway(settingsOf(cell), { dispatcher })
   const stopClock = runClock(gateway)
-  const outcome: Outcome = { cell, alive: [], wronglyDead: [], untold: [], open: [] }
+  const outcome: Outcome = { cell, alive: [], wronglyDead: [], untold: [], stale: [], open: [] }
   try {
     await play({ ...outcome, gateway, answers, tokens: new Map() })
     return outcome
@@ -99,20 +104,9 @@ function settingsOf({ place, line }: Cell): NodeJS.ProcessEnv {
     ...noSourceLimit,
     LOG_LEVEL: 'silent',
     // Long enough for a busy machine, where nothing waits for its end.
-    LINE_TIMEOUT_MS: line === 'hanging' ? '2000' : '20000',
+    LINE_TIMEOUT_MS: line === 'hanging' ? '3000' : '20000',
     CACHE_MAX_TOKENS: place === 'evicted and back' ? '10' : '1000',
   }
-}
-
-/** The clock runs with the real time: pauses of the circuit breaker and of retries end by it. */
-function runClock(gateway: RunningGateway): () => void {
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    gateway.advance(now - last)
-    last = now
-  }, 50)
-  return () => clearInterval(timer)
 }
 
 async function play(run: Run): Promise<void> {
@@ -121,9 +115,9 @@ async function play(run: Run): Promise<void> {
   const landing = await bringToItsPlace(run)
   failAsLine(cell, gateway)
   const acting = perform(gateway, cell, run.tokens)
-  const inTime = await endsSoon(acting)
+  const inTime = await endsBefore(landing, acting, run)
   const asked = inTime ? askAll(run, 'at once') : undefined
-  if (asked !== undefined) await endsSoon(asked)
+  if (asked !== undefined) await endsBefore(landing, asked, run)
   await answers.release()
   judgeAnswer(run, await acting)
   await asked
@@ -131,8 +125,9 @@ async function play(run: Run): Promise<void> {
   if (landing !== undefined || !inTime) await askAll(run, 'after landing')
   gateway.emulator.faults.clear()
   if (!isTold(cell)) await askAll(run, 'after recovery')
-  await expectTold(run)
-  await askAll(run, 'in the end')
+  const end = performance.now() + toldWithinMs
+  await expectTold(run, end)
+  await askAll(run, 'in the end', end)
 }
 
 /** The phone's session comes last, so that nothing is younger than it but what is in flight. */
@@ -188,7 +183,7 @@ function codeFor({ cell, gateway }: Run): string {
 async function launch({ answers, tokens }: Run, ask: () => Promise<Reply>): Promise<Landing> {
   answers.hold()
   const reply = ask()
-  await until(async () => answers.waiting() > 0, 20_000)
+  await until(async () => answers.waiting() > 0, performance.now() + 20_000, 5)
   answers.pass()
   const { access_token, refresh_token } = JSON.parse(answers.bodies()[0] ?? '{}')
   if (access_token !== undefined) tokens.set('new access', access_token)
@@ -225,26 +220,25 @@ function judgeAnswer({ cell, untold, wronglyDead }: Run, { data, errors }: Reply
   wronglyDead.push({ name: 'the act', moment: 'at once', use: `${code}`, reaction: 'unavailable' })
 }
 
-async function expectTold({ cell, gateway, tokens, untold }: Run): Promise<void> {
-  const waitMs = isTold(cell) ? 0 : toldWithinMs
+async function expectTold({ cell, gateway, tokens, untold }: Run, end: number): Promise<void> {
   for (const name of mustBeTold(cell)) {
-    const isTold = () => isEndedAtLine(gateway, name, tokens.get(name) ?? '')
-    if (!(await until(isTold, waitMs))) untold.push(`${name}: LINE still accepts it`)
+    const isEnded = () => isEndedAtLine(gateway, name, tokens.get(name) ?? '')
+    if (!(await until(isEnded, isTold(cell) ? 0 : end))) untold.push(`${name}: LINE still accepts it`)
   }
 }
 
-async function askAll(run: Run, moment: Moment): Promise<void> {
+async function askAll(run: Run, moment: Moment, end = 0): Promise<void> {
   const names = namesIn(run.cell).filter((name) => run.tokens.has(name))
-  await Promise.all(names.map((name) => askAbout(run, name, moment)))
+  await Promise.all(names.map((name) => askAbout(run, name, moment, end)))
 }
 
-async function askAbout(run: Run, name: Name, moment: Moment): Promise<void> {
+async function askAbout(run: Run, name: Name, moment: Moment, end: number): Promise<void> {
   const fate = fateOf(run.cell, name)
   const isRefresh = name.endsWith('refresh')
   // A refresh of a session that goes on makes new tokens, so it comes last.
   if (isRefresh && moment !== 'in the end' && fate === 'alive') return
   for (const [use, ask] of Object.entries(isRefresh ? refreshUse : uses)) {
-    const reaction = await reactionTo(run, name, ask, fate, moment)
+    const reaction = await reactionTo(run, name, ask, fate, end)
     judge(run, fate, { name, moment, use, reaction })
   }
 }
@@ -255,22 +249,22 @@ async function reactionTo(
   name: Name,
   ask: (gateway: RunningGateway, token: string) => Promise<Reaction>,
   fate: Fate,
-  moment: Moment,
+  end: number,
 ): Promise<Reaction> {
   let reaction: Reaction = 'unavailable'
   const isFinal = async () => {
     reaction = await ask(gateway, tokens.get(name) ?? '')
     return fate === 'alive' ? reaction !== 'unavailable' : fate !== 'dead later' || reaction === 'refused'
   }
-  await until(isFinal, moment === 'in the end' ? toldWithinMs : 0)
+  await until(isFinal, end)
   return reaction
 }
 
-function judge({ cell, alive, wronglyDead, open }: Run, fate: Fate, finding: Finding): void {
+function judge({ cell, alive, wronglyDead, stale, open }: Run, fate: Fate, finding: Finding): void {
   const { moment, reaction } = finding
   if (fate === 'open') open.push(finding)
   if (fate === 'dead' && reaction === 'served') alive.push(finding)
-  if (fate === 'dead later' && reaction === 'served') (moment === 'in the end' ? alive : open).push(finding)
+  if (fate === 'dead later' && reaction === 'served') (moment === 'in the end' ? alive : stale).push(finding)
   if (fate === 'alive' && reaction !== 'served' && !mayFail(cell, finding)) wronglyDead.push(finding)
 }
 
@@ -280,16 +274,28 @@ function mayFail(cell: Cell, { name, moment, use, reaction }: Finding): boolean 
   return use !== 'verifyAccessToken' || name === 'the act' || !wasVerified(cell, name)
 }
 
-async function endsSoon(task: Promise<unknown>): Promise<boolean> {
-  return Promise.race([task.then(() => true), sleep(stuckAfterMs, false)])
+/** Whether a task ends while an answer is held. Otherwise it waits for that answer. */
+async function endsBefore(landing: Landing | undefined, task: Promise<unknown>, { cell, answers }: Run) {
+  let isOver = landing === undefined
+  const over = () => {
+    isOver = true
+  }
+  task.then(over, over)
+  const end = performance.now() + longestWaitMs[cell.line === 'hanging' ? 'hanging' : 'other']
+  let quietSince = performance.now()
+  while (!isOver && performance.now() < Math.min(end, quietSince + stuckAfterMs)) {
+    await sleep(10)
+    if (!answers.isQuiet()) quietSince = performance.now()
+  }
+  if (landing === undefined) await task
+  return isOver
 }
 
-/** Looks at once, then every 100 ms for this long. */
-async function until(condition: () => Promise<boolean>, forMs: number): Promise<boolean> {
-  const end = performance.now() + forMs
+/** Looks at once, then again and again until `end` (`performance.now()`). */
+async function until(condition: () => Promise<boolean>, end: number, everyMs = 100): Promise<boolean> {
   while (!(await condition())) {
     if (performance.now() >= end) return false
-    await sleep(100)
+    await sleep(everyMs)
   }
   return true
 }

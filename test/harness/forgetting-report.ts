@@ -31,43 +31,53 @@ export function tableOf(outcomes: readonly Outcome[]): string {
       ...countsOf(outcomes.filter(({ cell }) => cell.act === act && cell.line === line)),
     ]),
   )
-  const heads = ['act', 'LINE', 'cells', 'alive', 'wrongly dead', 'LINE untold', 'open']
+  const heads = ['act', 'LINE', 'cells', 'alive', 'wrongly dead', 'LINE untold', 'stale', 'open']
   return aligned([heads, ...rows.filter(([, , cells]) => cells !== '0'), ['all', '', ...countsOf(outcomes)]])
 }
 
 function countsOf(outcomes: readonly Outcome[]): string[] {
-  const having = (kind: 'alive' | 'wronglyDead' | 'untold' | 'open') =>
+  const having = (kind: 'alive' | 'wronglyDead' | 'untold' | 'stale' | 'open') =>
     `${outcomes.filter((outcome) => outcome[kind].length > 0).length}`
-  return [`${outcomes.length}`, having('alive'), having('wronglyDead'), having('untold'), having('open')]
+  return [
+    `${outcomes.length}`,
+    having('alive'),
+    having('wronglyDead'),
+    having('untold'),
+    having('stale'),
+    having('open'),
+  ]
 }
 
-/** What happens to the credentials for which the contract leaves it open: at each moment, in how many cells. */
+/** What happens to the credentials for which the contract leaves it open: first and last, in how many cells. */
 export function openTableOf(outcomes: readonly Outcome[]): string {
   const rows = new Map<string, Map<string, number>>()
   for (const { cell, open } of outcomes) {
     for (const name of new Set(open.map((finding) => finding.name))) {
-      const row = `${cell.act}|${cell.line}|${cell.origin}|${name}`
+      const row = `${cell.act}|${cell.line}|${name}`
       const counts = rows.get(row) ?? new Map<string, number>()
       rows.set(row, counts)
       const course = courseOf(open.filter((finding) => finding.name === name))
       counts.set(course, (counts.get(course) ?? 0) + 1)
     }
   }
-  const heads = ['act', 'LINE', 'session', 'credential', 'what happens (cells)']
-  return aligned([heads, ...[...rows].map(([row, counts]) => [...row.split('|'), coursesIn(counts)]).sort(byText)])
+  const lines = [...rows].map(([row, counts]) => [...row.split('|'), coursesIn(counts)])
+  return aligned([['act', 'LINE', 'credential', 'first, then in the end (cells)'], ...lines.sort(byText)])
 }
 
 function courseOf(findings: readonly Finding[]): string {
-  const steps = moments.map((moment) => {
+  const wordAt = (moment: Finding['moment'] | undefined) => {
     const reactions = findings.filter((finding) => finding.moment === moment).map(({ reaction }) => reaction)
-    const word = (['served', 'refused', 'unavailable'] as const).find((one) => reactions.includes(one))
-    return word === undefined ? '' : `${moment} ${word}`
-  })
-  return steps.filter((step) => step !== '').join(', ')
+    return (['served', 'refused', 'unavailable'] as const).find((word) => reactions.includes(word))
+  }
+  const first = moments.find((moment) => findings.some((finding) => finding.moment === moment))
+  return `${wordAt(first)}, ${wordAt('in the end')}`
 }
 
 function coursesIn(counts: ReadonlyMap<string, number>): string {
-  return [...counts].map(([course, cells]) => `${course} (${cells})`).join('; ')
+  return [...counts]
+    .sort()
+    .map(([course, cells]) => `${course} (${cells})`)
+    .join('; ')
 }
 
 function byText(one: readonly string[], other: readonly string[]): number {

@@ -12,6 +12,8 @@ export type Answers = {
   waiting(): number
   /** The bodies of the held answers, oldest first. */
   bodies(): readonly string[]
+  /** Whether no call to LINE is under way, except for those whose answers are held. */
+  isQuiet(): boolean
   /** Resolves when the answer to each call to LINE has been delivered or is held. */
   settled(): Promise<void>
 }
@@ -25,7 +27,7 @@ export function holdAnswers(inner: Dispatcher): { readonly dispatcher: Dispatche
   let holding = false
 
   const dispatcher = inner.compose((dispatch) => (options, handler) => dispatch(options, holdable(handler)))
-  return { dispatcher, answers: { hold, pass, release, waiting: () => waiting.length, bodies, settled } }
+  return { dispatcher, answers: { hold, pass, release, waiting: () => waiting.length, bodies, isQuiet, settled } }
 
   function holdable(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
     const pieces: Buffer[] = []
@@ -69,8 +71,12 @@ export function holdAnswers(inner: Dispatcher): { readonly dispatcher: Dispatche
     return waiting.map(({ body }) => body)
   }
 
+  function isQuiet(): boolean {
+    return underway === waiting.length
+  }
+
   async function settled(): Promise<void> {
-    for (let quiet = 0; quiet < 3; quiet = underway === waiting.length ? quiet + 1 : 0) await nextTurn()
+    for (let quiet = 0; quiet < 3; quiet = isQuiet() ? quiet + 1 : 0) await nextTurn()
   }
 }
 

@@ -25,7 +25,7 @@ describe.each([100_000, 1_000_000])('%i records in memory (G39, A4)', (records) 
     gateway = await startRunningGateway(settings, { dispatcher: line })
     await fill(gateway, records - busyUsers * sessionsOfABusyUser)
     await openSessions(gateway)
-  })
+  }, 600_000)
   afterAll(() => gateway?.close())
 
   test.for([

@@ -12,6 +12,7 @@ import {
   verify,
 } from '../harness/forgetting-session.ts'
 import { holdAnswers } from '../harness/held-answers.ts'
+import { runClock } from '../harness/running-clock.ts'
 import {
   codesOf,
   native,
@@ -221,17 +222,11 @@ async function withGateway(
   options: StartOptions = {},
 ): Promise<void> {
   const gateway = await startRunningGateway({ LOG_LEVEL: 'silent', ...settings }, options)
-  let last = performance.now()
-  // Pauses of retries end by this clock.
-  const timer = setInterval(() => {
-    const now = performance.now()
-    gateway.advance(now - last)
-    last = now
-  }, 50)
+  const stopClock = runClock(gateway)
   try {
     await act(gateway)
   } finally {
-    clearInterval(timer)
+    stopClock()
     await gateway.close()
   }
 }

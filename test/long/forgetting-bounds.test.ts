@@ -48,12 +48,12 @@ async function countServed(gateway: RunningGateway, known: Sessions): Promise<nu
   return served
 }
 
-/** Fifteen in a request, access and refresh tokens in turn, each request from another address. */
+/** Fifteen in a request, one of them a refresh token, each request from another address. */
 async function revokeJunk(gateway: RunningGateway): Promise<void> {
   let next = 0
   const work = async () => {
     for (let n = next++; n < requests; n = next++) {
-      const kind = (m: number) => (m % 2 === 0 ? 'accessToken' : 'refreshToken')
+      const kind = (m: number) => (m > 0 ? 'accessToken' : 'refreshToken')
       const fields = Array.from(
         { length: 15 },
         (_, m) => `f${m}: revokeToken(input: { ${kind(m)}: "junk-${n}-${m}" }) { revoked }`,

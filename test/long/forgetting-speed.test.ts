@@ -15,7 +15,7 @@ const revoke = 'mutation ($input: RevokeTokenInput!) { revokeToken(input: $input
 
 /** The users that come back in the acts have many sessions. Everybody else has one. */
 const busyUsers = 100
-const sessionsOfABusyUser = 100
+const sessionsOfABusyUser = 20
 
 describe.each([100_000, 1_000_000])('%i records in memory (G39, A4)', (records) => {
   let gateway: RunningGateway
@@ -30,7 +30,7 @@ describe.each([100_000, 1_000_000])('%i records in memory (G39, A4)', (records) 
 
   test.for([
     ['logout with refresh token', 20, logOut],
-    ['deauthorize of a user with 100 sessions', 20, leave],
+    ['deauthorize of a user with 20 sessions', 20, leave],
     ['revokeToken of a refresh token', 20, revokeRefreshToken],
     ['15 revocations in one request', 5, revokeFifteen],
   ] as const)('%s: the event loop is not blocked', async ([act, times, run]) => {

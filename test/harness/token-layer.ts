@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici'
+import { Pool } from 'undici'
 import { afterEach, beforeEach } from 'vitest'
 import { createClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
@@ -10,6 +10,7 @@ import type { Subject } from '../../src/tokens/record.ts'
 import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
 import type { Answer, Caller } from '../../src/tokens/token-resolver.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
+import { type Answers, holdAnswers } from './held-answers.ts'
 
 export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
 
@@ -52,18 +53,6 @@ export type TestClock = {
   suspend(ms: number): void
   /** LINE's clock, epoch ms. */
   lineTime(): number
-}
-
-/** LINE's answers on their way to the gateway. A test can hold them back. */
-export type Answers = {
-  /** From now on answers are held back when they arrive. LINE has processed the call by then. */
-  hold(): void
-  /** Delivers all held answers and stops holding. With a place, delivers only the held answer at that place. */
-  release(place?: number): Promise<void>
-  /** The number of held answers. */
-  waiting(): number
-  /** Resolves when the answer to each call to LINE has been delivered or is held. */
-  settled(): Promise<void>
 }
 
 /** Calls to LINE have the longest deadline allowed, so that no test fails on a slow machine. Settings override it. */
@@ -169,51 +158,4 @@ export function tally(values: readonly string[]): Record<string, number> {
 export function wordFor(answer: Answer): string {
   if (answer.verdict === 'invalid') return answer.reason
   return answer.verdict === 'unknown' ? answer.outage.code : answer.verdict
-}
-
-function holdAnswers(pool: Pool): { readonly dispatcher: Dispatcher; readonly answers: Answers } {
-  const waiting: (() => void)[] = []
-  let underway = 0
-  let holding = false
-
-  const dispatcher = pool.compose((dispatch) => (options, handler) => dispatch(options, holdable(handler)))
-  return { dispatcher, answers: { hold, release, waiting: () => waiting.length, settled } }
-
-  function holdable(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
-    underway += 1
-    return {
-      onRequestStart: (...given) => handler.onRequestStart?.(...given),
-      onResponseStart: (...given) => handler.onResponseStart?.(...given),
-      onResponseData: (...given) => handler.onResponseData?.(...given),
-      onResponseEnd: (...given) => arrive(() => handler.onResponseEnd?.(...given)),
-      onResponseError: (...given) => arrive(() => handler.onResponseError?.(...given)),
-    }
-  }
-
-  function arrive(pass: () => void): void {
-    const deliver = () => {
-      underway -= 1
-      pass()
-    }
-    if (holding) waiting.push(deliver)
-    else deliver()
-  }
-
-  function hold(): void {
-    holding = true
-  }
-
-  async function release(place?: number): Promise<void> {
-    if (place === undefined) holding = false
-    for (const deliver of place === undefined ? waiting.splice(0) : waiting.splice(place, 1)) deliver()
-    await settled()
-  }
-
-  async function settled(): Promise<void> {
-    for (let quiet = 0; quiet < 3; quiet = underway === waiting.length ? quiet + 1 : 0) await nextTurn()
-  }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

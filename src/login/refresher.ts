@@ -1,16 +1,17 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { InvalidGrant } from '../line/errors.ts'
-import { parseTokenResponse } from '../line/responses.ts'
+import { longestLifeMs, parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { Families } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
+import { namingSubject } from '../tokens/record.ts'
 import { createRefusals } from '../tokens/refusals.ts'
 import { seal, unseal } from '../tokens/seal.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
-import { digestOf } from '../tokens/token-key.ts'
+import { type AccessToken, digestOf } from '../tokens/token-key.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { createUnusables } from '../tokens/unusables.ts'
@@ -23,7 +24,7 @@ export type Refresher = {
 
 export type RefresherOptions = {
   readonly line: Pick<LineClient, 'refresh'>
-  readonly memory: Pick<MemoryTier, 'learn' | 'remember'>
+  readonly memory: Pick<MemoryTier, 'learn' | 'remember' | 'peek' | 'resolve'>
   readonly gate: SourceGate
   readonly forgotten: Forgotten
   readonly tombstones: Tombstones
@@ -71,17 +72,30 @@ export function createRefresher(options: RefresherOptions): Refresher {
       const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
       const start = { channelId: channel.id, begunAt, userId: undefined }
       const family = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
-      // It was revoked while LINE was answering. LINE revokes the new tokens with it.
-      if (forgotten.concernsSession(key)) throw refused()
       const accessKey = digestOf(kept.accessToken)
       const { id, userId } = family
       learnTokens(memory, accessKey, kept, { channelId: channel.id, family: id, userId, verifiedAt: askedAt })
+      if (forgotten.mayConcern(family)) await nameUser({ key: accessKey, raw: kept.accessToken }, caller)
+      if (forgotten.concernsSession(key)) throw forgottenMeanwhile(accessKey, channel)
       return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
       unusables.add(key, error)
       throw error
     }
+  }
+
+  /** A user left, perhaps this one. Without an answer of LINE the tokens are handed out: it is probably another user. */
+  async function nameUser(token: AccessToken, { clientAddress, deadline }: Caller): Promise<void> {
+    const record = memory.peek(token.key)
+    if (record !== undefined)
+      await memory.resolve({ token, subject: namingSubject(record), clientAddress, deadline })
+  }
+
+  /** The session was forgotten while LINE was answering. Nobody gets the new tokens. */
+  function forgottenMeanwhile(accessKey: string, { id }: Channel): InvalidGrant {
+    tombstones.raise(accessKey, { forMs: longestLifeMs, channelId: id, isOurs: true })
+    return refused()
   }
 
   function keepReplay(key: string, refreshToken: string, accessKey: string, tokens: TokenSet): TokenSet {
@@ -92,7 +106,12 @@ export function createRefresher(options: RefresherOptions): Refresher {
   function findReplay(key: string): Replay | undefined {
     const replay = replays.get(key)
     if (replay === undefined) return undefined
-    if (now() - replay.at < replayForMs && !tombstones.has(replay.accessKey)) return replay
+    if (
+      now() - replay.at < replayForMs &&
+      !tombstones.has(replay.accessKey) &&
+      !forgotten.mayConcern(families.find(key))
+    )
+      return replay
     replays.delete(key)
     return undefined
   }

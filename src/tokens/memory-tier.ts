@@ -210,13 +210,19 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const answer = await rechecks.run({ ...question, subject: namingSubject(record) }, record)
     if (answer === undefined) return serveStale(question)
     if (answer.verdict !== 'valid') return answer
-    // The answer proves the token, but not while LINE does not know that its user left.
-    const old = withFacts(record, { userId: answer.record.userId })
-    const concern =
-      answer.concern ?? (forgotten.concerns(question.token.key, old) === 'withheld' ? 'withheld' : undefined)
-    return concern === undefined || concern === 'unnamed'
-      ? answerByAge(question, answer.record)
-      : answerConcerned(question, answer.record, concern)
+    const { concern, record: named } = answer
+    if (concern !== undefined && concern !== 'unnamed') return answerConcerned(question, named, concern)
+    return isWithheld(question, record, named)
+      ? answerConcerned(question, named, 'withheld')
+      : answerByAge(question, named)
+  }
+
+  /** LINE's answer is no proof while LINE does not know that the user left. So the record keeps the time from before. */
+  function isWithheld({ token: { key } }: Question, { verifiedAt }: TokenRecord, named: TokenRecord): boolean {
+    const asBefore = withFacts(named, { verifiedAt })
+    const isSo = forgotten.concerns(key, asBefore) === 'withheld'
+    if (isSo) records.set(key, asBefore)
+    return isSo
   }
 
   /**

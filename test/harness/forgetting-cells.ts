@@ -142,18 +142,16 @@ export function actorOf({ act }: Cell): AccessName {
   return act === 'deauthorize by another user' ? 'bystander access' : 'access'
 }
 
-/** Whether the gateway knows the user of the token that deauthorizes, or can ask LINE. An evicted record knows nothing. */
+/** Whether the gateway knows the user of the token that deauthorizes, or can ask LINE. */
 function isActorKnown(cell: Cell): boolean {
-  if (readsProfiles(cell)) return true
-  return cell.place !== 'evicted and back' && isUserKnown(cell, actorOf(cell))
+  return readsProfiles(cell) || isUserKnown(cell, actorOf(cell))
 }
 
-/** Whether the gateway learned the user: from an ID token or from a profile. */
+/** Whether the gateway learned the user: from an ID token or from a profile. It outlives an evicted record. */
 function isUserKnown({ origin, place }: Cell, name: Name): boolean {
-  if (name === 'laptop access') return place !== 'evicted and back'
-  if (name === 'bystander access') return place !== 'evicted and back'
+  if (name === 'laptop access' || name === 'bystander access') return true
   if (name === 'new access' && place === 'exchange in flight') return origin !== 'login without openid'
-  return origin === 'login' || place === 'at rest with its profile'
+  return origin === 'login' || place === 'at rest with its profile' || place === 'evicted and back'
 }
 
 function readsProfiles({ line }: Cell): boolean {

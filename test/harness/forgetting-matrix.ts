@@ -228,7 +228,9 @@ async function expectTold({ cell, gateway, tokens, untold }: Run, end: number): 
 }
 
 async function askAll(run: Run, moment: Moment, end = 0): Promise<void> {
-  const names = namesIn(run.cell).filter((name) => run.tokens.has(name))
+  // Before the answer in flight has landed, nobody has its tokens.
+  const isThere = (name: Name) => run.tokens.has(name) && (moment !== 'at once' || !name.startsWith('new'))
+  const names = namesIn(run.cell).filter(isThere)
   await Promise.all(names.map((name) => askAbout(run, name, moment, end)))
 }
 

@@ -4,7 +4,7 @@ import { LineUnavailable } from '../line/errors.ts'
 import { longestLifeMs } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
-import type { Families } from '../tokens/families.ts'
+import type { Families, Origin } from '../tokens/families.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { namingSubject, type Subject, type TokenRecord } from '../tokens/record.ts'
@@ -48,7 +48,7 @@ export type Revocation = {
 export type RevocationOptions = {
   readonly channels: Channels
   readonly channelTokens: Pick<ChannelTokens, 'assertSecret'>
-  readonly memory: Pick<MemoryTier, 'resolve' | 'peek'>
+  readonly memory: Pick<MemoryTier, 'resolve' | 'peek' | 'originOf'>
   readonly forgetting: Forgetting
   readonly forgotten: Forgotten
   readonly tombstones: Tombstones
@@ -59,13 +59,17 @@ export type RevocationOptions = {
   readonly now: () => number
 }
 
-/** A token that LINE has accepted, or that has a tombstone here. */
+/** A token that LINE has accepted or issued, or that has a tombstone here. */
 type Known = {
   readonly verdict: 'known'
   readonly channel: Channel
   readonly record?: TokenRecord | undefined
+  /** Of a token without a record. */
+  readonly origin?: Origin | undefined
   readonly stone?: Tombstone | undefined
 }
+
+type User = Invalid | Unknown | { readonly verdict: 'named'; readonly userId: string }
 
 /** Every method has the same order: forget here, call LINE, then mark the tombstones as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
@@ -160,15 +164,15 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const known = await identify(token, caller)
     if (known.verdict === 'invalid') return known
     if (known.verdict === 'unknown') throw forgetUnverified(token, known, undefined)
-    const { channel, record, stone } = known
+    const { channel, record, origin = record, stone } = known
     // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
     channelTokens.assertSecret(channel)
     if (stone?.isConfirmed) return invalid('REVOKED')
     const job = { kind: 'user', key: token.key, raw: token.raw, channel, until: endOf(record) } as const
-    const user = await userOf(job, record, caller)
+    const user = await userOf(job, known, caller)
     if (user.verdict === 'invalid') return user
     if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
-    if (record?.family !== undefined) forgetting.forgetSession(record.family, { channelId: channel.id, isOurs: true })
+    if (origin?.family !== undefined) forgetting.forgetSession(origin.family, { channelId: channel.id, isOurs: true })
     if (user.verdict === 'unknown') throw leftUnfinished(job, user)
     forgetting.forgetUser(channel.id, user.userId)
     await finish({ ...job, userId: user.userId }, caller)
@@ -176,25 +180,24 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   /** To forget the user's other tokens we need the user ID. */
-  async function userOf(
-    job: RevocationJob,
-    record: TokenRecord | undefined,
-    caller: Caller,
-  ): Promise<Invalid | Unknown | { readonly verdict: 'named'; readonly userId: string }> {
-    const known = record?.userId ?? unconfirmed.find(job)?.userId
-    if (known !== undefined) return { verdict: 'named', userId: known }
-    if (record === undefined) return userAtLine(job, caller)
-    const answer = await memory.resolve(questionFor(job, namingSubject(record), caller))
+  async function userOf(job: RevocationJob, { record, origin = record, stone }: Known, caller: Caller): Promise<User> {
+    const userId = origin?.userId ?? unconfirmed.find(job)?.userId
+    if (userId !== undefined) return { verdict: 'named', userId }
+    if (stone !== undefined) return userAtLine(job, caller)
+    const answer = await memory.resolve(questionFor(job, record ? namingSubject(record) : 'verification', caller))
     if (answer.verdict !== 'valid') return answer
-    const { userId } = answer.record
+    return record === undefined ? userOf(job, known(answer.record), caller) : userIn(answer.record)
+  }
+
+  function userIn({ userId }: TokenRecord): User {
     return userId === undefined ? { verdict: 'unknown', outage: nobodyTells() } : { verdict: 'named', userId }
   }
 
   /** The token has a tombstone, so our memory does not ask LINE about it any more. Anybody can come here again and again. */
-  async function userAtLine({ raw }: RevocationJob, caller: Caller) {
+  async function userAtLine({ raw }: RevocationJob, caller: Caller): Promise<User> {
     const ask = () => calls.userOf(raw, caller)
     const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
-    return userId === undefined ? invalid('REVOKED') : ({ verdict: 'named', userId } as const)
+    return userId === undefined ? invalid('REVOKED') : { verdict: 'named', userId }
   }
 
   /** LINE did not say who the user is. The token is refused here, and the rest is done when LINE answers. */
@@ -230,23 +233,27 @@ export function createRevocation(options: RevocationOptions): Revocation {
     )
   }
 
-  /**
-   * A token with its channel. A token that we do not know is verified first, through the same gate as any other token.
-   */
+  /** A token with its channel. One that we do not know is verified first, through the same gate as any other token. */
   async function identify(token: AccessToken, caller: Caller): Promise<Invalid | Unknown | Known> {
     const stone = tombstones.find(token.key)
-    const channel = stone && channels.find(stone.channelId)
-    if (channel !== undefined) return { verdict: 'known', channel, stone }
+    if (stone !== undefined) return { verdict: 'known', channel: channelOfRecord(stone), stone }
     const record = memory.peek(token.key)
     if (record !== undefined && options.forgotten.concerns(token.key, record) !== 'dead') return known(record)
+    const origin = memory.originOf(token.key)
+    if (origin !== undefined && options.forgotten.concernsCold(token.key, origin) !== 'dead')
+      return { verdict: 'known', channel: channelOfRecord(origin), origin }
     const answer = await memory.resolve(questionFor(token, 'verification', caller))
     return answer.verdict === 'valid' ? known(answer.record) : answer
   }
 
   function known(record: TokenRecord): Known {
-    const channel = channels.find(record.channelId)
+    return { verdict: 'known', channel: channelOfRecord(record), record }
+  }
+
+  function channelOfRecord({ channelId }: { readonly channelId: string }): Channel {
+    const channel = channels.find(channelId)
     if (channel === undefined) throw new TypeError('the channel of a record is not configured')
-    return { verdict: 'known', channel, record }
+    return channel
   }
 
   /** LINE did not say whether the token is valid: it is refused here, for the channel `hint` or the only channel. */

@@ -41,6 +41,8 @@ export type MemoryTier = {
   remember(key: string, origin: Origin): void
   /** A record that has not expired. It can be one that a tombstone concerns. */
   peek(key: string): TokenRecord | undefined
+  /** Where a token comes from that LINE accepted or issued before, if it has no record any more. */
+  originOf(key: string): Origin | undefined
   /** Drops a record. The caller raises the tombstone, so that no answer in flight stores the record again. */
   drop(key: string): void
   size(): number
@@ -130,7 +132,15 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const flights = createFlights<Answer>(isOfOne)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
 
-  return { resolve, learn, remember: records.remember, peek, drop: records.delete, size: records.size }
+  return {
+    resolve,
+    learn,
+    remember: records.remember,
+    peek,
+    originOf: records.originOf,
+    drop: records.delete,
+    size: records.size,
+  }
 
   function resolve(question: Question): Answer | Promise<Answer> {
     const { key } = question.token

@@ -10,6 +10,7 @@ import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
+import { createKnownTokens } from './login/known-tokens.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
@@ -119,6 +120,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecret(config))
+  const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
   const keySet = createKeySet(line.certs, now)
   const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten })
   return {
@@ -129,9 +131,8 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     revocation: createRevocation({
       channels,
       channelTokens,
-      memory,
+      knownTokens,
       forgetting,
-      forgotten,
       tombstones,
       families,
       calls,

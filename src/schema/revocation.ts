@@ -13,7 +13,7 @@ const RevokeTokenInput = builder.inputType('RevokeTokenInput', {
     refreshToken: t.string({ description: 'A refresh token. The access tokens issued from it stop working too.' }),
     channelId: t.id({
       description:
-        'The ID of the LINE Login channel. Required only for a refresh token, if this gateway has several channels.',
+        'The ID of the LINE Login channel. Required only for a refresh token, if this gateway has several channels. If LINE issued the refresh token through this gateway, its own channel is used.',
     }),
   }),
 })
@@ -23,7 +23,7 @@ const RevokeTokenPayload = builder.objectRef<{ readonly revoked: boolean }>('Rev
   fields: (t) => ({
     revoked: t.exposeBoolean('revoked', {
       description:
-        'True if the token no longer works, even if it was invalid before. False for a token of a channel that does not belong to this gateway.',
+        'True if the token no longer works, even if it was invalid before. False for an access token of a channel that does not belong to this gateway, and for a refresh token that LINE refuses, if this gateway has several channels and did not issue it: it may belong to another channel.',
     }),
   }),
 })
@@ -33,7 +33,7 @@ builder.mutationField('revokeToken', (t) =>
     type: RevokeTokenPayload,
     nullable: true,
     description:
-      'Revokes a token at LINE. The gateway refuses the token from then on. An error means that LINE did not confirm it: send the mutation again until it succeeds. Until then, the gateway refuses an access token that it had verified before.',
+      'Revokes a token at LINE. The gateway refuses the token from then on. An error means that LINE did not confirm it. A token that LINE had accepted or issued through this gateway is refused all the same, and the gateway calls LINE again until it confirms.',
     args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'The token to revoke.' }) },
     resolve: async (_, { input }, context) => {
       const { accessToken, refreshToken, channelId } = input
@@ -86,7 +86,7 @@ builder.mutationField('logout', (t) =>
     type: LogoutPayload,
     nullable: true,
     description:
-      'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both from then on. An error means that LINE did not confirm it: send the mutation again until it succeeds. Until then, the gateway refuses a Bearer token that it had verified before.',
+      'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both from then on. An error means that LINE did not confirm it. A session that LINE had accepted or issued through this gateway is refused all the same, and the gateway calls LINE again until it confirms. If you send it again after such an error, `UNAUTHENTICATED` with the reason `REVOKED` means that it is done.',
     args: { input: t.arg({ type: LogoutInput, description: 'What to revoke in addition to the Bearer token.' }) },
     resolve: async (_, { input }, context) => {
       const refreshToken = input?.refreshToken ?? undefined
@@ -109,7 +109,7 @@ builder.mutationField('deauthorize', (t) =>
     type: DeauthorizePayload,
     nullable: true,
     description:
-      "Withdraws all permissions that the Bearer token's user has given to the channel. LINE requires this when a user leaves your service. All tokens of this user and channel stop working, and the next login asks for consent again. The access token must be valid, and the gateway must be configured with the channel secret. An error means that LINE did not confirm it: send the mutation again until it succeeds.",
+      "Withdraws all permissions that the Bearer token's user has given to the channel. LINE requires this when a user leaves your service. All tokens of this user and channel stop working, and the next login asks for consent again. The access token must be valid, and the gateway must be configured with the channel secret. ID tokens issued before are refused too. An error means that LINE did not confirm it, or did not tell who the user is: the Bearer token is refused all the same, and the gateway calls LINE again until it confirms. If you send it again after such an error, `UNAUTHENTICATED` with the reason `REVOKED` means that it is done.",
     resolve: async (_, __, context) => {
       const { services, clientAddress, deadline } = context
       // It needs up to four calls to LINE, so it has the time of two operations.

@@ -60,7 +60,11 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const services = createServices(config, { dispatcher, clock, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
-  const everySecond = setInterval(services.unconfirmed.run, 1_000).unref()
+  const everySecond = setInterval(() => {
+    // An idle process would not notice that the clock was changed twice.
+    clock.now()
+    services.unconfirmed.run()
+  }, 1_000).unref()
 
   return { url: server.url, metricsUrl: server.metricsUrl, close }
 
@@ -92,7 +96,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   })
   const line = createLineClient(transport)
   const tombstones = createTombstones(clock.steady)
-  const users = createUserTombstones(now)
+  const users = createUserTombstones(clock)
   const families = createFamilies()
   const forgotten = createForgotten({ tombstones, users, families })
   const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
@@ -115,9 +119,9 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     now,
     misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
   })
-  const forgetting = createForgetting({ memory, families, tombstones, users, now })
+  const forgetting = createForgetting({ memory, families, tombstones, users, clock })
   const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
-  const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
+  const unconfirmed = createUnconfirmed({ calls, steady: clock.steady, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecret(config))
   const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
@@ -138,7 +142,6 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
       calls,
       unconfirmed,
       gate,
-      now,
     }),
     unconfirmed,
     idTokens,
@@ -154,7 +157,10 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   /** An ID token is dated by the wall clock, the departure of its user by the time of the process. */
   function isForgotten(channelId: string, userId: string, issuedAt: number): boolean {
     const stone = users.find(channelId, userId)
-    return stone !== undefined && issuedAt <= toWall(stone.raisedAt)
+    if (stone === undefined) return false
+    // A wall clock that was slow then and is right now: the departure was later than it seemed.
+    const bySteady = wall() - (clock.steady() - stone.raisedSteady)
+    return issuedAt <= Math.max(toWall(stone.raisedAt), bySteady)
   }
 }
 

@@ -6,8 +6,6 @@ import { parseChannelToken } from '../line/responses.ts'
 export type ChannelTokens = {
   /** A stateless channel access token, kept until 30 s before it expires. Throws `Misconfigured` or an outage. */
   tokenOf(channel: Channel): Promise<string>
-  /** Throws `Misconfigured` if the channel has none: LINE issues channel access tokens only for the channel's secret. */
-  assertSecret(channel: Channel): void
   drop(channel: Channel): void
 }
 
@@ -28,7 +26,7 @@ export function createChannelTokens(
 ): ChannelTokens {
   const kept = new Map<string, Kept>()
 
-  return { tokenOf, assertSecret, drop: (channel) => void kept.delete(channel.id) }
+  return { tokenOf, drop: (channel) => void kept.delete(channel.id) }
 
   async function tokenOf({ id, secret }: Channel): Promise<string> {
     if (secret === undefined) throw noSecret(id)
@@ -37,10 +35,6 @@ export function createChannelTokens(
     const fetched = fetchToken(id, secret)
     kept.set(id, fetched)
     return fetched.channelToken
-  }
-
-  function assertSecret({ id, secret }: Channel): void {
-    if (secret === undefined) throw noSecret(id)
   }
 
   function noSecret(id: string): Misconfigured {

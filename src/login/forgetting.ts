@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import { longestLifeMs } from '../line/responses.ts'
 import type { Families } from '../tokens/families.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
@@ -12,6 +13,8 @@ import { longestRefreshLifeMs } from './token-set.ts'
  */
 export type Forgetting = {
   forgetAccessToken(key: string, token: { channelId: string; isOurs: boolean; record?: TokenRecord | undefined }): void
+  /** How long LINE can accept the token from now on (ms). At most that if it is not known, or if the clock was changed. */
+  lifeOf(record: TokenRecord | undefined): number
   /** Forgets a refresh token and all access tokens that were issued from it through us. */
   forgetSession(refreshKey: string, session: { channelId: string; isOurs: boolean }): void
   /** LINE has revoked the refresh token too. */
@@ -25,19 +28,23 @@ export type ForgettingOptions = {
   readonly families: Families
   readonly tombstones: Tombstones
   readonly users: UserTombstones
-  readonly now: () => number
+  readonly clock: Pick<Clock, 'now' | 'driftedAt'>
 }
 
 /** The tombstone always comes first, so that no answer in flight stores the token again. */
-export function createForgetting({ memory, families, tombstones, users, now }: ForgettingOptions): Forgetting {
-  return { forgetAccessToken, forgetSession, confirmSession, forgetUser: users.raise }
+export function createForgetting({ memory, families, tombstones, users, clock }: ForgettingOptions): Forgetting {
+  return { lifeOf, forgetAccessToken, forgetSession, confirmSession, forgetUser: users.raise }
+
+  function lifeOf(record: TokenRecord | undefined): number {
+    const now = clock.now()
+    return record === undefined || record.verifiedAt < clock.driftedAt() ? longestLifeMs : record.expiresAt - now
+  }
 
   function forgetAccessToken(
     key: string,
     { channelId, isOurs, record }: { channelId: string; isOurs: boolean; record?: TokenRecord | undefined },
   ): void {
-    const forMs = record === undefined ? longestLifeMs : record.expiresAt - now()
-    tombstones.raise(key, { forMs, channelId, isOurs })
+    tombstones.raise(key, { forMs: lifeOf(record), channelId, isOurs })
     memory.drop(key)
   }
 

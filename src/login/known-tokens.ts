@@ -2,12 +2,20 @@ import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
 import { LineUnavailable } from '../line/errors.ts'
 import type { Families, Origin } from '../tokens/families.ts'
+import { createFlights } from '../tokens/flights.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
-import { namingSubject, type Subject, type TokenRecord } from '../tokens/record.ts'
+import { namingSubjects, type Subject, type TokenRecord } from '../tokens/record.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import { type Caller, type Invalid, invalid, type Question, type Unknown } from '../tokens/token-resolver.ts'
+import {
+  type Caller,
+  type Invalid,
+  invalid,
+  type Outage,
+  type Question,
+  type Unknown,
+} from '../tokens/token-resolver.ts'
 import type { Tombstone, Tombstones } from '../tokens/tombstones.ts'
 import type { RevocationCalls } from './revocation-calls.ts'
 import { refreshKeyOf } from './token-set.ts'
@@ -26,8 +34,11 @@ export type Named = { readonly verdict: 'named'; readonly userId: string }
 
 /** What we know about the tokens that are to be revoked: their channels and their users. */
 export type KnownTokens = {
-  /** A token that we do not know is verified first, through the same gate as any other token. */
-  identify(token: AccessToken, caller: Caller): Promise<Known | Invalid | Unknown>
+  /**
+   * A token that we do not know is verified first, through the same gate as any other token. `hint`: the channel that the
+   * caller names. It counts only for a token that LINE has never confirmed.
+   */
+  identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown>
   /** The user of a token. Without it, the user's other tokens cannot be forgotten. Rejects with an outage. */
   userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown>
   /** The channel for which LINE issued a refresh token through us, else `hint`. */
@@ -46,24 +57,29 @@ export type KnownTokensOptions = {
 
 export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   const { channels, memory, forgotten, tombstones, families, calls, gate } = options
+  const flights = createFlights<Named | Invalid>()
 
   return { identify, userOf, channelOf }
 
-  async function identify(token: AccessToken, caller: Caller): Promise<Known | Invalid | Unknown> {
+  async function identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown> {
     const { key } = token
     const stone = tombstones.find(key)
-    if (stone !== undefined) return { verdict: 'known', channel: channelWith(stone), stone }
+    if (stone !== undefined) {
+      const channel = stone.isOurs ? channelWith(stone) : (hint ?? channelWith(stone))
+      return { verdict: 'known', channel, stone }
+    }
     const record = memory.peek(key)
     if (record !== undefined && forgotten.concerns(key, record) !== 'dead') return known(record)
     const origin = memory.originOf(key)
-    if (origin !== undefined && forgotten.concernsCold(key, origin) !== 'dead')
+    if (origin !== undefined && !forgotten.isDeadCold(key, origin))
       return { verdict: 'known', channel: channelWith(origin), origin }
     const answer = await memory.resolve(questionFor(token, 'verification', caller))
     return answer.verdict === 'valid' ? known(answer.record) : answer
   }
 
   async function userOf(token: AccessToken, { record, origin, stone }: Known, caller: Caller) {
-    if (origin?.userId !== undefined) return named(origin.userId)
+    const userId = origin?.userId ?? (origin?.family && families.find(origin.family)?.userId)
+    if (userId !== undefined) return named(userId)
     if (stone !== undefined) return userAtLine(token, caller)
     return record === undefined ? verifyAndName(token, caller) : nameFrom(token, record, caller)
   }
@@ -74,17 +90,23 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   }
 
   async function nameFrom(token: AccessToken, record: TokenRecord, caller: Caller): Promise<Named | Invalid | Unknown> {
-    const answer = await memory.resolve(questionFor(token, namingSubject(record), caller))
-    if (answer.verdict !== 'valid') return answer
-    const { userId } = answer.record
-    return userId === undefined ? { verdict: 'unknown', outage: nobodyTells() } : named(userId)
+    let outage: Outage = nobodyTells()
+    for (const subject of namingSubjects(record)) {
+      const answer = await memory.resolve(questionFor(token, subject, caller))
+      if (answer.verdict === 'invalid') return answer
+      if (answer.verdict === 'unknown') outage = answer.outage
+      else if (answer.record.userId !== undefined) return named(answer.record.userId)
+    }
+    return { verdict: 'unknown', outage }
   }
 
   /** The token has a tombstone, so our memory does not ask LINE about it any more. Anybody can come here again and again. */
-  async function userAtLine({ raw }: AccessToken, caller: Caller): Promise<Named | Invalid> {
-    const ask = () => calls.userOf(raw, caller)
-    const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
-    return userId === undefined ? invalid('REVOKED') : named(userId)
+  function userAtLine({ raw, key }: AccessToken, caller: Caller): Promise<Named | Invalid> {
+    return flights.fly(key, caller, async () => {
+      const ask = () => calls.userOf(raw, caller)
+      const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
+      return userId === undefined ? invalid('REVOKED') : named(userId)
+    })
   }
 
   function channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint {

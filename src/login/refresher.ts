@@ -7,12 +7,11 @@ import type { Families } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
-import { namingSubject } from '../tokens/record.ts'
 import { createRefusals } from '../tokens/refusals.ts'
 import { seal, unseal } from '../tokens/seal.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
-import type { Caller } from '../tokens/token-resolver.ts'
+import type { Caller, Outage } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { createUnusables } from '../tokens/unusables.ts'
 import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
@@ -32,7 +31,16 @@ export type RefresherOptions = {
   readonly now: () => number
 }
 
-type Replay = { readonly sealed: Buffer; readonly accessKey: string; readonly at: number }
+type Replay = {
+  readonly sealed: Buffer
+  readonly accessKey: string
+  /** The `count` of forgotten users when the call to LINE began. */
+  readonly begunAt: number
+  at: number
+}
+
+/** The tokens of a call to LINE. */
+type Fetched = Pick<Replay, 'begunAt'> & { readonly tokens: TokenSet }
 
 /** Double taps, parallel tabs and retries after a lost answer come within this time. */
 const replayForMs = 30_000
@@ -47,13 +55,13 @@ export function createRefresher(options: RefresherOptions): Refresher {
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
   const unusables = createUnusables(now)
-  const flights = createFlights<TokenSet>()
+  const flights = createFlights<Fetched>()
 
   return { refresh }
 
   async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
-    if (forgotten.concernsSession(key) || refusals.find(key) !== undefined) throw refused()
+    if (forgotten.isDeadSession(key) || refusals.find(key) !== undefined) throw refused()
     const found = findReplay(key)
     const replayed = found && (await replay(found, key, refreshToken, caller))
     if (replayed !== undefined) return replayed
@@ -67,13 +75,14 @@ export function createRefresher(options: RefresherOptions): Refresher {
     return tokens
   }
 
-  async function replay({ sealed }: Replay, key: string, refreshToken: string, caller: Caller) {
-    const tokens = await handOut(JSON.parse(unseal(sealed, refreshToken, 'refresh')), key, caller)
-    if (tokens === undefined) replays.delete(key)
-    return tokens
+  async function replay(found: Replay, key: string, refreshToken: string, caller: Caller) {
+    const tokens = JSON.parse(unseal(found.sealed, refreshToken, 'refresh'))
+    const handedOut = await handOut({ tokens, begunAt: found.begunAt }, key, caller)
+    if (handedOut === undefined) replays.delete(key)
+    return handedOut
   }
 
-  async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
+  async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller): Promise<Fetched> {
     const askedAt = now()
     const begunAt = forgotten.count()
     try {
@@ -86,7 +95,10 @@ export function createRefresher(options: RefresherOptions): Refresher {
       const { id, userId } = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
       const accessKey = digestOf(kept.accessToken)
       learnTokens(memory, accessKey, kept, { channelId: channel.id, family: id, userId, verifiedAt: askedAt })
-      return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
+      const tokens = toTokenSet(kept, askedAt)
+      const sealed = seal(JSON.stringify(tokens), refreshToken, 'refresh')
+      replays.set(key, { sealed, accessKey, begunAt, at: now() })
+      return { tokens, begunAt }
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
       unusables.add(key, error)
@@ -96,12 +108,12 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   /**
    * The session may have been forgotten since LINE issued the tokens. Then nobody gets them. `undefined`: LINE does not
-   * accept them any more.
+   * accept them any more. Rejects with an outage if it is not known whose they are.
    */
-  async function handOut(tokens: TokenSet, key: string, caller: Caller): Promise<TokenSet | undefined> {
+  async function handOut({ tokens, begunAt }: Fetched, key: string, caller: Caller): Promise<TokenSet | undefined> {
     const family = families.find(key)
-    if (forgotten.mayConcern(family) && !(await isNamed(tokens.accessToken, caller))) return undefined
-    if (!forgotten.concernsSession(key)) return tokens
+    if (forgotten.mayConcern(family, begunAt) && !(await isAccepted(tokens.accessToken, key, caller))) return undefined
+    if (!forgotten.isDeadSession(key)) return tokens
     if (family !== undefined)
       tombstones.raise(digestOf(tokens.accessToken), {
         forMs: longestLifeMs,
@@ -111,28 +123,25 @@ export function createRefresher(options: RefresherOptions): Refresher {
     throw refused()
   }
 
-  /**
-   * A user left, and we do not know whether it is the user of this session. LINE says so, at most once for a session.
-   * False: LINE refuses the access token. Rejects with an outage.
-   */
-  async function isNamed(raw: string, { clientAddress, deadline }: Caller): Promise<boolean> {
+  /** A user left, and we do not know whether it is the user of this session: LINE says so, at most once for a session. */
+  async function isAccepted(raw: string, key: string, { clientAddress, deadline }: Caller): Promise<boolean> {
     const token = { raw, key: digestOf(raw) }
-    const record = memory.peek(token.key)
-    const subject = record === undefined ? 'profile' : namingSubject(record)
-    const answer = await memory.resolve({ token, subject, clientAddress, deadline })
-    // The user can be known now even if the answer is an outage: the one of a user who has just left.
-    if (
-      answer.verdict === 'unknown' &&
-      record?.family !== undefined &&
-      families.find(record.family)?.userId === undefined
-    )
-      throw answer.outage
-    return answer.verdict !== 'invalid'
+    let outage: Outage | undefined
+    for (const subject of ['profile', 'userinfo'] as const) {
+      const answer = await memory.resolve({ token, subject, clientAddress, deadline })
+      if (answer.verdict === 'invalid') return false
+      if (families.find(key)?.userId !== undefined) return true
+      if (answer.verdict === 'unknown') outage = answer.outage
+    }
+    if (outage === undefined) return true
+    keepForNextTry(key)
+    throw outage
   }
 
-  function keepReplay(key: string, refreshToken: string, accessKey: string, tokens: TokenSet): TokenSet {
-    replays.set(key, { sealed: seal(JSON.stringify(tokens), refreshToken, 'refresh'), accessKey, at: now() })
-    return tokens
+  /** LINE may have replaced the refresh token, so its answer must not be lost. */
+  function keepForNextTry(key: string): void {
+    const replay = replays.get(key)
+    if (replay !== undefined) replay.at = now()
   }
 
   function findReplay(key: string): Replay | undefined {

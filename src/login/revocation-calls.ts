@@ -24,8 +24,10 @@ export type RevocationJob = {
   readonly channel: Channel
   /** The user who leaves. If it is not known, LINE is asked first. */
   readonly userId?: string | undefined
-  /** When the token expires (process time, ms). */
-  readonly until: number
+  /** How long the token lives from now on (ms). */
+  readonly forMs: number
+  /** Of a session: the key of the access token with which it was ended. */
+  readonly accessKey?: string
 }
 
 export type RevocationCalls = {
@@ -34,6 +36,9 @@ export type RevocationCalls = {
    * once. `through`: what the call has to pass, for tokens that nobody knows. Rejects with an outage.
    */
   send(job: RevocationJob, caller: Caller, through?: Through): Promise<LineAnswer>
+  isUnderWay(job: Pick<RevocationJob, 'kind' | 'key'>): boolean
+  /** The job with the user who leaves, forgotten from now on. Rejects with an outage. */
+  named(job: RevocationJob, caller: Caller): Promise<RevocationJob>
   /** The user of an access token, from LINE. `undefined`: LINE refuses the token. Rejects with an outage. */
   userOf(raw: string, caller: Caller): Promise<string | undefined>
   /** LINE will not be called again for this job. */
@@ -57,7 +62,7 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
   const unusables = createUnusables(now)
   const call = { 'access token': revokeAccessToken, session: revokeSession, user: deauthorize }
 
-  return { send, userOf, giveUp }
+  return { send, isUnderWay: (job) => flights.isUnderWay(idOf(job)), named, userOf, giveUp }
 
   async function send(job: RevocationJob, caller: Caller, through: Through = (pass) => pass()): Promise<LineAnswer> {
     const id = idOf(job)
@@ -71,9 +76,9 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
     )
   }
 
-  /** Nothing is left to wait for: from now on LINE decides about the user's tokens. */
+  /** The user's tokens from before stay dead here. LINE decides about later ones. */
   function giveUp({ kind, channel, userId }: Omit<RevocationJob, 'raw'>): void {
-    if (kind === 'user' && userId !== undefined) users.confirm(channel.id, userId, 'unsure')
+    if (kind === 'user' && userId !== undefined) users.confirm(channel.id, userId)
   }
 
   async function revokeAccessToken({ key, raw, channel }: RevocationJob, caller: Caller): Promise<LineAnswer> {
@@ -91,14 +96,19 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
   }
 
   async function deauthorize(job: RevocationJob, caller: Caller): Promise<LineAnswer> {
-    const { key, channel, userId = await userOf(job.raw, caller) } = job
-    if (userId !== undefined && job.userId === undefined) forgetting.forgetUser(channel.id, userId)
+    const { key, channel, userId } = job
     const answer = await deauthorizeOnceMore(job, caller)
     assertDeauthorized(answer)
     tombstones.confirm(key)
-    // A 400 means that this token was invalid before, which says nothing about the user's other tokens.
-    if (userId !== undefined) users.confirm(channel.id, userId, answer.status === 400 ? 'unsure' : 'left')
+    if (userId !== undefined) users.confirm(channel.id, userId)
     return answer
+  }
+
+  async function named(job: RevocationJob, caller: Caller): Promise<RevocationJob> {
+    if (job.kind !== 'user' || job.userId !== undefined) return job
+    const userId = await userOf(job.raw, caller)
+    if (userId !== undefined) forgetting.forgetUser(job.channel.id, userId)
+    return { ...job, userId }
   }
 
   /** A token has the scope of one of the two calls or of both. */

@@ -1,10 +1,11 @@
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
+import { within } from '../line/deadline.ts'
+import { Misconfigured } from '../line/errors.ts'
 import { longestLifeMs } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { Families } from '../tokens/families.ts'
-import type { TokenRecord } from '../tokens/record.ts'
 import { guarded, type Outcome, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import { type Caller, type Invalid, invalid, type Unknown } from '../tokens/token-resolver.ts'
@@ -45,7 +46,7 @@ export type Revocation = {
 
 export type RevocationOptions = {
   readonly channels: Channels
-  readonly channelTokens: Pick<ChannelTokens, 'assertSecret'>
+  readonly channelTokens: Pick<ChannelTokens, 'tokenOf'>
   readonly knownTokens: KnownTokens
   readonly forgetting: Forgetting
   readonly tombstones: Tombstones
@@ -53,19 +54,17 @@ export type RevocationOptions = {
   readonly calls: RevocationCalls
   readonly unconfirmed: Unconfirmed
   readonly gate: SourceGate
-  readonly now: () => number
 }
 
 /** Every method has the same order: forget here, call LINE, then mark the tombstones as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
-  const { channels, channelTokens, knownTokens, forgetting, tombstones, families, calls, unconfirmed, gate, now } =
-    options
+  const { channels, channelTokens, knownTokens, forgetting, tombstones, families, calls, unconfirmed, gate } = options
   const { identify, channelOf } = knownTokens
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
   async function revokeAccessToken(token: AccessToken, caller: Caller, hint?: Channel): Promise<Revoked> {
-    const known = await identify(token, caller)
+    const known = await identify(token, caller, hint)
     if (known.verdict === 'invalid') return known
     if (known.verdict === 'unknown') throw forgetUnverified(token, known, hint)
     return revokeKnown(token, known, caller)
@@ -73,10 +72,24 @@ export function createRevocation(options: RevocationOptions): Revocation {
 
   async function revokeKnown(token: AccessToken, { channel, record, stone }: Known, caller: Caller): Promise<Revoked> {
     if (stone?.isConfirmed) return invalid('REVOKED')
+    const departure = departureOf(token, channel)
     if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
-    const job = { kind: 'access token', key: token.key, raw: token.raw, channel, until: endOf(record) } as const
+    const forMs = forgetting.lifeOf(record)
+    const job = departure ?? { kind: 'access token', key: token.key, raw: token.raw, channel, forMs }
     await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller))
     return forgotten
+  }
+
+  /**
+   * The deauthorization that is not finished for this token. LINE revokes the token with it. If the token were revoked
+   * first, LINE could not be told that its user leaves.
+   */
+  function departureOf({ key, raw }: AccessToken, channel: Channel): RevocationJob | undefined {
+    const waiting = unconfirmed.find({ kind: 'user', key })
+    if (waiting !== undefined) return { ...waiting, raw }
+    return calls.isUnderWay({ kind: 'user', key })
+      ? { kind: 'user', key, raw, channel, forMs: longestLifeMs }
+      : undefined
   }
 
   async function revokeRefreshToken(refreshToken: string, hint: Channel, caller: Caller): Promise<Revoked> {
@@ -84,22 +97,25 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   /**
-   * `isTrusted`: the session belongs to a token that LINE has accepted. Such a session never passes the gate, nor does one
+   * `endedWith`: the access token of the session, if LINE has accepted it. Such a session never passes the gate, nor does one
    * that LINE issued through us: a limited address can still log out.
    */
   async function revokeSession(
     refreshToken: string,
     channel: Channel,
     caller: Caller,
-    isTrusted = false,
+    endedWith?: AccessToken,
   ): Promise<Revoked> {
     const key = refreshKeyOf(channel.id, refreshToken)
     const stone = tombstones.find(key)
-    if (stone?.isConfirmed) return forgotten
-    const job = { kind: 'session', key, raw: refreshToken, channel, until: now() + longestRefreshLifeMs } as const
-    if (!isTrusted && families.find(key) === undefined && stone?.isOurs !== true) return revokeStranger(job, caller)
+    // With several channels, LINE's refusal of a token that we do not know is no proof that it is dead.
+    if (stone?.isConfirmed && (stone.isOurs || channels.only !== undefined)) return forgotten
+    const session = { kind: 'session', key, raw: refreshToken, channel, forMs: longestRefreshLifeMs } as const
+    if (endedWith === undefined && families.find(key) === undefined && stone?.isOurs !== true)
+      return revokeStranger(session, caller)
     forgetting.forgetSession(key, { channelId: channel.id, isOurs: true })
-    await finish(job, caller)
+    const departure = endedWith && departureOf(endedWith, channel)
+    await finish(departure ?? { ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller)
     return forgotten
   }
 
@@ -115,8 +131,11 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (known.verdict === 'unknown') return logoutUnverified(token, known, refreshToken, caller)
     const { channel, stone } = known
     if (stone?.isConfirmed) return logoutRefused(invalid('REVOKED'), channel, refreshToken, caller)
+    // Only the first logout ends a session that nobody knows. Else one good token would bring in any number of them.
+    const endedWith = tombstones.has(token.key) ? undefined : token
     const revoked = [revokeKnown(token, known, caller)]
-    if (refreshToken !== undefined) revoked.push(revokeSession(refreshToken, channel, caller, stone === undefined))
+    if (refreshToken !== undefined)
+      revoked.push(revokeSession(refreshToken, channelOf(refreshToken, channel), caller, endedWith))
     return allOf(revoked)
   }
 
@@ -158,10 +177,9 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (known.verdict === 'invalid') return known
     if (known.verdict === 'unknown') throw forgetUnverified(token, known, undefined)
     const { channel, record, origin, stone } = known
-    // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
-    channelTokens.assertSecret(channel)
     if (stone?.isConfirmed) return invalid('REVOKED')
-    const job = { kind: 'user', key: token.key, raw: token.raw, channel, until: endOf(record) } as const
+    await assertConfigured(channel, caller)
+    const job = { kind: 'user', key: token.key, raw: token.raw, channel, forMs: forgetting.lifeOf(record) } as const
     const user = await userOf(token, known, caller)
     if (user.verdict === 'invalid') return user
     if (stone?.isOurs !== true) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
@@ -170,6 +188,13 @@ export function createRevocation(options: RevocationOptions): Revocation {
     forgetting.forgetUser(channel.id, user.userId)
     await finish({ ...job, userId: user.userId }, caller)
     return forgotten
+  }
+
+  /** Checked first, so that nothing is forgotten if the settings do not allow to deauthorize. */
+  async function assertConfigured(channel: Channel, { deadline }: Caller): Promise<void> {
+    await within(deadline, channelTokens.tokenOf(channel)).catch((error) => {
+      if (error instanceof Misconfigured || !(error instanceof ExpectedError)) throw error
+    })
   }
 
   /** LINE did not say who the user is. The token is refused here, and the rest is done when LINE answers. */
@@ -211,10 +236,6 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (channel !== undefined && !isOfOneClient(outage))
       forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: false })
     return outage
-  }
-
-  function endOf(record: TokenRecord | undefined): number {
-    return record?.expiresAt ?? now() + longestLifeMs
   }
 }
 

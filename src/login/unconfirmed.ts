@@ -23,7 +23,8 @@ export type Unconfirmed = {
 
 export type UnconfirmedOptions = {
   readonly calls: RevocationCalls
-  readonly now: () => number
+  /** Milliseconds on a clock that never runs fast: a wrong step of the wall clock must not end a job. */
+  readonly steady: () => number
   readonly telemetry: Telemetry
   /** How long one attempt may take (ms). */
   readonly attemptMs: number
@@ -31,49 +32,56 @@ export type UnconfirmedOptions = {
   readonly most?: number
 }
 
+type Job = Omit<RevocationJob, 'raw'>
+
 /** The token is encrypted, so that a memory dump of an outage holds no usable tokens. */
 type Entry = {
-  readonly job: Omit<RevocationJob, 'raw'>
+  job: Job
   readonly sealed: Buffer
+  readonly until: number
   attempts: number
   triedAt: number
   isUnderWay: boolean
 }
 
+/** Jobs of one kind and channel. They fail for the same reasons, and those of another group go on meanwhile. */
+type Group = { underWay: number; isFailing: boolean; answersSince: number }
+
 const mostWaiting = 10_000
 /** After each failure the wait is doubled, up to this. */
 const longestWaitMs = 10_000
 const firstWaitMs = 1_000
-/** Attempts at once, while LINE answers and while it does not. */
+/** Attempts at once: of all, and of a group while LINE does not answer it. */
 const mostAtOnce = 16
 const mostProbes = 4
 
 export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
-  const { calls, now, telemetry, attemptMs, most = mostWaiting } = options
+  const { calls, steady, telemetry, attemptMs, most = mostWaiting } = options
   const entries = new Map<string, Entry>()
+  const groups = new Map<string, Group>()
   const sealingKey = randomBytes(32).toString('hex')
   let underWay = 0
-  let isFailing = false
-  let answersSince = Number.NEGATIVE_INFINITY
 
   return { add, remove, find, run, size: () => entries.size, close }
 
   function add(job: RevocationJob): void {
-    isFailing = true
+    groupOf(job).isFailing = true
     if (entries.has(idOf(job))) return
     if (entries.size < most) entries.set(idOf(job), entryOf(job))
     else giveUp([job], 'too many are waiting')
   }
 
   function entryOf({ raw, ...job }: RevocationJob): Entry {
-    return { job, sealed: seal(raw, sealingKey, 'unconfirmed'), attempts: 0, triedAt: now(), isUnderWay: false }
+    const now = steady()
+    const sealed = seal(raw, sealingKey, 'unconfirmed')
+    return { job, sealed, until: now + job.forMs, attempts: 0, triedAt: now, isUnderWay: false }
   }
 
   function remove(job: Pick<RevocationJob, 'kind' | 'key'>): void {
     entries.delete(idOf(job))
   }
 
-  function find(job: Pick<RevocationJob, 'kind' | 'key'>): Omit<RevocationJob, 'raw'> | undefined {
+  function find(job: Pick<RevocationJob, 'kind' | 'key'>): Job | undefined {
     return entries.get(idOf(job))?.job
   }
 
@@ -84,54 +92,76 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
 
   function attemptNext(): void {
     for (const entry of entries.values()) {
-      if (underWay >= (isFailing ? mostProbes : mostAtOnce)) return
+      if (underWay >= mostAtOnce) return
       if (isDue(entry)) attempt(entry)
     }
   }
 
-  /** As soon as LINE answers again, everything is due that was tried before. */
-  function isDue({ attempts, triedAt, isUnderWay }: Entry): boolean {
-    if (isUnderWay) return false
-    return triedAt < answersSince || now() - triedAt >= Math.min(firstWaitMs * 2 ** attempts, longestWaitMs)
+  /** As soon as LINE answers a group again, everything of it is due that was tried before. */
+  function isDue({ job, attempts, triedAt, isUnderWay }: Entry): boolean {
+    const { underWay: ofGroup, isFailing, answersSince } = groupOf(job)
+    if (isUnderWay || (isFailing && ofGroup >= mostProbes) || waitsForDeparture(job)) return false
+    return triedAt <= answersSince || steady() - triedAt >= Math.min(firstWaitMs * 2 ** attempts, longestWaitMs)
+  }
+
+  /** LINE revokes all tokens of a user who leaves, but only with a token that it still accepts. */
+  function waitsForDeparture({ kind, key, accessKey = key }: Job): boolean {
+    return kind !== 'user' && entries.has(idOf({ kind: 'user', key: accessKey }))
   }
 
   function attempt(entry: Entry): void {
-    const { job, sealed } = entry
-    const raw = unseal(sealed, sealingKey, 'unconfirmed')
-    const deadline = performance.now() + attemptMs
+    const group = groupOf(entry.job)
     entry.isUnderWay = true
+    group.underWay += 1
     underWay += 1
-    calls
-      .send({ ...job, raw }, { clientAddress: '', deadline, lane: 'background' })
-      .then(() => succeeded(job))
-      .catch((error) => failed(entry, error))
-      .finally(() => ended(entry))
+    send(entry)
+      .then(() => succeeded(entry.job, group))
+      .catch((error) => failed(entry, group, error))
+      .finally(() => ended(entry, group))
   }
 
-  function succeeded(job: Omit<RevocationJob, 'raw'>): void {
+  /** A user who was not known when LINE was down is remembered, once LINE has told. */
+  async function send(entry: Entry): Promise<void> {
+    const caller = { clientAddress: '', deadline: performance.now() + attemptMs, lane: 'background' } as const
+    const job = await calls.named({ ...entry.job, raw: unseal(entry.sealed, sealingKey, 'unconfirmed') }, caller)
+    entry.job = { ...entry.job, userId: job.userId }
+    await calls.send(job, caller)
+  }
+
+  function succeeded(job: Job, group: Group): void {
     remove(job)
-    if (isFailing) answersSince = now()
-    isFailing = false
+    if (group.isFailing) group.answersSince = steady()
+    group.isFailing = false
   }
 
   /** It goes to the end of the queue, so that one that always fails does not stop the others. */
-  function failed(entry: Entry, error: unknown): void {
+  function failed(entry: Entry, group: Group, error: unknown): void {
     if (!(error instanceof ExpectedError)) telemetry.unexpected(error, 'unconfirmed revocation')
-    isFailing = true
+    group.isFailing = true
     entry.attempts += 1
-    entry.triedAt = now()
+    entry.triedAt = steady()
     const id = idOf(entry.job)
     if (entries.delete(id)) entries.set(id, entry)
   }
 
-  function ended(entry: Entry): void {
+  function ended(entry: Entry, group: Group): void {
     entry.isUnderWay = false
+    group.underWay -= 1
     underWay -= 1
-    if (!isFailing) attemptNext()
+    if (!group.isFailing) attemptNext()
+  }
+
+  /** Few: one for each kind and channel. */
+  function groupOf({ kind, channel }: Pick<Job, 'kind' | 'channel'>): Group {
+    const id = `${kind} ${channel.id}`
+    const group = groups.get(id) ?? { underWay: 0, isFailing: false, answersSince: Number.NEGATIVE_INFINITY }
+    groups.set(id, group)
+    return group
   }
 
   function dropExpired(): void {
-    const expired = [...entries.values()].filter(({ job }) => job.until <= now()).map(({ job }) => job)
+    const now = steady()
+    const expired = [...entries.values()].filter(({ until }) => until <= now).map(({ job }) => job)
     for (const job of expired) remove(job)
     if (expired.length > 0) giveUp(expired, 'their tokens have expired')
   }
@@ -145,7 +175,7 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
     entries.clear()
   }
 
-  function giveUp(jobs: readonly Omit<RevocationJob, 'raw'>[], why: string): void {
+  function giveUp(jobs: readonly Job[], why: string): void {
     for (const job of jobs) calls.giveUp(job)
     telemetry.log.warn({ count: jobs.length, why }, 'revocations that LINE has not confirmed were given up')
   }

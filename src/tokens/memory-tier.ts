@@ -7,7 +7,7 @@ import { createFlights } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
-import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord } from './record.ts'
+import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord, withFacts } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
 import {
@@ -76,9 +76,11 @@ export type MemoryTierOptions = Ages & {
  * or user later are found too:
  *
  *     dead                     REVOKED
- *     withheld                 not served until LINE has confirmed that the user left
  *     unproven                 verified with LINE first; not served if LINE gives no answer
  *     unnamed                  the user is fetched from LINE first; served as stale if LINE gives no answer
+ *
+ * While LINE does not know that a user left, it still accepts the user's tokens. So a new answer of LINE never makes a token
+ * younger that was there before a departure.
  *
  * **We can know a token without a record.** It may have a tombstone (a caller revoked it here) or a remembered refusal
  * (LINE refused it, or it expired, within the last 30 seconds). We call LINE only if there is no tombstone and no
@@ -112,7 +114,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const flights = createFlights<Answer>(isOfOne)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
   const proofs = createProofs({
-    forgotten,
     records,
     rechecks,
     ask: fly,
@@ -146,7 +147,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     // Without its scope the subject cannot be fetched. The token may be revoked, so its verification is still checked.
     if (scopeMissing(record, question.subject))
       return answerByAge({ ...question, subject: 'verification' }, record, time)
-    switch (agedBy(question, record, time)) {
+    if (record.verifiedAt < clock.driftedAt()) return answerDrifted(question, record, time)
+    switch (ageOf(record, question.subject, time, options, spreadOf(question.token.key))) {
       case 'fresh':
         telemetry.lookUp('fresh')
         return { verdict: 'valid', record }
@@ -162,9 +164,30 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
   }
 
-  function agedBy({ subject, token }: Question, record: TokenRecord, time: number) {
-    const age = ageOf(record, subject, time, options, spreadOf(token.key))
-    return age === 'fresh' && hasDriftedSince(record) ? 'aging' : age
+  /**
+   * The clock was changed since the record was verified, so neither its age nor its end is certain. A verification corrects
+   * both. Until then nothing else may make the record look young.
+   */
+  function answerDrifted(question: Question, record: TokenRecord, time: number): Answer | Promise<Answer> {
+    const verification = { ...question, subject: 'verification' } as const
+    switch (ageOf(record, question.subject, time, options)) {
+      case undefined:
+        return proofs.answer(question, record, 'unproven')
+      case 'stale':
+        return verifyFirst(question, record)
+      default:
+        telemetry.lookUp('rechecking')
+        rechecks.startBehind(verification, record)
+        return { verdict: 'valid', record }
+    }
+  }
+
+  async function verifyFirst(question: Question, record: TokenRecord): Promise<Answer> {
+    const answer = await rechecks.run({ ...question, subject: 'verification' }, record)
+    if (answer === undefined) return serveStale(question)
+    return answer.verdict === 'valid' && answer.concern === undefined
+      ? answerByAge(question, answer.record)
+      : checkLanded(question, answer)
   }
 
   /** By our clock the token has expired. If the clock was changed since we verified it, LINE knows better. */
@@ -184,10 +207,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
    */
   function resolveCold(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
-    const concern = forgotten.concernsCold(key, records.originOf(key))
-    // Without a record, LINE is asked about an unproven token in any case.
-    if (concern === 'withheld') return proofs.withheld(question)
-    const reason = concern === 'dead' ? 'REVOKED' : refusals.find(key)
+    const reason = forgotten.isDeadCold(key, records.originOf(key)) ? 'REVOKED' : refusals.find(key)
     if (reason !== undefined) return refusedHere(reason)
     telemetry.lookUp('missed')
     const isVerifying = flights.isUnderWay(flightId({ subject: 'verification', token: question.token }))
@@ -226,7 +246,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (kept === undefined) return resolve(question)
     if (kept.expiresAt <= now()) return resolveExpired(question, kept)
     const concern = forgotten.concerns(key, kept)
-    if (concern !== undefined && concern !== 'unnamed') return proofs.answer(question, kept, concern)
+    if (concern === 'dead' || (concern === 'unproven' && question.isProven !== true))
+      return proofs.answer(question, kept, concern)
+    if (ageOf(kept, question.subject, now(), options) === undefined && !scopeMissing(kept, question.subject))
+      return flyAndCheck({ ...question, known: kept })
     telemetry.lookUp('stale')
     return { verdict: 'valid', record: kept }
   }
@@ -255,7 +278,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function land(question: Question, answer: Answer, begunAt: Counts): Answer {
     const { key } = question.token
-    if (forgotten.concernsCold(key, question.known) === 'dead') return invalid('REVOKED')
+    if (forgotten.isDeadCold(key, before(key) ?? question.known)) return invalid('REVOKED')
     switch (answer.verdict) {
       case 'invalid':
         return refuse(key, answer)
@@ -275,16 +298,29 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   function landValid({ token: { key }, subject }: Question, answer: Valid, begunAt: Counts): Answer {
     const refusedAs = refusals.findSince(key, begunAt.refusals)
     if (refusedAs !== undefined) return invalid(refusedAs)
+    const known = before(key)
     const record = keep(key, answer.record, subject)
-    // The token may have expired while LINE was answering.
-    if (record.expiresAt <= now()) return expire(key)
-    return { ...answer, record, concern: concernOfLanded(key, record, begunAt) }
+    const time = now()
+    // The machine was suspended, or its clock set, while LINE was answering.
+    if (hasDriftedSince(record)) return { ...answer, record, concern: 'unproven' }
+    if (record.expiresAt <= time) return expire(key)
+    const concern = forgotten.concernsLanded(key, record, begunAt.forgotten) ?? concernFromBefore(key, record, known)
+    return { ...answer, record, concern }
   }
 
-  /** An answer from before a suspend of the machine can be hours old. */
-  function concernOfLanded(key: string, record: TokenRecord, begunAt: Counts): Concern {
-    const concern = forgotten.concernsLanded(key, record, begunAt.forgotten)
-    return concern ?? (hasDriftedSince(record) ? 'unproven' : undefined)
+  /** What we know of a token apart from an answer in flight. */
+  function before(key: string): Origin | undefined {
+    return records.peek(key) ?? records.originOf(key)
+  }
+
+  /** A token from before a departure keeps its time, so that each use compares it with the departure again. */
+  function concernFromBefore(key: string, record: TokenRecord, known: Origin | undefined): Concern {
+    if (known === undefined || forgotten.count() === 0) return undefined
+    const asBefore = withFacts(record, { verifiedAt: known.verifiedAt })
+    const concern = forgotten.concerns(key, asBefore)
+    if (concern !== 'dead' && concern !== 'unnamed') return undefined
+    records.set(key, asBefore)
+    return concern
   }
 
   function refuse(key: string, refusal: Invalid): Answer {
@@ -308,7 +344,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function learn(key: string, record: TokenRecord): void {
-    if (forgotten.concernsCold(key, record) !== 'dead') keep(key, record, 'verification')
+    if (forgotten.isDeadCold(key, record)) records.remember(key, record)
+    else keep(key, record, 'verification')
   }
 
   function peek(key: string): TokenRecord | undefined {

@@ -60,7 +60,7 @@ export function createRecordStore(max: number): RecordStore {
   }
 
   function remember(key: string, origin: Origin): void {
-    if (origin.family !== undefined || origin.userId !== undefined) origins.set(key, writeOrigin(origin))
+    origins.set(key, writeOrigin(origin))
   }
 
   function originOf(key: string): Origin | undefined {

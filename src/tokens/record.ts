@@ -73,9 +73,9 @@ export function scopeMissing(record: TokenRecord, subject: Subject): string | un
   return record.scopes.includes(scope) ? undefined : scope
 }
 
-/** The call to LINE that tells the user of a token: the profile, or userinfo for a token without the scope `profile`. */
-export function namingSubject(record: TokenRecord): Subject {
-  return (['profile', 'userinfo'] as const).find((name) => scopeMissing(record, name) === undefined) ?? 'verification'
+/** The calls to LINE that tell the user of a token, if the token has their scopes. */
+export function namingSubjects(record: TokenRecord): readonly ('profile' | 'userinfo')[] {
+  return (['profile', 'userinfo'] as const).filter((name) => scopeMissing(record, name) === undefined)
 }
 
 /**

@@ -27,6 +27,8 @@ export type Question = Caller & {
   readonly subject: Subject
   /** The record that a tier above already has. A token without one is cold. */
   readonly known?: TokenRecord | undefined
+  /** LINE has confirmed the token in this question, after its user had left. */
+  readonly isProven?: boolean
   /** A reading to fetch at the same time, if there is room: a cold token's profile together with its verification. */
   readonly alongside?: ReadingName | undefined
 }

@@ -322,12 +322,12 @@ describe('the same revocation many times', () => {
 
   it.each([403, 404])('in a loop, LINE answers %i: one call in two seconds (B9)', async (status) => {
     const { revocation, emulator, ask, issue, clock } = layer()
-    const token = issue()
-    await ask(token, 'profile')
+    const [token, leaving] = [issue(), issue({ userId: emulator.users[1]?.userId ?? '' })]
+    for (const one of [token, leaving]) await ask(one, 'profile')
     emulator.faults.set('revoke', { status, body: {} })
     emulator.faults.set('deauthorize', { status, body: {} })
     for (let n = 0; n < 20; n += 1) {
-      await expect(revocation.deauthorize(token, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+      await expect(revocation.deauthorize(leaving, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
       await expect(revocation.revokeAccessToken(token, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
     }
     expect(emulator.calls.byEndpoint()).toMatchObject({ revoke: 1, deauthorize: 1 })
@@ -623,7 +623,6 @@ describe('deauthorizing', () => {
   )
 
   it.each([
-    ['profile', 'profile openid'],
     ['profile', 'profile'],
     ['userinfo', 'openid'],
   ] as const)(
@@ -643,6 +642,35 @@ describe('deauthorizing', () => {
       await expect.poll(async () => wordFor(await ask(laptop)), { timeout: 30_000 }).toBe('REVOKED')
     },
   )
+
+  it('LINE does not tell the user at profile, but at userinfo: done (C1)', async () => {
+    const { ask, issue, emulator, revocation } = layer()
+    const [phone, laptop] = [issue(), issue()]
+    for (const token of [phone, laptop]) await ask(token)
+    emulator.faults.set('profile', { status: 503 })
+    expect(await revocation.deauthorize(phone, here)).toEqual({ verdict: 'forgotten' })
+    expect(wordFor(await ask(laptop))).toBe('REVOKED')
+  })
+
+  it('and a logout beside it, in either order, while LINE is down: LINE is told of the departure (C1)', async () => {
+    for (const isLogoutFirst of [true, false]) {
+      const { ask, issue, emulator, revocation, refresher, clock } = layer()
+      const userId = emulator.users[isLogoutFirst ? 0 : 1]?.userId ?? ''
+      const [phone, laptop] = [issue({ userId }), issue({ userId })]
+      for (const token of [phone, laptop]) await ask(token, 'profile')
+      await refresher.refresh(laptop.refreshToken, web, here)
+      emulator.faults.set('*', { status: 503 })
+      const acts = [() => revocation.logout(phone, phone.refreshToken, here), () => revocation.deauthorize(phone, here)]
+      for (const act of isLogoutFirst ? acts : acts.reverse()) await act().catch(() => {})
+      emulator.faults.clear()
+      for (let second = 0; second < 20; second += 1) {
+        clock.advance(1_000)
+        await answersOf(layer())
+      }
+      expect(await isAcceptedByLine(layer(), laptop.raw)).toBe(isLogoutFirst)
+      expect(wordFor(await ask(laptop))).toBe(isLogoutFirst ? 'valid' : 'REVOKED')
+    }
+  })
 
   it.each(['profile openid', 'profile', 'openid'])(
     'a token whose user is not known yet, with the scope %s: the other tokens of the user are REVOKED',
@@ -680,7 +708,7 @@ describe('deauthorizing', () => {
   })
 
   it.each(['channelToken', 'deauthorize'] as const)(
-    'with LINE down at %s: an outage, no token of the user is served, and LINE is told after the outage (C1)',
+    'with LINE down at %s: an outage, all tokens of the user are REVOKED, and LINE is told after the outage (C1)',
     async (endpoint) => {
       const { ask, issue, emulator, revocation, clock } = layer()
       const [token, other] = [issue(), issue()]
@@ -688,7 +716,7 @@ describe('deauthorizing', () => {
       await ask(other, 'profile')
       emulator.faults.set(endpoint, { status: 503 })
       await expect(revocation.deauthorize(token, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
-      expect([wordFor(await ask(token)), wordFor(await ask(other))]).toEqual(['REVOKED', 'LINE_UNAVAILABLE'])
+      expect([wordFor(await ask(token)), wordFor(await ask(other))]).toEqual(['REVOKED', 'REVOKED'])
       emulator.faults.clear()
       expect(await isAcceptedByLine(layer(), other.raw)).toBe(true)
       clock.advance(2_000)
@@ -774,6 +802,11 @@ describe('several channels', () => {
     expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 })
+
+/** Calls to LINE in the background have their answers. */
+async function answersOf({ answers }: Layer): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await answers.settled()
+}
 
 /** Whether LINE itself still accepts the token. The call does not go through the gateway. */
 async function isAcceptedByLine({ emulator }: Layer, raw: string): Promise<boolean> {

@@ -3,12 +3,12 @@ import { LineUnavailable } from '../../src/line/errors.ts'
 import type { RevocationCalls, RevocationJob } from '../../src/login/revocation-calls.ts'
 import { createUnconfirmed } from '../../src/login/unconfirmed.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
-import { web } from '../harness/channels.ts'
+import { native, web } from '../harness/channels.ts'
 
 const SECOND = 1_000
 
 function jobOf(key: string, more: Partial<RevocationJob> = {}): RevocationJob {
-  return { kind: 'access token', key, raw: `secret of ${key}`, channel: web, until: 86_400_000, ...more }
+  return { kind: 'access token', key, raw: `secret of ${key}`, channel: web, forMs: 86_400_000, ...more }
 }
 
 /** A queue in front of a LINE that the test breaks and repairs. Its answers come in the next turn. */
@@ -19,9 +19,15 @@ function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
   const sent: string[] = []
   const givenUp: string[] = []
   const lines: string[] = []
-  const calls: RevocationCalls = { send, userOf: async () => undefined, giveUp: ({ key }) => void givenUp.push(key) }
+  const calls: RevocationCalls = {
+    send,
+    isUnderWay: () => false,
+    named: async (job) => job,
+    userOf: async () => undefined,
+    giveUp: ({ key }) => void givenUp.push(key),
+  }
   const telemetry = createTelemetry({ logLevel: 'info', destination: { write: (text) => void lines.push(text) } })
-  const queue = createUnconfirmed({ calls, now: () => time, telemetry, attemptMs: SECOND, ...limits })
+  const queue = createUnconfirmed({ calls, steady: () => time, telemetry, attemptMs: SECOND, ...limits })
 
   return { queue, line, sent, givenUp, lines, pass }
 
@@ -92,6 +98,36 @@ describe('a revocation that LINE has not confirmed', () => {
     expect(queue.size()).toBe(4)
   })
 
+  it('200 of another channel or kind that fail for ever do not delay it (D17)', async () => {
+    const { queue, line, pass } = queueInFrontOfLine()
+    for (let n = 0; n < 200; n += 1) {
+      line.never.add(`a ${n}`).add(`b ${n}`)
+      queue.add(jobOf(`a ${n}`, { channel: native }))
+      queue.add(jobOf(`b ${n}`, { kind: 'user', userId: 'U1' }))
+    }
+    for (let n = 0; n < 20; n += 1) queue.add(jobOf(String(n)))
+    await pass(60)
+    line.isDown = false
+    await pass(11)
+    expect(queue.size()).toBe(400)
+  })
+
+  it('of a token whose user leaves: after the departure, for which LINE must still accept the token', async () => {
+    const { queue, line, sent, pass } = queueInFrontOfLine()
+    queue.add(jobOf('a'))
+    queue.add(jobOf('refresh', { kind: 'session', accessKey: 'a' }))
+    queue.add(jobOf('a', { kind: 'user', userId: 'U1' }))
+    line.never.add('a')
+    line.isDown = false
+    await pass(5)
+    expect(new Set(sent)).toEqual(new Set(['a']))
+    expect(queue.size()).toBe(3)
+    line.never.clear()
+    await pass(20)
+    expect(queue.size()).toBe(0)
+    expect(sent.slice(-2).sort()).toEqual(['a', 'refresh'])
+  })
+
   it('added twice: one entry; confirmed by the caller: gone', () => {
     const { queue } = queueInFrontOfLine()
     for (let n = 0; n < 2; n += 1) queue.add(jobOf('a'))
@@ -104,7 +140,7 @@ describe('a revocation that LINE has not confirmed', () => {
 
   it('whose token has expired: given up, with a log line that has the count', async () => {
     const { queue, givenUp, lines, pass } = queueInFrontOfLine()
-    queue.add(jobOf('short', { until: 5 * SECOND }))
+    queue.add(jobOf('short', { forMs: 5 * SECOND }))
     queue.add(jobOf('long'))
     await pass(5)
     expect([givenUp, queue.size()]).toEqual([['short'], 1])

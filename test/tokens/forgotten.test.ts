@@ -15,7 +15,7 @@ function recordOf(facts: Partial<TokenRecord>): TokenRecord {
 function everything() {
   const time = { now: 1_000 }
   const tombstones = createTombstones(() => time.now)
-  const users = createUserTombstones(() => time.now)
+  const users = createUserTombstones({ now: () => time.now, steady: () => time.now })
   const families = createFamilies()
   return { time, tombstones, users, families, forgotten: createForgotten({ tombstones, users, families }) }
 }
@@ -34,13 +34,12 @@ describe('a stored record', () => {
   })
 
   it.each([
-    ['before LINE knows it', undefined, ['withheld', 'withheld', 'unproven', 'unproven', undefined]],
-    ['after LINE has revoked the tokens', 'left', ['dead', 'unproven', 'unproven', 'unproven', undefined]],
-    ['after LINE did not say so', 'unsure', ['unproven', 'unproven', 'unproven', 'unproven', undefined]],
-  ] as const)('its user left, %s: by the time of its verification', (_, state, expected) => {
+    ['before LINE knows it', false, ['dead', 'dead', 'unproven', 'unproven', undefined]],
+    ['after LINE was told', true, ['dead', 'unproven', 'unproven', 'unproven', undefined]],
+  ] as const)('its user left, %s: by the time of its verification', (_, isTold, expected) => {
     const { users, forgotten } = everything()
     users.raise(channelId, userId)
-    if (state !== undefined) users.confirm(channelId, userId, state)
+    if (isTold) users.confirm(channelId, userId)
     const times = [999, 1_000, 1_001, 6_000, 6_001]
     const concerns = times.map((verifiedAt) => forgotten.concerns('a', recordOf({ userId, verifiedAt })))
     expect(concerns).toEqual(expected)
@@ -50,9 +49,9 @@ describe('a stored record', () => {
     const { time, users, forgotten } = everything()
     users.raise(channelId, userId)
     time.now = 10_000
-    users.confirm(channelId, userId, 'left')
-    const concerns = [999, 5_000, 15_000, 15_001].map((at) =>
-      forgotten.concerns('a', recordOf({ userId, verifiedAt: at })),
+    users.confirm(channelId, userId)
+    const concerns = [999, 5_000, 15_000, 15_001].map((verifiedAt) =>
+      forgotten.concerns('a', recordOf({ userId, verifiedAt })),
     )
     expect(concerns).toEqual(['dead', 'unproven', 'unproven', undefined])
   })
@@ -73,7 +72,7 @@ describe('a stored record', () => {
     families.learnUser('f', 'U2')
     expect(forgotten.concerns('a', recordOf({ family: 'f' }))).toBeUndefined()
     families.learnUser('f', userId)
-    expect(forgotten.concerns('a', recordOf({ family: 'f' }))).toBe('withheld')
+    expect(forgotten.concerns('a', recordOf({ family: 'f' }))).toBe('dead')
   })
 })
 
@@ -84,9 +83,9 @@ describe("LINE's answer to a call", () => {
     users.raise(channelId, userId)
     const after = forgotten.count()
     const record = recordOf({ userId, verifiedAt: 1_000 })
-    expect(forgotten.concernsLanded('a', record, before)).toBe('withheld')
+    expect(forgotten.concernsLanded('a', record, before)).toBe('dead')
     expect(forgotten.concernsLanded('a', record, after)).toBeUndefined()
-    users.confirm(channelId, userId, 'left')
+    users.confirm(channelId, userId)
     expect(forgotten.concernsLanded('a', record, after)).toBe('unproven')
     expect(forgotten.concernsLanded('a', recordOf({ verifiedAt: 1_000 }), before)).toBe('unnamed')
     expect(forgotten.concernsLanded('a', recordOf({ userId: 'U2' }), before)).toBeUndefined()
@@ -97,16 +96,12 @@ describe('a token without a record', () => {
   it('its remembered origin counts', () => {
     const { tombstones, users, forgotten } = everything()
     const origin = { channelId, userId, family: 'f', verifiedAt: 0 }
-    expect([forgotten.concernsCold('a', origin), forgotten.concernsCold('a', undefined)]).toEqual([
-      undefined,
-      undefined,
-    ])
+    expect([forgotten.isDeadCold('a', origin), forgotten.isDeadCold('a', undefined)]).toEqual([false, false])
     users.raise(channelId, userId)
-    expect(forgotten.concernsCold('a', origin)).toBe('withheld')
-    users.confirm(channelId, userId, 'left')
-    expect([forgotten.concernsCold('a', origin), forgotten.concernsCold('a', undefined)]).toEqual(['dead', undefined])
+    expect([forgotten.isDeadCold('a', origin), forgotten.isDeadCold('a', undefined)]).toEqual([true, false])
+    expect(forgotten.isDeadCold('a', { ...origin, verifiedAt: 1_001 })).toBe(false)
     tombstones.raise('g', { forMs: 100, channelId, isOurs: true })
-    expect(forgotten.concernsCold('a', { ...origin, userId: undefined, family: 'g' })).toBe('dead')
+    expect(forgotten.isDeadCold('a', { ...origin, userId: undefined, family: 'g' })).toBe(true)
   })
 })
 
@@ -115,13 +110,27 @@ describe('a session', () => {
     const { tombstones, users, families, forgotten } = everything()
     families.begin('first', { channelId, begunAt: forgotten.count(), userId })
     families.continueWith('second', 'first', { channelId, begunAt: forgotten.count(), userId: undefined })
-    expect(['first', 'second'].map(forgotten.concernsSession)).toEqual([false, false])
+    expect(['first', 'second'].map(forgotten.isDeadSession)).toEqual([false, false])
     users.raise(channelId, userId)
     families.begin('later', { channelId, begunAt: forgotten.count(), userId })
-    expect(['first', 'second', 'later'].map(forgotten.concernsSession)).toEqual([true, true, false])
-    users.confirm(channelId, userId, 'unsure')
-    expect(['first', 'second', 'later'].map(forgotten.concernsSession)).toEqual([false, false, false])
-    tombstones.raise('first', { forMs: 100, channelId, isOurs: true })
-    expect(['first', 'second', 'later', 'unknown'].map(forgotten.concernsSession)).toEqual([true, true, false, false])
+    users.confirm(channelId, userId)
+    expect(['first', 'second', 'later'].map(forgotten.isDeadSession)).toEqual([true, true, false])
+    tombstones.raise('later', { forMs: 100, channelId, isOurs: true })
+    expect(['later', 'unknown'].map(forgotten.isDeadSession)).toEqual([true, false])
+  })
+
+  it('of an unknown user: it may be of one who leaves, and of one who left while LINE was issuing its tokens', () => {
+    const { users, families, forgotten } = everything()
+    const family = families.begin('first', { channelId, begunAt: forgotten.count(), userId: undefined })
+    const before = forgotten.count()
+    expect(forgotten.mayConcern(family, before)).toBe(false)
+    users.raise(channelId, userId)
+    const whileLeaving = forgotten.count()
+    expect([before, whileLeaving].map((begunAt) => forgotten.mayConcern(family, begunAt))).toEqual([true, true])
+    users.confirm(channelId, userId)
+    const after = forgotten.count()
+    expect([whileLeaving, after].map((begunAt) => forgotten.mayConcern(family, begunAt))).toEqual([true, false])
+    families.learnUser('first', 'U2')
+    expect(forgotten.mayConcern(family, before)).toBe(false)
   })
 })

@@ -736,7 +736,7 @@ describe('the store', () => {
     given: Partial<MemoryTierOptions & ForgottenOptions> & { now?: Clock['now'] } = {},
   ) {
     const { now = () => 0, families = createFamilies() } = given
-    const { tombstones = createTombstones(now, 100), users = createUserTombstones(now) } = given
+    const { tombstones = createTombstones(now, 100), users = createUserTombstones({ now, steady: now }) } = given
     return rememberInMemory(behind, {
       freshForMs: 1_000,
       maxStaleMs: 10_000,

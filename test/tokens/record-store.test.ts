@@ -87,7 +87,13 @@ describe('the store', () => {
     store.set('c', bare)
     expect(store.originOf('b')).toEqual({ channelId: bare.channelId, userId, family: undefined, verifiedAt: at })
     store.set('a', bare)
-    expect([store.originOf('a'), store.originOf('c')]).toEqual([undefined, undefined])
+    expect(store.originOf('a')).toBeUndefined()
+    expect(store.originOf('c')).toEqual({
+      channelId: bare.channelId,
+      userId: undefined,
+      family: undefined,
+      verifiedAt: at,
+    })
   })
 
   it('a deleted record leaves no origin, a retired one does', () => {

@@ -38,6 +38,8 @@ export type Layer = Services & {
   /** A token that LINE has just issued and the gateway has not seen. */
   issue(request?: TokenRequest): Token
   ask(token: AccessToken, subject?: Subject, caller?: Caller): Promise<Answer>
+  /** Whether LINE itself accepts an access token or a refresh token of the web channel now. */
+  acceptedByLine(credential: { readonly accessToken: string } | { readonly refreshToken: string }): Promise<boolean>
   /** The value of one of the gateway's metrics, 0 where it has none. */
   metric(name: string): Promise<number>
   close(): Promise<void>
@@ -60,6 +62,8 @@ export type Answers = {
   hold(): void
   /** Delivers all held answers and stops holding. With a place, delivers only the held answer at that place. */
   release(place?: number): Promise<void>
+  /** Does the work. The answers to its calls are not held. */
+  pass<Result>(work: () => Promise<Result>): Promise<Result>
   /** The number of held answers. */
   waiting(): number
   /** Resolves when the answer to each call to LINE has been delivered or is held. */
@@ -90,6 +94,7 @@ export async function startLayer(
     clock: { advance, set, suspend, lineTime: () => time },
     issue,
     ask,
+    acceptedByLine,
     metric,
     close,
   }
@@ -117,6 +122,19 @@ export async function startLayer(
     return services.resolve({ ...caller, token, subject })
   }
 
+  async function acceptedByLine(
+    credential: { readonly accessToken: string } | { readonly refreshToken: string },
+  ): Promise<boolean> {
+    const { status } =
+      'accessToken' in credential
+        ? await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${encodeURIComponent(credential.accessToken)}`)
+        : await fetch(`${emulator.url}/oauth2/v2.1/token`, {
+            method: 'POST',
+            body: refreshForm(credential.refreshToken),
+          })
+    return status === 200
+  }
+
   async function metric(name: string): Promise<number> {
     const { text } = await telemetry.metrics()
     const line = text.split('\n').find((one) => one.startsWith(`${name} `))
@@ -141,6 +159,15 @@ export function useLayer(settings?: NodeJS.ProcessEnv, options?: EmulatorOptions
     if (started === undefined) throw new Error('Only while a test runs')
     return started
   }
+}
+
+function refreshForm(refreshToken: string): URLSearchParams {
+  return new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    client_id: web.id,
+    client_secret: web.secret,
+  })
 }
 
 export function tokenOf(raw: string): AccessToken {
@@ -175,28 +202,31 @@ function holdAnswers(pool: Pool): { readonly dispatcher: Dispatcher; readonly an
   const waiting: (() => void)[] = []
   let underway = 0
   let holding = false
+  let passing = false
 
   const dispatcher = pool.compose((dispatch) => (options, handler) => dispatch(options, holdable(handler)))
-  return { dispatcher, answers: { hold, release, waiting: () => waiting.length, settled } }
+  return { dispatcher, answers: { hold, release, pass, waiting: () => waiting.length, settled } }
 
   function holdable(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
     underway += 1
+    const deliver = passing ? deliverNow : arrive
     return {
       onRequestStart: (...given) => handler.onRequestStart?.(...given),
       onResponseStart: (...given) => handler.onResponseStart?.(...given),
       onResponseData: (...given) => handler.onResponseData?.(...given),
-      onResponseEnd: (...given) => arrive(() => handler.onResponseEnd?.(...given)),
-      onResponseError: (...given) => arrive(() => handler.onResponseError?.(...given)),
+      onResponseEnd: (...given) => deliver(() => handler.onResponseEnd?.(...given)),
+      onResponseError: (...given) => deliver(() => handler.onResponseError?.(...given)),
     }
   }
 
-  function arrive(pass: () => void): void {
-    const deliver = () => {
-      underway -= 1
-      pass()
-    }
-    if (holding) waiting.push(deliver)
-    else deliver()
+  function arrive(handOver: () => void): void {
+    if (holding) waiting.push(() => deliverNow(handOver))
+    else deliverNow(handOver)
+  }
+
+  function deliverNow(handOver: () => void): void {
+    underway -= 1
+    handOver()
   }
 
   function hold(): void {
@@ -207,6 +237,15 @@ function holdAnswers(pool: Pool): { readonly dispatcher: Dispatcher; readonly an
     if (place === undefined) holding = false
     for (const deliver of place === undefined ? waiting.splice(0) : waiting.splice(place, 1)) deliver()
     await settled()
+  }
+
+  async function pass<Result>(work: () => Promise<Result>): Promise<Result> {
+    passing = true
+    try {
+      return await work()
+    } finally {
+      passing = false
+    }
   }
 
   async function settled(): Promise<void> {

@@ -4,7 +4,10 @@ import type { Fault } from '../../src/emulator/emulator.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import { noSourceLimit, oneChannel, useLayer } from '../harness/token-layer.ts'
-import { createOracle, FARTHEST_SET_MS, HOUR, MINUTE, SECOND, type Step } from './oracle.ts'
+import { CACHE_TOKENS, createOracle, type Line, type Step } from './oracle.ts'
+import { HOUR, MINUTE, SECOND } from './truths.ts'
+
+const FARTHEST_SET_MS = 2 * HOUR
 
 const steps = fc.array(
   fc.oneof(
@@ -24,12 +27,15 @@ const steps = fc.array(
     },
     { weight: 2, arbitrary: step('break LINE', {}) },
     { weight: 2, arbitrary: step('repair LINE', {}) },
-    { weight: 3, arbitrary: step('revoke at LINE', { token: fc.nat(4) }) },
+    { weight: 1, arbitrary: step('recover', {}) },
+    { weight: 1, arbitrary: step('evict', {}) },
+    { weight: 2, arbitrary: step('log in', { user: fc.nat(2), openid: fc.boolean() }) },
+    { weight: 2, arbitrary: step('revoke at LINE', { token: fc.nat(4) }) },
     { weight: 1, arbitrary: step('expire at LINE', { token: fc.nat(7) }) },
     { weight: 3, arbitrary: step('revoke', { token: fc.nat(4) }) },
-    { weight: 1, arbitrary: step('revoke refresh', { token: fc.nat(7) }) },
-    { weight: 1, arbitrary: step('log out', { token: fc.nat(7) }) },
-    { weight: 1, arbitrary: step('deauthorize', { token: fc.nat(7) }) },
+    { weight: 2, arbitrary: step('revoke refresh', { token: fc.nat(7) }) },
+    { weight: 2, arbitrary: step('log out', { token: fc.nat(7) }) },
+    { weight: 3, arbitrary: step('deauthorize', { token: fc.nat(7) }) },
     { weight: 2, arbitrary: step('refresh', { token: fc.nat(7) }) },
   ),
   { minLength: 1, maxLength: 30, size: 'max' },
@@ -40,17 +46,23 @@ const breakages: readonly Fault[] = [
   { reset: true },
   { status: 429, headers: { 'retry-after': '2' } },
   { status: 400, body: '<html>Bad Request</html>' },
+  { commitThenReset: true },
 ]
 
-const layer = useLayer({ ...oneChannel, ...noSourceLimit })
+const lines: fc.Arbitrary<Line> = fc.record({
+  breakage: fc.constantFrom(...breakages),
+  refreshToken: fc.constantFrom('same', 'omit', 'rotate'),
+})
+
+const layer = useLayer({ ...oneChannel, ...noSourceLimit, CACHE_MAX_TOKENS: String(CACHE_TOKENS) })
 
 it('the token layer: 600 random sequences of steps, no answer contradicts the oracle', {
   timeout: 600_000,
 }, async () => {
   const counts = { runs: 0, answers: 0, valid: 0, invalid: 0, unknown: 0, calls: 0 }
   await fc.assert(
-    fc.asyncProperty(steps, fc.constantFrom(...breakages), async (taken, breakage) => {
-      const oracle = createOracle(layer(), breakage)
+    fc.asyncProperty(steps, lines, async (taken, line) => {
+      const oracle = createOracle(layer(), line)
       try {
         for (const one of taken) await oracle.take(one)
         await oracle.finish()
@@ -64,7 +76,7 @@ it('the token layer: 600 random sequences of steps, no answer contradicts the or
         counts[verdict] += 1
       }
     }),
-    { numRuns: 600 },
+    { numRuns: Number(process.env.MODEL_RUNS ?? 600) },
   )
   process.stdout.write(`model: ${JSON.stringify(counts)}\n`)
   expect(Math.min(counts.valid, counts.invalid, counts.unknown)).toBeGreaterThan(100)

@@ -9,37 +9,57 @@ import { HOUR, MINUTE, SECOND } from './truths.ts'
 
 const FARTHEST_SET_MS = 2 * HOUR
 
-const steps = fc.array(
-  fc.oneof(
-    { weight: 16, arbitrary: step('ask', { token: fc.nat(4), subject: subjects(), times: of(1, 1, 3) }) },
-    { weight: 4, arbitrary: step('deliver one', { place: fc.nat(5) }) },
-    { weight: 5, arbitrary: step('deliver all', { newestFirst: fc.boolean() }) },
-    {
-      weight: 4,
-      arbitrary: step('advance', { ms: of(SECOND, 31 * SECOND, 5 * MINUTE, 6 * MINUTE, 20 * MINUTE, HOUR, 4 * HOUR) }),
-    },
-    { weight: 1, arbitrary: step('suspend', { ms: of(SECOND, 31 * SECOND, 6 * MINUTE, HOUR, 5 * HOUR) }) },
-    {
-      weight: 2,
-      arbitrary: step('set the clock', {
-        toMs: of(-FARTHEST_SET_MS, -10 * SECOND, 0, 0, 10 * SECOND, FARTHEST_SET_MS),
-      }),
-    },
-    { weight: 2, arbitrary: step('break LINE', {}) },
-    { weight: 2, arbitrary: step('repair LINE', {}) },
-    { weight: 1, arbitrary: step('recover', {}) },
-    { weight: 1, arbitrary: step('evict', {}) },
-    { weight: 2, arbitrary: step('log in', { user: fc.nat(2), openid: fc.boolean() }) },
-    { weight: 2, arbitrary: step('revoke at LINE', { token: fc.nat(4) }) },
-    { weight: 1, arbitrary: step('expire at LINE', { token: fc.nat(7) }) },
-    { weight: 3, arbitrary: step('revoke', { token: fc.nat(4) }) },
-    { weight: 2, arbitrary: step('revoke refresh', { token: fc.nat(7) }) },
-    { weight: 2, arbitrary: step('log out', { token: fc.nat(7) }) },
-    { weight: 3, arbitrary: step('deauthorize', { token: fc.nat(7) }) },
-    { weight: 2, arbitrary: step('refresh', { token: fc.nat(7) }) },
-  ),
-  { minLength: 1, maxLength: 30, size: 'max' },
+const asking = step('ask', { token: fc.nat(4), subject: subjects(), times: of(1, 1, 3) })
+const revoking = [
+  { weight: 2, arbitrary: step('revoke', { token: fc.nat(7) }) },
+  { weight: 2, arbitrary: step('revoke refresh', { token: fc.nat(7) }) },
+  { weight: 2, arbitrary: step('log out', { token: fc.nat(7) }) },
+  { weight: 3, arbitrary: step('deauthorize', { token: fc.nat(4) }) },
+]
+
+const oneStep = fc.oneof(
+  ...revoking,
+  { weight: 16, arbitrary: asking },
+  { weight: 4, arbitrary: step('deliver one', { place: fc.nat(5) }) },
+  { weight: 5, arbitrary: step('deliver all', { newestFirst: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: step('advance', { ms: of(SECOND, 31 * SECOND, 5 * MINUTE, 6 * MINUTE, 20 * MINUTE, HOUR, 4 * HOUR) }),
+  },
+  { weight: 1, arbitrary: step('suspend', { ms: of(SECOND, 31 * SECOND, 6 * MINUTE, HOUR, 5 * HOUR) }) },
+  {
+    weight: 2,
+    arbitrary: step('set the clock', {
+      toMs: of(-FARTHEST_SET_MS, -10 * SECOND, 0, 0, 10 * SECOND, FARTHEST_SET_MS),
+    }),
+  },
+  { weight: 2, arbitrary: step('break LINE', {}) },
+  { weight: 2, arbitrary: step('repair LINE', {}) },
+  { weight: 1, arbitrary: step('recover', {}) },
+  { weight: 1, arbitrary: step('evict', {}) },
+  { weight: 2, arbitrary: step('log in', { user: fc.nat(1), openid: fc.boolean() }) },
+  { weight: 2, arbitrary: step('revoke at LINE', { token: fc.nat(4) }) },
+  { weight: 1, arbitrary: step('expire at LINE', { token: fc.nat(7) }) },
+  { weight: 2, arbitrary: step('refresh', { token: fc.nat(7) }) },
 )
+
+/** A revocation in an outage of LINE, and what is believed before LINE is told. */
+const outage = fc.tuple(
+  asking,
+  step('deliver all', { newestFirst: fc.boolean() }),
+  step('break LINE', {}),
+  fc.oneof(...revoking),
+  step('deliver all', { newestFirst: fc.boolean() }),
+  step('repair LINE', {}),
+)
+
+const steps = fc
+  .array(fc.oneof({ weight: 12, arbitrary: oneStep.map((one) => [one]) }, { weight: 1, arbitrary: outage }), {
+    minLength: 1,
+    maxLength: 30,
+    size: 'max',
+  })
+  .map((scenes): readonly Step[] => scenes.flat())
 
 const breakages: readonly Fault[] = [
   { status: 503 },

@@ -80,8 +80,8 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
   for (const [user, expiresIn] of [
     [0, 30 * 86_400],
     [0, 2 * 3_600],
-    [1, 20 * 60],
-    [2, 5 * 60],
+    [0, 20 * 60],
+    [1, 5 * 60],
   ] as const) {
     const { refreshToken, raw } = layer.issue({ userId: userIdOf(user), expiresIn })
     const session = addSession(refreshToken, { userId: userIdOf(user), isIssuedHere: false })
@@ -420,7 +420,8 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     callsAllowed += 2
     const { session, refreshToken } = truth
     const wasHeld = isHeld(truth)
-    const wasKnown = wasHeld || session.isIssuedHere
+    // Anybody can send a refresh token together with an access token that was revoked before.
+    const wasKnown = (wasHeld && truth.doubts === 0) || session.isIssuedHere
     doubtSession(session)
     truth.doubts += 1
     watch(

@@ -349,9 +349,9 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     const { refreshToken, session } = truth
     const begunAs = nextEvent()
     const endsAt = lineTime + 30 * 86_400 * SECOND
-    const wasDoubted = session.isDoubted
     // LINE refuses a refresh token that it has replaced.
-    if (refreshTokens === 'rotate') session.isDoubted = true
+    const wasReplaced = session.isReplaced
+    session.isReplaced = refreshTokens === 'rotate'
     watch(
       refresher.refresh(refreshToken, web, here),
       (tokens) => {
@@ -359,11 +359,11 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
         if (truths.some(({ token }) => token.raw === tokens.accessToken)) return
         session.isIssuedHere = true
         const added = addIssued(tokens, session, { begunAs, endsAt })
-        if (session.isDoubted && refreshTokens !== 'rotate') added.doubts += 1
+        if (session.isDoubted) added.doubts += 1
       },
       (error) => {
-        const isDoubted = wasDoubted || session.isDoubted
-        if (error instanceof InvalidGrant ? !isDoubted : !isTroubledSince(begunAs))
+        const mayBeRefused = wasReplaced || session.isDoubted
+        if (error instanceof InvalidGrant ? !mayBeRefused : !isTroubledSince(begunAs))
           violations.push(`refresh failed: ${String(error)}`)
       },
     )
@@ -535,7 +535,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
   }
 
   function addSession(refreshToken: string, start: Pick<Session, 'userId' | 'isIssuedHere'>): Session {
-    const session = { ...start, namedAs: undefined, isDoubted: false, isRevoked: false }
+    const session = { ...start, namedAs: undefined, isDoubted: false, isReplaced: false, isRevoked: false }
     sessions.set(refreshToken, session)
     return session
   }

@@ -19,6 +19,8 @@ export type Session = {
   namedAs: number | undefined
   /** From now on LINE may refuse its refresh tokens. */
   isDoubted: boolean
+  /** LINE replaces its refresh token with each refresh, and one was sent. */
+  isReplaced: boolean
   /** A caller revoked it through the gateway, and that caller has the answer. */
   isRevoked: boolean
 }

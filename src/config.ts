@@ -33,6 +33,7 @@ export type Channel = {
 
 export type Config = {
   readonly channels: readonly [Channel, ...Channel[]]
+  readonly channelSetting: 'LINE_CHANNEL_SECRET' | 'LINE_CHANNELS' // where an operator corrects a channel's secret
   readonly redirectUris: readonly string[] // empty: any redirect URI is accepted
   readonly lineApiUrl: string // an origin without a trailing slash
   readonly lineAccessUrl: string // an origin without a trailing slash
@@ -91,7 +92,7 @@ export function readConfig(
   const { read } = reader
   const records = recordCount(heapBytes)
   const config: Config = {
-    channels: readChannels(reader),
+    ...readChannels(reader),
     redirectUris: read('LINE_REDIRECT_URIS', list(redirectUri)),
     lineApiUrl: read('LINE_API_URL', lineUrl.default('https://api.line.me')),
     lineAccessUrl: read('LINE_ACCESS_URL', lineUrl.default('https://access.line.me')),
@@ -128,19 +129,22 @@ export function readConfig(
   return deepFreeze(config)
 }
 
-function readChannels({ given, check, warnings }: SettingReader): Config['channels'] {
+function readChannels({ given, check, warnings }: SettingReader): Pick<Config, 'channels' | 'channelSetting'> {
   const several = given('LINE_CHANNELS')
   const single = {
     id: given('LINE_CHANNEL_ID'),
     secret: given('LINE_CHANNEL_SECRET'),
     type: given('LINE_CHANNEL_TYPE'),
   }
-  if (several === undefined)
-    return [check(single, channel, (member) => `LINE_CHANNEL_${member.slice(1).toUpperCase()}`)]
+  if (several === undefined) {
+    const only = check(single, channel, (member) => `LINE_CHANNEL_${member.slice(1).toUpperCase()}`)
+    return { channels: [only], channelSetting: 'LINE_CHANNEL_SECRET' }
+  }
   if (Object.values(single).some((value) => value !== undefined)) {
     warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
-  return check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+  const listed = check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
+  return { channels: listed, channelSetting: 'LINE_CHANNELS' }
 }
 
 function readCorsOrigins({ given, check }: SettingReader, development: boolean): CorsOrigins {

@@ -10,6 +10,7 @@ import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
+import { createKnownTokens } from './login/known-tokens.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
@@ -68,6 +69,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
     clearInterval(everySecond)
     services.unconfirmed.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
+    telemetry.flush()
   }
 }
 
@@ -82,6 +84,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     origin: config.lineApiUrl,
     timeoutMs: config.lineTimeoutMs,
     maxConcurrency: config.lineMaxConcurrency,
+    channelSetting: config.channelSetting,
     dispatcher,
     now,
     wall,
@@ -108,22 +111,28 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   )
   telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
   const operationMs = config.lineTimeoutMs + operationMarginMs
-  const channelTokens = createChannelTokens(line, now)
+  const channelTokens = createChannelTokens(line, {
+    now,
+    misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
+  })
   const forgetting = createForgetting({ memory, families, tombstones, users, now })
   const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
   const unconfirmed = createUnconfirmed({ calls, now, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
-  const nonces = createNonces(nonceSecret(config), now)
+  const nonces = createNonces(nonceSecret(config))
+  const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
+  const keySet = createKeySet(line.certs, now)
+  const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten })
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, forgotten, now }),
+    logins: createLogins({ line, memory, gate, families, forgotten, idTokens, now }),
     refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
     revocation: createRevocation({
       channels,
-      memory,
+      channelTokens,
+      knownTokens,
       forgetting,
-      forgotten,
       tombstones,
       families,
       calls,
@@ -132,7 +141,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
       now,
     }),
     unconfirmed,
-    idTokens: createIdTokens({ channels, keySet: createKeySet(line.certs, now), nonces, now: wall }),
+    idTokens,
     nonces,
     channels,
     redirectUris: config.redirectUris,
@@ -140,6 +149,12 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     now,
     toWall,
     operationMs,
+  }
+
+  /** An ID token is dated by the wall clock, the departure of its user by the time of the process. */
+  function isForgotten(channelId: string, userId: string, issuedAt: number): boolean {
+    const stone = users.find(channelId, userId)
+    return stone !== undefined && issuedAt <= toWall(stone.raisedAt)
   }
 }
 

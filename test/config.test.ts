@@ -41,6 +41,7 @@ describe('defaults', () => {
   it('a channel is enough', () => {
     expect(readConfig(channel)).toEqual({
       channels: [{ id: '1234567890', secret: 'channel-secret', type: 'web' }],
+      channelSetting: 'LINE_CHANNEL_SECRET',
       redirectUris: [],
       lineApiUrl: 'https://api.line.me',
       lineAccessUrl: 'https://access.line.me',

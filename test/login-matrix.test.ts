@@ -58,6 +58,35 @@ describe.each(
   afterAll(() => gateway.close())
 
   describe.each([web, native, liff])('a $type channel', (channel) => {
+    it('a code that met an outage: its tokens the next time, then INVALID_GRANT (B7)', async () => {
+      const input = await codeFromThePage(gateway, channel)
+      gateway.emulator.faults.set('token', { status: 502, times: 1 })
+      expect((await exchange(gateway, input)).errors).toMatchObject([
+        { extensions: { code: 'LINE_UNAVAILABLE', retryAfter: expect.any(Number) } },
+      ])
+      expect(await exchange(gateway, input)).toMatchObject({ data: { exchangeLogin: { tokens: {} } }, errors: [] })
+      expect(codesOf(await exchange(gateway, input))).toEqual(['INVALID_GRANT'])
+    })
+
+    it('a code whose tokens were lost on the way: INVALID_GRANT the next time (B7)', async () => {
+      const input = await codeFromThePage(gateway, channel)
+      gateway.emulator.faults.set('token', { commitThenReset: true, times: 1 })
+      const answers = [await exchange(gateway, input), await exchange(gateway, input)]
+      expect(answers.map(codesOf)).toEqual([['LINE_UNAVAILABLE'], ['INVALID_GRANT']])
+    })
+
+    it('a wrong nonce: the tokens, and no user (D12)', async () => {
+      const input = await codeFromThePage(gateway, channel)
+      const { data, errors } = await exchange(gateway, { ...input, nonce: 'another' })
+      expect(data?.exchangeLogin).toEqual({
+        tokens: { tokenType: 'Bearer' },
+        viewer: null,
+        idToken: null,
+        idTokenClaims: null,
+      })
+      expect(errors.map(({ extensions }) => extensions.reason)).toEqual(['NONCE', 'NONCE', 'NONCE'])
+    })
+
     describe.each(Object.entries(flows))('with %s', (_, start) => {
       it('viewer: the user, the channel, the scopes and the lifetime', async () => {
         const session = await start(gateway, channel)
@@ -143,6 +172,12 @@ describe.each(
 
 /** The whole login: startLogin, LINE's pages, then exchangeLogin with the values from startLogin. */
 async function logInAtThePage(gateway: RunningGateway, channel: Channel): Promise<Session> {
+  const { code, codeVerifier, nonce } = await codeFromThePage(gateway, channel)
+  return exchanged(gateway, channel, code, { codeVerifier, nonce })
+}
+
+/** A login up to its code: the input of exchangeLogin. */
+async function codeFromThePage(gateway: RunningGateway, channel: Channel) {
   const started = await gateway.ask(
     `mutation ($input: StartLoginInput!) {
       startLogin(input: $input) { authorizationUrl state nonce codeVerifier channelId }
@@ -154,7 +189,16 @@ async function logInAtThePage(gateway: RunningGateway, channel: Channel): Promis
   const callback = await followed(String(kept.authorizationUrl), gateway.emulator)
   expect(callback.get('state')).toBe(kept.state)
   const { codeVerifier, nonce } = kept
-  return exchanged(gateway, channel, String(callback.get('code')), { codeVerifier, nonce })
+  return { code: String(callback.get('code')), redirectUri, channelId: channel.id, codeVerifier, nonce }
+}
+
+function exchange(gateway: RunningGateway, input: object) {
+  return gateway.ask(
+    `mutation ($input: ExchangeLoginInput!) {
+      exchangeLogin(input: $input) { tokens { tokenType } viewer { id } idToken idTokenClaims { sub } }
+    }`,
+    { variables: { input } },
+  )
 }
 
 /** A login without PKCE and nonce. Only the channel secret protects the exchange. */

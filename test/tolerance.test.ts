@@ -101,11 +101,11 @@ describe('an unreadable answer', () => {
     })
   })
 
-  it('to the exchange of a code: no `retryAfter`, because the code is used up', async () => {
+  it('to the exchange of a code: the code can be sent again after `retryAfter` (B7)', async () => {
     gateway.emulator.faults.set('token', { garbage: true })
     const { errors } = await exchange()
     expect(errors.map(({ extensions }) => extensions.code)).toEqual(['LINE_UNAVAILABLE'])
-    expect(errors[0]?.extensions).not.toHaveProperty('retryAfter')
+    expect(errors[0]?.extensions).toHaveProperty('retryAfter')
   })
 
   it('with a request ID: `lineRequestId` is in the error', async () => {
@@ -360,7 +360,7 @@ describe('the two formats of a refusal', () => {
 
   it.each([
     [400, plain('invalid refresh token')],
-    [400, oauth('invalid_client', 'invalid client_secret')],
+    [400, oauth('invalid_scope', 'invalid scope')],
     [400, oauth('INVALID_GRANT', 'invalid refresh token')],
     [401, oauth('invalid_grant', 'invalid refresh token')],
   ])('refresh: %i with %o is LINE_UNAVAILABLE, because the fault can be ours or LINE’s', async (status, body) => {
@@ -383,7 +383,7 @@ describe('the two formats of a refusal', () => {
   })
 
   it('revoke: 400 with another error is LINE_UNAVAILABLE', async () => {
-    gateway.emulator.faults.set('revoke', { status: 400, body: oauth('invalid_client') })
+    gateway.emulator.faults.set('revoke', { status: 400, body: oauth('invalid_scope') })
     expect(codesOf(await revoke())).toEqual(['LINE_UNAVAILABLE'])
   })
 

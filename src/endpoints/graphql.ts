@@ -154,7 +154,8 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     const all = [...contentTypes[mediaType], ...cors.headersFor(request, varyOf(request)), ...own]
     send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
-    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0, requestId })
+    const network = clientAddresses.addressOf(request)
+    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0, requestId, network })
   }
 
   function refuseAll(): void {
@@ -170,6 +171,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       status,
       ms: performance.now() - startedAt,
       requestId: request.requestId,
+      network: request.clientAddress,
       ...(typeof lineRequestId === 'string' && { lineRequestId }),
     })
   }

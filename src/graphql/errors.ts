@@ -1,7 +1,6 @@
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { type HeaderList, noHeaders } from '../http/send.ts'
-import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../line/errors.ts'
-import { NoChannelSecret } from '../login/channel-tokens.ts'
+import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable, Misconfigured } from '../line/errors.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../schema/errors.ts'
 import { withoutStack } from '../telemetry/expected-error.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
@@ -20,7 +19,7 @@ const publicExtensions: readonly [new (...args: never[]) => Error, (error: never
   [LineRateLimited, ({ code, retryAfter, lineRequestId }: LineRateLimited) => ({ code, retryAfter, lineRequestId })],
   [LineUnavailable, ({ code, retryAfter, lineRequestId }: LineUnavailable) => ({ code, retryAfter, lineRequestId })],
   [SourceLimited, ({ code, retryAfter }: SourceLimited) => ({ code, retryAfter })],
-  [NoChannelSecret, () => ({ code: 'BAD_REQUEST' })],
+  [Misconfigured, ({ code, lineRequestId }: Misconfigured) => ({ code, lineRequestId })],
 ]
 
 /** An error of an answer, in its public form. */

@@ -1,3 +1,4 @@
+import type { BreakerChange } from '../telemetry/telemetry.ts'
 import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 
 /** This many failures in a row open the breaker. */
@@ -23,9 +24,9 @@ export type Breaker = {
 
 /**
  * Closed until ten failures in a row or one 429. Then open for a pause, then half open for one probe.
- * Only transport errors, 5xx and 429 count as failures. A refused token is a normal answer.
+ * Only transport errors, 5xx and 429 count as failures. A refused token is a normal answer. `changed` gets each new state.
  */
-export function createBreaker(now: () => number): Breaker {
+export function createBreaker(now: () => number, changed: (change: BreakerChange) => void = () => {}): Breaker {
   let failures = 0
   let openUntil = Number.NEGATIVE_INFINITY
   let pausedBy: 'failures' | 'limit' | undefined
@@ -41,15 +42,18 @@ export function createBreaker(now: () => number): Breaker {
 
   function enter(): void {
     check()
-    probing = pausedBy !== undefined
+    if (pausedBy === undefined) return
+    probing = true
+    changed({ state: 'half_open' })
   }
 
   function succeeded(): void {
     failures = 0
     // Only the probe ends a pause: calls sent before a 429 may still succeed, and the 429 must be obeyed.
-    if (pausedBy !== undefined && !probing) return
+    if (!probing) return
     pausedBy = undefined
     probing = false
+    changed({ state: 'closed' })
   }
 
   function failed(): void {
@@ -69,9 +73,11 @@ export function createBreaker(now: () => number): Breaker {
   }
 
   function pause(cause: 'failures' | 'limit', forMs: number): void {
+    const isNew = pausedBy !== cause || probing
     openUntil = pausedBy === undefined ? now() + forMs : Math.max(openUntil, now() + forMs)
     pausedBy = cause
     probing = false
+    if (isNew) changed({ state: 'open', cause, forMs })
   }
 
   function refusal(waitMs: number): LineOutage {

@@ -27,7 +27,7 @@ export function createLineClient(transport: Transport) {
 
     /**
      * Issue access token (RFC 6749 section 4.1.3, RFC 7636). `authorization` is the code with what LINE binds it to.
-     * The call uses up the code, so it is never sent twice.
+     * LINE accepts a code once.
      */
     exchangeCode(
       channel: Channel,
@@ -47,13 +47,13 @@ export function createLineClient(transport: Transport) {
         // LINE's SDKs send this for apps and LIFF. The ID token is then signed with ES256.
         id_token_key_type: channel.type === 'web' ? undefined : 'JWK',
       }
-      return postForm('token', '/oauth2/v2.1/token', form, limits)
+      return postForm({ endpoint: 'token', path: '/oauth2/v2.1/token', channelId: channel.id }, form, limits)
     },
 
     /** Refresh access token. */
     refresh(channel: Channel, refreshToken: string, limits: CallLimits): Promise<LineAnswer> {
       const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...clientOf(channel) }
-      return postForm('token', '/oauth2/v2.1/token', form, limits)
+      return postForm({ endpoint: 'token', path: '/oauth2/v2.1/token', channelId: channel.id }, form, limits)
     },
 
     /** Verify access token validity. */
@@ -88,7 +88,8 @@ export function createLineClient(transport: Transport) {
     ): Promise<LineAnswer> {
       const credential =
         'accessToken' in token ? { access_token: token.accessToken } : { refresh_token: token.refreshToken }
-      return postForm('revoke', '/oauth2/v2.1/revoke', { ...credential, ...clientOf(channel) }, limits)
+      const request = { endpoint: 'revoke', path: '/oauth2/v2.1/revoke', channelId: channel.id } as const
+      return postForm(request, { ...credential, ...clientOf(channel) }, limits)
     },
 
     /** Deauthorize your app to which the user has granted permissions: withdraws the user's consent. */
@@ -105,8 +106,9 @@ export function createLineClient(transport: Transport) {
 
     /** Issue stateless channel access token. https://developers.line.biz/en/docs/basics/channel-access-token/ */
     channelToken(channel: { readonly id: string; readonly secret: string }): Promise<LineAnswer> {
+      const request = { endpoint: 'channelToken', path: '/oauth2/v3/token', channelId: channel.id } as const
       const client = { client_id: channel.id, client_secret: channel.secret }
-      return postForm('channelToken', '/oauth2/v3/token', { grant_type: 'client_credentials', ...client })
+      return postForm(request, { grant_type: 'client_credentials', ...client })
     },
 
     /** The public keys of ID tokens signed with ES256 (RFC 7517). */
@@ -121,15 +123,14 @@ export function createLineClient(transport: Transport) {
   }
 
   function postForm(
-    endpoint: Endpoint,
-    path: string,
+    request: { readonly endpoint: Endpoint; readonly path: string; readonly channelId: string },
     form: Record<string, string | undefined>,
     limits?: CallLimits,
   ): Promise<LineAnswer> {
     const fields = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
     const body = new URLSearchParams(fields).toString()
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    return transport.send({ endpoint, method: 'POST', path, headers, body }, limits)
+    return transport.send({ ...request, method: 'POST', headers, body }, limits)
   }
 }
 

@@ -15,5 +15,5 @@ export async function within<Result>(deadline: number, result: Promise<Result>):
 }
 
 function outOfTime(): LineUnavailable {
-  return new LineUnavailable('LINE gave no complete answer in time', { retryAfter: 1 })
+  return new LineUnavailable('The time for this operation was over before a result: try again later', { retryAfter: 1 })
 }

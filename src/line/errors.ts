@@ -10,10 +10,7 @@ type LineFacts = {
   readonly cause?: unknown
 }
 
-/**
- * LINE timed out, reset the connection, answered 5xx or gave an answer that it does not document.
- * When `sent` is true, the message must not say "try again": an authorization code may be used up by then.
- */
+/** LINE timed out, reset the connection, answered 5xx or gave an answer that it does not document. */
 export class LineUnavailable extends ExpectedError {
   readonly code = 'LINE_UNAVAILABLE'
   readonly lineRequestId: string | undefined
@@ -33,14 +30,30 @@ export class LineUnavailable extends ExpectedError {
   }
 }
 
+/**
+ * LINE does not accept the settings of our channel, or they lack what a call needs. A retry cannot help: the operator must
+ * act. It says nothing about the credential of the caller.
+ */
+export class Misconfigured extends ExpectedError {
+  readonly code = 'MISCONFIGURED'
+  readonly retryAfter = undefined
+  readonly lineRequestId: string | undefined
+
+  constructor(facts: Pick<LineFacts, 'lineRequestId'> = {}) {
+    super('The settings of this gateway are wrong for the channel: its operator must correct them')
+    this.name = 'Misconfigured'
+    this.lineRequestId = facts.lineRequestId
+  }
+}
+
 /** LINE answered 429, or our own queue of calls to LINE is full. */
 export class LineRateLimited extends ExpectedError {
   readonly code = 'LINE_RATE_LIMITED'
   readonly lineRequestId: string | undefined
   readonly retryAfter: number
 
-  constructor(facts: LineFacts & { readonly retryAfter: number }) {
-    super('Too many calls to LINE: try again later', { cause: facts.cause })
+  constructor(facts: LineFacts & { readonly retryAfter: number; readonly message?: string }) {
+    super(facts.message ?? 'Too many calls to LINE: try again later', { cause: facts.cause })
     this.name = 'LineRateLimited'
     this.lineRequestId = facts.lineRequestId
     this.retryAfter = facts.retryAfter
@@ -59,7 +72,15 @@ export class InvalidGrant extends ExpectedError {
   }
 }
 
-export type IdTokenRefusal = 'MALFORMED' | 'ALGORITHM' | 'SIGNATURE' | 'ISSUER' | 'AUDIENCE' | 'EXPIRED' | 'NONCE'
+export type IdTokenRefusal =
+  | 'MALFORMED'
+  | 'ALGORITHM'
+  | 'SIGNATURE'
+  | 'ISSUER'
+  | 'AUDIENCE'
+  | 'EXPIRED'
+  | 'ISSUED_AT'
+  | 'NONCE'
 
 /** The ID token must not be trusted. `reason` says which check failed. */
 export class InvalidIdToken extends ExpectedError {
@@ -76,17 +97,23 @@ export class InvalidIdToken extends ExpectedError {
 const idTokenMessages: Record<IdTokenRefusal, string> = {
   MALFORMED: 'The ID token is malformed: send it exactly as LINE issued it',
   ALGORITHM:
-    'The signing algorithm of the ID token is wrong for this channel: web uses HS256, native and LIFF use ES256',
+    'The signing algorithm of the ID token is not accepted: only ES256 is, and HS256 where the channel has a secret',
   SIGNATURE: 'The signature of the ID token is not valid for this channel: do not trust it',
   ISSUER: 'The ID token was not issued by LINE: do not trust it',
   AUDIENCE: 'The ID token was issued for another channel: do not trust it',
   EXPIRED: 'The ID token has expired: log in again to get a new one',
-  NONCE: 'The nonce of the ID token is not the nonce of this login, or the nonce was used before: log in again',
+  ISSUED_AT: 'The ID token says that it was issued more than 5 minutes in the future: do not trust it',
+  NONCE: 'The nonce of the ID token is not the nonce that was sent: send the nonce of this login, or log in again',
 }
 
-/** LINE gave no usable answer. Neither of the two errors says anything about a token. */
-export type LineOutage = LineUnavailable | LineRateLimited
+/** LINE gave no usable answer. None of the three errors says anything about a token. */
+export type LineOutage = LineUnavailable | LineRateLimited | Misconfigured
 
 export function isLineOutage(error: unknown): error is LineOutage {
-  return error instanceof LineUnavailable || error instanceof LineRateLimited
+  return error instanceof LineUnavailable || error instanceof LineRateLimited || error instanceof Misconfigured
+}
+
+/** LINE answered, and would give the same answer again: a 403, an unreadable answer, a refusal of our settings. */
+export function isUnusable(error: unknown): error is LineUnavailable | Misconfigured {
+  return error instanceof Misconfigured || (error instanceof LineUnavailable && error.unusable)
 }

@@ -90,7 +90,9 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
 
     /** If our process was busy, the timer fires late and the answer may be in the socket already: read it first. */
     function endAfterReading(): void {
-      setImmediate(() => stop('LINE did not answer in time'))
+      setImmediate(() =>
+        stop(controller === undefined ? 'No connection to LINE in time' : 'LINE did not answer in time'),
+      )
     }
 
     function stop(message: string): void {

@@ -1,4 +1,5 @@
-import { type CryptoKey, decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual, verify } from 'node:crypto'
+import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import type { Channel } from '../config.ts'
 import { InvalidIdToken } from './errors.ts'
 import type { KeySet } from './key-set.ts'
@@ -19,42 +20,92 @@ export type IdTokenClaims = {
   readonly email: string | null
 }
 
+/** An ID token that was taken apart and not checked. Do not trust it: anyone can write one. */
+export type UncheckedIdToken = {
+  readonly algorithm: Algorithm
+  readonly kid: unknown
+  readonly payload: JWTPayload
+  /** The characters that the signature covers. */
+  readonly content: string
+  readonly signature: Buffer
+}
+
+type Algorithm = 'HS256' | 'ES256'
+
 /** LINE's constant. It does not depend on the host that we call. */
 export const idTokenIssuer = 'https://access.line.me'
-const longestIdToken = 8 * 1_024
+/** Characters. LINE documents no maximum. Its ID tokens have about 500. */
+export const longestIdToken = 8_192
 /** Leeway for clocks that differ. An ID token is valid for an hour; LINE's SDKs allow one to five minutes. */
 const leewaySeconds = 60
+const mostAheadSeconds = 5 * 60
+/** Three parts in base64url. The last one is empty where there is no signature. */
+const compactJws = /^[\w-]+\.[\w-]+\.[\w-]*$/
 
-/**
- * Checks an ID token, except its nonce. The channel's type decides the algorithm, never the token: HS256 with
- * the channel secret for web, ES256 with LINE's published key for native and LIFF. `now` is epoch ms.
- * Throws `InvalidIdToken`, or an outage when LINE's keys cannot be fetched.
+/*
+ * An ID token is checked in these steps, in this order, and the first failure is its reason:
+ *
+ * 1. `readIdToken`: MALFORMED (its length first), then ALGORITHM.
+ * 2. `assertNotForAnother`: AUDIENCE. No token is checked with the key of another channel than the one that it names.
+ * 3. `verificationKey`: ALGORITHM (HS256, and the channel has no secret), SIGNATURE (LINE has no such key), or an outage.
+ * 4. `checkIdToken`: SIGNATURE, ISSUER, AUDIENCE (none, or a list), MALFORMED (claims), EXPIRED, ISSUED_AT.
  */
-export async function verifyIdToken(
-  idToken: string,
-  channel: Channel,
-  keySet: KeySet,
-  now: number,
-): Promise<IdTokenClaims> {
-  const key = await verificationKey(idToken, channel, keySet)
-  const payload = await verifySignature(idToken, key, channel.type, now)
-  if (payload.iss !== idTokenIssuer) throw new InvalidIdToken('ISSUER')
-  if (payload.aud !== channel.id) throw new InvalidIdToken('AUDIENCE')
-  const claims = parseClaims(payload)
-  if (claims.exp + leewaySeconds <= now / 1_000) throw new InvalidIdToken('EXPIRED')
-  return claims
+
+/** Takes an ID token apart. Throws `InvalidIdToken`. */
+export function readIdToken(idToken: string): UncheckedIdToken {
+  if (idToken.length > longestIdToken || !compactJws.test(idToken)) throw malformed()
+  const { header, payload } = decode(idToken)
+  // RFC 7515 section 4.1.11: what we do not understand must be refused. RFC 7797: `b64` changes what is signed.
+  if (header.crit !== undefined || 'b64' in header) throw malformed()
+  if (header.alg !== 'HS256' && header.alg !== 'ES256') throw new InvalidIdToken('ALGORITHM')
+  const end = idToken.lastIndexOf('.')
+  return {
+    algorithm: header.alg,
+    kid: header.kid,
+    payload,
+    content: idToken.slice(0, end),
+    signature: Buffer.from(idToken.slice(end + 1), 'base64url'),
+  }
+}
+
+/** Throws `InvalidIdToken` if the token names another channel than this one. `undefined`: it is for none of ours. */
+export function assertNotForAnother(
+  { payload }: UncheckedIdToken,
+  channel: Channel | undefined,
+): asserts channel is Channel {
+  const namesAnother = typeof payload.aud === 'string' && payload.aud !== channel?.id
+  if (channel === undefined || namesAnother) throw new InvalidIdToken('AUDIENCE')
 }
 
 /**
- * The `aud` claim, read without a check of the signature. Do not trust it: it only says which channel's key to try.
- * Throws `InvalidIdToken`.
+ * LINE issues two kinds of ID tokens for one channel, and each kind has one source of keys. HS256 (web logins): the
+ * secret of the channel. ES256 (apps, LIFF): the key that LINE publishes with this `kid`. A key in the header is never used.
  */
-export function claimedAudience(idToken: string): unknown {
-  try {
-    return decodeJwt(idToken).aud
-  } catch (cause) {
-    throw new InvalidIdToken('MALFORMED', { cause })
-  }
+export function verificationKey(
+  token: UncheckedIdToken,
+  channel: Channel,
+  keySet: KeySet,
+): KeyObject | Promise<KeyObject> {
+  if (token.algorithm === 'HS256') return secretKeyOf(channel)
+  const key = typeof token.kid === 'string' ? keySet.keyOf(token.kid) : undefined
+  return key instanceof Promise ? key.then(found) : found(key)
+}
+
+/** Checks the signature and the claims, and returns them. `wall` returns epoch ms. Throws `InvalidIdToken`. */
+export function checkIdToken(
+  token: UncheckedIdToken,
+  key: KeyObject,
+  channel: Channel,
+  wall: () => number,
+): IdTokenClaims {
+  if (!isSigned(token, key)) throw new InvalidIdToken('SIGNATURE')
+  if (token.payload.iss !== idTokenIssuer) throw new InvalidIdToken('ISSUER')
+  if (token.payload.aud !== channel.id) throw new InvalidIdToken('AUDIENCE')
+  const claims = parseClaims(token.payload)
+  const seconds = wall() / 1_000
+  if (claims.exp + leewaySeconds <= seconds) throw new InvalidIdToken('EXPIRED')
+  if (claims.iat - mostAheadSeconds > seconds) throw new InvalidIdToken('ISSUED_AT')
+  return claims
 }
 
 /**
@@ -71,46 +122,32 @@ export function subjectOf(idToken: string | undefined, channelId: string): strin
   }
 }
 
-async function verificationKey(idToken: string, channel: Channel, keySet: KeySet) {
-  const { alg, kid } = headerOf(idToken)
-  if (alg !== algorithmOf(channel.type)) throw new InvalidIdToken('ALGORITHM')
-  if (channel.type === 'web') return new TextEncoder().encode(channel.secret)
-  const key = typeof kid === 'string' ? await keySet.keyOf(kid) : undefined
+function decode(idToken: string) {
+  try {
+    return { header: decodeProtectedHeader(idToken), payload: decodeJwt(idToken) }
+  } catch (cause) {
+    throw new InvalidIdToken('MALFORMED', { cause })
+  }
+}
+
+function secretKeyOf({ secret }: Channel): KeyObject {
+  if (secret === undefined || secret === '') throw new InvalidIdToken('ALGORITHM')
+  return createSecretKey(secret, 'utf8')
+}
+
+function found(key: KeyObject | undefined): KeyObject {
   if (key === undefined) throw new InvalidIdToken('SIGNATURE')
   return key
 }
 
-function headerOf(idToken: string) {
-  try {
-    decodeJwt(idToken)
-    return decodeProtectedHeader(idToken)
-  } catch (cause) {
-    throw new InvalidIdToken('MALFORMED', { cause })
-  }
-}
-
-function algorithmOf(type: Channel['type']): 'HS256' | 'ES256' {
-  return type === 'web' ? 'HS256' : 'ES256'
-}
-
-/** jose checks only the signature. We check the claims ourselves, in a fixed order and with the injected clock. */
-async function verifySignature(
-  idToken: string,
-  key: CryptoKey | Uint8Array,
-  type: Channel['type'],
-  now: number,
-): Promise<JWTPayload> {
-  try {
-    const options = {
-      algorithms: [algorithmOf(type)],
-      currentDate: new Date(now),
-      clockTolerance: Number.MAX_SAFE_INTEGER,
-    }
-    return (await jwtVerify(idToken, key, options)).payload
-  } catch (cause) {
-    if (cause instanceof errors.JWSSignatureVerificationFailed) throw new InvalidIdToken('SIGNATURE', { cause })
-    throw new InvalidIdToken('MALFORMED', { cause })
-  }
+/** RFC 7518 sections 3.2 and 3.4. Node refuses a public key for HMAC, and a secret for ECDSA. */
+function isSigned({ algorithm, content, signature }: UncheckedIdToken, key: KeyObject): boolean {
+  if (algorithm === 'ES256')
+    return (
+      signature.length === 64 && verify('sha256', Buffer.from(content), { key, dsaEncoding: 'ieee-p1363' }, signature)
+    )
+  const expected = createHmac('sha256', key).update(content).digest()
+  return signature.length === expected.length && timingSafeEqual(signature, expected)
 }
 
 function parseClaims(payload: JWTPayload): IdTokenClaims {
@@ -136,9 +173,9 @@ function malformed(): InvalidIdToken {
   return new InvalidIdToken('MALFORMED')
 }
 
-/** A number that a JavaScript `Date` can hold. A larger one would make later code throw. */
+/** A time that RFC 3339 can write: the years 0 to 9999. */
 function isNumericDate(value: unknown): value is number {
-  return typeof value === 'number' && Math.abs(value) <= 8_640_000_000_000
+  return typeof value === 'number' && value >= -62_167_219_200 && value < 253_402_300_800
 }
 
 function isTextList(value: unknown): value is readonly string[] {

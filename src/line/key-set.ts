@@ -1,37 +1,65 @@
-import { type CryptoKey, importJWK, type JWK } from 'jose'
-import { LineUnavailable } from './errors.ts'
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { isLineOutage, LineUnavailable } from './errors.ts'
 import { parseKeySet } from './responses.ts'
 import type { LineAnswer } from './transport.ts'
 
 export type KeySet = {
-  /** The public key for an ES256 ID token; `undefined` if LINE has no such `kid`. Rejects if LINE cannot be reached. */
-  keyOf(kid: string): Promise<CryptoKey | undefined>
+  /**
+   * The public key for an ES256 ID token, at once if we have it. `undefined`: LINE has no key with this `kid`. Rejects
+   * with an outage if we do not know that.
+   */
+  keyOf(kid: string): KeyObject | undefined | Promise<KeyObject | undefined>
 }
 
 /** LINE documents no rotation. Keys are fetched again after an hour, in case LINE withdrew one. */
 const freshForMs = 60 * 60 * 1_000
-/** An unknown `kid` causes one fetch. Further unknown `kid`s cause none for this long. */
-const cooldownMs = 30 * 1_000
+/** How long no fetch is made after one that did not find the `kid`: at most 6 such fetches a minute. */
+const cooldownMs = 10 * 1_000
+/** LINE's have 64 characters. */
+const longestKid = 200
+const mostAbsent = 1_000
 
-/** LINE's signing keys (RFC 7517), fetched at the first use and cached. `now` returns epoch ms. */
+/**
+ * LINE's signing keys (RFC 7517), fetched at the first use and cached. `now` returns epoch ms. The rules:
+ *
+ * - A key that we have is used at once. If the keys are older than an hour, they are fetched in the background.
+ * - An unknown `kid` waits for a fetch: LINE may have a new key. If the fetch does not find it, LINE has no such key.
+ * - After that, a cool-down of 10 seconds starts. In it, the same `kid` is still absent. For any other `kid` we cannot
+ *   know, because LINE may have published it since: an outage, with the rest of the cool-down as `retryAfter`.
+ * - A failed fetch starts a cool-down too, as long as the `retryAfter` of its error. In it, every unknown `kid` is an
+ *   outage.
+ *
+ * So strangers with invented kids cause few fetches, and delay users of a new key by 10 seconds at most.
+ */
 export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => number): KeySet {
-  let keys = new Map<string, CryptoKey>()
+  const absent = new Set<string>()
+  let keys = new Map<string, KeyObject>()
   let fetchedAt = Number.NEGATIVE_INFINITY
-  let searchedAt = Number.NEGATIVE_INFINITY
+  let cooldown = { startedAt: Number.NEGATIVE_INFINITY, ms: 0 }
   let pendingFetch: Promise<void> | undefined
 
   return { keyOf }
 
-  async function keyOf(kid: string): Promise<CryptoKey | undefined> {
-    if (!isFresh()) await refetch().catch((error) => keepOrThrow(kid, error))
-    else if (!keys.has(kid) && !isCoolingDown()) await search()
+  function keyOf(kid: string): KeyObject | undefined | Promise<KeyObject | undefined> {
+    const key = keys.get(kid)
+    if (key === undefined) return kid.length <= longestKid ? search(kid) : undefined
+    if (!isFresh() && !isCoolingDown()) refetch().catch(() => {})
+    return key
+  }
+
+  async function search(kid: string): Promise<KeyObject | undefined> {
+    if (pendingFetch === undefined && isCoolingDown()) {
+      if (absent.has(kid)) return undefined
+      throw notKnown(cooldown.startedAt + cooldown.ms - now())
+    }
+    await refetch()
+    if (!keys.has(kid)) miss(kid)
     return keys.get(kid)
   }
 
-  /** LINE may sign with a new key since the last fetch. */
-  async function search(): Promise<void> {
-    await refetch()
-    searchedAt = now()
+  function miss(kid: string): void {
+    if (absent.size < mostAbsent) absent.add(kid)
+    if (!isCoolingDown()) cooldown = { startedAt: now(), ms: cooldownMs }
   }
 
   function refetch(): Promise<void> {
@@ -42,16 +70,17 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   }
 
   async function fetchKeys(): Promise<void> {
-    const answer = await fetchCerts()
-    const published = await importKeys(parseKeySet(answer))
-    if (published.size === 0) throw noKeys(answer)
-    keys = published
-    fetchedAt = now()
-  }
-
-  /** While LINE is down, a cached key older than an hour is still used. Any other `kid` then causes an outage, not a refusal. */
-  function keepOrThrow(kid: string, error: unknown): void {
-    if (!keys.has(kid)) throw error
+    absent.clear()
+    try {
+      const answer = await fetchCerts()
+      const published = importKeys(parseKeySet(answer))
+      if (published.size === 0) throw noKeys(answer)
+      keys = published
+      fetchedAt = now()
+    } catch (error) {
+      cooldown = { startedAt: now(), ms: pauseMsOf(error) }
+      throw error
+    }
   }
 
   function isFresh(): boolean {
@@ -59,8 +88,19 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   }
 
   function isCoolingDown(): boolean {
-    return Math.abs(now() - searchedAt) < cooldownMs
+    return Math.abs(now() - cooldown.startedAt) < cooldown.ms
   }
+}
+
+/** An error without `retryAfter` does not pass soon: the usual cool-down. */
+function pauseMsOf(error: unknown): number {
+  const retryAfter = isLineOutage(error) ? error.retryAfter : undefined
+  return retryAfter === undefined ? cooldownMs : retryAfter * 1_000
+}
+
+function notKnown(leftMs: number): LineUnavailable {
+  const message = 'The key of the ID token is not known yet, and LINE was asked for its keys just now: try again later'
+  return new LineUnavailable(message, { retryAfter: Math.max(Math.ceil(leftMs / 1_000), 1), sent: false })
 }
 
 /** LINE always has a key. A list without one is a faulty answer, so no token is refused because of it. */
@@ -68,17 +108,27 @@ function noKeys({ lineRequestId }: LineAnswer): LineUnavailable {
   return new LineUnavailable('LINE returned no usable signing key', { lineRequestId, retryAfter: 1 })
 }
 
+type SentKey = { readonly [name in 'kty' | 'crv' | 'kid' | 'x' | 'y']?: unknown }
+
 /** The P-256 keys in LINE's list. Other keys are skipped: LINE once had RSA keys. */
-async function importKeys(sent: readonly unknown[]): Promise<Map<string, CryptoKey>> {
-  const keys = new Map<string, CryptoKey>()
-  for (const key of sent as readonly Partial<JWK>[]) {
+function importKeys(sent: readonly unknown[]): Map<string, KeyObject> {
+  const keys = new Map<string, KeyObject>()
+  for (const key of sent as readonly (SentKey | null)[]) {
     if (key?.kty !== 'EC' || key.crv !== 'P-256' || typeof key.kid !== 'string') continue
-    if (typeof key.x !== 'string' || typeof key.y !== 'string') continue
-    const jwk = { kty: 'EC', crv: 'P-256', x: toWidth(key.x), y: toWidth(key.y) }
-    const imported = await importJWK(jwk, 'ES256').catch(() => undefined)
-    if (imported && !(imported instanceof Uint8Array)) keys.set(key.kid, imported)
+    const imported = importKey(key)
+    if (imported !== undefined) keys.set(key.kid, imported)
   }
   return keys
+}
+
+function importKey({ x, y }: SentKey): KeyObject | undefined {
+  if (typeof x !== 'string' || typeof y !== 'string') return undefined
+  try {
+    const key = { kty: 'EC', crv: 'P-256', x: toWidth(x), y: toWidth(y) }
+    return createPublicKey({ key, format: 'jwk' })
+  } catch {
+    return undefined
+  }
 }
 
 /** RFC 7518 section 6.2.1.2 requires 32 bytes. LINE has published 33 with a leading zero; shorter ones are possible. */

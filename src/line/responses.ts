@@ -1,10 +1,10 @@
-import { InvalidGrant, type LineOutage, LineUnavailable } from './errors.ts'
-import { flag, member, text } from './members.ts'
+import { InvalidGrant, type LineOutage, LineUnavailable, Misconfigured } from './errors.ts'
+import { member, requiredFlag, requiredString, requiredText, text, WrongMember } from './members.ts'
 import type { LineAnswer } from './transport.ts'
 
 /**
  * Reads LINE's answers. An answer is `unknown` until it is parsed here. Unknown members are ignored. A member of the
- * wrong type is never coerced. Facts: https://developers.line.biz/en/reference/line-login/
+ * wrong type is never coerced. Each reader also reports what the answer meant, once, for the log and the metrics. Facts: https://developers.line.biz/en/reference/line-login/
  */
 
 /**
@@ -47,7 +47,8 @@ export type TokenResponse = {
   /** Milliseconds. `undefined` if LINE's number is not usable: the caller gets the token, but it is not cached. */
   readonly expiresInMs: number | undefined
   readonly refreshToken: string | undefined
-  readonly scopes: readonly string[]
+  /** `undefined` if LINE did not say. */
+  readonly scopes: readonly string[] | undefined
   readonly idToken: string | undefined
 }
 
@@ -62,89 +63,103 @@ export function judgeVerification(
   if (answer.status === 400 && member(answer.body, 'error') === 'invalid_request') {
     return refused(answer, reasonIn(member(answer.body, 'error_description')))
   }
-  if (answer.status !== 200) return undocumented(answer)
+  if (answer.status !== 200) return undocumented(answer, wrongStatus)
   const channelId = member(answer.body, 'client_id')
-  const expiresIn = member(answer.body, 'expires_in')
-  const scope = member(answer.body, 'scope')
   if (typeof channelId === 'string' && !isOurs(channelId)) return refused(answer, 'WRONG_CHANNEL')
-  if (isOver(expiresIn)) return refused(answer, 'EXPIRED')
-  const expiresInMs = parseLifetime(expiresIn)
-  if (typeof channelId !== 'string' || typeof scope !== 'string' || expiresInMs === undefined)
-    return undocumented(answer)
-  return { verdict: 'valid', facts: { channelId, scopes: parseScopes(scope), expiresInMs } }
+  if (isOver(member(answer.body, 'expires_in'))) return refused(answer, 'EXPIRED')
+  return read(answer, (body) => ({
+    channelId: requiredString(body, 'client_id'),
+    scopes: parseScopes(requiredString(body, 'scope')),
+    expiresInMs: requiredLifetime(body),
+  }))
 }
 
 /** GET /v2/profile. */
 export function judgeProfile(answer: LineAnswer): Verdict<ProfileFacts> {
   if (answer.status === 401) return refusedBearer(answer)
-  const userId = text(answer.body, 'userId')
-  const displayName = member(answer.body, 'displayName')
-  if (answer.status !== 200 || userId === undefined || typeof displayName !== 'string') return undocumented(answer)
-  const pictureUrl = text(answer.body, 'pictureUrl') ?? null
-  const statusMessage = text(answer.body, 'statusMessage') ?? null
-  return { verdict: 'valid', facts: { userId, displayName, pictureUrl, statusMessage } }
+  return read(answer, (body) => ({
+    userId: requiredText(body, 'userId'),
+    displayName: requiredString(body, 'displayName'),
+    pictureUrl: text(body, 'pictureUrl') ?? null,
+    statusMessage: text(body, 'statusMessage') ?? null,
+  }))
 }
 
 /** GET /oauth2/v2.1/userinfo. Only the user ID is read. */
 export function judgeUserinfo(answer: LineAnswer): Verdict<{ readonly userId: string }> {
   if (answer.status === 401) return refusedBearer(answer)
-  const userId = text(answer.body, 'sub')
-  if (answer.status !== 200 || userId === undefined) return undocumented(answer)
-  return { verdict: 'valid', facts: { userId } }
+  return read(answer, (body) => ({ userId: requiredText(body, 'sub') }))
 }
 
 /** GET /friendship/v1/status. `null` if no official account is linked to the channel: LINE answers 400 then. */
 export function judgeFriendship(answer: LineAnswer): Verdict<{ readonly isFriend: boolean | null }> {
   if (answer.status === 401) return refusedBearer(answer)
   if (answer.status === 400 && text(answer.body, 'message') !== undefined) {
+    answered(answer)
     return { verdict: 'valid', facts: { isFriend: null } }
   }
-  const isFriend = flag(answer.body, 'friendFlag')
-  if (answer.status !== 200 || isFriend === undefined) return undocumented(answer)
-  return { verdict: 'valid', facts: { isFriend } }
+  return read(answer, (body) => ({ isFriend: requiredFlag(body, 'friendFlag') }))
 }
 
-/** POST /oauth2/v2.1/token. Throws `InvalidGrant` if LINE refused the code or refresh token, else `LineUnavailable`. */
+/**
+ * POST /oauth2/v2.1/token. Throws `InvalidGrant` if LINE refused the code or refresh token, `Misconfigured` if LINE refused
+ * our channel, else `LineUnavailable`.
+ */
 export function parseTokenResponse(answer: LineAnswer): TokenResponse {
   assertGranted(answer)
-  const accessToken = text(answer.body, 'access_token')
-  if (answer.status !== 200 || accessToken === undefined) throw undocumented(answer).outage
-  return {
-    accessToken,
-    tokenType: text(answer.body, 'token_type') ?? 'Bearer',
-    expiresInMs: parseLifetime(member(answer.body, 'expires_in')),
-    refreshToken: text(answer.body, 'refresh_token'),
-    scopes: parseScopes(text(answer.body, 'scope') ?? ''),
-    idToken: text(answer.body, 'id_token'),
-  }
+  return factsOf(
+    read(answer, (body) => ({
+      accessToken: requiredText(body, 'access_token'),
+      tokenType: text(body, 'token_type') ?? 'Bearer',
+      expiresInMs: parseLifetime(member(body, 'expires_in')),
+      refreshToken: text(body, 'refresh_token'),
+      scopes: scopesIn(text(body, 'scope')),
+      idToken: text(body, 'id_token'),
+    })),
+  )
 }
 
 /** POST /oauth2/v2.1/revoke. A 400 is a success too, as in LINE's SDKs: the token was invalid before the call. */
 export function assertRevoked(answer: LineAnswer): void {
-  const alreadyInvalid = answer.status === 400 && member(answer.body, 'error') === 'invalid_request'
-  if (answer.status !== 200 && !alreadyInvalid) throw undocumented(answer).outage
+  assertConfigured(answer)
+  const isInvalid = answer.status === 400 && member(answer.body, 'error') === 'invalid_request'
+  if (isInvalid) answer.judged?.({ outcome: 'refused' })
+  else if (answer.status === 200) answered(answer)
+  else throw undocumented(answer, wrongStatus).outage
 }
 
 /** POST /user/v1/deauthorize: 204, or 400 with a `message` if the user or the app withdrew the consent before. */
 export function assertDeauthorized(answer: LineAnswer): void {
-  const alreadyDone = answer.status === 400 && text(answer.body, 'message') !== undefined
-  if (answer.status !== 204 && answer.status !== 200 && !alreadyDone) throw undocumented(answer).outage
+  const isDone = answer.status === 400 && text(answer.body, 'message') !== undefined
+  if (isDone) answer.judged?.({ outcome: 'refused' })
+  else if (answer.status === 204 || answer.status === 200) answered(answer)
+  else throw undocumented(answer, wrongStatus).outage
+}
+
+/** POST /user/v1/deauthorize: 401 if LINE no longer accepts our channel access token. */
+export function isChannelTokenRefused(answer: LineAnswer): boolean {
+  const isRefused = answer.status === 401
+  if (isRefused) answer.judged?.({ outcome: 'refused' })
+  return isRefused
 }
 
 /** POST /oauth2/v3/token: a stateless channel access token, valid for about 15 minutes. */
 export function parseChannelToken(answer: LineAnswer): { readonly channelToken: string; readonly expiresInMs: number } {
-  const channelToken = text(answer.body, 'access_token')
-  const expiresInMs = parseLifetime(member(answer.body, 'expires_in'))
-  if (answer.status !== 200 || channelToken === undefined || expiresInMs === undefined)
-    throw undocumented(answer).outage
-  return { channelToken, expiresInMs }
+  assertConfigured(answer)
+  return factsOf(
+    read(answer, (body) => ({ channelToken: requiredText(body, 'access_token'), expiresInMs: requiredLifetime(body) })),
+  )
 }
 
 /** GET /oauth2/v2.1/certs: the keys as LINE sent them (RFC 7517). */
 export function parseKeySet(answer: LineAnswer): readonly unknown[] {
-  const keys = member(answer.body, 'keys')
-  if (answer.status !== 200 || !Array.isArray(keys)) throw undocumented(answer).outage
-  return keys
+  return factsOf(
+    read(answer, (body) => {
+      const keys = member(body, 'keys')
+      if (!Array.isArray(keys)) throw new WrongMember(body, 'keys', 'an array')
+      return keys
+    }),
+  )
 }
 
 /** Seconds to milliseconds, at most `longestLifeMs`. `undefined` if `seconds` is not a positive number. */
@@ -153,14 +168,43 @@ export function parseLifetime(seconds: unknown): number | undefined {
   return Math.min(Math.floor(seconds * 1_000), longestLifeMs)
 }
 
+/** A missing list is unknown: it does not mean that the user granted nothing. */
+function scopesIn(scope: string | undefined): readonly string[] | undefined {
+  return scope === undefined ? undefined : parseScopes(scope)
+}
+
 export function parseScopes(scope: string): readonly string[] {
   return scope.split(/\s+/).filter((word) => word !== '')
 }
 
-function assertGranted(answer: LineAnswer): void {
-  if (answer.status !== 400 || member(answer.body, 'error') !== 'invalid_grant') return
-  throw new InvalidGrant('LINE refused the code or refresh token: log in again', answer)
+function requiredLifetime(body: unknown): number {
+  const ms = parseLifetime(member(body, 'expires_in'))
+  if (ms === undefined) throw new WrongMember(body, 'expires_in', 'a positive number')
+  return ms
 }
+
+/** RFC 6749 section 5.2. `invalid_request` is a mistake of this call, so the same call again cannot help. */
+function assertGranted(answer: LineAnswer): void {
+  assertConfigured(answer)
+  if (answer.status !== 400) return
+  const error = member(answer.body, 'error')
+  if (error !== 'invalid_grant' && error !== 'invalid_request') return
+  answer.judged?.({ outcome: 'refused' })
+  const { lineRequestId } = answer
+  if (error === 'invalid_grant')
+    throw new InvalidGrant('LINE refused the code or refresh token: log in again', { lineRequestId })
+  throw new LineUnavailable('LINE did not accept the form of this request', { lineRequestId, unusable: true })
+}
+
+/** On the endpoints that get our channel secret: LINE refuses the channel, whatever the caller sent. */
+function assertConfigured(answer: LineAnswer): void {
+  const { status, body, lineRequestId } = answer
+  if ((status !== 400 && status !== 401) || !misconfigurations.has(member(body, 'error'))) return
+  answer.judged?.({ outcome: 'refused', isMisconfigured: true })
+  throw new Misconfigured({ lineRequestId })
+}
+
+const misconfigurations = new Set<unknown>(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
 
 /** `-1e400` in JSON becomes `-Infinity`. That is not a time, so it does not count as expired. */
 function isOver(expiresIn: unknown): boolean {
@@ -172,8 +216,11 @@ function refusedBearer(answer: LineAnswer): Verdict<never> {
   return refused(answer, reasonIn(member(answer.body, 'message')))
 }
 
-function refused({ lineRequestId }: LineAnswer, reason: TokenRefusal): Refused {
-  return { verdict: 'invalid', reason, lineRequestId }
+/** LINE may also answer 200 for a token that is of no use to us. That is an answer, and the refusal is ours. */
+function refused(answer: LineAnswer, reason: TokenRefusal): Refused {
+  if (answer.status === 200) answered(answer)
+  else answer.judged?.({ outcome: 'refused' })
+  return { verdict: 'invalid', reason, lineRequestId: answer.lineRequestId }
 }
 
 function reasonIn(description: unknown): TokenRefusal {
@@ -184,9 +231,34 @@ function reasonIn(description: unknown): TokenRefusal {
   return 'INVALID'
 }
 
+/** A good answer: 200, with all the members that `parse` requires. */
+function read<Facts>(answer: LineAnswer, parse: (body: unknown) => Facts) {
+  if (answer.status !== 200) return undocumented(answer, wrongStatus)
+  try {
+    const facts = parse(answer.body)
+    answered(answer)
+    return { verdict: 'valid', facts } as const
+  } catch (error) {
+    if (error instanceof WrongMember) return undocumented(answer, error.message, error)
+    throw error
+  }
+}
+
+function factsOf<Facts>(verdict: ReturnType<typeof read<Facts>>): Facts {
+  if (verdict.verdict === 'unknown') throw verdict.outage
+  return verdict.facts
+}
+
+function answered(answer: LineAnswer): void {
+  answer.judged?.({ outcome: 'answered' })
+}
+
+const wrongStatus = 'unexpected HTTP status code'
+
 /** LINE does not document this answer for this call. It says nothing about the token, so no user is logged out. */
-function undocumented(answer: LineAnswer) {
-  const facts = { lineRequestId: answer.lineRequestId, retryAfter: 2, unusable: true }
+function undocumented(answer: LineAnswer, failure: string, cause?: WrongMember) {
+  answer.judged?.({ outcome: 'unreadable', failure })
+  const facts = { lineRequestId: answer.lineRequestId, retryAfter: 2, unusable: true, cause }
   return {
     verdict: 'unknown',
     outage: new LineUnavailable(`LINE gave an unexpected answer (status ${answer.status})`, facts),

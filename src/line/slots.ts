@@ -24,6 +24,7 @@ const callersFirst: readonly Lane[] = ['caller', 'recheck', 'background']
 const recheckFirst: readonly Lane[] = ['recheck', 'caller', 'background']
 /** Each fourth slot goes to a re-check first. Else a flood of new tokens could keep a revoked token in use. */
 const recheckTurn = 4
+const queueFull = 'Too many calls to LINE wait in our own queue: try again later'
 /** The part of the slots that background calls can have. */
 const backgroundShare = 1 / 4
 
@@ -54,7 +55,7 @@ export function createSlots(count: number, maxQueued: number): Slots {
       if (queue.delete(resolve)) reject(reason)
     }
     if (queue.size < maxQueued) queue.add(resolve)
-    else reject(new LineRateLimited({ retryAfter: 1 }))
+    else reject(new LineRateLimited({ retryAfter: 1, message: queueFull }))
     return { taken: promise, abandon }
   }
 

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
-import type { LineCall, Telemetry } from '../telemetry/telemetry.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
+import { createCallReports, type Judgement } from './call-reports.ts'
 import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createSlots, type Lane } from './slots.ts'
@@ -13,6 +14,8 @@ export type LineRequest = {
   readonly path: string
   readonly headers?: Record<string, string>
   readonly body?: string
+  /** The channel whose settings the call depends on: LINE can refuse its secret. */
+  readonly channelId?: string
 }
 
 /** LINE's answer, not checked yet. `body` is the parsed JSON, or `undefined` if the answer is not JSON. */
@@ -20,6 +23,8 @@ export type LineAnswer = {
   readonly status: number
   readonly body: unknown
   readonly lineRequestId: string | undefined
+  /** Ends the report of the call. The reader of the answer calls it once. Answers made by tests have none. */
+  readonly judged?: (judgement: Judgement) => void
 }
 
 /** The limits that an operation sets to its calls. */
@@ -52,6 +57,8 @@ export type TransportOptions = {
   /** The wall clock (epoch ms), for HTTP dates. */
   readonly wall: () => number
   readonly telemetry: Telemetry
+  /** The setting that holds the secrets of our channels: the log names it when LINE refuses one. */
+  readonly channelSetting: string
 }
 
 /** Calls that may wait in the queue of each lane, for each slot. */
@@ -72,6 +79,7 @@ export function createTransport(options: TransportOptions): Transport {
   const { origin, dispatcher, timeoutMs, maxConcurrency, now, wall, telemetry } = options
   const slots = createSlots(maxConcurrency, Math.max(maxConcurrency * queuedPerSlot, leastQueued))
   const breakers = new Map<string, Breaker>()
+  const reports = createCallReports(telemetry, options.channelSetting)
   telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE in flight', () => maxConcurrency - slots.free())
 
   return { send, room: slots.free, refusalFor }
@@ -90,9 +98,9 @@ export function createTransport(options: TransportOptions): Transport {
     const times = timesFor(limits)
     const breaker = breakerOf(request.endpoint)
     breaker.check()
-    if (!slots.takeFree(lane)) await waitForSlot(lane, times)
+    if (!slots.takeFree(lane)) await waitForSlot(request, lane, times)
     try {
-      if (remaining(times) <= 0) throw waitedTooLong()
+      if (remaining(times) <= 0) throw notSent(request, times, waitedTooLong())
       breaker.enter()
       return await call(request, breaker, times)
     } finally {
@@ -106,10 +114,16 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   /** The wait for a slot is part of the time limit. */
-  async function waitForSlot(lane: Lane, times: Times): Promise<void> {
+  async function waitForSlot(request: LineRequest, lane: Lane, times: Times): Promise<void> {
     const { taken, abandon } = slots.waitFor(lane)
     const timer = setTimeout(() => abandon(waitedTooLong()), Math.max(remaining(times), 0))
-    await taken.finally(() => clearTimeout(timer))
+    try {
+      await taken
+    } catch (error) {
+      throw notSent(request, times, error as LineOutage)
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   async function call(request: LineRequest, breaker: Breaker, times: Times): Promise<LineAnswer> {
@@ -118,14 +132,16 @@ export function createTransport(options: TransportOptions): Transport {
     try {
       raw = await callWithOneRetry(request, times)
     } catch (error) {
-      if (isFair || isBroken(error)) breaker.failed()
+      const counts = error instanceof HttpCallFailed && (isFair || error.broken)
+      if (counts) breaker.failed()
       else breaker.undecided()
-      throw unanswered(request, times, error)
+      throw error instanceof HttpCallFailed
+        ? unanswered(request, times, error, isFair)
+        : notSent(request, times, unsent(error))
     }
     assertAnswered(request, raw, breaker, times)
     breaker.succeeded()
-    recordCall(request, times, 'answered', raw)
-    return { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
+    return toAnswer(request, raw, times)
   }
 
   /**
@@ -146,56 +162,51 @@ export function createTransport(options: TransportOptions): Transport {
   /** 429 and 5xx mean the same on every endpoint. They say nothing about the credential that was sent. */
   function assertAnswered(request: LineRequest, raw: HttpResponse, breaker: Breaker, times: Times): void {
     const lineRequestId = requestIdOf(raw)
+    const facts = { status: raw.status, lineRequestId, ms: msSince(times) }
     if (raw.status === 429) {
       const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], wall()))
-      recordCall(request, times, 'limited', raw)
+      reports.ended(request, { outcome: 'limited', ...facts })
       throw new LineRateLimited({ retryAfter, lineRequestId })
     }
     if (raw.status >= 500) {
       breaker.failed()
-      recordCall(request, times, 'failed', raw, 'LINE answered with a server error')
-      throw new LineUnavailable('LINE answered with a server error', {
-        retryAfter: defaultRetryAfterSeconds,
-        lineRequestId,
-      })
+      const message = 'LINE answered with a server error'
+      reports.ended(request, { outcome: 'failed', failure: message, ...facts })
+      throw new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, lineRequestId })
     }
   }
 
-  function unanswered(request: LineRequest, times: Times, error: unknown): LineUnavailable {
-    const failed = error instanceof HttpCallFailed ? error : undefined
-    recordCall(request, times, 'failed', undefined, failed?.message ?? 'The call was not sent')
-    return new LineUnavailable('LINE gave no complete answer in time', {
-      retryAfter: defaultRetryAfterSeconds,
-      sent: failed?.sent ?? false,
-      cause: error,
-    })
+  /** The reader of the answer reports the call, because only the reader knows what the answer means. */
+  function toAnswer(request: LineRequest, raw: HttpResponse, times: Times): LineAnswer {
+    const answer = { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
+    const ms = msSince(times)
+    return { ...answer, judged: (judgement) => reports.judged(request, { ...answer, ...judgement, ms }) }
   }
 
-  function recordCall(
-    request: LineRequest,
-    { startedAt }: Times,
-    outcome: LineCall['outcome'],
-    raw?: HttpResponse,
-    failure?: string,
-  ): void {
-    telemetry.lineCall({
-      endpoint: request.endpoint,
-      method: request.method,
-      status: raw?.status,
-      lineRequestId: raw && requestIdOf(raw),
-      outcome,
-      ...(failure !== undefined && { failure }),
-      ms: performance.now() - startedAt,
-    })
+  function unanswered(request: LineRequest, times: Times, error: HttpCallFailed, isFair: boolean): LineUnavailable {
+    const failure = isFair || error.broken ? error.message : `${error.message}: less than LINE_TIMEOUT_MS was left`
+    reports.ended(request, { outcome: 'no_answer', failure, ms: msSince(times) })
+    const facts = { retryAfter: defaultRetryAfterSeconds, sent: error.sent, cause: error }
+    return new LineUnavailable('LINE gave no complete answer: try again later', facts)
+  }
+
+  /** It is no call to LINE, so it counts neither for the breaker nor in the metrics of the calls. */
+  function notSent<Reason extends Error>(request: LineRequest, times: Times, reason: Reason): Reason {
+    reports.ended(request, { outcome: 'not_sent', failure: reason.message, ms: msSince(times) })
+    return reason
   }
 
   function breakerOf(endpoint: string): Breaker {
     const known = breakers.get(endpoint)
     if (known) return known
-    const breaker = createBreaker(now)
+    const breaker = createBreaker(now, (change) => telemetry.breaker(endpoint, change))
     breakers.set(endpoint, breaker)
     return breaker
   }
+}
+
+function msSince({ startedAt }: Times): number {
+  return performance.now() - startedAt
 }
 
 function remaining({ endsAt }: Times): number {
@@ -206,8 +217,14 @@ function isBroken(error: unknown): error is HttpCallFailed {
   return error instanceof HttpCallFailed && error.broken
 }
 
+/** The call could not begin: a mistake of ours. */
+function unsent(cause: unknown): LineUnavailable {
+  const facts = { retryAfter: defaultRetryAfterSeconds, sent: false, cause }
+  return new LineUnavailable('The call to LINE was not sent: try again later', facts)
+}
+
 function waitedTooLong(): LineUnavailable {
-  const message = 'The call to LINE waited too long in our queue and was not sent: try again later'
+  const message = 'The call to LINE waited too long in our own queue and was not sent: try again later'
   return new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, sent: false })
 }
 

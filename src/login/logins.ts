@@ -1,15 +1,18 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
-import { InvalidGrant, LineRateLimited, LineUnavailable } from '../line/errors.ts'
-import { subjectOf } from '../line/id-token.ts'
+import { InvalidGrant, InvalidIdToken } from '../line/errors.ts'
+import { type IdTokenClaims, subjectOf } from '../line/id-token.ts'
 import { parseTokenResponse } from '../line/responses.ts'
+import type { CallLimits } from '../line/transport.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { Families } from '../tokens/families.ts'
+import { createFlights } from '../tokens/flights.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
-import { type Caller, SourceLimited } from '../tokens/token-resolver.ts'
+import type { Caller } from '../tokens/token-resolver.ts'
+import type { IdTokens } from './id-tokens.ts'
 import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
 
 /** An authorization code with the values it is bound to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
@@ -21,12 +24,23 @@ export type AuthorizationCode = {
 
 export type Login = { readonly tokens: TokenSet; readonly idToken: string | undefined }
 
+export type ExpectedIdToken = { readonly nonce: string | undefined; readonly channel: Channel }
+
+/** `claims` is null for a login without an ID token, and where a check failed. */
+export type IdTokenCheck = {
+  readonly claims: IdTokenClaims | null
+  readonly failure?: unknown
+  readonly isWrongNonce?: boolean
+}
+
 export type Logins = {
   /**
-   * Throws `InvalidGrant` when LINE refuses the code or the code was presented before, else an outage. A
-   * `LineUnavailable` without `retryAfter` means that the code may be used up.
+   * Throws `InvalidGrant` when LINE refuses the code, or when the code already had its tokens or its refusal. Any other
+   * error is an outage or a wrong setting: the same code can be presented again.
    */
   exchangeCode(authorization: AuthorizationCode, channel: Channel, caller: Caller): Promise<Login>
+  /** Checks the ID token of a login. `nonce`: the one that the client kept. Without an ID token, a nonce is wrong. */
+  checkIdToken(login: Login, expected: ExpectedIdToken, limits: CallLimits): Promise<IdTokenCheck>
 }
 
 export type LoginsOptions = {
@@ -35,58 +49,89 @@ export type LoginsOptions = {
   readonly gate: SourceGate
   readonly families: Families
   readonly forgotten: Forgotten
+  readonly idTokens: IdTokens
   readonly now: () => number
 }
 
 /** The lifetime of LINE's codes. */
-const usedForMs = 10 * 60 * 1_000
-const maxUsed = 100_000
+const spentForMs = 10 * 60 * 1_000
+const maxSpent = 100_000
 
 /**
- * Exchanges authorization codes. A code is sent to LINE once. A replay is refused here: it never gets the tokens of the
- * first exchange.
+ * Exchanges authorization codes. A code that ended in tokens or in a refusal is spent: it is refused here from then on.
+ * After an outage it is sent to LINE again, because LINE itself refuses a spent code. Two callers never get the tokens of
+ * one code: while an attempt is under way, other callers with the same code wait for its end and get no tokens.
  */
-export function createLogins({ line, memory, gate, families, forgotten, now }: LoginsOptions): Logins {
-  const usedAt = createBoundedMap<number>(maxUsed)
+export function createLogins(options: LoginsOptions): Logins {
+  const { line, memory, gate, families, forgotten, idTokens, now } = options
+  const spentAt = createBoundedMap<number>(maxSpent)
+  const attempts = createFlights<Login>()
 
-  return { exchangeCode }
+  return { exchangeCode, checkIdToken }
 
   async function exchangeCode(authorization: AuthorizationCode, channel: Channel, caller: Caller): Promise<Login> {
     const mark = digestOf('code', channel.id, authorization.code)
-    if (isUsed(mark)) throw new InvalidGrant('The code was used before: start the login again')
-    usedAt.set(mark, now())
-    const askedAt = now()
-    const begunAt = forgotten.count()
+    let isTheirs = false
+    const login = await attempts.fly(mark, caller, () => {
+      isTheirs = true
+      return attempt(mark, authorization, channel, caller)
+    })
+    // The caller waited for another caller's attempt, and that one got the tokens.
+    if (!isTheirs) throw spent()
+    return login
+  }
+
+  async function attempt(
+    mark: string,
+    authorization: AuthorizationCode,
+    channel: Channel,
+    caller: Caller,
+  ): Promise<Login> {
+    if (isSpent(mark)) throw spent()
     try {
-      const answer = await guarded(gate, caller, async () =>
-        parseTokenResponse(await line.exchangeCode(channel, authorization, caller)),
-      )
-      const userId = subjectOf(answer.idToken, channel.id)
-      const key = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
-      const family = key ? families.begin(key, { channelId: channel.id, begunAt, userId }).id : undefined
-      const origin = { channelId: channel.id, family, userId, verifiedAt: askedAt }
-      learnTokens(memory, digestOf(answer.accessToken), answer, origin)
-      return { tokens: toTokenSet(answer, askedAt), idToken: answer.idToken }
+      const login = await askLine(authorization, channel, caller)
+      spentAt.set(mark, now())
+      return login
     } catch (error) {
-      if (isUnspent(error)) usedAt.delete(mark)
-      else if (error instanceof LineUnavailable) throw maybeSpent(error)
+      if (error instanceof InvalidGrant) spentAt.set(mark, now())
       throw error
     }
   }
 
-  function isUsed(mark: string): boolean {
-    const at = usedAt.get(mark)
-    return at !== undefined && Math.abs(now() - at) < usedForMs
+  async function askLine(authorization: AuthorizationCode, channel: Channel, caller: Caller): Promise<Login> {
+    const askedAt = now()
+    const begunAt = forgotten.count()
+    const answer = await guarded(gate, caller, async () =>
+      parseTokenResponse(await line.exchangeCode(channel, authorization, caller)),
+    )
+    const userId = subjectOf(answer.idToken, channel.id)
+    const key = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
+    const family = key ? families.begin(key, { channelId: channel.id, begunAt, userId }).id : undefined
+    const origin = { channelId: channel.id, family, userId, verifiedAt: askedAt }
+    learnTokens(memory, digestOf(answer.accessToken), answer, origin)
+    return { tokens: toTokenSet(answer, askedAt), idToken: answer.idToken }
+  }
+
+  async function checkIdToken(
+    { idToken }: Login,
+    expected: ExpectedIdToken,
+    limits: CallLimits,
+  ): Promise<IdTokenCheck> {
+    try {
+      if (idToken !== undefined) return { claims: await idTokens.verify(idToken, expected, limits) }
+      if (expected.nonce !== undefined) throw new InvalidIdToken('NONCE')
+      return { claims: null }
+    } catch (failure) {
+      return { claims: null, failure, isWrongNonce: failure instanceof InvalidIdToken && failure.reason === 'NONCE' }
+    }
+  }
+
+  function isSpent(mark: string): boolean {
+    const at = spentAt.get(mark)
+    return at !== undefined && now() - at < spentForMs
   }
 }
 
-/** The code was not sent, or LINE did not process it: it can be presented again. */
-function isUnspent(error: unknown): boolean {
-  if (error instanceof LineUnavailable) return !error.sent
-  return error instanceof LineRateLimited || error instanceof SourceLimited
-}
-
-/** The code may be used up. A retry cannot help then, so the error has no `retryAfter`. */
-function maybeSpent({ message, lineRequestId, cause }: LineUnavailable): LineUnavailable {
-  return new LineUnavailable(`${message}; the code may be used up: start the login again`, { lineRequestId, cause })
+function spent(): InvalidGrant {
+  return new InvalidGrant('The code was used before: start the login again')
 }

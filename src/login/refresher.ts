@@ -1,18 +1,20 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
-import { InvalidGrant } from '../line/errors.ts'
-import { parseTokenResponse } from '../line/responses.ts'
+import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
+import { longestLifeMs, parseTokenResponse } from '../line/responses.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { Families } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
 import type { MemoryTier } from '../tokens/memory-tier.ts'
+import { namingSubject } from '../tokens/record.ts'
 import { createRefusals } from '../tokens/refusals.ts'
 import { seal, unseal } from '../tokens/seal.ts'
 import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
+import { createUnusables } from '../tokens/unusables.ts'
 import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
 
 export type Refresher = {
@@ -22,7 +24,7 @@ export type Refresher = {
 
 export type RefresherOptions = {
   readonly line: Pick<LineClient, 'refresh'>
-  readonly memory: Pick<MemoryTier, 'learn' | 'remember'>
+  readonly memory: Pick<MemoryTier, 'learn' | 'remember' | 'peek' | 'resolve'>
   readonly gate: SourceGate
   readonly forgotten: Forgotten
   readonly tombstones: Tombstones
@@ -44,6 +46,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
   const { line, memory, gate, forgotten, tombstones, families, now } = options
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
+  const unusables = createUnusables(now)
   const flights = createFlights<TokenSet>()
 
   return { refresh }
@@ -51,12 +54,26 @@ export function createRefresher(options: RefresherOptions): Refresher {
   async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
     if (forgotten.concernsSession(key) || refusals.find(key) !== undefined) throw refused()
-    const replay = findReplay(key)
-    if (replay !== undefined) return JSON.parse(unseal(replay.sealed, refreshToken, 'refresh'))
-    return flights.fly(key, caller, () => fetchTokens(key, refreshToken, channel, caller))
+    const found = findReplay(key)
+    const replayed = found && (await replay(found, key, refreshToken, caller))
+    if (replayed !== undefined) return replayed
+    // Without a replay there was no pause up to here: in a pause, a flight could have ended that this caller can join.
+    const outage = unusables.find(key)
+    if (outage !== undefined) throw outage
+    const fetched = await flights.fly(key, caller, () => fetchTokens(key, refreshToken, channel, caller))
+    const tokens = await handOut(fetched, key, caller)
+    if (tokens === undefined)
+      throw new LineUnavailable('LINE does not accept its new tokens: try again', { retryAfter: 1 })
+    return tokens
   }
 
-  async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller) {
+  async function replay({ sealed }: Replay, key: string, refreshToken: string, caller: Caller) {
+    const tokens = await handOut(JSON.parse(unseal(sealed, refreshToken, 'refresh')), key, caller)
+    if (tokens === undefined) replays.delete(key)
+    return tokens
+  }
+
+  async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const askedAt = now()
     const begunAt = forgotten.count()
     try {
@@ -66,17 +83,51 @@ export function createRefresher(options: RefresherOptions): Refresher {
       // Where LINE returns no refresh token, the one sent is still the one to use.
       const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
       const start = { channelId: channel.id, begunAt, userId: undefined }
-      const family = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
-      // It was revoked while LINE was answering. LINE revokes the new tokens with it.
-      if (forgotten.concernsSession(key)) throw refused()
+      const { id, userId } = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
       const accessKey = digestOf(kept.accessToken)
-      const { id, userId } = family
       learnTokens(memory, accessKey, kept, { channelId: channel.id, family: id, userId, verifiedAt: askedAt })
       return keepReplay(key, refreshToken, accessKey, toTokenSet(kept, askedAt))
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
+      unusables.add(key, error)
       throw error
     }
+  }
+
+  /**
+   * The session may have been forgotten since LINE issued the tokens. Then nobody gets them. `undefined`: LINE does not
+   * accept them any more.
+   */
+  async function handOut(tokens: TokenSet, key: string, caller: Caller): Promise<TokenSet | undefined> {
+    const family = families.find(key)
+    if (forgotten.mayConcern(family) && !(await isNamed(tokens.accessToken, caller))) return undefined
+    if (!forgotten.concernsSession(key)) return tokens
+    if (family !== undefined)
+      tombstones.raise(digestOf(tokens.accessToken), {
+        forMs: longestLifeMs,
+        channelId: family.channelId,
+        isOurs: true,
+      })
+    throw refused()
+  }
+
+  /**
+   * A user left, and we do not know whether it is the user of this session. LINE says so, at most once for a session.
+   * False: LINE refuses the access token. Rejects with an outage.
+   */
+  async function isNamed(raw: string, { clientAddress, deadline }: Caller): Promise<boolean> {
+    const token = { raw, key: digestOf(raw) }
+    const record = memory.peek(token.key)
+    const subject = record === undefined ? 'profile' : namingSubject(record)
+    const answer = await memory.resolve({ token, subject, clientAddress, deadline })
+    // The user can be known now even if the answer is an outage: the one of a user who has just left.
+    if (
+      answer.verdict === 'unknown' &&
+      record?.family !== undefined &&
+      families.find(record.family)?.userId === undefined
+    )
+      throw answer.outage
+    return answer.verdict !== 'invalid'
   }
 
   function keepReplay(key: string, refreshToken: string, accessKey: string, tokens: TokenSet): TokenSet {

@@ -2,7 +2,7 @@ import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { within } from '../line/deadline.ts'
 import { LineUnavailable } from '../line/errors.ts'
-import { assertDeauthorized, assertRevoked } from '../line/responses.ts'
+import { assertDeauthorized, assertRevoked, isChannelTokenRefused } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { createFlights } from '../tokens/flights.ts'
 import { readings } from '../tokens/readings.ts'
@@ -116,7 +116,7 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
   /** LINE may drop a channel token before it expires. If LINE refuses it, we try once more with a new one. */
   async function deauthorizeOnceMore(job: RevocationJob, caller: Caller): Promise<LineAnswer> {
     const answer = await askToDeauthorize(job, caller)
-    if (answer.status !== 401) return answer
+    if (!isChannelTokenRefused(answer)) return answer
     channelTokens.drop(job.channel)
     return askToDeauthorize(job, caller)
   }

@@ -1,20 +1,18 @@
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import { LineUnavailable } from '../line/errors.ts'
 import { longestLifeMs } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { Families } from '../tokens/families.ts'
-import type { Forgotten } from '../tokens/forgotten.ts'
-import type { MemoryTier } from '../tokens/memory-tier.ts'
-import { namingSubject, type Subject, type TokenRecord } from '../tokens/record.ts'
+import type { TokenRecord } from '../tokens/record.ts'
 import { guarded, type Outcome, type SourceGate } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import { type Caller, type Invalid, invalid, type Question, type Unknown } from '../tokens/token-resolver.ts'
-import type { Tombstone, Tombstones } from '../tokens/tombstones.ts'
+import { type Caller, type Invalid, invalid, type Unknown } from '../tokens/token-resolver.ts'
+import type { Tombstones } from '../tokens/tombstones.ts'
 import { isOfOneClient } from '../tokens/waiting-room.ts'
-import { NoChannelSecret } from './channel-tokens.ts'
+import type { ChannelTokens } from './channel-tokens.ts'
 import type { Forgetting } from './forgetting.ts'
+import type { Known, KnownTokens, Named } from './known-tokens.ts'
 import type { RevocationCalls, RevocationJob } from './revocation-calls.ts'
 import { longestRefreshLifeMs, refreshKeyOf } from './token-set.ts'
 import type { Unconfirmed } from './unconfirmed.ts'
@@ -47,9 +45,9 @@ export type Revocation = {
 
 export type RevocationOptions = {
   readonly channels: Channels
-  readonly memory: Pick<MemoryTier, 'resolve' | 'peek'>
+  readonly channelTokens: Pick<ChannelTokens, 'assertSecret'>
+  readonly knownTokens: KnownTokens
   readonly forgetting: Forgetting
-  readonly forgotten: Forgotten
   readonly tombstones: Tombstones
   readonly families: Families
   readonly calls: RevocationCalls
@@ -58,17 +56,11 @@ export type RevocationOptions = {
   readonly now: () => number
 }
 
-/** A token that LINE has accepted, or that has a tombstone here. */
-type Known = {
-  readonly verdict: 'known'
-  readonly channel: Channel
-  readonly record?: TokenRecord | undefined
-  readonly stone?: Tombstone | undefined
-}
-
 /** Every method has the same order: forget here, call LINE, then mark the tombstones as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
-  const { channels, memory, forgetting, tombstones, families, calls, unconfirmed, gate, now } = options
+  const { channels, channelTokens, knownTokens, forgetting, tombstones, families, calls, unconfirmed, gate, now } =
+    options
+  const { identify, channelOf } = knownTokens
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -155,45 +147,29 @@ export function createRevocation(options: RevocationOptions): Revocation {
     throw outage
   }
 
+  /** A deauthorization that waits for LINE knows the user already. */
+  async function userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown> {
+    const userId = unconfirmed.find({ kind: 'user', key: token.key })?.userId
+    return userId === undefined ? knownTokens.userOf(token, known, caller) : { verdict: 'named', userId }
+  }
+
   async function deauthorize(token: AccessToken, caller: Caller): Promise<Revoked> {
     const known = await identify(token, caller)
     if (known.verdict === 'invalid') return known
     if (known.verdict === 'unknown') throw forgetUnverified(token, known, undefined)
-    const { channel, record, stone } = known
+    const { channel, record, origin, stone } = known
     // Checked first, so that nothing is forgotten if the channel cannot deauthorize.
-    if (channel.secret === undefined) throw new NoChannelSecret()
+    channelTokens.assertSecret(channel)
     if (stone?.isConfirmed) return invalid('REVOKED')
     const job = { kind: 'user', key: token.key, raw: token.raw, channel, until: endOf(record) } as const
-    const user = await userOf(job, record, caller)
+    const user = await userOf(token, known, caller)
     if (user.verdict === 'invalid') return user
-    if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
-    if (record?.family !== undefined) forgetting.forgetSession(record.family, { channelId: channel.id, isOurs: true })
+    if (stone?.isOurs !== true) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
+    if (origin?.family !== undefined) forgetting.forgetSession(origin.family, { channelId: channel.id, isOurs: true })
     if (user.verdict === 'unknown') throw leftUnfinished(job, user)
     forgetting.forgetUser(channel.id, user.userId)
     await finish({ ...job, userId: user.userId }, caller)
     return forgotten
-  }
-
-  /** To forget the user's other tokens we need the user ID. */
-  async function userOf(
-    job: RevocationJob,
-    record: TokenRecord | undefined,
-    caller: Caller,
-  ): Promise<Invalid | Unknown | { readonly verdict: 'named'; readonly userId: string }> {
-    const known = record?.userId ?? unconfirmed.find(job)?.userId
-    if (known !== undefined) return { verdict: 'named', userId: known }
-    if (record === undefined) return userAtLine(job, caller)
-    const answer = await memory.resolve(questionFor(job, namingSubject(record), caller))
-    if (answer.verdict !== 'valid') return answer
-    const { userId } = answer.record
-    return userId === undefined ? { verdict: 'unknown', outage: nobodyTells() } : { verdict: 'named', userId }
-  }
-
-  /** The token has a tombstone, so our memory does not ask LINE about it any more. Anybody can come here again and again. */
-  async function userAtLine({ raw }: RevocationJob, caller: Caller) {
-    const ask = () => calls.userOf(raw, caller)
-    const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
-    return userId === undefined ? invalid('REVOKED') : ({ verdict: 'named', userId } as const)
   }
 
   /** LINE did not say who the user is. The token is refused here, and the rest is done when LINE answers. */
@@ -229,38 +205,12 @@ export function createRevocation(options: RevocationOptions): Revocation {
     )
   }
 
-  /**
-   * A token with its channel. A token that we do not know is verified first, through the same gate as any other token.
-   */
-  async function identify(token: AccessToken, caller: Caller): Promise<Invalid | Unknown | Known> {
-    const stone = tombstones.find(token.key)
-    const channel = stone && channels.find(stone.channelId)
-    if (channel !== undefined) return { verdict: 'known', channel, stone }
-    const record = memory.peek(token.key)
-    if (record !== undefined && options.forgotten.concerns(token.key, record) !== 'dead') return known(record)
-    const answer = await memory.resolve(questionFor(token, 'verification', caller))
-    return answer.verdict === 'valid' ? known(answer.record) : answer
-  }
-
-  function known(record: TokenRecord): Known {
-    const channel = channels.find(record.channelId)
-    if (channel === undefined) throw new TypeError('the channel of a record is not configured')
-    return { verdict: 'known', channel, record }
-  }
-
   /** LINE did not say whether the token is valid: it is refused here, for the channel `hint` or the only channel. */
   function forgetUnverified(token: AccessToken, { outage }: Unknown, hint: Channel | undefined): Error {
     const channel = hint ?? channels.only
     if (channel !== undefined && !isOfOneClient(outage))
       forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: false })
     return outage
-  }
-
-  /** The channel for which LINE issued a refresh token through us, else `hint`. */
-  function channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint {
-    if (channels.only !== undefined) return channels.only
-    const isKnownIn = ({ id }: Channel) => families.find(refreshKeyOf(id, refreshToken)) !== undefined
-    return channels.all.find(isKnownIn) ?? hint
   }
 
   function endOf(record: TokenRecord | undefined): number {
@@ -277,17 +227,4 @@ async function allOf(revoked: readonly Promise<Revoked>[]): Promise<Revoked> {
 
 function outcomeOf({ status }: LineAnswer): Outcome {
   return status === 400 ? 'refused' : 'useless'
-}
-
-/** LINE requires one of the two scopes that tell the user. */
-function nobodyTells(): LineUnavailable {
-  return new LineUnavailable('The token has no scope with which LINE tells its user')
-}
-
-function questionFor(
-  { key, raw }: Pick<RevocationJob, 'key' | 'raw'>,
-  subject: Subject,
-  { clientAddress, deadline }: Caller,
-): Question {
-  return { token: { key, raw }, subject, clientAddress, deadline }
 }

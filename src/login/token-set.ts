@@ -4,34 +4,34 @@ import type { MemoryTier } from '../tokens/memory-tier.ts'
 import { createRecord } from '../tokens/record.ts'
 import { digestOf } from '../tokens/token-key.ts'
 
-/** The tokens of a login or a refresh, as callers get them. */
+/** The tokens of a login or a refresh. `null` in place of a fact that LINE's answer did not contain: it is unknown. */
 export type TokenSet = {
   readonly accessToken: string
   readonly tokenType: string
-  /** Seconds. 0 where LINE sent no usable number: the client then refreshes before it relies on the token. */
-  readonly expiresIn: number
-  /** A time of the process (epoch ms). Callers get it as a time of the wall clock. */
-  readonly expiresAt: number
+  /** Seconds. */
+  readonly expiresIn: number | null
+  /** Process time (epoch ms). Callers get it as a time of the wall clock. */
+  readonly expiresAt: number | null
   /** `null` where LINE issues none (LIFF). */
   readonly refreshToken: string | null
-  readonly scopes: readonly string[]
+  readonly scopes: readonly string[] | null
 }
 
 export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
-  const livesForMs = answer.expiresInMs ?? 0
+  const { expiresInMs } = answer
   return Object.freeze({
     accessToken: answer.accessToken,
     tokenType: answer.tokenType,
-    expiresIn: Math.floor(livesForMs / 1_000),
-    expiresAt: askedAt + livesForMs,
+    expiresIn: expiresInMs === undefined ? null : Math.floor(expiresInMs / 1_000),
+    expiresAt: expiresInMs === undefined ? null : askedAt + expiresInMs,
     refreshToken: answer.refreshToken ?? null,
-    scopes: answer.scopes,
+    scopes: answer.scopes ?? null,
   })
 }
 
 /**
- * LINE's token answer counts as a verification: channel, lifetime, scopes. Without a usable lifetime only the token's
- * origin is remembered.
+ * LINE's token answer counts as a verification: channel, lifetime, scopes. Where it lacks one of them, only the token's
+ * origin is remembered, and LINE is asked.
  */
 export function learnTokens(
   memory: Pick<MemoryTier, 'learn' | 'remember'>,
@@ -39,7 +39,7 @@ export function learnTokens(
   { scopes, expiresInMs }: TokenResponse,
   origin: Origin,
 ): void {
-  if (expiresInMs === undefined) memory.remember(accessKey, origin)
+  if (expiresInMs === undefined || scopes === undefined) memory.remember(accessKey, origin)
   else memory.learn(accessKey, createRecord({ ...origin, scopes, expiresAt: origin.verifiedAt + expiresInMs }))
 }
 

@@ -27,6 +27,8 @@ export type UnconfirmedOptions = {
   readonly telemetry: Telemetry
   /** How long one attempt may take (ms). */
   readonly attemptMs: number
+  /** How many wait at most. */
+  readonly most?: number
 }
 
 /** The token is encrypted, so that a memory dump of an outage holds no usable tokens. */
@@ -38,7 +40,7 @@ type Entry = {
   isUnderWay: boolean
 }
 
-const mostEntries = 10_000
+const mostWaiting = 10_000
 /** After each failure the wait is doubled, up to this. */
 const longestWaitMs = 10_000
 const firstWaitMs = 1_000
@@ -46,7 +48,8 @@ const firstWaitMs = 1_000
 const mostAtOnce = 16
 const mostProbes = 4
 
-export function createUnconfirmed({ calls, now, telemetry, attemptMs }: UnconfirmedOptions): Unconfirmed {
+export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
+  const { calls, now, telemetry, attemptMs, most = mostWaiting } = options
   const entries = new Map<string, Entry>()
   const sealingKey = randomBytes(32).toString('hex')
   let underWay = 0
@@ -58,7 +61,7 @@ export function createUnconfirmed({ calls, now, telemetry, attemptMs }: Unconfir
   function add(job: RevocationJob): void {
     isFailing = true
     if (entries.has(idOf(job))) return
-    if (entries.size < mostEntries) entries.set(idOf(job), entryOf(job))
+    if (entries.size < most) entries.set(idOf(job), entryOf(job))
     else giveUp([job], 'too many are waiting')
   }
 

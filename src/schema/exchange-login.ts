@@ -1,13 +1,13 @@
+import type { GraphQLResolveInfo } from 'graphql'
 import type { Channel } from '../config.ts'
-import type { IdTokenClaims } from '../line/id-token.ts'
-import type { Login } from '../login/logins.ts'
+import type { IdTokenCheck, Login } from '../login/logins.ts'
 import { assertCodeVerifier, assertCredential, assertNonce, assertRedirectUri } from './argument-rules.ts'
 import { builder } from './builder.ts'
 import { channelIdDescription, channelOf } from './channel.ts'
 import type { Context } from './context.ts'
 import { IdTokenClaimsRef } from './id-token.ts'
 import { selectedFields } from './selection.ts'
-import { bearerOf } from './token-answers.ts'
+import { accessTokenOf } from './token-answers.ts'
 import { TokenSetRef } from './token-set.ts'
 import { ViewerRef, viewerOf } from './viewer.ts'
 
@@ -26,18 +26,21 @@ const ExchangeLoginInput = builder.inputType('ExchangeLoginInput', {
     codeVerifier: t.string({ description: 'The code verifier of the login. Required if `startLogin` created it.' }),
     nonce: t.string({
       description:
-        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it and the login has the scope `openid`.',
+        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it and the login has the scope `openid`. Leave it out for a login without that scope: LINE returns no ID token then, so the nonce is wrong.',
     }),
     channelId: t.id({ description: channelIdDescription }),
   }),
 })
 
 /** A login. Its tokens are returned even if the other fields fail. */
-type LoginPayload = Login & { readonly claims: () => Promise<IdTokenClaims> | null }
+type LoginPayload = Login & {
+  /** Checks the ID token when the result is first needed. */
+  readonly check: () => Promise<IdTokenCheck>
+}
 
 const LoginPayloadRef = builder.objectRef<LoginPayload>('LoginPayload').implement({
   description:
-    'A completed login. `tokens` are returned even if another field fails, because the code cannot be used again.',
+    'A completed login. `tokens` are returned even if another field fails, because the code cannot be used again. If the nonce is wrong, `viewer`, `idToken` and `idTokenClaims` are null with the error `INVALID_ID_TOKEN`: then do not log the user in.',
   fields: (t) => ({
     tokens: t.field({
       type: TokenSetRef,
@@ -47,22 +50,32 @@ const LoginPayloadRef = builder.objectRef<LoginPayload>('LoginPayload').implemen
     viewer: t.field({
       type: ViewerRef,
       nullable: true,
-      description: 'The user who logged in. Null with its own error if LINE did not answer or a scope is missing.',
-      resolve: ({ tokens }, _, context, info) => {
-        const token = context.services.toAccessToken(tokens.accessToken)
-        return viewerOf(token ?? bearerOf({ ...context, bearer: 'MALFORMED' }), selectedFields(info), context)
+      description:
+        'The user who logged in. Null with its own error if the nonce is wrong, LINE did not answer or a scope is missing.',
+      resolve: async (login, _, context, info) => {
+        await assertRightNonce(login)
+        return viewerOf(accessTokenOf(login.tokens.accessToken, context), selectedFields(info), context)
       },
     }),
-    idToken: t.exposeString('idToken', {
+    idToken: t.string({
       nullable: true,
-      description: 'The ID token as LINE issued it, not checked. Null without the scope `openid`.',
+      description:
+        'The ID token as LINE issued it. Only its nonce is checked: null with an error if the nonce is wrong. Null without the scope `openid`.',
+      resolve: async (login) => {
+        await assertRightNonce(login)
+        return login.idToken
+      },
     }),
     idTokenClaims: t.field({
       type: IdTokenClaimsRef,
       nullable: true,
       description:
         'The claims of the ID token, if it passes all checks. Null without the scope `openid`. The error `INVALID_ID_TOKEN` means that a check failed: then do not log the user in, even though `tokens` are returned.',
-      resolve: ({ claims }) => claims(),
+      resolve: async ({ check }) => {
+        const { claims, failure } = await check()
+        if (failure !== undefined) throw failure
+        return claims
+      },
     }),
   }),
 })
@@ -70,8 +83,9 @@ const LoginPayloadRef = builder.objectRef<LoginPayload>('LoginPayload').implemen
 builder.mutationField('exchangeLogin', (t) =>
   t.field({
     type: LoginPayloadRef,
+    nullable: true,
     description:
-      'Exchanges the code of a login for tokens. A code works once. `INVALID_GRANT` means: start the login again. An error with `retryAfter` means: send the same code again after that time. `LINE_UNAVAILABLE` without `retryAfter` means: the code may be used up, start the login again.',
+      'Exchanges the code of a login for tokens. A code works once. `INVALID_GRANT` means: start the login again. An error with `retryAfter` means: send the same code again after that time. If LINE used the code before its answer was lost, you then get `INVALID_GRANT`. `MISCONFIGURED` means: the operator must act, do not retry.',
     args: { input: t.arg({ type: ExchangeLoginInput, required: true, description: 'The login to complete.' }) },
     resolve: async (_, { input }, context, info) => {
       assertCredential('code', input.code)
@@ -85,33 +99,32 @@ builder.mutationField('exchangeLogin', (t) =>
         codeVerifier: input.codeVerifier ?? undefined,
       }
       const login = await context.services.logins.exchangeCode(authorization, channel, context)
-      const payload = { ...login, claims: claimsOnce(login, channel, input.nonce ?? undefined, context) }
-      const isUnreported = input.nonce != null && !selectedFields(info).has('idTokenClaims')
-      if (isUnreported) await reportFailure(payload, context, [info.path.key, 'idTokenClaims'])
+      const payload = { ...login, check: checkOf(login, channel, input.nonce ?? undefined, context) }
+      if (input.nonce != null) await reportFailure(payload, context, info)
       return payload
     },
   }),
 )
 
-/** Checks the ID token when its claims are first read, and only once, because a nonce is accepted once. */
-function claimsOnce(login: Login, channel: Channel, nonce: string | undefined, context: Context) {
-  let claims: Promise<IdTokenClaims> | undefined
+function checkOf(login: Login, channel: Channel, nonce: string | undefined, context: Context) {
+  let check: Promise<IdTokenCheck> | undefined
   return () => {
-    if (login.idToken === undefined) return null
-    claims ??= context.services.idTokens.verify(login.idToken, { nonce, channel }, context)
-    return claims
+    check ??= context.services.logins.checkIdToken(login, { nonce, channel }, context)
+    return check
   }
 }
 
-/** A caller that sends a nonce gets the error of a wrong one, even if no claims are selected. */
-async function reportFailure(
-  payload: LoginPayload,
-  context: Context,
-  path: readonly (string | number)[],
-): Promise<void> {
-  try {
-    await payload.claims()
-  } catch (error) {
-    context.addError(error, path)
-  }
+/** With a wrong nonce, the login may be another user's. Other failures show on the claims alone. */
+async function assertRightNonce({ check }: LoginPayload): Promise<void> {
+  const { failure, isWrongNonce } = await check()
+  if (isWrongNonce) throw failure
+}
+
+/** A caller that sends a nonce gets the error of a failed check, even if it selects no field that shows it. */
+async function reportFailure({ check }: LoginPayload, context: Context, info: GraphQLResolveInfo): Promise<void> {
+  const selected = selectedFields(info)
+  if (selected.has('idTokenClaims')) return
+  const { failure, isWrongNonce } = await check()
+  const isShown = isWrongNonce && (selected.has('viewer') || selected.has('idToken'))
+  if (failure !== undefined && !isShown) context.addError(failure, [info.path.key, 'idTokenClaims'])
 }

@@ -7,7 +7,7 @@ export const IdTokenClaimsRef = builder.objectRef<IdTokenClaims>('IdTokenClaims'
 
 IdTokenClaimsRef.implement({
   description:
-    'The claims of an ID token whose signature, issuer, audience, expiry and nonce were checked. They describe the user at the time of the login. LINE issues an ID token only at login, not at a refresh.',
+    'The claims of an ID token whose signature, issuer, audience, times and nonce were checked. They describe the user at the time of the login. LINE issues an ID token only at login, not at a refresh.',
   fields: (t) => ({
     iss: t.exposeString('iss', { description: 'The issuer: always `https://access.line.me`.' }),
     sub: t.exposeID('sub', { description: 'The LINE user ID of the user who logged in.' }),
@@ -53,10 +53,13 @@ IdTokenClaimsRef.implement({
 const VerifyIdTokenInput = builder.inputType('VerifyIdTokenInput', {
   description: 'An ID token, and the values that its client stored from the login.',
   fields: (t) => ({
-    idToken: t.string({ required: true, description: 'The ID token as LINE issued it: a signed JWT.' }),
+    idToken: t.string({
+      required: true,
+      description: 'The ID token as LINE issued it: a JWT signed with HS256 or ES256, of at most 8,192 characters.',
+    }),
     nonce: t.string({
       description:
-        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it. It is accepted once, by `exchangeLogin` or here.',
+        'The nonce of the login. The ID token must contain the same one. Required if `startLogin` created it. It is only compared, so the same ID token can be checked again.',
     }),
     channelId: t.id({
       description:
@@ -70,12 +73,16 @@ builder.queryField('verifyIdToken', (t) =>
     type: IdTokenClaimsRef,
     nullable: true,
     description:
-      'Checks an ID token and returns its claims. The token is not sent to LINE: LINE is called only for its public keys. Null with the error `INVALID_ID_TOKEN` if a check fails; `reason` says which one.',
+      'Checks an ID token and returns its claims. The token is not sent to LINE: LINE is called only for its public keys. Nothing is stored or used up: the same question gets the same answer. Null with the error `INVALID_ID_TOKEN` if a check fails; `reason` says which one.',
     args: { input: t.arg({ type: VerifyIdTokenInput, required: true, description: 'The ID token to check.' }) },
     resolve: (_, { input }, context) => {
       assertNonce(input.nonce)
       const channel = input.channelId == null ? undefined : channelOf(context, input.channelId)
-      return context.services.idTokens.verify(input.idToken, { nonce: input.nonce ?? undefined, channel }, context)
+      return context.services.idTokens.verifyGuarded(
+        input.idToken,
+        { nonce: input.nonce ?? undefined, channel },
+        context,
+      )
     },
   }),
 )

@@ -14,6 +14,7 @@ const RefreshTokenInput = builder.inputType('RefreshTokenInput', {
 builder.mutationField('refreshToken', (t) =>
   t.field({
     type: TokenSetRef,
+    nullable: true,
     description:
       'Returns a new access token for a refresh token. The same refresh token gets the same answer for 30 seconds, so parallel tabs and lost answers do no harm. `INVALID_GRANT` means: log in again. `LINE_UNAVAILABLE`, `LINE_RATE_LIMITED` and `RATE_LIMITED` say nothing about the refresh token: keep it and try again later.',
     args: { input: t.arg({ type: RefreshTokenInput, required: true, description: 'The refresh token to use.' }) },

@@ -31,6 +31,7 @@ const RevokeTokenPayload = builder.objectRef<{ readonly revoked: boolean }>('Rev
 builder.mutationField('revokeToken', (t) =>
   t.field({
     type: RevokeTokenPayload,
+    nullable: true,
     description:
       'Revokes a token at LINE. The gateway refuses the token from then on. An error means that LINE did not confirm it: send the mutation again until it succeeds. Until then, the gateway refuses an access token that it had verified before.',
     args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'The token to revoke.' }) },
@@ -83,6 +84,7 @@ const LogoutPayload = builder.objectRef<{ readonly revoked: boolean }>('LogoutPa
 builder.mutationField('logout', (t) =>
   t.field({
     type: LogoutPayload,
+    nullable: true,
     description:
       'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both from then on. An error means that LINE did not confirm it: send the mutation again until it succeeds. Until then, the gateway refuses a Bearer token that it had verified before.',
     args: { input: t.arg({ type: LogoutInput, description: 'What to revoke in addition to the Bearer token.' }) },
@@ -105,6 +107,7 @@ const DeauthorizePayload = builder.objectRef<{ readonly deauthorized: boolean }>
 builder.mutationField('deauthorize', (t) =>
   t.field({
     type: DeauthorizePayload,
+    nullable: true,
     description:
       "Withdraws all permissions that the Bearer token's user has given to the channel. LINE requires this when a user leaves your service. All tokens of this user and channel stop working, and the next login asks for consent again. The access token must be valid, and the gateway must be configured with the channel secret. An error means that LINE did not confirm it: send the mutation again until it succeeds.",
     resolve: async (_, __, context) => {

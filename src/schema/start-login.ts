@@ -100,7 +100,7 @@ const LoginRequestRef = builder.objectRef<LoginRequest>('LoginRequest').implemen
     }),
     nonce: t.exposeString('nonce', {
       description:
-        'LINE returns it in the ID token. Send it to `exchangeLogin`, which compares the two. It is accepted once.',
+        'LINE returns it in the ID token. Send it to `exchangeLogin`, which compares the two. Without the scope `openid` there is no ID token: then do not send it.',
     }),
     codeVerifier: t.exposeString('codeVerifier', {
       description:
@@ -116,6 +116,7 @@ const LoginRequestRef = builder.objectRef<LoginRequest>('LoginRequest').implemen
 builder.mutationField('startLogin', (t) =>
   t.field({
     type: LoginRequestRef,
+    nullable: true,
     description:
       'Prepares a login. Creates a random `state`, `nonce` and PKCE verifier, and the URL to send the user to. Does not call LINE and stores nothing.',
     args: { input: t.arg({ type: StartLoginInput, required: true, description: 'The settings of the login.' }) },

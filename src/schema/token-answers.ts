@@ -1,4 +1,4 @@
-import type { TokenRecord } from '../tokens/record.ts'
+import type { Subject, TokenRecord } from '../tokens/record.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Answer } from '../tokens/token-resolver.ts'
 import type { Context } from './context.ts'
@@ -8,6 +8,21 @@ import { Unauthenticated } from './errors.ts'
 export function bearerOf({ bearer }: Context): AccessToken {
   if (bearer === 'MISSING' || bearer === 'MALFORMED') throw new Unauthenticated(bearer)
   return bearer
+}
+
+/** An access token from elsewhere than the header. Throws `Unauthenticated` where it is malformed. */
+export function accessTokenOf(raw: string, { services }: Context): AccessToken {
+  const token = services.toAccessToken(raw)
+  if (token === undefined) throw new Unauthenticated('MALFORMED')
+  return token
+}
+
+export function ask(
+  token: AccessToken,
+  subject: Subject,
+  { services, clientAddress, deadline }: Context,
+): Answer | Promise<Answer> {
+  return services.resolve({ token, subject, clientAddress, deadline })
 }
 
 /** The record of a valid token. Throws `Unauthenticated` for an invalid token, and the outage where LINE did not answer. */

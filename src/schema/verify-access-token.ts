@@ -6,7 +6,7 @@ import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { BadUserInput } from './errors.ts'
 import { selectedFields } from './selection.ts'
-import { whenAnswered } from './token-answers.ts'
+import { ask, whenAnswered } from './token-answers.ts'
 import { ViewerRef, viewerOf } from './viewer.ts'
 
 const TokenRefusal = builder.enumType('TokenRefusal', {
@@ -97,9 +97,9 @@ builder.queryField('verifyAccessToken', (t) =>
 builder.queryField('verifyAccessTokens', (t) =>
   t.field({
     type: [AccessTokenVerification],
-    nullable: { list: false, items: true },
+    nullable: { list: true, items: true },
     description:
-      'Checks several access tokens and returns the results in the same order. At most 100 tokens in one operation, all fields together. If LINE did not answer for a token, its element is null with its own error, and the other elements are not affected.',
+      'Checks several access tokens and returns the results in the same order. At most 100 tokens in one operation, all fields together. If LINE did not answer for a token, its element is null with its own error, and the other elements are not affected. The list is null if an argument is wrong.',
     args: { accessTokens: t.arg.stringList({ required: true, description: 'The access tokens to check.' }) },
     resolve: (_, { accessTokens }, context) => {
       countTokens(accessTokens.length, 'accessTokens', context)
@@ -121,13 +121,7 @@ function countTokens(count: number, argument: string, context: Context): void {
 function verify(raw: string, context: Context): Verification | Promise<Verification> {
   const token = context.services.toAccessToken(raw)
   if (token === undefined) return { verdict: 'invalid', reason: 'MALFORMED' }
-  const question = {
-    token,
-    subject: 'verification',
-    clientAddress: context.clientAddress,
-    deadline: context.deadline,
-  } as const
-  return whenAnswered(context.services.resolve(question), (answer) => verificationIn(answer, token))
+  return whenAnswered(ask(token, 'verification', context), (answer) => verificationIn(answer, token))
 }
 
 function verificationIn(answer: Answer, token: AccessToken): Verification {

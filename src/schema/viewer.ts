@@ -1,12 +1,11 @@
 import type { Subject, TokenRecord } from '../tokens/record.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
-import type { Answer } from '../tokens/token-resolver.ts'
 import { AccessTokenRef } from './access-token.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { Forbidden } from './errors.ts'
 import { selectedFields } from './selection.ts'
-import { bearerOf, recordIn, whenAnswered } from './token-answers.ts'
+import { ask, bearerOf, recordIn, whenAnswered } from './token-answers.ts'
 
 /** The user of a token. The record holds the facts that were read with this token. */
 export type Viewer = { readonly token: AccessToken; readonly record: TokenRecord }
@@ -103,14 +102,6 @@ function readViewer(token: AccessToken, subject: Subject, context: Context): Vie
     if (subject === 'profile') profileIn(record)
     return { token, record }
   })
-}
-
-function ask(
-  token: AccessToken,
-  subject: Subject,
-  { services, clientAddress, deadline }: Context,
-): Answer | Promise<Answer> {
-  return services.resolve({ token, subject, clientAddress, deadline })
 }
 
 function profileIn(record: TokenRecord) {

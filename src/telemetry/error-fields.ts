@@ -1,5 +1,12 @@
+type ErrorFields = {
+  readonly error: string
+  readonly message?: string
+  readonly stack?: string
+  readonly cause?: ErrorFields
+}
+
 /** The log fields of an error: its type, message, stack and up to three causes. Possible secrets are redacted. */
-export function errorFields(error: unknown, depth = 0): object {
+export function errorFields(error: unknown, depth = 0): ErrorFields {
   if (!(error instanceof Error)) return { error: typeof error }
   // The message is removed first, because it can have lines that look like stack frames.
   const frames = error.stack

@@ -1,21 +1,16 @@
 import pino, { type Logger } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { errorFields } from './error-fields.ts'
+import { type LineCall, levelOf, messageOf } from './line-call.ts'
 import { createLogWriter } from './log-writer.ts'
 import { createDurations, createTally } from './meters.ts'
+import { createSampler } from './sampler.ts'
 
-/** One call to LINE: the five facts that LINE asks integrators to log, how it ended and how long it took. */
-export type LineCall = {
-  readonly endpoint: string
-  readonly method: 'GET' | 'POST'
-  /** `undefined` if LINE gave no answer. */
-  readonly status: number | undefined
-  readonly lineRequestId: string | undefined
-  readonly outcome: 'answered' | 'limited' | 'failed'
-  /** Why there is no usable answer. One of our own texts, never a text of LINE. */
-  readonly failure?: string
-  readonly ms: number
-}
+/** The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429. */
+export type BreakerChange =
+  | { readonly state: 'open'; readonly cause: 'failures' | 'limit'; readonly forMs: number }
+  | { readonly state: 'half_open' }
+  | { readonly state: 'closed' }
 
 /** One GraphQL operation, or a request that was refused before an operation was read from it. */
 export type Operation = {
@@ -27,6 +22,8 @@ export type Operation = {
   readonly status: number
   readonly ms: number
   readonly requestId: string
+  /** The client's network, as its token bucket counts it. Logged only for operations that failed. */
+  readonly network: string
   readonly lineRequestId?: string | undefined
 }
 
@@ -47,12 +44,17 @@ export type Telemetry = {
   lineCall(call: LineCall): void
   operation(operation: Operation): void
   lookUp(outcome: LookUp): void
+  breaker(endpoint: string, change: BreakerChange): void
+  /** Logs that a channel has no secret, but a call needs it. `setting` is where the operator must add it. */
+  noChannelSecret(setting: string, channelId: string): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
   unexpected(error: unknown, where: string, requestId?: string): void
   /** Prometheus text exposition format. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   /** Adds a gauge. `read` is called each time the metrics are read. */
   gauge(name: string, help: string, read: () => number): void
+  /** Writes the counts of log lines that were left out. For the end of the process. */
+  flush(): void
 }
 
 export type TelemetryOptions = {
@@ -68,30 +70,51 @@ const slowMs = 1_000
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const registry = new Registry()
   const log = createLog(options, registry)
+  const { sample, flush } = createSampler()
   collectDefaultMetrics({ register: registry })
   const meters = createMeters(registry)
 
-  return { log, lineCall, operation, lookUp, unexpected, metrics, gauge }
+  return { log, lineCall, operation, lookUp, breaker, noChannelSecret, unexpected, metrics, gauge, flush }
 
   function lineCall(call: LineCall): void {
-    meters.lineCalls.add(call.endpoint, call.outcome)
-    meters.lineSeconds.observe(call.ms / 1_000, call.endpoint)
-    const answered = call.outcome === 'answered'
-    if (answered && !log.isLevelEnabled('debug')) return
-    const line = { ...call, ms: Math.round(call.ms) }
-    if (answered) log.debug(line, 'called LINE')
-    else log.warn(line, 'call to LINE failed')
+    if (call.outcome !== 'not_sent') {
+      meters.lineCalls.add(call.endpoint, call.outcome)
+      meters.lineSeconds.observe(call.ms / 1_000, call.endpoint)
+    }
+    const level = levelOf(call)
+    if (!log.isLevelEnabled(level)) return
+    const kind = [call.endpoint, call.error, call.failure, call.channelId].join(' ')
+    write(level, messageOf(call), { ...call, ms: Math.round(call.ms) }, kind)
   }
 
   function operation(done: Operation): void {
     meters.operations.add(done.kind, done.code)
     meters.operationSeconds.observe(done.ms / 1_000)
+    const failed = done.code !== 'OK'
     const slow = done.ms > slowMs
-    if (done.code === 'OK' && !slow && !log.isLevelEnabled('debug')) return
-    const line = { ...done, ms: Math.round(done.ms) }
-    if (done.code !== 'OK') log.info(line, 'operation failed')
-    else if (slow) log.info(line, 'slow operation')
+    if (!failed && !slow && !log.isLevelEnabled('debug')) return
+    const { network, ...facts } = done
+    const line = { ...facts, ms: Math.round(done.ms), ...(failed && { network }) }
+    if (failed) write('info', 'operation failed', line, done.code)
+    else if (slow) write('info', 'slow operation', line)
     else log.debug(line, 'operation')
+  }
+
+  function breaker(endpoint: string, change: BreakerChange): void {
+    const { state } = change
+    const opened = state === 'open' && { cause: change.cause, seconds: change.forMs / 1_000 }
+    write(opened ? 'warn' : 'info', 'circuit breaker', { endpoint, state, ...opened }, `${endpoint} ${state}`)
+  }
+
+  function noChannelSecret(setting: string, channelId: string): void {
+    write('error', `${setting}: the channel has no secret, and deauthorize needs it`, { setting, channelId }, channelId)
+  }
+
+  /** Writes the line, unless there are too many of its kind. At level debug every line is written. */
+  function write(level: 'debug' | 'info' | 'warn' | 'error', message: string, line: object, kind = ''): void {
+    if (log.isLevelEnabled('debug')) log[level](line, message)
+    else if (log.isLevelEnabled(level))
+      sample(`${message} ${kind}`, (leftOut) => log[level](leftOut === 0 ? line : { ...line, leftOut }, message))
   }
 
   function lookUp(outcome: LookUp): void {
@@ -99,7 +122,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   }
 
   function unexpected(error: unknown, where: string, requestId?: string): void {
-    log.error({ where, requestId, ...errorFields(error) }, 'unexpected error')
+    const fields = errorFields(error)
+    write('error', 'unexpected error', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
   }
 
   function gauge(name: string, help: string, read: () => number): void {

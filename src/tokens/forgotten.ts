@@ -1,4 +1,4 @@
-import type { Families, Origin } from './families.ts'
+import type { Families, Family, Origin } from './families.ts'
 import type { TokenRecord } from './record.ts'
 import type { Tombstones } from './tombstones.ts'
 import type { UserTombstone, UserTombstones } from './user-tombstones.ts'
@@ -24,6 +24,8 @@ export type Forgotten = {
   concernsCold(key: string, origin: Origin | undefined): Concern
   /** Whether a session is dead: it was revoked, or its user left after it began. */
   concernsSession(refreshKey: string): boolean
+  /** Whether a user left after the session began, and we do not know whether it is the user of the session. */
+  mayConcern(family: Family | undefined): boolean
 }
 
 export type ForgottenOptions = {
@@ -40,7 +42,7 @@ const graceMs = 5_000
 
 /** Compares a token with the tombstones. It runs on every cache hit, so the usual case comes first: nothing is forgotten. */
 export function createForgotten({ tombstones, users, families }: ForgottenOptions): Forgotten {
-  return { concerns, concernsLanded, count: users.count, concernsCold, concernsSession }
+  return { concerns, concernsLanded, count: users.count, concernsCold, concernsSession, mayConcern }
 
   function concerns(key: string, record: TokenRecord): Concern {
     if (!tombstones.isEmpty() && isDead(key, record.family)) return 'dead'
@@ -73,6 +75,12 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
     if (family?.userId === undefined) return false
     const stone = users.find(family.channelId, family.userId)
     return stone !== undefined && stone.state !== 'unsure' && stone.number > family.begunAt
+  }
+
+  function mayConcern(family: Family | undefined): boolean {
+    if (family === undefined || family.userId !== undefined) return false
+    const latest = users.latestOf(family.channelId)
+    return latest !== undefined && latest.number > family.begunAt
   }
 
   function isNamed({ userId, family }: Origin): boolean {

@@ -1,4 +1,4 @@
-import { LineUnavailable } from '../line/errors.ts'
+import { isLineOutage } from '../line/errors.ts'
 import { type Admission, isUseless, type Outcome, type SourceGate } from './source-gate.ts'
 import {
   type Answer,
@@ -46,5 +46,5 @@ function outcomeOf(answer: Answer): Outcome {
 }
 
 function isOutage(error: unknown): error is Outage {
-  return error instanceof SourceLimited || error instanceof LineUnavailable
+  return error instanceof SourceLimited || isLineOutage(error)
 }

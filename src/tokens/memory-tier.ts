@@ -1,22 +1,13 @@
 import type { Clock } from '../clock.ts'
-import { isLineOutage, LineUnavailable } from '../line/errors.ts'
+import { isLineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families, Origin } from './families.ts'
 import { createFlights } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
+import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
-import {
-  type Ages,
-  ageOf,
-  merge,
-  namingSubject,
-  type Subject,
-  scopeMissing,
-  spreadOf,
-  type TokenRecord,
-  withFacts,
-} from './record.ts'
+import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
 import {
@@ -41,6 +32,8 @@ export type MemoryTier = {
   remember(key: string, origin: Origin): void
   /** A record that has not expired. It can be one that a tombstone concerns. */
   peek(key: string): TokenRecord | undefined
+  /** Where a token comes from that LINE accepted or issued before, if it has no record any more. */
+  originOf(key: string): Origin | undefined
   /** Drops a record. The caller raises the tombstone, so that no answer in flight stores the record again. */
   drop(key: string): void
   size(): number
@@ -58,17 +51,6 @@ export type MemoryTierOptions = Ages & {
   readonly clock: Pick<Clock, 'now' | 'driftedAt'>
   readonly telemetry: Telemetry
 }
-
-/** After the second answer that came too early, the question is not answered. */
-const mostProofs = 2
-/** One object, because a client may ask many times. */
-const notConfirmed = new LineUnavailable(
-  'LINE has not yet confirmed that the user left this service: try again later',
-  {
-    retryAfter: 5,
-    sent: false,
-  },
-)
 
 /**
  * The cache of LINE's answers about access tokens. (This page of explanation makes the file longer than 200 lines.)
@@ -129,22 +111,42 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const refusals = createRefusals<TokenRefusal>(now)
   const flights = createFlights<Answer>(isOfOne)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
+  const proofs = createProofs({
+    forgotten,
+    records,
+    rechecks,
+    ask: fly,
+    answerByAge,
+    serveStale,
+    unanswered,
+    refusedHere: () => refusedHere('REVOKED'),
+  })
 
-  return { resolve, learn, remember: records.remember, peek, drop: records.delete, size: records.size }
+  return {
+    resolve,
+    learn,
+    remember: records.remember,
+    peek,
+    originOf: records.originOf,
+    drop: records.delete,
+    size: records.size,
+  }
 
   function resolve(question: Question): Answer | Promise<Answer> {
     const { key } = question.token
     const record = records.get(key)
     if (record === undefined) return resolveCold(question)
-    if (record.expiresAt <= now()) return resolveExpired(question, record)
+    const time = now()
+    if (record.expiresAt <= time) return resolveExpired(question, record)
     const concern = forgotten.concerns(key, record)
-    return concern === undefined ? answerByAge(question, record) : answerConcerned(question, record, concern)
+    return concern === undefined ? answerByAge(question, record, time) : proofs.answer(question, record, concern)
   }
 
-  function answerByAge(question: Question, record: TokenRecord): Answer | Promise<Answer> {
+  function answerByAge(question: Question, record: TokenRecord, time = now()): Answer | Promise<Answer> {
     // Without its scope the subject cannot be fetched. The token may be revoked, so its verification is still checked.
-    if (scopeMissing(record, question.subject)) return answerByAge({ ...question, subject: 'verification' }, record)
-    switch (agedBy(question, record)) {
+    if (scopeMissing(record, question.subject))
+      return answerByAge({ ...question, subject: 'verification' }, record, time)
+    switch (agedBy(question, record, time)) {
       case 'fresh':
         telemetry.lookUp('fresh')
         return { verdict: 'valid', record }
@@ -160,8 +162,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     }
   }
 
-  function agedBy({ subject, token }: Question, record: TokenRecord) {
-    const age = ageOf(record, subject, now(), options, spreadOf(token.key))
+  function agedBy({ subject, token }: Question, record: TokenRecord, time: number) {
+    const age = ageOf(record, subject, time, options, spreadOf(token.key))
     return age === 'fresh' && hasDriftedSince(record) ? 'aging' : age
   }
 
@@ -176,49 +178,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return verifiedAt < clock.driftedAt()
   }
 
-  /** A tombstone concerns the record. */
-  function answerConcerned(
-    question: Question,
-    record: TokenRecord,
-    concern: NonNullable<Concern>,
-  ): Answer | Promise<Answer> {
-    switch (concern) {
-      case 'dead':
-        records.retire(question.token.key)
-        return refusedHere('REVOKED')
-      case 'withheld':
-        return unanswered(question, { verdict: 'unknown', outage: notConfirmed })
-      case 'unproven':
-        return prove(question, record, mostProofs)
-      case 'unnamed':
-        return name(question, record)
-    }
-  }
-
-  /** Verifies the token again. An answer to a call that began before the tombstone is no proof. */
-  async function prove(question: Question, record: TokenRecord, proofsLeft: number): Promise<Answer> {
-    if (proofsLeft === 0) return unanswered(question, { verdict: 'unknown', outage: notConfirmed })
-    const answer = await fly({ ...question, subject: 'verification', known: record, lane: 'recheck' })
-    if (answer.verdict !== 'valid') return answer
-    const { concern, record: proven } = answer
-    if (concern === undefined) return answerByAge(question, proven)
-    return concern === 'unproven' ? prove(question, proven, proofsLeft - 1) : answerConcerned(question, proven, concern)
-  }
-
-  /** Fetches the user of the token. After that, only the tombstone of this user concerns it. */
-  async function name(question: Question, record: TokenRecord): Promise<Answer> {
-    const answer = await rechecks.run({ ...question, subject: namingSubject(record) }, record)
-    if (answer === undefined) return serveStale(question)
-    if (answer.verdict !== 'valid') return answer
-    // The answer proves the token, but not while LINE does not know that its user left.
-    const old = withFacts(record, { userId: answer.record.userId })
-    const concern =
-      answer.concern ?? (forgotten.concerns(question.token.key, old) === 'withheld' ? 'withheld' : undefined)
-    return concern === undefined || concern === 'unnamed'
-      ? answerByAge(question, answer.record)
-      : answerConcerned(question, answer.record, concern)
-  }
-
   /**
    * There is no record: answers from a tombstone or a remembered refusal, or else calls LINE. A client address that is
    * limited gets its answer here: a flood of junk must cost little.
@@ -227,7 +186,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const { key } = question.token
     const concern = forgotten.concernsCold(key, records.originOf(key))
     // Without a record, LINE is asked about an unproven token in any case.
-    if (concern === 'withheld') return unanswered(question, { verdict: 'unknown', outage: notConfirmed })
+    if (concern === 'withheld') return proofs.withheld(question)
     const reason = concern === 'dead' ? 'REVOKED' : refusals.find(key)
     if (reason !== undefined) return refusedHere(reason)
     telemetry.lookUp('missed')
@@ -267,7 +226,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (kept === undefined) return resolve(question)
     if (kept.expiresAt <= now()) return resolveExpired(question, kept)
     const concern = forgotten.concerns(key, kept)
-    if (concern !== undefined && concern !== 'unnamed') return answerConcerned(question, kept, concern)
+    if (concern !== undefined && concern !== 'unnamed') return proofs.answer(question, kept, concern)
     telemetry.lookUp('stale')
     return { verdict: 'valid', record: kept }
   }
@@ -279,7 +238,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   /** A tombstone may have been raised while LINE was answering. */
   function checkLanded(question: Question, answer: Answer): Answer | Promise<Answer> {
     if (answer.verdict !== 'valid' || answer.concern === undefined) return answer
-    return answerConcerned(question, answer.record, answer.concern)
+    return proofs.answer(question, answer.record, answer.concern)
   }
 
   function fly(question: Question): Promise<Answer> {

@@ -8,7 +8,8 @@ import { createWaitingRoom, noRoom, waitedTooLong } from './waiting-room.ts'
 
 /**
  * How an admitted attempt ended. `refused`: LINE refused the credential. `useless`: LINE answered, but the answer says
- * nothing about the credential. Both take a token from the bucket. `good` puts one back. `open`: LINE did not answer.
+ * nothing about the credential. Both take a token from the bucket. `good` puts one back. `open`: LINE did not answer, or
+ * it refused our own settings, for which no caller must be limited.
  */
 export type Outcome = 'good' | 'refused' | 'useless' | 'open'
 
@@ -32,6 +33,13 @@ export type SourceGate = {
 export type SourceLimits = {
   /** The error with which `admit` would reject now because of this source. It costs no promise. */
   refusalFor(network: string): Outage | undefined
+}
+
+/** For credentials that are checked here, without a call to LINE. */
+export type SourceBuckets = {
+  /** The error for a source with an empty bucket. */
+  limitFor(network: string): SourceLimited | undefined
+  count(network: string, outcome: 'good' | 'refused'): void
 }
 
 export type SourceGateOptions = TokenBucketOptions & {
@@ -58,7 +66,7 @@ const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
  *
  * An IPv6 client has two sources: its /64 network, and the /56 network around it, which may have ten times as much.
  */
-export function createSourceGate({ room, ...options }: SourceGateOptions): SourceGate & SourceLimits {
+export function createSourceGate({ room, ...options }: SourceGateOptions): SourceGate & SourceLimits & SourceBuckets {
   const { burst } = options
   const sources = createSources(options)
   const waitingRoom = createWaitingRoom(mostWaiting)
@@ -67,7 +75,7 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
   let underWay = 0
   let lastLimit = new SourceLimited(1)
 
-  return { admit, refusalFor }
+  return { admit, refusalFor, limitFor, count }
 
   async function admit(network: string, { deadline, calls }: Wish): Promise<Admission> {
     const refusal = refusalFor(network)
@@ -80,11 +88,23 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
 
   function refusalFor(network: string): Outage | undefined {
     const source = sources.find(network)
-    const wide = wideNetworkOf(network)
-    const around = wide === undefined ? undefined : sources.find(wide)
+    const around = aroundOf(network)
     const limit = limitOf(source, around)
     if (limit !== undefined || (!mustWait(source) && !mustWait(around))) return limit
     return waitingRoom.isFullFor(network) ? noRoom : undefined
+  }
+
+  function limitFor(network: string): SourceLimited | undefined {
+    return limitOf(sources.find(network), aroundOf(network))
+  }
+
+  function count(network: string, outcome: 'good' | 'refused'): void {
+    conclude(enter(network), outcome)
+  }
+
+  function aroundOf(network: string): Source | undefined {
+    const wide = wideNetworkOf(network)
+    return wide === undefined ? undefined : sources.find(wide)
   }
 
   /** The same error again while the wait is the same. */
@@ -138,13 +158,17 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     for (const source of entered) {
       source.tokens -= 1
       source.calls -= calls
-      count(source, outcome)
     }
+    conclude(entered, outcome)
+  }
+
+  function conclude(entered: readonly Source[], outcome: Outcome): void {
+    for (const source of entered) weigh(source, outcome)
     for (const source of entered) pass(source)
     for (const source of entered) sources.leave(source)
   }
 
-  function count(source: Source, outcome: Outcome): void {
+  function weigh(source: Source, outcome: Outcome): void {
     if (outcome === 'good') {
       source.bucket.giveBack()
       source.trust = Math.min(source.trust + 1, mostTrust * source.factor)

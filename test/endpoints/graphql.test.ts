@@ -157,6 +157,7 @@ describe('the log line of an operation', () => {
         'level',
         'ms',
         'msg',
+        ...(line.code === 'OK' ? [] : ['network']),
         'requestId',
         'status',
         'time',

@@ -2,8 +2,7 @@ import { GraphQLError, locatedError, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { dropText } from '../../src/graphql/document-places.ts'
 import { publicError, retryAfterHeader, toPublicError } from '../../src/graphql/errors.ts'
-import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
-import { NoChannelSecret } from '../../src/login/channel-tokens.ts'
+import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
 import { BadUserInput, Forbidden, Unauthenticated } from '../../src/schema/errors.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 
@@ -26,7 +25,8 @@ describe('an expected error', () => {
     [new LineUnavailable('no', { retryAfter: 1 }), { code: 'LINE_UNAVAILABLE', retryAfter: 1 }],
     [new LineUnavailable('spent'), { code: 'LINE_UNAVAILABLE' }],
     [new SourceLimited(13), { code: 'RATE_LIMITED', retryAfter: 13 }],
-    [new NoChannelSecret(), { code: 'BAD_REQUEST' }],
+    [new Misconfigured({ lineRequestId }), { code: 'MISCONFIGURED', lineRequestId }],
+    [new Misconfigured(), { code: 'MISCONFIGURED' }],
   ])('%s: has the extensions of the contract and no others', (error, extensions) => {
     const published = publishExpected(error)
     expect(published.extensions).toEqual(extensions)

@@ -5,7 +5,8 @@ import { afterEach } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { createLineClient } from '../../src/line/client.ts'
 import { type CallLimits, createTransport, type TransportOptions } from '../../src/line/transport.ts'
-import { createSilentTelemetry, type LineCall } from '../../src/telemetry/telemetry.ts'
+import type { LineCall } from '../../src/telemetry/line-call.ts'
+import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 
 /** A transport to an emulator, for a test: real sockets, a clock that the test moves, all reports of calls in a list. */
 export type TestTransport = Awaited<ReturnType<ReturnType<typeof useTransports>['toEmulator']>>
@@ -76,6 +77,7 @@ export function useTransports() {
       now: () => clock.time,
       wall: () => clock.time,
       telemetry,
+      channelSetting: 'LINE_CHANNEL_SECRET',
     }
     const transport = createTransport({ ...options, ...overrides })
     return { clock, reports, dispatcher, transport, line: createLineClient(transport) }

@@ -213,6 +213,14 @@ export function callsTo({ calls }: Emulator): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(calls.byEndpoint()).filter(([, count]) => count > 0))
 }
 
+const levels = { debug: 20, info: 30, warn: 40, error: 50 }
+
+/** The log lines of one level so far. */
+export function linesOf({ log }: Pick<RunningGateway, 'log'>, level: keyof typeof levels): Record<string, unknown>[] {
+  const lines = log().split('\n').filter(Boolean)
+  return lines.map((line) => JSON.parse(line)).filter((line) => line.level === levels[level])
+}
+
 /** The codes of an answer's errors, in order. */
 export function codesOf({ errors }: Pick<Reply, 'errors'>): string[] {
   return errors.map(({ extensions }) => extensions.code)

@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici'
+import { Pool } from 'undici'
 import { afterEach, beforeEach } from 'vitest'
 import { createClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
@@ -10,6 +10,7 @@ import type { Subject } from '../../src/tokens/record.ts'
 import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
 import type { Answer, Caller } from '../../src/tokens/token-resolver.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
+import { type Answers, holdAnswers } from './held-answers.ts'
 
 export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
 
@@ -39,11 +40,13 @@ export type Layer = Services & {
   issue(request?: TokenRequest): Token
   ask(token: AccessToken, subject?: Subject, caller?: Caller): Promise<Answer>
   /** Whether LINE itself accepts an access token or a refresh token of the web channel now. */
-  acceptedByLine(credential: { readonly accessToken: string } | { readonly refreshToken: string }): Promise<boolean>
+  acceptedByLine(credential: Credential): Promise<boolean>
   /** The value of one of the gateway's metrics, 0 where it has none. */
   metric(name: string): Promise<number>
   close(): Promise<void>
 }
+
+export type Credential = { readonly accessToken: string } | { readonly refreshToken: string }
 
 export type TestClock = {
   /** Moves LINE's clock and both of ours forwards. */
@@ -54,20 +57,6 @@ export type TestClock = {
   suspend(ms: number): void
   /** LINE's clock, epoch ms. */
   lineTime(): number
-}
-
-/** LINE's answers on their way to the gateway. A test can hold them back. */
-export type Answers = {
-  /** From now on answers are held back when they arrive. LINE has processed the call by then. */
-  hold(): void
-  /** Delivers all held answers and stops holding. With a place, delivers only the held answer at that place. */
-  release(place?: number): Promise<void>
-  /** Does the work. The answers to its calls are not held. */
-  pass<Result>(work: () => Promise<Result>): Promise<Result>
-  /** The number of held answers. */
-  waiting(): number
-  /** Resolves when the answer to each call to LINE has been delivered or is held. */
-  settled(): Promise<void>
 }
 
 /** Calls to LINE have the longest deadline allowed, so that no test fails on a slow machine. Settings override it. */
@@ -122,9 +111,7 @@ export async function startLayer(
     return services.resolve({ ...caller, token, subject })
   }
 
-  async function acceptedByLine(
-    credential: { readonly accessToken: string } | { readonly refreshToken: string },
-  ): Promise<boolean> {
+  async function acceptedByLine(credential: Credential): Promise<boolean> {
     const { status } =
       'accessToken' in credential
         ? await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${encodeURIComponent(credential.accessToken)}`)
@@ -196,63 +183,4 @@ export function tally(values: readonly string[]): Record<string, number> {
 export function wordFor(answer: Answer): string {
   if (answer.verdict === 'invalid') return answer.reason
   return answer.verdict === 'unknown' ? answer.outage.code : answer.verdict
-}
-
-function holdAnswers(pool: Pool): { readonly dispatcher: Dispatcher; readonly answers: Answers } {
-  const waiting: (() => void)[] = []
-  let underway = 0
-  let holding = false
-  let passing = false
-
-  const dispatcher = pool.compose((dispatch) => (options, handler) => dispatch(options, holdable(handler)))
-  return { dispatcher, answers: { hold, release, pass, waiting: () => waiting.length, settled } }
-
-  function holdable(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
-    underway += 1
-    const deliver = passing ? deliverNow : arrive
-    return {
-      onRequestStart: (...given) => handler.onRequestStart?.(...given),
-      onResponseStart: (...given) => handler.onResponseStart?.(...given),
-      onResponseData: (...given) => handler.onResponseData?.(...given),
-      onResponseEnd: (...given) => deliver(() => handler.onResponseEnd?.(...given)),
-      onResponseError: (...given) => deliver(() => handler.onResponseError?.(...given)),
-    }
-  }
-
-  function arrive(handOver: () => void): void {
-    if (holding) waiting.push(() => deliverNow(handOver))
-    else deliverNow(handOver)
-  }
-
-  function deliverNow(handOver: () => void): void {
-    underway -= 1
-    handOver()
-  }
-
-  function hold(): void {
-    holding = true
-  }
-
-  async function release(place?: number): Promise<void> {
-    if (place === undefined) holding = false
-    for (const deliver of place === undefined ? waiting.splice(0) : waiting.splice(place, 1)) deliver()
-    await settled()
-  }
-
-  async function pass<Result>(work: () => Promise<Result>): Promise<Result> {
-    passing = true
-    try {
-      return await work()
-    } finally {
-      passing = false
-    }
-  }
-
-  async function settled(): Promise<void> {
-    for (let quiet = 0; quiet < 3; quiet = underway === waiting.length ? quiet + 1 : 0) await nextTurn()
-  }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

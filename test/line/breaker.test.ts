@@ -1,13 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Breaker, createBreaker } from '../../src/line/breaker.ts'
 import { LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
+import type { BreakerChange } from '../../src/telemetry/telemetry.ts'
 
 let time = 0
 let breaker: Breaker
+let changes: BreakerChange[]
 
 beforeEach(() => {
   time = 1_000_000
-  breaker = createBreaker(() => time)
+  changes = []
+  breaker = createBreaker(
+    () => time,
+    (change) => changes.push(change),
+  )
 })
 
 describe('failures in a row', () => {
@@ -154,6 +160,37 @@ describe('429', () => {
     breaker.enter()
     breaker.succeeded()
     expect(refusal()).toBeUndefined()
+  })
+})
+
+describe('changes', () => {
+  const [halfOpen, closed] = [{ state: 'half_open' }, { state: 'closed' }]
+  const failed = { state: 'open', cause: 'failures', forMs: 1_000 }
+
+  it('while LINE answers or a few calls fail: none (D3)', () => {
+    for (const end of [breaker.succeeded, breaker.undecided, breaker.failed, breaker.succeeded]) {
+      breaker.enter()
+      end()
+    }
+    expect(changes).toEqual([])
+  })
+
+  it('opened by failures, probed, open again, probed, closed: one each (D3)', () => {
+    fail(30)
+    expect(changes).toEqual([failed])
+    for (const end of [breaker.failed, breaker.succeeded]) {
+      time += 1_000
+      breaker.check()
+      breaker.enter()
+      end()
+    }
+    expect(changes).toEqual([failed, halfOpen, failed, halfOpen, closed])
+  })
+
+  it('a 429 to each of 64 calls in flight: one, with the time (D3)', () => {
+    for (let call = 0; call < 64; call += 1) breaker.limited(7_000)
+    breaker.succeeded()
+    expect(changes).toEqual([{ state: 'open', cause: 'limit', forMs: 7_000 }])
   })
 })
 

@@ -30,21 +30,25 @@ describe('keys', () => {
     expect(fetches).toBe(1)
   })
 
-  it('are cached for an hour and then fetched again', async () => {
+  it('are cached for an hour, then used at once and fetched again in the background (D13)', async () => {
     await keySet.keyOf('first')
     time += hour - 1
-    await keySet.keyOf('first')
+    expect(keySet.keyOf('first')).toHaveProperty('type', 'public')
     expect(fetches).toBe(1)
     time += 1
-    await keySet.keyOf('first')
+    expect(keySet.keyOf('first')).toHaveProperty('type', 'public')
+    expect(fetches).toBe(2)
+    await fetched()
+    expect(keySet.keyOf('first')).toHaveProperty('type', 'public')
     expect(fetches).toBe(2)
   })
 
-  it('that LINE withdrew are removed after the hour', async () => {
+  it('that LINE withdrew are removed by the first fetch after the hour', async () => {
     await keySet.keyOf('first')
     published = [jwk('second')]
-    expect(await keySet.keyOf('first')).toBeDefined()
     time += hour
+    expect(await keySet.keyOf('first')).toBeDefined()
+    await fetched()
     expect(await keySet.keyOf('first')).toBeUndefined()
   })
 
@@ -54,6 +58,19 @@ describe('keys', () => {
     await keySet.keyOf('first')
     expect(fetches).toBe(2)
   })
+
+  it('while LINE never answers: the keys that we have are used at once, and LINE is asked once (D13)', async () => {
+    const hanging = createKeySet(
+      () => (fetches === 0 ? fetchCerts() : hang()),
+      () => time,
+    )
+    await hanging.keyOf('first')
+    time += hour
+    for (let nth = 0; nth < 100; nth += 1) expect(hanging.keyOf('first')).toHaveProperty('type', 'public')
+    expect(hanging.keyOf('junk')).toBeInstanceOf(Promise)
+    expect(hanging.keyOf('first')).toHaveProperty('type', 'public')
+    expect(fetches).toBe(2)
+  })
 })
 
 describe('an unknown kid', () => {
@@ -61,20 +78,49 @@ describe('an unknown kid', () => {
     await keySet.keyOf('first')
     published = [jwk('first'), jwk('second')]
     expect(await keySet.keyOf('second')).toBeDefined()
-    expect(fetches).toBe(2)
+    published = [jwk('third')]
+    expect(await keySet.keyOf('third')).toBeDefined()
+    expect(fetches).toBe(3)
   })
 
-  it('causes one fetch in 30 seconds, for many at once and many in a row', async () => {
+  it('that a fetch did not find is absent; another one in the cool-down is an outage until it ends (D13)', async () => {
     await keySet.keyOf('first')
-    await Promise.all(Array.from({ length: 200 }, (_, nth) => keySet.keyOf(`junk-${nth}`)))
-    for (let nth = 0; nth < 50; nth++) expect(await keySet.keyOf(`more-${nth}`)).toBeUndefined()
+    expect(await keySet.keyOf('junk')).toBeUndefined()
+    published = [jwk('first'), jwk('second')]
+    time += 2_500
+    expect(await unknown('second')).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 8 })
+    expect(await keySet.keyOf('junk')).toBeUndefined()
+    expect(await keySet.keyOf('first')).toBeDefined()
     expect(fetches).toBe(2)
-    time += 30_000 - 1
-    await keySet.keyOf('junk')
-    expect(fetches).toBe(2)
-    time += 1
-    await Promise.all([keySet.keyOf('junk'), keySet.keyOf('junk')])
+    time += 8_000
+    expect(await keySet.keyOf('second')).toBeDefined()
     expect(fetches).toBe(3)
+  })
+
+  it('many at once: all absent after one fetch; many in a row: 6 fetches a minute at most (D13)', async () => {
+    await keySet.keyOf('first')
+    const all = await Promise.all(Array.from({ length: 200 }, (_, nth) => keySet.keyOf(`junk-${nth}`)))
+    expect(all.every((key) => key === undefined)).toBe(true)
+    expect(fetches).toBe(2)
+    for (let nth = 0; nth < 600; nth += 1) {
+      time += 100
+      await Promise.allSettled([keySet.keyOf(`more-${nth}`)])
+    }
+    expect(fetches).toBe(8)
+  })
+
+  it('10,000 absent ones at once: the first 1,000 are remembered, the others are an outage', async () => {
+    await Promise.all(Array.from({ length: 10_000 }, (_, nth) => keySet.keyOf(`junk-${nth}`)))
+    expect(await keySet.keyOf('junk-999')).toBeUndefined()
+    expect(await unknown('junk-1000')).toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    expect(fetches).toBe(1)
+  })
+
+  it('absent, and LINE publishes it later: found after the cool-down', async () => {
+    expect(await keySet.keyOf('second')).toBeUndefined()
+    published = [jwk('second')]
+    time += 10_000
+    expect(await keySet.keyOf('second')).toBeDefined()
   })
 
   it('as the first kid of all: one fetch', async () => {
@@ -82,40 +128,62 @@ describe('an unknown kid', () => {
     expect(fetches).toBe(1)
   })
 
-  it('does not delay a look-up of a known kid', async () => {
-    await keySet.keyOf('first')
-    const never = createKeySet(
-      () => (fetches++ === 1 ? fetchCerts() : new Promise(() => {})),
-      () => time,
-    )
-    await never.keyOf('first')
-    const search = never.keyOf('junk')
-    expect(await never.keyOf('first')).toBeDefined()
-    expect(await Promise.race([search, 'still searching'])).toBe('still searching')
-  })
-
   it.each(['__proto__', 'constructor', ''])('%j: undefined', async (kid) => {
     expect(await keySet.keyOf(kid)).toBeUndefined()
+  })
+
+  it('longer than 200 characters: undefined, without a fetch', () => {
+    expect(keySet.keyOf('x'.repeat(201))).toBeUndefined()
+    expect(fetches).toBe(0)
   })
 })
 
 describe('while LINE is down', () => {
-  it('without cached keys: an outage, until LINE is back', async () => {
-    outage = new LineUnavailable('LINE did not answer')
-    expect(await rejectionOf(keySet.keyOf('first'))).toBe(outage)
+  it('without cached keys: an outage, then LINE is asked again after its `retryAfter` (D13)', async () => {
+    outage = new LineUnavailable('LINE did not answer', { retryAfter: 1 })
+    expect(await unknown('first')).toBe(outage)
+    time += 999
+    expect(await unknown('first')).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 1 })
+    expect(fetches).toBe(1)
     outage = new LineRateLimited({ retryAfter: 5 })
-    expect(await rejectionOf(keySet.keyOf('first'))).toBe(outage)
+    time += 1
+    expect(await unknown('first')).toBe(outage)
     outage = undefined
+    time += 1_000
+    expect(await unknown('first')).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 4 })
+    expect(fetches).toBe(2)
+    time += 4_000
     expect(await keySet.keyOf('first')).toBeDefined()
+  })
+
+  it('200 unknown kids in a row: one fetch, and none of them is refused (D13)', async () => {
+    await keySet.keyOf('first')
+    outage = new LineUnavailable('LINE did not answer')
+    for (let nth = 0; nth < 200; nth += 1) {
+      expect(await unknown(`junk-${nth}`)).toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    }
+    expect(fetches).toBe(2)
+  })
+
+  it('a kid that was absent before is an outage after a fetch that failed', async () => {
+    expect(await keySet.keyOf('junk')).toBeUndefined()
+    outage = new LineUnavailable('LINE did not answer', { retryAfter: 1 })
+    time += 10_000
+    expect(await unknown('junk')).toBe(outage)
+    expect(await unknown('junk')).toMatchObject({ code: 'LINE_UNAVAILABLE' })
   })
 
   it('cached keys are used, also after a day, and fetched again as soon as LINE is back', async () => {
     await keySet.keyOf('first')
-    outage = new LineUnavailable('LINE did not answer')
+    outage = new LineUnavailable('LINE did not answer', { retryAfter: 1 })
     time += 24 * hour
     expect(await keySet.keyOf('first')).toBeDefined()
+    await fetched()
+    expect(await keySet.keyOf('first')).toBeDefined()
+    expect(fetches).toBe(2)
     outage = undefined
     published = [jwk('second')]
+    time += 1_000
     expect(await keySet.keyOf('second')).toBeDefined()
     expect(await keySet.keyOf('first')).toBeUndefined()
   })
@@ -125,11 +193,12 @@ describe('while LINE is down', () => {
     ['old', hour],
   ])('an unknown kid is an outage, not a refusal, with %s cached keys', async (_, age) => {
     await keySet.keyOf('first')
-    outage = new LineUnavailable('LINE did not answer')
+    outage = new LineUnavailable('LINE did not answer', { retryAfter: 1 })
     time += age
-    expect(await rejectionOf(keySet.keyOf('second'))).toBe(outage)
+    expect(await unknown('second')).toBe(outage)
     outage = undefined
     published = [jwk('second')]
+    time += 1_000
     expect(await keySet.keyOf('second')).toBeDefined()
   })
 
@@ -145,8 +214,9 @@ describe('while LINE is down', () => {
     )
     await broken.keyOf('first')
     time += hour
+    const search = Promise.resolve(broken.keyOf('second'))
     expect(await broken.keyOf('first')).toBeDefined()
-    expect(await rejectionOf(broken.keyOf('second'))).toMatchObject({ code: 'LINE_UNAVAILABLE', lineRequestId: 'abc' })
+    expect(await rejectionOf(search)).toMatchObject({ code: 'LINE_UNAVAILABLE', lineRequestId: 'abc' })
   })
 })
 
@@ -172,6 +242,7 @@ describe('the keys that LINE publishes', () => {
     ]
     expect(await keySet.keyOf('good')).toBeDefined()
     for (const kid of ['rsa', 'oct', 'p384', '7', 'undefined', 'no-y', 'number', 'off-curve', 'empty']) {
+      time += 10_000
       expect(await keySet.keyOf(kid)).toBeUndefined()
     }
   })
@@ -181,7 +252,7 @@ describe('the keys that LINE publishes', () => {
     published = [
       { ...privateKey.export({ format: 'jwk' }), kid: 'private', alg: 'none', use: 'enc', key_ops: ['sign'] },
     ]
-    expect(await keySet.keyOf('private')).toMatchObject({ type: 'public', usages: ['verify'] })
+    expect(await keySet.keyOf('private')).toMatchObject({ type: 'public', asymmetricKeyType: 'ec' })
   })
 
   it.each(['x', 'y'] as const)('a coordinate of 33 bytes or of less than 32 is accepted: %s', async (name) => {
@@ -204,6 +275,21 @@ describe('the keys that LINE publishes', () => {
     }
   })
 })
+
+/** The error of a look-up that has no answer. */
+function unknown(kid: string): Promise<unknown> {
+  return rejectionOf(Promise.resolve(keySet.keyOf(kid)))
+}
+
+/** Resolves when a fetch that is under way has ended. */
+async function fetched(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate)
+}
+
+function hang(): Promise<never> {
+  fetches += 1
+  return new Promise(() => {})
+}
 
 async function fetchCerts() {
   fetches += 1

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
+import type { Judgement } from '../../src/line/call-reports.ts'
+import { InvalidGrant, LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
 import {
   assertDeauthorized,
   assertRevoked,
@@ -358,7 +359,7 @@ describe('the token answer', () => {
       const parsed = (name: string) => parseTokenResponse(answered(withMember(good, name, value)))
       expect(parsed('refresh_token')).toMatchObject({ accessToken: 'access', refreshToken: undefined })
       expect(parsed('id_token')).toMatchObject({ accessToken: 'access', idToken: undefined })
-      expect(parsed('scope')).toMatchObject({ accessToken: 'access', scopes: [] })
+      expect(parsed('scope')).toMatchObject({ accessToken: 'access', scopes: undefined })
       expect(parsed('token_type')).toMatchObject({ accessToken: 'access', tokenType: 'Bearer' })
     },
   )
@@ -381,8 +382,11 @@ describe('the token answer', () => {
 
   it.each([
     [400, { error: 'invalid_request' }],
-    [400, { error: 'invalid_client' }],
+    [400, { error: 'invalid_scope' }],
     [400, { error: ['invalid_grant'] }],
+    [400, { error: ['invalid_client'] }],
+    [403, { error: 'invalid_client' }],
+    [200, { error: 'invalid_client' }],
     [400, { message: 'invalid_grant' }],
     [400, '<html>invalid_grant</html>'],
     [400, undefined],
@@ -400,6 +404,110 @@ describe('the token answer', () => {
   })
 })
 
+describe('our own settings', () => {
+  const readers = { parseTokenResponse, assertRevoked, parseChannelToken }
+  const words = ['invalid_client', 'unauthorized_client', 'unsupported_grant_type']
+  const cases = Object.entries(readers).flatMap(([name, read]) =>
+    words.flatMap((error) => [400, 401].map((status) => [name, status, error, read] as const)),
+  )
+
+  it.each(cases)('%s, %i %s: MISCONFIGURED without retryAfter, reported as refused (D3)', (_, status, error, read) => {
+    const judgements: Judgement[] = []
+    const given = { ...answer(status, { error }), judged: (one: Judgement) => judgements.push(one) }
+    const thrown = thrownBy(() => read(given))
+    expect(thrown).toBeInstanceOf(Misconfigured)
+    expect(thrown).toMatchObject({ lineRequestId, retryAfter: undefined })
+    expect(judgements).toEqual([{ outcome: 'refused', isMisconfigured: true }])
+  })
+
+  it('endpoints without a channel secret: never MISCONFIGURED (D3)', () => {
+    for (const status of [400, 401]) {
+      const given = answer(status, { error: 'invalid_client', message: 'invalid_client' })
+      for (const judge of [
+        judgeProfile,
+        judgeUserinfo,
+        judgeFriendship,
+        (one: LineAnswer) => judgeVerification(one, isOurs),
+      ])
+        expect(judge(given)).not.toMatchObject({ outage: expect.any(Misconfigured) })
+    }
+  })
+
+  it('invalid_request for a code or refresh token: LINE_UNAVAILABLE without retryAfter (D3)', () => {
+    const error = thrownBy(() => parseTokenResponse(answer(400, { error: 'invalid_request' })))
+    expect(error).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: undefined, unusable: true })
+  })
+})
+
+describe('the report of an answer', () => {
+  const verification = { scope: 'profile', client_id: ours, expires_in: 60 }
+  const user = { userId: 'U1', displayName: 'Sakura' }
+  const tokens = { access_token: 'a', expires_in: 60 }
+  const verify = (given: LineAnswer) => judgeVerification(given, isOurs)
+  const property = (name: string, rule: string) => `"response" body "${name}" property must be ${rule}`
+  const noObject = '"response" body must be an object'
+  const wrongStatus = 'unexpected HTTP status code'
+
+  it.each<[string, (given: LineAnswer) => unknown, number, unknown, object]>([
+    ['verify', verify, 200, verification, { outcome: 'answered' }],
+    ['verify', verify, 200, { ...verification, client_id: '7' }, { outcome: 'answered' }],
+    ['verify', verify, 200, { ...verification, expires_in: -1 }, { outcome: 'answered' }],
+    ['verify', verify, 400, { error: 'invalid_request' }, { outcome: 'refused' }],
+    ['verify', verify, 200, { ...verification, client_id: 7 }, { failure: property('client_id', 'a string') }],
+    ['verify', verify, 200, { ...verification, scope: [] }, { failure: property('scope', 'a string') }],
+    [
+      'verify',
+      verify,
+      200,
+      { ...verification, expires_in: '60' },
+      { failure: property('expires_in', 'a positive number') },
+    ],
+    ['verify', verify, 200, undefined, { failure: noObject }],
+    ['verify', verify, 403, verification, { failure: wrongStatus }],
+    ['profile', judgeProfile, 200, user, { outcome: 'answered' }],
+    ['profile', judgeProfile, 401, { message: 'no' }, { outcome: 'refused' }],
+    ['profile', judgeProfile, 200, { ...user, userId: '' }, { failure: property('userId', 'a non-empty string') }],
+    ['profile', judgeProfile, 200, { ...user, displayName: 7 }, { failure: property('displayName', 'a string') }],
+    ['profile', judgeProfile, 200, '<html>', { failure: noObject }],
+    ['userinfo', judgeUserinfo, 200, {}, { failure: property('sub', 'a non-empty string') }],
+    ['friendship', judgeFriendship, 400, { message: 'no bot' }, { outcome: 'answered' }],
+    ['friendship', judgeFriendship, 200, { friendFlag: 1 }, { failure: property('friendFlag', 'a boolean') }],
+    ['token', parseTokenResponse, 200, tokens, { outcome: 'answered' }],
+    ['token', parseTokenResponse, 400, { error: 'invalid_grant' }, { outcome: 'refused' }],
+    ['token', parseTokenResponse, 400, { error: 'invalid_request' }, { outcome: 'refused' }],
+    ['token', parseTokenResponse, 200, {}, { failure: property('access_token', 'a non-empty string') }],
+    ['revoke', assertRevoked, 200, undefined, { outcome: 'answered' }],
+    ['revoke', assertRevoked, 400, { error: 'invalid_request' }, { outcome: 'refused' }],
+    ['revoke', assertRevoked, 404, undefined, { failure: wrongStatus }],
+    ['deauthorize', assertDeauthorized, 204, undefined, { outcome: 'answered' }],
+    ['deauthorize', assertDeauthorized, 400, { message: 'invalid token' }, { outcome: 'refused' }],
+    ['deauthorize', assertDeauthorized, 403, undefined, { failure: wrongStatus }],
+    ['channel token', parseChannelToken, 200, tokens, { outcome: 'answered' }],
+    [
+      'channel token',
+      parseChannelToken,
+      200,
+      { access_token: 'a' },
+      { failure: property('expires_in', 'a positive number') },
+    ],
+    ['keys', parseKeySet, 200, { keys: [] }, { outcome: 'answered' }],
+    ['keys', parseKeySet, 200, { keys: {} }, { failure: property('keys', 'an array') }],
+  ])('%s, %2$i %3$j: one, with the member that was wrong (D3)', (_, read, status, body, expected) => {
+    const judgements: Judgement[] = []
+    try {
+      read({ ...answer(status, body), judged: (one) => judgements.push(one) })
+    } catch {}
+    expect(judgements).toEqual(['failure' in expected ? { outcome: 'unreadable', ...expected } : expected])
+  })
+
+  it('an unreadable answer: the cause of the error names the member, its message does not (D3)', () => {
+    const verdict = verify(answer(200, { ...verification, expires_in: '60' }))
+    const { outage } = verdict as { readonly outage: LineUnavailable }
+    expect(outage.message).not.toContain('expires_in')
+    expect(outage.cause).toMatchObject({ message: property('expires_in', 'a positive number') })
+  })
+})
+
 describe('revoke', () => {
   it.each<[number, unknown]>([
     [200, undefined],
@@ -413,7 +521,7 @@ describe('revoke', () => {
   it.each<[number, unknown]>([
     [400, undefined],
     [400, '<html>'],
-    [400, { error: 'invalid_client' }],
+    [400, { error: 'invalid_grant' }],
     [400, { message: 'invalid_request' }],
     [401, { error: 'invalid_request' }],
     ...unknownStatuses.map((status): [number, unknown] => [status, { error: 'invalid_request' }]),

@@ -2,6 +2,7 @@ import { Agent } from 'undici'
 import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { isLineOutage, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
+import { judgeProfile } from '../../src/line/responses.ts'
 import {
   answerText,
   certs,
@@ -27,6 +28,7 @@ describe('an answer', () => {
       status: 400,
       body: { error: 'invalid_request', error_description: 'The access token not JWS' },
       lineRequestId: expect.stringMatching(/^[0-9a-f]{16}$/),
+      judged: expect.any(Function),
     })
   })
 
@@ -217,8 +219,11 @@ describe('a connection that breaks before any answer', () => {
       nth === 2 ? socket.destroy() : socket.write(answerText(`{"nth":${nth}}`)),
     )
     const { transport, reports } = to(url)
-    expect(await transport.send(profile)).toMatchObject({ body: { nth: 1 } })
-    expect(await transport.send(profile)).toMatchObject({ body: { nth: 3 } })
+    for (const nth of [1, 3]) {
+      const answer = await transport.send(profile)
+      expect(answer).toMatchObject({ body: { nth } })
+      judgeProfile(answer)
+    }
     expect(seen).toMatchObject({ requests: 3, connections: 2 })
     expect(reports).toHaveLength(2)
   })
@@ -491,16 +496,24 @@ describe('the reports', () => {
   it('are one for each call, with the five facts that LINE wants logged and the result', async () => {
     const { emulator, transport, reports } = await toEmulator()
     const endings: [Fault | undefined, object][] = [
-      [undefined, { status: 401, outcome: 'answered' }],
+      [undefined, { status: 401, outcome: 'refused', description: 'invalid token' }],
       [{ status: 500 }, { status: 500, outcome: 'failed', failure: 'LINE answered with a server error' }],
-      [{ reset: true }, { status: undefined, outcome: 'failed', failure: 'The connection to LINE failed' }],
-      [{ hang: true }, { status: undefined, outcome: 'failed', failure: 'LINE did not answer in time' }],
-      [{ huge: 1 }, { status: undefined, outcome: 'failed', failure: 'The answer of LINE is larger than 64 KB' }],
+      [{ reset: true }, { status: undefined, outcome: 'no_answer', failure: 'The connection to LINE failed' }],
+      [
+        { hang: true },
+        {
+          status: undefined,
+          outcome: 'no_answer',
+          failure: 'LINE did not answer in time: less than LINE_TIMEOUT_MS was left',
+        },
+      ],
+      [{ huge: 1 }, { status: undefined, outcome: 'no_answer', failure: 'The answer of LINE is larger than 64 KB' }],
       [{ status: 429 }, { status: 429, outcome: 'limited' }],
     ]
     for (const [fault, expected] of endings) {
       if (fault) emulator.faults.set('profile', fault)
-      await Promise.allSettled([transport.send(profile, fault?.hang ? withLeft(200) : undefined)])
+      const sent = transport.send(profile, fault?.hang ? withLeft(200) : undefined)
+      await Promise.allSettled([sent.then(judgeProfile)])
       expect(reports).toHaveLength(1)
       expect(reports[0]).toMatchObject({ endpoint: 'profile', method: 'GET', ...expected })
       expect(reports[0]?.lineRequestId).toEqual(
@@ -509,6 +522,25 @@ describe('the reports', () => {
       expect(reports[0]?.ms).toBeGreaterThan(0)
       reports.length = 0
     }
+  })
+
+  it('of a call that our own queue refused or left no time: not_sent, never an answer of LINE (B1, D3)', async () => {
+    const { emulator, transport, reports } = await toEmulator({ maxConcurrency: 1 })
+    emulator.faults.set('profile', { latencyMs: 50 })
+    const queued = Array.from({ length: 1 + 256 }, () => transport.send(profile))
+    const refused = await rateLimitOf(transport.send(verify))
+    emulator.faults.clear()
+    await Promise.all(queued)
+    const late = await outageOf(transport.send(verify, withLeft(0)))
+    for (const { message } of [refused, late]) {
+      expect(message).toContain('our own queue')
+      expect(message).not.toContain('answer')
+    }
+    const notSent = { endpoint: 'verify', status: undefined, outcome: 'not_sent' }
+    expect(reports).toMatchObject([
+      { ...notSent, failure: refused.message },
+      { ...notSent, failure: late.message },
+    ])
   })
 
   it('are none if LINE was not called', async () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { Misconfigured } from '../../src/line/errors.ts'
 import type { LineAnswer } from '../../src/line/transport.ts'
 import { type ChannelTokens, createChannelTokens } from '../../src/login/channel-tokens.ts'
 import { native, times, web } from '../harness/token-layer.ts'
@@ -7,12 +8,17 @@ let time = 0
 let asked = 0
 let answer: () => Promise<LineAnswer>
 let channelTokens: ChannelTokens
+let misconfigured: string[]
 
 beforeEach(() => {
   time = 0
   asked = 0
+  misconfigured = []
   answer = async () => granted(`token-${asked}`)
-  channelTokens = createChannelTokens({ channelToken }, () => time)
+  channelTokens = createChannelTokens(
+    { channelToken },
+    { now: () => time, misconfigured: (id) => misconfigured.push(id) },
+  )
 })
 
 function channelToken(): Promise<LineAnswer> {
@@ -72,9 +78,12 @@ describe('a channel token', () => {
     expect(await channelTokens.tokenOf(web)).toBe('token-2')
   })
 
-  it('of a channel without its secret: NO_CHANNEL_SECRET, without a call', async () => {
+  it('of a channel without its secret: MISCONFIGURED and reported, without a call (D3)', async () => {
     const secretless = { ...native, secret: undefined }
-    await expect(channelTokens.tokenOf(secretless)).rejects.toMatchObject({ code: 'NO_CHANNEL_SECRET' })
+    await expect(channelTokens.tokenOf(secretless)).rejects.toMatchObject({ code: 'MISCONFIGURED' })
+    expect(() => channelTokens.assertSecret(secretless)).toThrow(Misconfigured)
+    channelTokens.assertSecret(web)
+    expect(misconfigured).toEqual([native.id, native.id])
     expect(asked).toBe(0)
   })
 })

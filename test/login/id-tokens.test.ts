@@ -1,17 +1,25 @@
 import { describe, expect, it } from 'vitest'
+import { createChannels } from '../../src/line/channels.ts'
 import { InvalidIdToken } from '../../src/line/errors.ts'
+import { createIdTokens } from '../../src/login/id-tokens.ts'
+import { createNonces } from '../../src/login/nonces.ts'
 import {
   allChannels,
+  elsewhere,
   foreign,
   here,
+  junk,
   type Layer,
   liff,
   native,
+  oneBurst,
   oneChannel,
   START_MS,
+  tally,
   times,
   useLayer,
   web,
+  wordFor,
 } from '../harness/token-layer.ts'
 
 const S = START_MS / 1_000
@@ -36,12 +44,20 @@ describe('an ID token', () => {
     })
   })
 
+  it.each([web, native, liff])('of a channel of type $type: both kinds are accepted (D2)', async ({ id }) => {
+    const { idTokens } = layer()
+    for (const es256 of [false, true]) {
+      const idToken = idTokenOf(layer(), { channelId: id, es256 })
+      expect(await idTokens.verify(idToken, {}, here)).toMatchObject({ aud: id })
+    }
+  })
+
   it('with a named channel: checked for that channel only, without a call', async () => {
     const { emulator, idTokens } = layer()
     const idToken = idTokenOf(layer(), { channelId: native.id })
     expect(await idTokens.verify(idToken, { channel: native }, here)).toMatchObject({ aud: native.id })
     await expect(idTokens.verify(idToken, { channel: liff }, here)).rejects.toMatchObject({ reason: 'AUDIENCE' })
-    await expect(idTokens.verify(idToken, { channel: web }, here)).rejects.toMatchObject({ reason: 'ALGORITHM' })
+    await expect(idTokens.verify(idToken, { channel: web }, here)).rejects.toMatchObject({ reason: 'AUDIENCE' })
     expect(emulator.calls.of('verifyIdToken')).toBe(0)
   })
 
@@ -78,10 +94,11 @@ describe('an ID token', () => {
   })
 
   it("when LINE's keys cannot be fetched: LINE_UNAVAILABLE, and accepted after that", async () => {
-    const { emulator, idTokens } = layer()
+    const { emulator, idTokens, clock } = layer()
     const idToken = idTokenOf(layer(), { channelId: native.id })
     emulator.faults.set('certs', { status: 500, times: 1 })
-    await expect(idTokens.verify(idToken, {}, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    await expect(idTokens.verify(idToken, {}, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 1 })
+    clock.advance(1_000)
     expect(await idTokens.verify(idToken, {}, here)).toMatchObject({ aud: native.id })
   })
 })
@@ -106,34 +123,15 @@ describe('the nonce', () => {
     }
   })
 
-  it('issued by us: accepted once in the lifetime of the token', async () => {
+  it('issued by us: compared and never used up, 20 times at once and an hour later (D1)', async () => {
     const { idTokens, nonces, clock } = layer()
     const nonce = nonces.issue()
     const idToken = idTokenOf(layer(), { nonce })
-    expect(await idTokens.verify(idToken, { nonce }, here)).toMatchObject({ nonce })
-    await expect(idTokens.verify(idToken, { nonce }, here)).rejects.toMatchObject({ reason: 'NONCE' })
-    clock.advance(3_599_999)
-    await expect(idTokens.verify(idToken, { nonce }, here)).rejects.toMatchObject({ reason: 'NONCE' })
-  })
-
-  it('issued by us, presented 20 times at once: accepted once', async () => {
-    const { idTokens, nonces } = layer()
-    const nonce = nonces.issue()
-    const idToken = idTokenOf(layer(), { nonce })
-    const all = await Promise.allSettled(times(20, () => idTokens.verify(idToken, { nonce }, here)))
-    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-  })
-
-  it('issued by us, in tokens that are refused: not used up', async () => {
-    const { idTokens, nonces, emulator } = layer()
-    const nonce = nonces.issue()
-    const [good, other] = [idTokenOf(layer(), { nonce }), idTokenOf(layer(), { nonce, channelId: foreign.id })]
-    const body = { iss: 'https://evil.example', sub: 'U1', aud: web.id, exp: S + 60, iat: S, nonce }
-    for (const idToken of [other, emulator.signIdToken(body, 'HS256'), `${good.slice(0, -2)}xx`]) {
-      await expect(idTokens.verify(idToken, { nonce }, here)).rejects.toThrow(InvalidIdToken)
-    }
-    await expect(idTokens.verify(good, { nonce: 'another' }, here)).rejects.toMatchObject({ reason: 'NONCE' })
-    expect(await idTokens.verify(good, { nonce }, here)).toMatchObject({ nonce })
+    const all = await Promise.all(times(20, () => idTokens.verify(idToken, { nonce }, here)))
+    clock.advance(3_600_000)
+    expect(all).toEqual(times(20, () => all[0]))
+    expect(await idTokens.verify(idToken, { nonce }, here)).toEqual(all[0])
+    await expect(idTokens.verify(idToken, {}, here)).rejects.toMatchObject({ reason: 'NONCE' })
   })
 
   it("not expected: the client's own is accepted, one issued by us is refused", async () => {
@@ -143,6 +141,115 @@ describe('the nonce', () => {
     for (let n = 0; n < 3; n += 1) expect(await idTokens.verify(theirs, {}, here)).toMatchObject({ nonce: 'theirs' })
     const ours = idTokenOf(layer(), { nonce: nonces.issue() })
     await expect(idTokens.verify(ours, {}, here)).rejects.toMatchObject({ reason: 'NONCE' })
+  })
+})
+
+describe('the guard of ID tokens that callers send', () => {
+  const layer = useLayer({ ...allChannels, FAILED_TOKENS_BURST: '5', ...oneBurst })
+  const outcomesOf = async (checks: readonly Promise<unknown>[]) =>
+    tally((await Promise.allSettled(checks)).map((one) => (one.status === 'rejected' ? one.reason.code : 'good')))
+  const forged = (kind: 'HS256' | 'ES256', n: number) =>
+    `${layer()
+      .emulator.signIdToken({ ...claims, sub: `U${n}` }, kind, web.id)
+      .slice(0, -8)}AAAAAAAA`
+  const claims = { iss: 'https://access.line.me', aud: web.id, exp: S + 3_600, iat: S }
+
+  it('bad ones, each kind, all at once: the burst is checked, the others are RATE_LIMITED (D14)', async () => {
+    const { idTokens } = layer()
+    const bad = [...times(4, (n) => forged('HS256', n)), 'x', 'a.b.c', 'x'.repeat(9_000), ...times(8, () => 'y')]
+    const checks = bad.map((idToken) => idTokens.verifyGuarded(idToken, {}, here))
+    expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 5, RATE_LIMITED: 10 })
+    await expect(idTokens.verifyGuarded('x', {}, here)).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfter: 1_000,
+    })
+    await expect(idTokens.verifyGuarded('x', {}, elsewhere)).rejects.toMatchObject({ reason: 'MALFORMED' })
+  })
+
+  it("bad ones that wait for LINE's keys: no more than the burst is checked (D14)", async () => {
+    const { idTokens } = layer()
+    const checks = times(50, (n) => idTokens.verifyGuarded(forged('ES256', n), {}, here))
+    expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 5, RATE_LIMITED: 45 })
+  })
+
+  it('good ones: never limited, however many and how often', async () => {
+    const { idTokens } = layer()
+    const good = times(100, (n) => layer().emulator.issueTokens({ es256: n % 2 === 0, nonce: `n${n}` }).idToken ?? '')
+    for (let round = 0; round < 2; round += 1) {
+      const checks = good.map((idToken) => idTokens.verifyGuarded(idToken, {}, here))
+      expect(await outcomesOf(checks)).toEqual({ good: 100 })
+    }
+  })
+
+  it('a bad one after each new good one: never limited; after each known good one: limited', async () => {
+    const { idTokens, emulator } = layer()
+    const nth = (n: number) => emulator.issueTokens({ nonce: `n${n}` }).idToken ?? ''
+    const codes: unknown[] = []
+    for (let n = 0; n < 40; n += 1) {
+      await idTokens.verifyGuarded(nth(n % 20), {}, here)
+      codes.push(Object(await idTokens.verifyGuarded('x', {}, here).catch((error) => error)).code)
+    }
+    expect(codes.slice(0, 20)).toEqual(times(20, () => 'INVALID_ID_TOKEN'))
+    expect(tally(codes.slice(20).map(String))).toEqual({ INVALID_ID_TOKEN: 4, RATE_LIMITED: 16 })
+  })
+
+  it('an empty bucket: a good one seen before is answered, a new one is RATE_LIMITED (D14)', async () => {
+    const { idTokens, emulator } = layer()
+    const [seen, unseen] = [idTokenOf(layer()), emulator.issueTokens({ nonce: 'other' }).idToken ?? '']
+    await idTokens.verifyGuarded(seen, {}, here)
+    await Promise.allSettled(times(5, () => idTokens.verifyGuarded('x', {}, here)))
+    expect(await idTokens.verifyGuarded(seen, {}, here)).toMatchObject({ aud: web.id })
+    await expect(idTokens.verifyGuarded(unseen, {}, here)).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    expect(await idTokens.verify(unseen, {}, here)).toMatchObject({ aud: web.id })
+  })
+
+  it('bad ID tokens and bad access tokens: one bucket', async () => {
+    const { idTokens, ask } = layer()
+    await Promise.allSettled(times(5, () => idTokens.verifyGuarded('x', {}, here)))
+    expect(wordFor(await ask(junk(1)))).toBe('RATE_LIMITED')
+    expect(wordFor(await ask(junk(1), 'verification', elsewhere))).toBe('MALFORMED')
+  })
+
+  it("an outage of LINE's keys: takes nothing from the bucket", async () => {
+    const { idTokens, emulator } = layer()
+    emulator.faults.set('certs', { status: 500 })
+    const checks = times(20, (n) => idTokens.verifyGuarded(forged('ES256', n), {}, here))
+    expect(await outcomesOf(checks)).toEqual({ LINE_UNAVAILABLE: 20 })
+    await expect(idTokens.verifyGuarded('x', {}, here)).rejects.toMatchObject({ reason: 'MALFORMED' })
+  })
+})
+
+describe('a user who has left the service', () => {
+  const layer = useLayer(oneChannel)
+
+  it('ID tokens issued up to then: EXPIRED, after all checks of the token; later ones are good', async () => {
+    const asked: unknown[] = []
+    const isForgotten = (...given: [channelId: string, userId: string, issuedAt: number]) => {
+      asked.push(given)
+      return given[2] <= START_MS
+    }
+    const { verify, verifyGuarded } = createIdTokens({
+      channels: createChannels([web]),
+      keySet: { keyOf: () => undefined },
+      nonces: createNonces('secret'),
+      buckets: { limitFor: () => undefined, count: () => {} },
+      wall: () => START_MS,
+      isForgotten,
+    })
+    const { emulator } = layer()
+    const signed = (iat: number) =>
+      emulator.signIdToken({ iss: 'https://access.line.me', sub: 'U1', aud: web.id, exp: S + 60, iat }, 'HS256', web.id)
+    await expect(verifyGuarded(signed(S), {}, here)).rejects.toMatchObject({ reason: 'EXPIRED' })
+    expect(await verifyGuarded(signed(S + 1), {}, here)).toMatchObject({ sub: 'U1' })
+    await expect(verifyGuarded(`${signed(S).slice(0, -4)}AAAA`, {}, here)).rejects.toMatchObject({
+      reason: 'SIGNATURE',
+    })
+    expect(asked).toEqual([
+      [web.id, 'U1', START_MS],
+      [web.id, 'U1', START_MS + 1_000],
+    ])
+    // LINE's own answer to a login is newer than the departure.
+    expect(await verify(signed(S), {}, here)).toMatchObject({ sub: 'U1' })
   })
 })
 

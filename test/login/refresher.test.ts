@@ -141,12 +141,12 @@ describe("LINE's answer to a refresh", () => {
       'a lifetime that is a string',
       { access_token: 'a.b.c', token_type: 'Bearer', scope: 'profile', expires_in: '60' },
     ],
-  ])('with %s: returned with expiresIn 0, and not kept in memory', async (_, body) => {
+  ])('with %s: returned with an unknown lifetime, and not kept in memory (D4)', async (_, body) => {
     const { ask, issue, refresher, emulator } = layer()
     const { refreshToken } = issue()
     emulator.faults.set('token', { body })
     const tokens = await refresher.refresh(refreshToken, web, here)
-    expect(tokens).toMatchObject({ accessToken: 'a.b.c', expiresIn: 0, expiresAt: START_MS, refreshToken })
+    expect(tokens).toMatchObject({ accessToken: 'a.b.c', expiresIn: null, expiresAt: null, refreshToken })
     await ask(tokenOf('a.b.c'))
     expect(emulator.calls.of('verifyAccessToken')).toBe(1)
   })
@@ -177,7 +177,9 @@ describe('a refusal', () => {
     ['500', { status: 500 }],
     ['429', { status: 429 }],
     ['401', { status: 401, body: { error: 'invalid_grant' } }],
-    ['another error', { status: 400, body: { error: 'invalid_client' } }],
+    ['another error', { status: 400, body: { error: 'invalid_scope' } }],
+    ['our secret is wrong', { status: 400, body: { error: 'invalid_client' } }],
+    ['a malformed request', { status: 400, body: { error: 'invalid_request' } }],
     ['HTML', { status: 400, body: '<html>Bad Request</html>' }],
     ['no access token', { body: { expires_in: 60, scope: 'profile' } }],
     ['an empty access token', { body: { access_token: '', expires_in: 60, scope: 'profile' } }],
@@ -188,7 +190,7 @@ describe('a refusal', () => {
     const { refreshToken } = issue()
     emulator.faults.set('token', fault)
     await expect(refresher.refresh(refreshToken, web, here)).rejects.toMatchObject({
-      code: expect.stringMatching(/^LINE_(UNAVAILABLE|RATE_LIMITED)$/),
+      code: expect.stringMatching(/^(LINE_UNAVAILABLE|LINE_RATE_LIMITED|MISCONFIGURED)$/),
     })
     emulator.faults.clear()
     clock.advance(2_000)

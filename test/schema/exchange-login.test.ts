@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { begin, exchange, exchangeLogin, logIn, redirectUri, visit } from '../harness/log-in.ts'
+import { exchange, exchangeLogin, logIn, redirectUri } from '../harness/log-in.ts'
 import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway(noSourceLimit)
@@ -62,7 +62,7 @@ describe('a login', () => {
 
   it('without openid: no ID token; without profile: the viewer is FORBIDDEN', async () => {
     const profileOnly = await logIn(gateway(), { scopes: ['profile'] })
-    expect((await exchange(gateway(), profileOnly.input)).data?.exchangeLogin).toMatchObject({
+    expect((await exchange(gateway(), { ...profileOnly.input, nonce: null })).data?.exchangeLogin).toMatchObject({
       idToken: null,
       idTokenClaims: null,
       viewer: sakura,
@@ -117,67 +117,155 @@ describe('tokens are returned', () => {
     ])
   })
 
-  it.each([{}, { expires_in: 'x', scope: 7, refresh_token: '' }])(
-    'if the rest of the token answer is %j',
-    async (nonsense) => {
-      gateway().emulator.faults.set('token', {
-        body: { ...answered({}), expires_in: undefined, scope: undefined, ...nonsense },
+  const incomplete = [
+    {},
+    { expires_in: 'x', scope: 7, refresh_token: '', token_type: 1 },
+    { expires_in: 2_592_000, scope: null },
+    { expires_in: 2_592_000, scope: '' },
+    { expires_in: '2592000', scope: 'profile openid' },
+    { expires_in: -1, scope: ['profile'] },
+  ]
+
+  it.each(incomplete)('if the rest of the token answer is %j: LINE is asked once for the rest (D4)', async (rest) => {
+    const { accessToken } = gateway().issue()
+    gateway().emulator.faults.set('token', { body: { access_token: accessToken, ...rest } })
+    const query = `mutation ($input: ExchangeLoginInput!) {
+      exchangeLogin(input: $input) {
+        tokens { tokenType expiresIn expiresAt refreshToken scopes }
+        viewer { displayName }
+      }
+    }`
+    const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri }, query)
+    expect(errors).toEqual([])
+    expect(data?.exchangeLogin).toEqual({
+      tokens: {
+        tokenType: 'Bearer',
+        expiresIn: 2_592_000,
+        expiresAt: '2026-01-31T00:00:00.000Z',
+        refreshToken: null,
+        scopes: ['profile', 'openid'],
+      },
+      viewer: { displayName: sakura.displayName },
+    })
+    expect(callsTo(gateway().emulator)).toEqual({ token: 1, verifyAccessToken: 1, profile: 1 })
+  })
+
+  it('if LINE does not say the scopes and cannot be asked: no scopes, with an error (D4)', async () => {
+    gateway().emulator.faults.set('token', { body: { access_token: gateway().issue().accessToken } })
+    gateway().emulator.faults.set('verifyAccessToken', { status: 500 })
+    const query = `mutation ($input: ExchangeLoginInput!) {
+      exchangeLogin(input: $input) { tokens { accessToken expiresIn expiresAt scopes } }
+    }`
+    const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri }, query)
+    expect(data?.exchangeLogin).toEqual({
+      tokens: {
+        accessToken: expect.any(String),
+        expiresIn: 0,
+        expiresAt: '2026-01-01T00:00:00.000Z',
+        scopes: [],
+      },
+    })
+    const extensions = { code: 'LINE_UNAVAILABLE', retryAfter: expect.any(Number) }
+    expect(errors).toMatchObject([{ path: ['exchangeLogin', 'tokens', 'scopes'], extensions }])
+    expect(callsTo(gateway().emulator)).toEqual({ token: 1, verifyAccessToken: 1 })
+  })
+})
+
+describe('a wrong nonce', () => {
+  const nonceFailure = (field: string) => ({
+    path: ['exchangeLogin', field],
+    extensions: { code: 'INVALID_ID_TOKEN', reason: 'NONCE' },
+  })
+  const selections: Record<string, string> = {
+    viewer: 'viewer { id }',
+    idToken: 'idToken',
+    idTokenClaims: 'idTokenClaims { sub }',
+  }
+
+  type Wrong = () => Promise<object>
+  const wrong: readonly [string, Wrong][] = [
+    ['different from that of the ID token', async () => ({ ...(await logIn(gateway())).input, nonce: 'another' })],
+    ['made by startLogin but not sent', async () => ({ ...(await logIn(gateway())).input, nonce: null })],
+    ['sent, and there is no ID token', async () => (await logIn(gateway(), { scopes: ['profile'] })).input],
+    ['sent, and the ID token has none', async () => ({ ...issueCode({}), nonce: 'theirs' })],
+    ['empty in the ID token', async () => ({ ...issueCode({ nonce: '' }), nonce: 'theirs' })],
+  ]
+
+  it.each(wrong)('%s: NONCE on each selected field, and the tokens are returned (D12)', async (_, inputOf) => {
+    for (const fields of [['viewer'], ['idToken'], ['idTokenClaims'], ['viewer', 'idToken', 'idTokenClaims']]) {
+      const selection = fields.map((field) => selections[field]).join(' ')
+      const query = `mutation ($input: ExchangeLoginInput!) {
+        exchangeLogin(input: $input) { tokens { accessToken } ${selection} }
+      }`
+      const { data, errors } = await exchange(gateway(), await inputOf(), query)
+      expect(data?.exchangeLogin).toEqual({
+        tokens: { accessToken: expect.any(String) },
+        ...Object.fromEntries(fields.map((field) => [field, null])),
       })
-      const { data } = await exchange(gateway(), { code: 'x', redirectUri }, tokensOnly)
-      expect(data?.exchangeLogin).toEqual({ tokens: { accessToken: 'access.token.x' } })
+      const inOrder = errors.toSorted((a, b) => fields.indexOf(`${a.path?.[1]}`) - fields.indexOf(`${b.path?.[1]}`))
+      expect(inOrder).toMatchObject(fields.map(nonceFailure))
+    }
+    expect(callsTo(gateway().emulator)).toEqual({ token: 4 })
+  })
+
+  it.each(wrong.filter(([name]) => name.includes('sent, and') || name.includes('different')))(
+    '%s, and only the tokens are selected: NONCE beside them (D12)',
+    async (_, inputOf) => {
+      const { data, errors } = await exchange(gateway(), await inputOf(), tokensOnly)
+      expect(data?.exchangeLogin).toMatchObject({ tokens: { accessToken: expect.any(String) } })
+      expect(errors).toMatchObject([nonceFailure('idTokenClaims')])
     },
   )
+
+  it('under an alias: the path has the alias', async () => {
+    const { input } = await logIn(gateway())
+    const query = 'mutation ($input: ExchangeLoginInput!) { a: exchangeLogin(input: $input) { tokens { scopes } } }'
+    const { errors } = await exchange(gateway(), { ...input, nonce: 'another' }, query)
+    expect(errors).toMatchObject([{ path: ['a', 'idTokenClaims'], extensions: { reason: 'NONCE' } }])
+  })
 })
 
-describe('nonce', () => {
-  it('different from that of the ID token: NONCE, and the tokens are returned', async () => {
+describe('a nonce', () => {
+  it('made by startLogin: the login, then verifyIdToken of its ID token, twice and again: accepted (D1, D12)', async () => {
     const { input } = await logIn(gateway())
-    const { data, errors } = await exchange(gateway(), { ...input, nonce: 'another' })
-    expect(data?.exchangeLogin).toMatchObject({ tokens: { tokenType: 'Bearer' }, viewer: sakura, idTokenClaims: null })
-    expect(errors).toMatchObject([
-      { path: ['exchangeLogin', 'idTokenClaims'], extensions: { code: 'INVALID_ID_TOKEN', reason: 'NONCE' } },
-    ])
-  })
-
-  it('different, with no claims selected: NONCE, and the tokens are returned', async () => {
-    const { input } = await logIn(gateway())
-    const { data, errors } = await exchange(gateway(), { ...input, nonce: 'another' }, tokensOnly)
-    expect(data?.exchangeLogin).toMatchObject({ tokens: { accessToken: expect.any(String) } })
-    expect(errors).toMatchObject([
-      { path: ['exchangeLogin', 'idTokenClaims'], extensions: { code: 'INVALID_ID_TOKEN', reason: 'NONCE' } },
-    ])
-  })
-
-  it('made by startLogin but not sent: INVALID_ID_TOKEN', async () => {
-    const { input } = await logIn(gateway())
-    expect(codesOf(await exchange(gateway(), { ...input, nonce: null }))).toEqual(['INVALID_ID_TOKEN'])
-  })
-
-  it('made by startLogin: accepted once', async () => {
-    const login = await begin(gateway())
-    const twice = [await visit(login.authorizationUrl), await visit(login.authorizationUrl)]
-    const { nonce, codeVerifier } = login
-    const replies = []
-    for (const back of twice) {
-      replies.push(await exchange(gateway(), { code: back.searchParams.get('code'), redirectUri, nonce, codeVerifier }))
+    const { data, errors } = await exchange(gateway(), input)
+    expect(errors).toEqual([])
+    const { idToken, idTokenClaims } = Object(data?.exchangeLogin)
+    const query = `query ($input: VerifyIdTokenInput!) {
+      verifyIdToken(input: $input) { sub nonce } again: verifyIdToken(input: $input) { sub nonce }
+    }`
+    const { sub, nonce } = idTokenClaims
+    for (let n = 0; n < 2; n += 1) {
+      const checked = await gateway().ask(query, { variables: { input: { idToken, nonce: input.nonce } } })
+      expect(checked.errors).toEqual([])
+      expect(checked.data).toEqual({ verifyIdToken: { sub, nonce }, again: { sub, nonce } })
     }
-    expect(replies.map(codesOf)).toEqual([[], ['INVALID_ID_TOKEN']])
-    expect(replies[1]?.errors[0]?.extensions.reason).toBe('NONCE')
   })
 
-  it('made by the client: compared if it is sent, and not required', async () => {
-    const code = () => gateway().emulator.issueCode({ redirectUri, nonce: 'theirs' })
-    expect(codesOf(await exchange(gateway(), { code: code(), redirectUri }))).toEqual([])
-    expect(codesOf(await exchange(gateway(), { code: code(), redirectUri, nonce: 'theirs' }))).toEqual([])
-    expect(codesOf(await exchange(gateway(), { code: code(), redirectUri, nonce: 'other' }))).toEqual([
-      'INVALID_ID_TOKEN',
-    ])
-    const none = gateway().emulator.issueCode({ redirectUri })
-    expect(codesOf(await exchange(gateway(), { code: none, redirectUri, nonce: 'other' }))).toEqual([
-      'INVALID_ID_TOKEN',
-    ])
+  it('made by the client: not required', async () => {
+    for (const nonce of ['theirs', undefined]) {
+      expect(codesOf(await exchange(gateway(), { ...issueCode({ nonce: 'theirs' }), nonce }))).toEqual([])
+    }
+  })
+
+  it('with an ID token that fails another check: that error on the claims, and viewer and idToken are returned', async () => {
+    const { accessToken } = gateway().issue()
+    gateway().emulator.faults.set('token', {
+      body: { access_token: accessToken, expires_in: 100, scope: 'profile openid', id_token: 'not.a.jwt' },
+    })
+    const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri, nonce: 'n' })
+    expect(data?.exchangeLogin).toMatchObject({ viewer: sakura, idToken: 'not.a.jwt', idTokenClaims: null })
+    expect(errors).toMatchObject([{ path: ['exchangeLogin', 'idTokenClaims'], extensions: { reason: 'MALFORMED' } }])
+    const query = `mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { viewer { id } idToken } }`
+    const beside = await exchange(gateway(), { code: 'y', redirectUri, nonce: 'n' }, query)
+    expect(beside.data?.exchangeLogin).toEqual({ viewer: { id: sakura.id }, idToken: 'not.a.jwt' })
+    expect(beside.errors).toMatchObject(errors.map(({ path, extensions }) => ({ path, extensions })))
   })
 })
+
+function issueCode(request: { readonly nonce?: string }) {
+  return { code: gateway().emulator.issueCode({ redirectUri, ...request }), redirectUri }
+}
 
 describe('a code', () => {
   it('sent 21 times: one call to LINE, one login, the others are INVALID_GRANT', async () => {
@@ -196,27 +284,40 @@ describe('a code', () => {
     ['that LINE never issued', { code: 'never-issued' }],
   ])('%s: INVALID_GRANT', async (_, wrong) => {
     const { input } = await logIn(gateway())
-    expect(await exchange(gateway(), { ...input, ...wrong })).toMatchObject({ data: null, errors: refused })
+    expect(await exchange(gateway(), { ...input, ...wrong })).toMatchObject({
+      data: { exchangeLogin: null },
+      errors: refused,
+    })
   })
 
   it('older than ten minutes: INVALID_GRANT', async () => {
     const { input } = await logIn(gateway())
     gateway().advance(600_000)
-    expect(await exchange(gateway(), input)).toMatchObject({ data: null, errors: refused })
+    expect(await exchange(gateway(), input)).toMatchObject({ data: { exchangeLogin: null }, errors: refused })
   })
 
-  it.each([{ commitThenReset: true }, { status: 500 }, { garbage: true }] as const)(
-    'after %j, so perhaps used up: no retryAfter, and it is not sent to LINE again',
+  it.each([{ status: 500 }, { status: 502 }, { garbage: true }, { reset: true }, { status: 403, body: {} }] as const)(
+    'after %j: an outage with retryAfter, then its tokens (B7)',
     async (fault) => {
       const { input } = await logIn(gateway())
       gateway().emulator.faults.set('token', { ...fault, times: 1 })
-      const { errors } = await exchange(gateway(), input)
-      expect(errors).toMatchObject([{ extensions: { code: 'LINE_UNAVAILABLE' } }])
-      expect(errors[0]?.extensions).not.toHaveProperty('retryAfter')
+      const { data, errors, headers } = await exchange(gateway(), input)
+      expect(data).toEqual({ exchangeLogin: null })
+      expect(errors).toMatchObject([{ extensions: { code: 'LINE_UNAVAILABLE', retryAfter: expect.any(Number) } }])
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+      expect((await exchange(gateway(), input)).errors).toEqual([])
       expect(await exchange(gateway(), input)).toMatchObject({ errors: refused })
-      expect(callsTo(gateway().emulator)).toEqual({ token: 1 })
+      expect(callsTo(gateway().emulator)).toMatchObject({ token: 2 })
     },
   )
+
+  it('that LINE used before its answer was lost: an outage, then INVALID_GRANT from LINE (B7)', async () => {
+    const { input } = await logIn(gateway())
+    gateway().emulator.faults.set('token', { commitThenReset: true, times: 1 })
+    expect((await exchange(gateway(), input)).errors).toMatchObject([{ extensions: { code: 'LINE_UNAVAILABLE' } }])
+    for (let n = 0; n < 2; n += 1) expect(await exchange(gateway(), input)).toMatchObject({ errors: refused })
+    expect(callsTo(gateway().emulator)).toEqual({ token: 2 })
+  })
 
   it('after LINE_RATE_LIMITED: still usable', async () => {
     const { input } = await logIn(gateway())
@@ -239,7 +340,10 @@ describe('a code', () => {
     ['channelId', { channelId: '7' }],
   ])('with an invalid %s: BAD_USER_INPUT without a call to LINE', async (argument, wrong) => {
     const reply = await exchange(gateway(), { code: 'x', redirectUri, ...wrong })
-    expect(reply).toMatchObject({ data: null, errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }] })
+    expect(reply).toMatchObject({
+      data: { exchangeLogin: null },
+      errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }],
+    })
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 })
@@ -247,19 +351,15 @@ describe('a code', () => {
 describe('a code that LINE does not answer before the deadline', () => {
   const impatient = useRunningGateway({ LINE_TIMEOUT_MS: '1000', ...noSourceLimit })
 
-  it('perhaps used up: no retryAfter, and it is not sent to LINE again', async () => {
+  it('an outage with retryAfter, then its tokens (B7)', async () => {
     const { input } = await logIn(impatient())
-    // Opens the connection, so that the code is on its way to LINE before the deadline, however slow the machine is.
-    const query = '{ verifyAccessToken(accessToken: "not.a.token") { active } }'
-    await expect.poll(async () => codesOf(await impatient().ask(query)), { timeout: 30_000 }).toEqual([])
-    impatient().emulator.calls.reset()
     impatient().emulator.faults.set('token', { hang: true })
     const { errors } = await exchange(impatient(), input)
-    expect(errors).toMatchObject([{ extensions: { code: 'LINE_UNAVAILABLE' } }])
-    expect(errors[0]?.extensions).not.toHaveProperty('retryAfter')
+    expect(errors).toMatchObject([{ extensions: { code: 'LINE_UNAVAILABLE', retryAfter: expect.any(Number) } }])
     impatient().emulator.faults.clear()
-    expect(await exchange(impatient(), input)).toMatchObject({ errors: refused })
-    expect(callsTo(impatient().emulator)).toEqual({ token: 1 })
+    await expect
+      .poll(async () => codesOf(await exchange(impatient(), input, tokensOnly)), { timeout: 30_000 })
+      .toEqual([])
   })
 })
 

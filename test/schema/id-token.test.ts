@@ -90,7 +90,6 @@ describe('an ID token, with one channel configured', () => {
     ['iat that is not a number', 'MALFORMED', () => signed({ iat: 'now' })],
     ['alg none', 'ALGORITHM', () => jwt({ alg: 'none' }, claimsFor(web.id), '')],
     ['alg RS256', 'ALGORITHM', () => jwt({ alg: 'RS256' }, claimsFor(web.id), 'AAAA')],
-    ['ES256, signed by LINE', 'ALGORITHM', () => gateway().emulator.signIdToken(claimsFor(web.id), 'ES256')],
     ['no valid signature', 'SIGNATURE', () => jwt({ alg: 'HS256' }, claimsFor(web.id), 'AAAA')],
     ['claims changed after signing', 'SIGNATURE', () => withClaims(signed(), claimsFor(web.id, { sub: 'Ux' }))],
     ['secret of another channel', 'SIGNATURE', () => hs256(claimsFor(web.id), foreign.secret)],
@@ -99,9 +98,20 @@ describe('an ID token, with one channel configured', () => {
     ['audience is another channel', 'AUDIENCE', () => signed({ aud: foreign.id })],
     ['audience is a list', 'AUDIENCE', () => signed({ aud: [web.id] })],
     ['expired', 'EXPIRED', () => signed({ exp: iat - 60 })],
-  ])('%s: %s, without a call to LINE', async (_, reason, make) => {
+    ['iat five hours ahead', 'ISSUED_AT', () => signed({ iat: iat + 18_000 })],
+    ['longer than 8,192 characters', 'MALFORMED', () => signed({ pad: 'x'.repeat(7_000) })],
+  ])('%s: %s, without a call to LINE (D14, D20)', async (_, reason, make) => {
     expect(await refusalOf(make())).toBe(reason)
     expect(callsTo(gateway().emulator)).toEqual({})
+  })
+
+  it('longer than 8,192 characters, from LINE in a login: MALFORMED, and the tokens are returned (D14)', async () => {
+    const tokens = { access_token: 'a.b.c', expires_in: 100, scope: 'openid', token_type: 'Bearer' }
+    const body = { ...tokens, id_token: signed({ pad: 'x'.repeat(7_000) }) }
+    gateway().emulator.faults.set('token', { body })
+    const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri: 'https://app.example/callback' })
+    expect(data?.exchangeLogin).toMatchObject({ tokens: { accessToken: 'a.b.c' }, idTokenClaims: null })
+    expect(errors.map(({ extensions }) => extensions.reason)).toContain('MALFORMED')
   })
 
   it('is accepted until one minute after its expiry', async () => {
@@ -144,20 +154,31 @@ describe('an ID token, with one channel configured', () => {
       }
     })
 
-    it('made by startLogin: required, and accepted once in an hour, also in another token', async () => {
+    it('made by startLogin: required and compared, in 15 aliases and again an hour later (D1)', async () => {
       const { nonce } = await begin(gateway())
       const idToken = signed({ nonce, exp: iat + 90_000 })
       expect(await refusalOf(idToken)).toBe('NONCE')
+      const aliases = Array.from({ length: 15 }, (_, nth) => `a${nth}: verifyIdToken(input: $input) { nonce }`)
+      const all = `query ($input: VerifyIdTokenInput!) { ${aliases.join(' ')} }`
+      const { data, errors } = await gateway().ask(all, { variables: { input: { idToken, nonce } } })
+      expect(errors).toEqual([])
+      expect(Object.values(data ?? {})).toEqual(aliases.map(() => ({ nonce })))
+      gateway().advance(3_600_000)
       expect(await refusalOf(idToken, { nonce })).toBeUndefined()
-      gateway().advance(3_599_000)
-      expect(await refusalOf(idToken, { nonce })).toBe('NONCE')
-      expect(await refusalOf(signed({ nonce, exp: iat + 90_000, iat: iat + 1 }), { nonce })).toBe('NONCE')
+      expect(await refusalOf(idToken)).toBe('NONCE')
     })
 
-    it('made by startLogin: used up by exchangeLogin', async () => {
+    it('made by startLogin: accepted by exchangeLogin, then by verifyIdToken of a back end (D1)', async () => {
       const { input, nonce } = await logIn(gateway())
       const { idToken } = Object((await exchange(gateway(), input)).data?.exchangeLogin)
-      expect(await refusalOf(idToken, { nonce })).toBe('NONCE')
+      expect(await refusalOf(idToken, { nonce })).toBeUndefined()
+      expect(await refusalOf(idToken, { nonce })).toBeUndefined()
+    })
+
+    it('sent for an ID token without one: NONCE (D12)', async () => {
+      const { nonce } = await begin(gateway())
+      expect(await refusalOf(signed(), { nonce })).toBe('NONCE')
+      expect(await refusalOf(signed({ nonce: '' }), { nonce })).toBe('NONCE')
     })
 
     it.each([
@@ -167,6 +188,46 @@ describe('an ID token, with one channel configured', () => {
       const { errors } = await verify(signed(), { nonce })
       expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', argument: 'nonce' })
     })
+  })
+})
+
+describe('ID tokens from one client address', () => {
+  const gateway = useRunningGateway()
+  const aliases = Array.from({ length: 15 }, (_, nth) => `a${nth}: verifyIdToken(input: $input) { sub }`)
+  const all = `query ($input: VerifyIdTokenInput!) { ${aliases.join(' ')} }`
+  const ask15 = (idToken: string | undefined) => gateway().ask(all, { variables: { input: { idToken } } })
+
+  it('30 bad ones in two operations: 20 are checked, 10 are RATE_LIMITED with Retry-After (D14)', async () => {
+    const bad = withClaims(gateway().emulator.signIdToken(claimsFor(web.id), 'HS256'), claimsFor(web.id, { sub: 'Ux' }))
+    const replies = [await ask15(bad), await ask15(bad)]
+    const codes = replies.map((reply) => codesOf(reply).sort())
+    expect(codes[0]).toEqual(aliases.map(() => 'INVALID_ID_TOKEN'))
+    expect(codes[1]).toEqual(aliases.map((_, nth) => (nth < 5 ? 'INVALID_ID_TOKEN' : 'RATE_LIMITED')))
+    expect(replies[1]?.headers['retry-after']).toBe('1')
+    gateway().advance(1_000)
+    expect(await refusalAt(gateway(), gateway().issue().idToken, {})).toBeUndefined()
+  })
+
+  it('good ones, 15 in each of 4 operations: none is limited', async () => {
+    for (let nth = 0; nth < 4; nth += 1) {
+      expect(codesOf(await ask15(gateway().issue({ nonce: `n${nth}` }).idToken))).toEqual([])
+    }
+  })
+})
+
+describe('an ID token, with a channel without a secret', () => {
+  const gateway = useRunningGateway({
+    LINE_CHANNELS: JSON.stringify([{ id: liff.id, type: 'liff' }, web]),
+    ...noSourceLimit,
+  })
+
+  it("ES256 is accepted; HS256 is ALGORITHM, also with LINE's public key or a guess as the key (D2)", async () => {
+    const [key] = await publishedKeys(gateway())
+    const { idToken } = gateway().issue({ channelId: liff.id })
+    expect(await refusalAt(gateway(), idToken, {})).toBeUndefined()
+    for (const secret of [liff.secret, web.secret, JSON.stringify(key), String(key?.x), '', 'undefined']) {
+      expect(await refusalAt(gateway(), hs256(claimsFor(liff.id), secret, key?.kid), {})).toBe('ALGORITHM')
+    }
   })
 })
 
@@ -197,20 +258,34 @@ describe('an ID token, with several channels configured', () => {
     expect(await refusalOf(es256({ aud: [native.id] }))).toBe('AUDIENCE')
   })
 
-  it("HS256 for an app or LIFF: ALGORITHM, also with LINE's public key or another channel's secret as the key", async () => {
-    const [key] = await publishedKeys(gateway())
-    for (const secret of [native.secret, web.secret, JSON.stringify(key), String(key?.x), '']) {
-      expect(await refusalOf(hs256(claimsFor(native.id), secret, key?.kid))).toBe('ALGORITHM')
-      expect(await refusalOf(hs256(claimsFor(liff.id), secret, key?.kid))).toBe('ALGORITHM')
+  it('both kinds for each channel, as LINE issues them: accepted, with one call for the keys (D2)', async () => {
+    for (const { id } of [web, native, liff]) {
+      for (const es256 of [false, true]) {
+        const { idToken } = gateway().issue({ channelId: id, es256 })
+        expect(await refusalOf(idToken)).toBeUndefined()
+        expect(await refusalOf(idToken, { channelId: id })).toBeUndefined()
+      }
     }
+    expect(callsTo(gateway().emulator)).toEqual({ certs: 1 })
+  })
+
+  it("HS256 with LINE's public key, another channel's secret or nothing as the key: SIGNATURE", async () => {
+    const [key] = await publishedKeys(gateway())
+    for (const secret of [liff.secret, web.secret, JSON.stringify(key), String(key?.x), '']) {
+      expect(await refusalOf(hs256(claimsFor(native.id), secret, key?.kid))).toBe('SIGNATURE')
+    }
+  })
+
+  it('of another channel, in both kinds: AUDIENCE, and no key is tried (D2)', async () => {
+    const ofNative = claimsFor(native.id)
+    expect(await refusalOf(hs256(ofNative, native.secret), { channelId: web.id })).toBe('AUDIENCE')
+    expect(await refusalOf(hs256(ofNative, web.secret), { channelId: web.id })).toBe('AUDIENCE')
+    expect(await refusalOf(es256(), { channelId: web.id })).toBe('AUDIENCE')
+    expect(callsTo(gateway().emulator)).toEqual({})
   })
 
   it('alg none for an app: ALGORITHM', async () => {
     expect(await refusalOf(jwt({ alg: 'none' }, claimsFor(native.id), ''))).toBe('ALGORITHM')
-  })
-
-  it('ES256 for a web channel, signed by LINE: ALGORITHM', async () => {
-    expect(await refusalOf(es256({ aud: web.id }))).toBe('ALGORITHM')
   })
 
   it('ES256, claims changed after signing: SIGNATURE', async () => {
@@ -226,7 +301,37 @@ describe('an ID token, with several channels configured', () => {
     expect(callsTo(gateway().emulator)).toEqual({ certs: 2 })
   })
 
+  it('with the new key right after junk with an invented kid: LINE_UNAVAILABLE, then accepted (D13)', async () => {
+    expect(await refusalOf(es256())).toBeUndefined()
+    const junk = jwt({ alg: 'ES256', kid: 'invented' }, claimsFor(native.id), 'A'.repeat(86))
+    expect(await refusalOf(junk)).toBe('SIGNATURE')
+    gateway().emulator.rotateSigningKey()
+    const { errors } = await verifyAt(gateway(), es256())
+    expect(errors[0]?.extensions).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 10 })
+    expect(await refusalOf(junk)).toBe('SIGNATURE')
+    gateway().advance(10_000)
+    expect(await refusalOf(es256())).toBeUndefined()
+    expect(callsTo(gateway().emulator)).toEqual({ certs: 3 })
+  })
+
   describe('while LINE is down', () => {
+    it('200 invented kids: one fetch of the keys, and each is LINE_UNAVAILABLE (D13)', async () => {
+      gateway().emulator.faults.set('certs', { status: 500 })
+      for (let nth = 0; nth < 200; nth += 1) {
+        const junk = jwt({ alg: 'ES256', kid: `k${nth}` }, claimsFor(native.id), 'A'.repeat(86))
+        expect(codesOf(await verifyAt(gateway(), junk))).toEqual(['LINE_UNAVAILABLE'])
+      }
+      expect(callsTo(gateway().emulator)).toEqual({ certs: 1 })
+    })
+
+    it('the keys endpoint hangs, and a key is at hand: accepted without a wait (D13)', async () => {
+      expect(await refusalOf(es256())).toBeUndefined()
+      gateway().emulator.faults.set('certs', { hang: true })
+      gateway().advance(3_600_000)
+      const later = { iat: iat + 3_600, exp: iat + 7_200 }
+      for (let nth = 0; nth < 3; nth += 1) expect(await refusalOf(es256(later))).toBeUndefined()
+    })
+
     it.each([
       ['resets the connection', { reset: true }],
       ['answers 503', { status: 503 }],

@@ -85,6 +85,24 @@ describe('a refresh', () => {
   }
 })
 
+it.each([[{ scope: 7 }], [{ expires_in: null }], [{ token_type: 5, refresh_token: 8, id_token: 9 }]])(
+  'an answer of LINE with no more than %j: LINE is asked once, and the token is good (D4)',
+  async (rest) => {
+    const { accessToken } = gateway().issue()
+    gateway().emulator.faults.set('token', { body: { access_token: accessToken, ...rest } })
+    const query = `mutation {
+    a: refreshToken(input: { refreshToken: "r" }) { tokenType expiresIn refreshToken scopes }
+    b: refreshToken(input: { refreshToken: "r" }) { tokenType expiresIn refreshToken scopes }
+  }`
+    const { data, errors } = await gateway().ask(query)
+    const answer = { tokenType: 'Bearer', expiresIn: 2_592_000, refreshToken: 'r', scopes: ['profile', 'openid'] }
+    expect({ data, errors }).toEqual({ data: { a: answer, b: answer }, errors: [] })
+    const viewer = await gateway().ask('{ viewer { displayName } }', { token: accessToken })
+    expect(viewer.errors).toEqual([])
+    expect(callsTo(gateway().emulator)).toEqual({ token: 1, verifyAccessToken: 1, profile: 1 })
+  },
+)
+
 describe('a failed refresh', () => {
   it('that LINE refuses: INVALID_GRANT', async () => {
     const { refreshToken } = gateway().issue()
@@ -92,7 +110,7 @@ describe('a failed refresh', () => {
     for (const token of [refreshToken, 'never-issued']) {
       expect(await refresh(token)).toMatchObject({
         status: 200,
-        data: null,
+        data: { refreshToken: null },
         errors: [{ path: ['refreshToken'], extensions: { code: 'INVALID_GRANT' } }],
       })
     }
@@ -102,7 +120,7 @@ describe('a failed refresh', () => {
     [{ status: 500 }, 'LINE_UNAVAILABLE'],
     [{ reset: true }, 'LINE_UNAVAILABLE'],
     [{ status: 401, body: { error: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
-    [{ status: 400, body: { error: 'invalid_client', error_description: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
+    [{ status: 400, body: { error: 'invalid_scope', error_description: 'invalid_grant' } }, 'LINE_UNAVAILABLE'],
     [{ status: 400, body: 'invalid_grant' }, 'LINE_UNAVAILABLE'],
     [{ body: { access_token: 7 } }, 'LINE_UNAVAILABLE'],
     [{ status: 429 }, 'LINE_RATE_LIMITED'],

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { exchange, logIn } from '../harness/log-in.ts'
-import { callsTo, codesOf, foreign, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
+import {
+  callsTo,
+  codesOf,
+  foreign,
+  linesOf,
+  noSourceLimit,
+  useRunningGateway,
+  web,
+} from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway(noSourceLimit)
 
@@ -58,7 +66,7 @@ describe('revokeToken', () => {
       const tokens = await loggedIn()
       gateway().emulator.calls.reset()
       gateway().emulator.faults.set('revoke', fault)
-      expect(await revoke({ [kind]: tokens[kind] })).toMatchObject({ data: null, ...unavailable })
+      expect(await revoke({ [kind]: tokens[kind] })).toMatchObject({ data: { revokeToken: null }, ...unavailable })
       expect(await isGood(tokens.accessToken)).toBe(false)
       expect(callsTo(gateway().emulator)).toEqual({ revoke: 1 })
       gateway().emulator.faults.clear()
@@ -105,7 +113,7 @@ describe('revokeToken', () => {
     [{ refreshToken: 'x', channelId: foreign.id }, 'channelId'],
   ])('of %j: BAD_USER_INPUT for %s, without a call to LINE', async (input, argument) => {
     expect(await revoke(input)).toMatchObject({
-      data: null,
+      data: { revokeToken: null },
       errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }],
     })
     expect(callsTo(gateway().emulator)).toEqual({})
@@ -148,7 +156,7 @@ describe('logout', () => {
   it('while LINE fails: the tokens are refused here, and a second attempt reaches LINE', async () => {
     const { accessToken, refreshToken } = await loggedIn()
     gateway().emulator.faults.set('revoke', { status: 500 })
-    expect(await logout(accessToken, { refreshToken })).toMatchObject({ data: null, ...unavailable })
+    expect(await logout(accessToken, { refreshToken })).toMatchObject({ data: { logout: null }, ...unavailable })
     expect(await isGood(accessToken)).toBe(false)
     expect(codesOf(await refresh(refreshToken))).toEqual(['INVALID_GRANT'])
     gateway().emulator.faults.clear()
@@ -190,7 +198,7 @@ describe('deauthorize', () => {
   it('while LINE fails: the tokens are refused here, and a second attempt reaches LINE', async () => {
     const { accessToken } = await loggedIn()
     gateway().emulator.faults.set('deauthorize', { status: 500 })
-    expect(await deauthorize(accessToken)).toMatchObject({ data: null, ...unavailable })
+    expect(await deauthorize(accessToken)).toMatchObject({ data: { deauthorize: null }, ...unavailable })
     expect(await isGood(accessToken)).toBe(false)
     gateway().emulator.faults.clear()
     expect(await deauthorize(accessToken)).toMatchObject({ data: { deauthorize: { deauthorized: true } }, errors: [] })
@@ -206,18 +214,24 @@ describe('deauthorize', () => {
 
   const withoutSecret = useRunningGateway({ LINE_CHANNELS: JSON.stringify([{ id: web.id, type: 'native' }]) })
 
-  it('for a channel without a secret: BAD_REQUEST, and the token still works', async () => {
+  it('for a channel without a secret: MISCONFIGURED, logged with the setting, and the token still works (D3)', async () => {
     const { accessToken } = withoutSecret().issue()
     const reply = await withoutSecret().ask('mutation { deauthorize { deauthorized } }', { token: accessToken })
-    expect(reply).toMatchObject({ data: null, errors: [{ extensions: { code: 'BAD_REQUEST' } }] })
+    expect(reply).toMatchObject({ data: { deauthorize: null }, errors: [{ extensions: { code: 'MISCONFIGURED' } }] })
+    expect(reply.text).not.toContain('retryAfter')
+    expect(linesOf(withoutSecret(), 'error')).toMatchObject([{ setting: 'LINE_CHANNELS', channelId: web.id }])
     expect((await withoutSecret().ask('{ viewer { id } }', { token: accessToken })).errors).toEqual([])
   })
 })
 
-it('several mutations in one request: run one after the other', async () => {
+it('several mutations in one request: run one after the other, and a failure hides no other result (D11)', async () => {
   const { accessToken } = gateway().issue()
   const query = 'mutation { first: logout { revoked } second: logout { revoked } third: deauthorize { deauthorized } }'
   const { errors, data } = await gateway().ask(query, { token: accessToken })
-  expect(data).toBeNull()
-  expect(errors[0]).toMatchObject({ path: ['second'], extensions: { code: 'UNAUTHENTICATED', reason: 'REVOKED' } })
+  expect(data).toEqual({ first: { revoked: true }, second: null, third: null })
+  const extensions = { code: 'UNAUTHENTICATED', reason: 'REVOKED' }
+  expect(errors).toMatchObject([
+    { path: ['second'], extensions },
+    { path: ['third'], extensions },
+  ])
 })

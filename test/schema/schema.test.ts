@@ -25,16 +25,16 @@ const contract = buildSchema(`
   type Query {
     viewer: Viewer
     verifyAccessToken(accessToken: String!): AccessTokenVerification
-    verifyAccessTokens(accessTokens: [String!]!): [AccessTokenVerification]!
+    verifyAccessTokens(accessTokens: [String!]!): [AccessTokenVerification]
     verifyIdToken(input: VerifyIdTokenInput!): IdTokenClaims
   }
   type Mutation {
-    startLogin(input: StartLoginInput!): LoginRequest!
-    exchangeLogin(input: ExchangeLoginInput!): LoginPayload!
-    refreshToken(input: RefreshTokenInput!): TokenSet!
-    revokeToken(input: RevokeTokenInput!): RevokeTokenPayload!
-    logout(input: LogoutInput): LogoutPayload!
-    deauthorize: DeauthorizePayload!
+    startLogin(input: StartLoginInput!): LoginRequest
+    exchangeLogin(input: ExchangeLoginInput!): LoginPayload
+    refreshToken(input: RefreshTokenInput!): TokenSet
+    revokeToken(input: RevokeTokenInput!): RevokeTokenPayload
+    logout(input: LogoutInput): LogoutPayload
+    deauthorize: DeauthorizePayload
   }
   type Viewer {
     id: ID!

@@ -7,7 +7,10 @@ const gateway = useSharedGateway()
 const parametersOf = (url: string) => Object.fromEntries(new URL(url).searchParams)
 const refused = async (input: object, argument: string, running = gateway()) => {
   const reply = await running.ask(startLogin, { variables: { input: { redirectUri, ...input } } })
-  expect(reply).toMatchObject({ data: null, errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }] })
+  expect(reply).toMatchObject({
+    data: { startLogin: null },
+    errors: [{ extensions: { code: 'BAD_USER_INPUT', argument } }],
+  })
 }
 
 describe('startLogin', () => {

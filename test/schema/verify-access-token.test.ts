@@ -111,7 +111,7 @@ describe('many tokens', () => {
     gateway().emulator.calls.reset()
     const tooMany = await verifyMany(issueMany(101))
     expect(tooMany).toMatchObject({
-      data: null,
+      data: { verifyAccessTokens: null },
       errors: [{ extensions: { code: 'BAD_USER_INPUT', argument: 'accessTokens' } }],
     })
     expect(callsTo(gateway().emulator)).toEqual({})
@@ -130,6 +130,17 @@ describe('many tokens', () => {
     expect(errors).toMatchObject([{ path: ['last'], extensions: { code: 'BAD_USER_INPUT', argument: 'accessToken' } }])
     const once = await gateway().ask(query, { variables: { tokens, more: more.slice(1), one: tokens[0] ?? '' } })
     expect(once).toMatchObject({ errors: [], data: { last: { active: true } } })
+  })
+
+  it('a list that is too long beside another field: null with its error, and the other field has its result (D11)', async () => {
+    const query = `query ($tokens: [String!]!, $one: String!) {
+      one: verifyAccessToken(accessToken: $one) { active }
+      many: verifyAccessTokens(accessTokens: $tokens) { active }
+    }`
+    const [one = ''] = issueMany(1)
+    const { data, errors } = await gateway().ask(query, { variables: { tokens: issueMany(101), one } })
+    expect(data).toEqual({ one: { active: true }, many: null })
+    expect(errors).toMatchObject([{ path: ['many'], extensions: { code: 'BAD_USER_INPUT' } }])
   })
 
   it('none: an empty list', async () => {

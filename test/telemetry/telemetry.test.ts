@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { createSilentTelemetry, createTelemetry, type LineCall, type Operation } from '../../src/telemetry/telemetry.ts'
+import type { LineCall } from '../../src/telemetry/line-call.ts'
+import {
+  createSilentTelemetry,
+  createTelemetry,
+  type Operation,
+  type Telemetry,
+} from '../../src/telemetry/telemetry.ts'
 
 function collect(logLevel = 'trace') {
   const lines: string[] = []
@@ -16,7 +22,15 @@ const call: LineCall = {
   outcome: 'answered',
   ms: 12.7,
 }
-const done: Operation = { kind: 'query', fields: 'viewer', code: 'OK', status: 200, ms: 3.2, requestId: 'r-1' }
+const done: Operation = {
+  kind: 'query',
+  fields: 'viewer',
+  code: 'OK',
+  status: 200,
+  ms: 3.2,
+  requestId: 'r-1',
+  network: '192.0.2.1',
+}
 
 describe('log lines', () => {
   it('a line: JSON with the time in ISO 8601, without host name and process ID', () => {
@@ -31,7 +45,7 @@ describe('log lines', () => {
     const { lineCall, operation, lines } = collect('warn')
     lineCall(call)
     operation({ ...done, code: 'FORBIDDEN' })
-    lineCall({ ...call, status: undefined, outcome: 'failed', failure: 'LINE did not answer' })
+    lineCall({ ...call, status: 500, outcome: 'failed', failure: 'LINE answered with a server error' })
     expect(lines().map(({ msg }) => msg)).toEqual(['call to LINE failed'])
   })
 
@@ -39,7 +53,7 @@ describe('log lines', () => {
     const { lineCall, lines } = collect()
     lineCall(call)
     lineCall({ ...call, status: 429, outcome: 'limited' })
-    lineCall({ ...call, status: undefined, lineRequestId: undefined, outcome: 'failed', failure: 'timed out' })
+    lineCall({ ...call, status: undefined, lineRequestId: undefined, outcome: 'no_answer', failure: 'timed out' })
     expect(lines()).toMatchObject([
       {
         level: debug,
@@ -51,8 +65,53 @@ describe('log lines', () => {
         msg: 'called LINE',
       },
       { level: warn, status: 429, outcome: 'limited' },
-      { level: warn, outcome: 'failed', failure: 'timed out' },
+      { level: warn, outcome: 'no_answer', failure: 'timed out' },
     ])
+  })
+
+  it.each([
+    ['answered', debug, 'called LINE'],
+    ['refused', info, 'call to LINE refused'],
+    ['limited', warn, 'call to LINE limited'],
+    ['failed', warn, 'call to LINE failed'],
+    ['no_answer', warn, 'call to LINE without an answer'],
+    ['unreadable', warn, 'call to LINE with an unreadable answer'],
+    ['not_sent', warn, 'call to LINE not sent, because of our own queue'],
+  ] as const)('a call that is %s: a line of its own kind (D3)', (outcome, level, msg) => {
+    const { lineCall, lines } = collect()
+    lineCall({ ...call, outcome })
+    expect(lines()).toMatchObject([{ level, msg, outcome }])
+  })
+
+  it('our own settings refused or missing: an error line that names the setting, the channel and the word (D3)', () => {
+    const { lineCall, noChannelSecret, lines } = collect('error')
+    const facts = { setting: 'LINE_CHANNELS', channelId: '2000000001' }
+    lineCall({ ...call, status: 400, outcome: 'refused', error: 'invalid_client', description: 'no', ...facts })
+    noChannelSecret('LINE_CHANNELS', '2000000001')
+    expect(lines()).toMatchObject([
+      { level: error, msg: expect.stringContaining('LINE_CHANNELS'), error: 'invalid_client', ...facts },
+      { level: error, msg: expect.stringContaining('LINE_CHANNELS'), ...facts },
+    ])
+  })
+
+  it('the states of a breaker: one line each, open with the cause and the seconds (D3)', () => {
+    const { breaker, lines } = collect('info')
+    breaker('verify', { state: 'open', cause: 'limit', forMs: 7_000 })
+    breaker('verify', { state: 'half_open' })
+    breaker('verify', { state: 'closed' })
+    expect(lines()).toMatchObject([
+      { level: warn, endpoint: 'verify', state: 'open', cause: 'limit', seconds: 7 },
+      { level: info, endpoint: 'verify', state: 'half_open' },
+      { level: info, endpoint: 'verify', state: 'closed' },
+    ])
+  })
+
+  it('the network of the client: in lines of failed operations, in no others (D19)', () => {
+    const { operation, lines } = collect('debug')
+    operation(done)
+    operation({ ...done, ms: 1_001 })
+    operation({ ...done, code: 'RATE_LIMITED' })
+    expect(lines().map(({ network }) => network)).toEqual([undefined, undefined, '192.0.2.1'])
   })
 
   it('an operation: at level info only if it failed or was slow, at level debug always', () => {
@@ -72,6 +131,41 @@ describe('log lines', () => {
 
   it('a silent telemetry: no line of any level', () => {
     expect(createSilentTelemetry().log.isLevelEnabled('fatal')).toBe(false)
+  })
+})
+
+describe('a flood', () => {
+  const bug = new Error('a bug')
+  /** The lines of a flood of `send`, at most. A slow machine can need some seconds for it. */
+  const mostLines = (startedAt: number) => 12 + (performance.now() - startedAt) / 1_000
+  const standFor = (lines: { readonly leftOut?: number }[]) =>
+    lines.reduce((sum, { leftOut = 0 }) => sum + 1 + leftOut, 0)
+
+  it.each<[string, (telemetry: Telemetry) => void]>([
+    ['operations that failed', ({ operation }) => operation({ ...done, code: 'UNAUTHENTICATED' })],
+    ['refused calls', ({ lineCall }) => lineCall({ ...call, outcome: 'refused', error: 'invalid_request' })],
+    ['unexpected errors', ({ unexpected }) => unexpected(bug, 'operation')],
+    ['channels without a secret', ({ noChannelSecret }) => noChannelSecret('LINE_CHANNELS', '1')],
+  ])('10,000 %s: tens of lines, and their counts add up (D19)', (_, send) => {
+    const startedAt = performance.now()
+    const { lines, ...telemetry } = collect('info')
+    for (let n = 0; n < 10_000; n += 1) send(telemetry)
+    telemetry.flush()
+    expect(lines().length).toBeLessThan(mostLines(startedAt))
+    expect(standFor(lines())).toBe(10_000)
+  })
+
+  it('at level debug: every line (D19)', () => {
+    const { operation, lines } = collect('debug')
+    for (let n = 0; n < 100; n += 1) operation({ ...done, code: 'UNAUTHENTICATED' })
+    expect(lines()).toHaveLength(100)
+  })
+
+  it('of one code: hides no other code (D19)', () => {
+    const { operation, lines } = collect('info')
+    for (let n = 0; n < 100; n += 1) operation({ ...done, code: 'UNAUTHENTICATED' })
+    operation({ ...done, code: 'MISCONFIGURED' })
+    expect(lines().map(({ code }) => code)).toContain('MISCONFIGURED')
   })
 })
 
@@ -141,6 +235,7 @@ describe('metrics', () => {
     operation({ ...done, code: 'FORBIDDEN' })
     operation({ ...done, code: 'FORBIDDEN' })
     lineCall(call)
+    lineCall({ ...call, outcome: 'not_sent' })
     lookUp('fresh')
     let things = 3
     gauge('gateway_things', 'Things in memory', () => things)
@@ -160,6 +255,7 @@ describe('metrics', () => {
       expect(text.split('\n')).toContain(line)
     }
     expect(text).toContain('process_resident_memory_bytes')
+    expect(text).not.toContain('not_sent')
   })
 
   it('two telemetries: separate counts', async () => {

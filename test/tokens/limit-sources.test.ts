@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LineUnavailable } from '../../src/line/errors.ts'
+import { LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
 import { limitSources } from '../../src/tokens/limit-sources.ts'
 import { createRecord } from '../../src/tokens/record.ts'
 import { type Answer, type Resolver, SourceLimited } from '../../src/tokens/token-resolver.ts'
@@ -23,6 +23,9 @@ describe('the tier that limits sources', () => {
     const never: Resolver = () => Promise.reject(new Error('the next tier must not be called'))
     expect(await limitSources(never, busy)([question])[0]).toMatchObject({ outage: { code: 'LINE_UNAVAILABLE' } })
     await expect(limitSources(never, broken)([question])[0]).rejects.toThrow('a bug')
+    const wrong: Resolver = () => Promise.reject(new Misconfigured())
+    const open = { admit: async () => ({ calls: 1 as const, settle: () => {} }) }
+    expect(await limitSources(wrong, open)([question])[0]).toMatchObject({ outage: { code: 'MISCONFIGURED' } })
   })
 
   it.each<[string, string, Answer | Error]>([
@@ -33,6 +36,8 @@ describe('the tier that limits sources', () => {
       'useless',
       { verdict: 'unknown', outage: new LineUnavailable('403', { unusable: true }) },
     ],
+    ['our settings are wrong (D3)', 'open', { verdict: 'unknown', outage: new Misconfigured() }],
+    ['our settings are wrong, as a rejection (D3)', 'open', new Misconfigured()],
     ['an outage', 'open', { verdict: 'unknown', outage: new LineUnavailable('down') }],
     ['a bug', 'open', new TypeError('a bug')],
   ])('%s: the admission is settled as %s', async (_, outcome, result) => {

@@ -203,7 +203,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     if ((await layer.metric('gateway_unconfirmed_revocations')) > 0) violations.push('LINE is not told within 20 s')
     for (const isAccepted of owed.splice(0)) if (await isAccepted()) violations.push('LINE accepts what was revoked')
     for (const one of departures.filter(({ state }) => state === 'untold')) await settleDeparture(one)
-    await answers.pass(closeBreakers)
+    await unheld(closeBreakers)
     if (troubledAs === Number.POSITIVE_INFINITY) troubledAs = nextEvent()
     troubledAs = nextEvent()
   }
@@ -226,7 +226,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     if (isBroken) return
     const others = times(CACHE_TOKENS, () => layer.issue({ userId: userIdOf(3) }))
     callsAllowed += others.length
-    await answers.pass(() => Promise.all(others.map((token) => askLayer(token, 'verification', here))))
+    await unheld(() => Promise.all(others.map((token) => askLayer(token, 'verification', here))))
     for (const truth of truths) truth.heldAs = undefined
     allowAgain()
   }
@@ -388,7 +388,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       begunAs,
       endsAt,
     })
-    hold(added, tokens.expiresAt)
+    hold(added, tokens.expiresAt ?? 0)
     // Its user was about to leave while LINE issued it, or has left since.
     if (departures.some((one) => one.asker.session.userId === session.userId && (one.endedAs ?? Infinity) > begunAs)) {
       added.doubts += 1
@@ -597,6 +597,13 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
   function nextEvent(): number {
     events += 1
     return events
+  }
+
+  /** The answers to the calls of `work` are not held. */
+  async function unheld(work: () => Promise<unknown>): Promise<void> {
+    answers.pass()
+    await work()
+    answers.hold()
   }
 
   async function deliverAll(newestFirst = false): Promise<void> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { networkOf } from '../../src/http/network.ts'
-import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
+import { InvalidGrant, LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
 import {
   type Admission,
   createSourceGate,
@@ -85,6 +85,12 @@ describe('the gate', () => {
     for (let n = 0; n < 20; n += 1) await expect(guarded(gate, here, outage)).rejects.toThrow('down')
     for (let n = 0; n < 2; n += 1) await expect(guarded(gate, here, useless)).rejects.toThrow('403')
     await expect(guarded(gate, here, useless)).rejects.toThrow(SourceLimited)
+  })
+
+  it('a refusal of our own settings takes no token (D3)', async () => {
+    const gate = createGate({ burst: 1 })
+    const wrong = () => Promise.reject(new Misconfigured())
+    for (let n = 0; n < 20; n += 1) await expect(guarded(gate, here, wrong)).rejects.toThrow(Misconfigured)
   })
 
   it('the addresses of a /64 network: one source (B4)', async () => {

@@ -64,9 +64,10 @@ function tokenBody({ accessToken, refreshToken, expiresIn, grant }: Issued) {
   }
 }
 
+/** One channel gets both kinds. Apps and LIFF send `id_token_key_type=JWK` and no secret; web logins send the secret. */
 function idTokenBody(grant: Grant, facts: LoginFacts, form: URLSearchParams, platform: Platform) {
   if (!hasScope(grant.scope, 'openid')) return {}
-  const es256 = form.get('id_token_key_type') === 'JWK'
+  const es256 = form.get('id_token_key_type') === 'JWK' || form.get('client_secret') !== grant.link.channel.secret
   return { id_token: idTokenFor(grant, { ...facts, es256 }, platform.now(), platform.keys) }
 }
 

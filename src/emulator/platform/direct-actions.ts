@@ -16,7 +16,7 @@ export type TokenRequest = ChannelAndUser & {
   nonce?: string
   /** Epoch seconds. */
   authTime?: number
-  /** Makes an ES256 ID token, as `id_token_key_type=JWK` does. Native and LIFF channels always get one. */
+  /** Whether the ID token is signed with ES256, as for apps and LIFF, or with HS256, as for web logins. Each channel can get both. */
   es256?: boolean
 }
 

@@ -13,17 +13,17 @@ export type LoginFacts = {
   amr?: readonly string[] | undefined
   /** Epoch seconds. Only when the request had `max_age`. */
   authTime?: number | undefined
-  /** Whether the client sent `id_token_key_type=JWK`. */
+  /** ES256 for apps and LIFF, HS256 for web logins. Default: as the type of the channel suggests. */
   es256?: boolean | undefined
 }
 
 export type Claims = Record<string, unknown>
 
-/** The ID token of a login: ES256 for native and LIFF channels or on request, else HS256. `issuedAt` is epoch ms. */
+/** The ID token of a login. `issuedAt` is epoch ms. */
 export function idTokenFor(grant: Grant, facts: LoginFacts, issuedAt: number, keys: SigningKeys): string {
   const { channel } = grant.link
-  const key = facts.es256 || channel.type !== 'web' ? keys.current() : undefined
-  return signJwt(claimsOf(grant, facts, issuedAt), channel, key)
+  const { es256 = channel.type !== 'web' } = facts
+  return signJwt(claimsOf(grant, facts, issuedAt), channel, es256 ? keys.current() : undefined)
 }
 
 /** Signs with ES256 if there is a key, else with HS256, the channel secret and no `kid`, as LINE does for web login. */

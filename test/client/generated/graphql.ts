@@ -35,14 +35,14 @@ export type RefreshMutationVariables = Exact<{
 }>;
 
 
-export type RefreshMutation = { refreshToken: { accessToken: string, refreshToken: string | null, expiresAt: string } };
+export type RefreshMutation = { refreshToken: { accessToken: string, refreshToken: string | null, expiresAt: string } | null };
 
 export type VerifyQueryVariables = Exact<{
   accessTokens: Array<string> | string;
 }>;
 
 
-export type VerifyQuery = { verifyAccessTokens: Array<{ active: boolean, reason: TokenRefusal | null } | null> };
+export type VerifyQuery = { verifyAccessTokens: Array<{ active: boolean, reason: TokenRefusal | null } | null> | null };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String

@@ -136,6 +136,15 @@ describe('the ID token', () => {
     expect(decodeProtectedHeader(token).alg).toBe('ES256')
   })
 
+  test('for native and LIFF, with the secret as web logins send it: HS256 (D2)', async () => {
+    for (const { id, secret } of [native, liff]) {
+      const code = emulator().issueCode({ redirectUri, channelId: id })
+      const token = memberOf(await exchange({ code, client_id: id, client_secret: secret }), 'id_token')
+      const { payload } = await jwtVerify(token, new TextEncoder().encode(secret), { currentDate: new Date(START_MS) })
+      expect(payload.aud).toBe(id)
+    }
+  })
+
   test('name and picture need the scope profile; a claim that the user has not set is absent', async () => {
     expect(decodeJwt(memberOf(await exchange({}, { scope: 'openid' }), 'id_token'))).not.toHaveProperty('name')
     const tom = emulator().users.find(({ displayName }) => displayName === 'Tom')?.userId ?? ''

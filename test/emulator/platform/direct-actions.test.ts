@@ -24,6 +24,18 @@ test('tokens for LIFF: 12 hours, no refresh token, an ES256 ID token', () => {
   expect(decodeProtectedHeader(idToken ?? '')).toMatchObject({ alg: 'ES256' })
 })
 
+test('an ID token of either kind, for each channel', () => {
+  for (const { id } of [web, liff]) {
+    for (const [es256, alg] of [
+      [true, 'ES256'],
+      [false, 'HS256'],
+    ] as const) {
+      const { idToken = '' } = emulator().issueTokens({ channelId: id, es256 })
+      expect(decodeProtectedHeader(idToken).alg).toBe(alg)
+    }
+  }
+})
+
 test('an ID token read later: its `iat` is the time of issue', () => {
   const issued = emulator().issueTokens({ nonce: 'n', amr: ['lineqr'], authTime: 7 })
   emulator().advanceClock(60_000)

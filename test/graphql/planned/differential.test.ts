@@ -163,7 +163,7 @@ const operations: Record<string, { query: string; variables?: unknown; operation
   'a literal of the wrong type': { query: '{ verifyAccessToken(accessToken: 5) { active } }' },
   'too many aliases': { query: `{ ${Array.from({ length: 16 }, (_, i) => `v${i}: viewer { id }`).join(' ')} }` },
   'too deep': { query: `{ ${'a { '.repeat(12)}a${' }'.repeat(12)} }` },
-  'an error on a non-null field': {
+  'an error of a mutation beside another': {
     query: 'mutation { refreshToken(input: { refreshToken: "" }) { accessToken } other: logout { revoked } }',
   },
   'a login that cannot start': {
@@ -179,6 +179,38 @@ const operations: Record<string, { query: string; variables?: unknown; operation
   'a bad refresh token': {
     query: 'mutation($i: RefreshTokenInput!) { refreshToken(input: $i) { accessToken } }',
     variables: { i: { refreshToken: 'bad' } },
+  },
+  'several mutations that fail': {
+    query: `mutation {
+      a: refreshToken(input: { refreshToken: "" }) { accessToken }
+      b: startLogin(input: { redirectUri: "https://app.example/callback" }) { channelId }
+      c: startLogin(input: { redirectUri: "https://evil.example/" }) { channelId }
+      __typename
+      d: revokeToken(input: { accessToken: "a b" }) { revoked }
+      e: revokeToken(input: {}) { revoked }
+      f: exchangeLogin(input: { code: "junk", redirectUri: "https://app.example/callback" }) { tokens { scopes } }
+      g: refreshToken(input: { refreshToken: "junk" }) { ...T }
+    } fragment T on TokenSet { accessToken scopes }`,
+  },
+  'the same mutation twice, with and without an alias': {
+    query: `mutation {
+      deauthorize { deauthorized } ...D x: deauthorize { deauthorized }
+      startLogin(input: { redirectUri: "https://app.example/callback" }) { channelId }
+      startLogin(input: { redirectUri: "https://app.example/callback" }) { nonce }
+    } fragment D on Mutation { deauthorize { __typename } }`,
+  },
+  'mutations with directives': {
+    query: `mutation($no: Boolean!) {
+      a: refreshToken(input: { refreshToken: "" }) @skip(if: $no) { accessToken }
+      b: refreshToken(input: { refreshToken: "" }) @include(if: $no) { accessToken }
+      c: revokeToken(input: { accessToken: "a b" }) { revoked @skip(if: $no) __typename }
+    }`,
+    variables: { no: true },
+  },
+  'a list that is too long beside another field': {
+    query:
+      'query($t: [String!]!) { a: verifyAccessTokens(accessTokens: $t) { active } b: verifyIdToken(input: { idToken: "" }) { sub } }',
+    variables: { t: Array(101).fill('x') },
   },
   'a bad ID token': { query: '{ verifyIdToken(input: { idToken: "a.b.c" }) { sub } }' },
   'both tokens': { query: 'mutation { revokeToken(input: { accessToken: "a", refreshToken: "b" }) { revoked } }' },
@@ -198,6 +230,36 @@ describe('the planned engine gives the same answer as yoga', () => {
       'query($t: [String!]!) { verifyAccessTokens(accessTokens: $t) { active reason channelId scopes expiresIn viewer { displayName } } }'
     await expectSame({ body: JSON.stringify({ query, variables: { t: accessTokens } }) })
     await expectSame({ body: JSON.stringify({ query, variables: { t: Array(101).fill('x') } }) })
+  })
+
+  it('mutations run one after the other, and each keeps its result', async () => {
+    const query = `mutation($t: String!, $i: ExchangeLoginInput!) {
+      a: refreshToken(input: { refreshToken: $t }) { tokenType }
+      b: revokeToken(input: { refreshToken: $t }) { revoked }
+      c: refreshToken(input: { refreshToken: $t }) { tokenType }
+      d: exchangeLogin(input: $i) { tokens { tokenType scopes } viewer { id } idToken idTokenClaims { sub } }
+      e: exchangeLogin(input: $i) { tokens { tokenType } }
+    }`
+    const [reference, answer] = [await once(yoga), await once(planned)]
+    expect(answer).toEqual(reference)
+    expect(JSON.parse(answer.body).data).toEqual({
+      a: { tokenType: 'Bearer' },
+      b: { revoked: true },
+      c: null,
+      d: {
+        tokens: { tokenType: 'Bearer', scopes: ['profile', 'openid'] },
+        viewer: null,
+        idToken: null,
+        idTokenClaims: null,
+      },
+      e: null,
+    })
+
+    function once(server: GatewayServer) {
+      const redirectUri = 'https://app.example/callback'
+      const i = { code: emulator.issueCode({ redirectUri, nonce: 'n' }), redirectUri, nonce: 'another' }
+      return send(server, { body: JSON.stringify({ query, variables: { t: emulator.issueTokens().refreshToken, i } }) })
+    }
   })
 
   it('bodies without an operation', async () => {

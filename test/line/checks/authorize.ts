@@ -273,7 +273,11 @@ export const authorizeChecks: readonly Check[] = [
     run: async (line) => {
       const { headers, text } = await logIn(line, { response_mode: 'form_post' })
       const type = String(headers['content-type']).split(';')[0]
-      return { page: type, redirected: headers.location !== undefined, posts: /name="code"[^>]*value="\w/.test(text) }
+      return {
+        page: type,
+        redirected: headers.location !== undefined,
+        posts: /name="code"[^>]*value="[\w-]/.test(text),
+      }
     },
   },
   {

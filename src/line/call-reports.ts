@@ -1,0 +1,44 @@
+import type { LineCall } from '../telemetry/line-call.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import { refusalWords, type SentValues } from './refusal-words.ts'
+
+/** What the reader of an answer of LINE found. */
+export type Judgement = {
+  /**
+   * `answered`: understood and good. `refused`: LINE refused the credential or the request. `unreadable`: LINE does not
+   * document this answer.
+   */
+  readonly outcome: 'answered' | 'refused' | 'unreadable'
+  /** What is wrong with the answer, with the name of the member. */
+  readonly failure?: string
+  /** LINE refused our own settings. */
+  readonly isMisconfigured?: boolean
+}
+
+type Call = SentValues & Pick<LineCall, 'endpoint' | 'method' | 'channelId'>
+type Ending = Pick<LineCall, 'outcome' | 'ms'> & Partial<Pick<LineCall, 'status' | 'lineRequestId' | 'failure'>>
+type Judged = Judgement & { readonly status: number; readonly body: unknown } & Pick<LineCall, 'lineRequestId' | 'ms'>
+
+/** Tells the telemetry how each call ended: once a call. `channelSetting` is the setting that holds our channel secrets. */
+export function createCallReports(telemetry: Pick<Telemetry, 'lineCall'>, channelSetting: string) {
+  return { ended, judged }
+
+  /** Of a call without an answer for a reader. */
+  function ended({ endpoint, method }: Call, { status, lineRequestId, ...ending }: Ending): void {
+    telemetry.lineCall({ endpoint, method, status, lineRequestId, ...ending })
+  }
+
+  /** Of a call with an answer. LINE's words are in it only if LINE did not accept the call. */
+  function judged(call: Call, { body, isMisconfigured, failure, ...ending }: Judged): void {
+    const { endpoint, method, channelId } = call
+    const hasWords = ending.outcome !== 'answered' && ending.status >= 400
+    telemetry.lineCall({
+      endpoint,
+      method,
+      ...ending,
+      ...(failure !== undefined && { failure }),
+      ...(hasWords && refusalWords(body, call)),
+      ...(isMisconfigured && { setting: channelSetting, channelId }),
+    })
+  }
+}

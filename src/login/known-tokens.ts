@@ -1,0 +1,118 @@
+import type { Channel } from '../config.ts'
+import type { Channels } from '../line/channels.ts'
+import { LineUnavailable } from '../line/errors.ts'
+import type { Families, Origin } from '../tokens/families.ts'
+import type { Forgotten } from '../tokens/forgotten.ts'
+import type { MemoryTier } from '../tokens/memory-tier.ts'
+import { namingSubject, type Subject, type TokenRecord } from '../tokens/record.ts'
+import { guarded, type SourceGate } from '../tokens/source-gate.ts'
+import type { AccessToken } from '../tokens/token-key.ts'
+import { type Caller, type Invalid, invalid, type Question, type Unknown } from '../tokens/token-resolver.ts'
+import type { Tombstone, Tombstones } from '../tokens/tombstones.ts'
+import type { RevocationCalls } from './revocation-calls.ts'
+import { refreshKeyOf } from './token-set.ts'
+
+/** A token that LINE has accepted or issued, or that has a tombstone here. */
+export type Known = {
+  readonly verdict: 'known'
+  readonly channel: Channel
+  readonly record?: TokenRecord | undefined
+  /** Also of a token without a record. */
+  readonly origin?: Origin | undefined
+  readonly stone?: Tombstone | undefined
+}
+
+export type Named = { readonly verdict: 'named'; readonly userId: string }
+
+/** What we know about the tokens that are to be revoked: their channels and their users. */
+export type KnownTokens = {
+  /** A token that we do not know is verified first, through the same gate as any other token. */
+  identify(token: AccessToken, caller: Caller): Promise<Known | Invalid | Unknown>
+  /** The user of a token. Without it, the user's other tokens cannot be forgotten. Rejects with an outage. */
+  userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown>
+  /** The channel for which LINE issued a refresh token through us, else `hint`. */
+  channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint
+}
+
+export type KnownTokensOptions = {
+  readonly channels: Channels
+  readonly memory: Pick<MemoryTier, 'resolve' | 'peek' | 'originOf'>
+  readonly forgotten: Forgotten
+  readonly tombstones: Tombstones
+  readonly families: Families
+  readonly calls: Pick<RevocationCalls, 'userOf'>
+  readonly gate: SourceGate
+}
+
+export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
+  const { channels, memory, forgotten, tombstones, families, calls, gate } = options
+
+  return { identify, userOf, channelOf }
+
+  async function identify(token: AccessToken, caller: Caller): Promise<Known | Invalid | Unknown> {
+    const { key } = token
+    const stone = tombstones.find(key)
+    if (stone !== undefined) return { verdict: 'known', channel: channelWith(stone), stone }
+    const record = memory.peek(key)
+    if (record !== undefined && forgotten.concerns(key, record) !== 'dead') return known(record)
+    const origin = memory.originOf(key)
+    if (origin !== undefined && forgotten.concernsCold(key, origin) !== 'dead')
+      return { verdict: 'known', channel: channelWith(origin), origin }
+    const answer = await memory.resolve(questionFor(token, 'verification', caller))
+    return answer.verdict === 'valid' ? known(answer.record) : answer
+  }
+
+  async function userOf(token: AccessToken, { record, origin, stone }: Known, caller: Caller) {
+    if (origin?.userId !== undefined) return named(origin.userId)
+    if (stone !== undefined) return userAtLine(token, caller)
+    return record === undefined ? verifyAndName(token, caller) : nameFrom(token, record, caller)
+  }
+
+  async function verifyAndName(token: AccessToken, caller: Caller): Promise<Named | Invalid | Unknown> {
+    const answer = await memory.resolve(questionFor(token, 'verification', caller))
+    return answer.verdict === 'valid' ? nameFrom(token, answer.record, caller) : answer
+  }
+
+  async function nameFrom(token: AccessToken, record: TokenRecord, caller: Caller): Promise<Named | Invalid | Unknown> {
+    const answer = await memory.resolve(questionFor(token, namingSubject(record), caller))
+    if (answer.verdict !== 'valid') return answer
+    const { userId } = answer.record
+    return userId === undefined ? { verdict: 'unknown', outage: nobodyTells() } : named(userId)
+  }
+
+  /** The token has a tombstone, so our memory does not ask LINE about it any more. Anybody can come here again and again. */
+  async function userAtLine({ raw }: AccessToken, caller: Caller): Promise<Named | Invalid> {
+    const ask = () => calls.userOf(raw, caller)
+    const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
+    return userId === undefined ? invalid('REVOKED') : named(userId)
+  }
+
+  function channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint {
+    if (channels.only !== undefined) return channels.only
+    const isKnownIn = ({ id }: Channel) => families.find(refreshKeyOf(id, refreshToken)) !== undefined
+    return channels.all.find(isKnownIn) ?? hint
+  }
+
+  function known(record: TokenRecord): Known {
+    return { verdict: 'known', channel: channelWith(record), record, origin: record }
+  }
+
+  function channelWith({ channelId }: { readonly channelId: string }): Channel {
+    const channel = channels.find(channelId)
+    if (channel === undefined) throw new TypeError('the channel of a record is not configured')
+    return channel
+  }
+}
+
+function named(userId: string): Named {
+  return { verdict: 'named', userId }
+}
+
+/** LINE requires one of the two scopes that tell the user. */
+function nobodyTells(): LineUnavailable {
+  return new LineUnavailable('The token has no scope with which LINE tells its user')
+}
+
+function questionFor(token: AccessToken, subject: Subject, { clientAddress, deadline }: Caller): Question {
+  return { token, subject, clientAddress, deadline }
+}

@@ -12,6 +12,7 @@ import {
   MAX_STALE_MS,
   MINUTE,
   nameOf,
+  overlooks,
   SECOND,
   type Session,
   type Truth,
@@ -21,12 +22,6 @@ import {
 /** More tokens than a run has, so that only the step `evict` evicts. */
 export const CACHE_TOKENS = 24
 const mostHeld = CACHE_TOKENS - 4
-/** Faults that the oracle overlooks until they are repaired. Each line is one rule less. */
-const knownFaults = {
-  /** A reading after a clock step keeps the expiry from before it: EXPIRED is remembered for 30 s. */
-  readingsKeepAWrongExpiry: true,
-}
-
 const redirectUri = 'https://app.example.com/callback'
 
 /**
@@ -69,6 +64,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
   const sessions = new Map<string, Session>()
   let lineTime = clock.lineTime()
   let setTo = 0
+  let wasSetForwards = false
   let events = 0
   let underWay = 0
   let isBroken = false
@@ -130,8 +126,9 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
         await answers.settled()
         await deliverAll()
         const { verdict } = await promise
-        if (verdict === 'unknown') violations.push('unknown although LINE is up again')
-        if (verdict === 'valid' && mustBeRefused(truth)) violations.push('an ended token is valid in the end')
+        if (verdict === 'unknown' && !isNeverConfirmed(truth)) violations.push('unknown although LINE is up again')
+        if (verdict === 'valid' && mustBeRefused(truth) && !mayBeForgottenTooEarly())
+          violations.push('an ended token is valid in the end')
         if (verdict === 'invalid' && isGood(truth)) violations.push('a good token is refused in the end')
       }
       await take({ do: 'advance', ms: 31 * SECOND })
@@ -201,7 +198,8 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       await deliverAll()
     }
     if ((await layer.metric('gateway_unconfirmed_revocations')) > 0) violations.push('LINE is not told within 20 s')
-    for (const isAccepted of owed.splice(0)) if (await isAccepted()) violations.push('LINE accepts what was revoked')
+    for (const isAccepted of owed.splice(0))
+      if ((await isAccepted()) && !mayBeForgottenTooEarly()) violations.push('LINE accepts what was revoked')
     for (const one of departures.filter(({ state }) => state === 'untold')) await settleDeparture(one)
     await unheld(closeBreakers)
     if (troubledAs === Number.POSITIVE_INFINITY) troubledAs = nextEvent()
@@ -217,7 +215,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       (one) => departuresOf({ truth: one, departures: [departure] }, 'told').length > 0,
     )) {
       truth.isEnded = true
-      if (await layer.acceptedByLine({ accessToken: truth.token.raw }))
+      if ((await layer.acceptedByLine({ accessToken: truth.token.raw })) && !mayBeForgottenTooEarly())
         violations.push('LINE accepts a token of a user who left')
     }
   }
@@ -248,6 +246,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
 
   function setClock(toMs: number): void {
     if (toMs === setTo) return
+    wasSetForwards ||= toMs > setTo
     if (toMs > setTo) for (const truth of truths) truth.mistakenAs = undefined
     clock.set(toMs - setTo)
     layer.now()
@@ -307,7 +306,9 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     verdicts.push(answer.verdict)
     if (answer.verdict === 'valid') {
       const { record } = answer
-      violations.push(...violationsOf({ ...question, record, now: layer.now(), lineTime, isTroubled, departures }))
+      violations.push(
+        ...violationsOf({ ...question, record, now: layer.now(), lineTime, isTroubled, wasSetForwards, departures }),
+      )
       learn(truth, record)
     }
     if (answer.verdict === 'invalid') {
@@ -315,8 +316,9 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
         violations.push(`a good token is refused: ${answer.reason}`)
       if (truth.isEnded || truth.endsAt <= lineTime) truth.wasRefused = true
       truth.heldAs = undefined
+      truth.heldUntil = 0
     }
-    if (answer.verdict === 'unknown' && !isTroubled && truth.doubts === 0)
+    if (answer.verdict === 'unknown' && !isTroubled && truth.doubts === 0 && !isNeverConfirmed(truth))
       violations.push(`unknown with LINE up: ${answer.outage.code}`)
   }
 
@@ -329,10 +331,10 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
 
   /** When our clock is set forwards, a token may seem to have expired. The next question is answered by LINE. */
   function isFirstMistake({ truth, askedAs }: AskedQuestion, reason: string): boolean {
-    if (reason !== 'EXPIRED' || setTo === 0) return false
+    if (reason !== 'EXPIRED' || !wasSetForwards) return false
     const isFirst = truth.mistakenAs === undefined || askedAs < truth.mistakenAs
     truth.mistakenAs ??= nextEvent()
-    return isFirst || knownFaults.readingsKeepAWrongExpiry
+    return isFirst || overlooks.goodTokensExpired
   }
 
   function logIn(user: number, openid: boolean): void {
@@ -376,7 +378,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       },
       (error) => {
         const mayBeRefused = wasReplaced || session.isDoubted
-        if (error instanceof InvalidGrant ? !mayBeRefused : !isTroubledSince(begunAs))
+        if (!mayBeRefused && (error instanceof InvalidGrant || !isTroubledSince(begunAs)))
           violations.push(`refresh failed: ${String(error)}`)
       },
     )
@@ -460,13 +462,15 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     allowCalls(truth, 'profile')
     callsAllowed += 4
     allowForDeparture(userId)
+    // The gateway has no record any more of what our clock calls expired.
+    for (const one of truths) if (one.heldUntil <= layer.now()) one.heldAs = undefined
     const departure: Departure = {
       asker: truth,
       begunAs: nextEvent(),
       doubts: truth.doubts + 1,
       wasGood: isGood(truth),
       wasHeld: isHeld(truth),
-      wasNamed: nameOf(truth) !== undefined,
+      wasNamed: (overlooks.namedBySession ? truth.namedAs : nameOf(truth)) !== undefined,
       state: 'asked',
       endedAs: undefined,
     }
@@ -533,13 +537,23 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     return truth.isEnded || truth.endsAt <= lineTime || isRevoked
   }
 
+  function mayBeForgottenTooEarly(): boolean {
+    return overlooks.forgottenTooEarly && wasSetForwards
+  }
+
+  function isNeverConfirmed({ session: { userId } }: Truth): boolean {
+    const isLost = ({ asker, wasNamed }: Departure) => asker.session.userId === userId && !wasNamed
+    return overlooks.neverConfirmed && wasTroubled && departures.some(isLost)
+  }
+
   function isTroubledSince(event: number): boolean {
     return (troubledAs ?? 0) > event
   }
 
-  /** The gateway has a record that has not expired by our clock. */
-  function isHeld({ heldAs, heldUntil }: Truth): boolean {
-    return heldAs !== undefined && heldUntil > layer.now() && truths.length < mostHeld
+  /** The gateway has a record that has not expired by our clock, or remembers the session or the user of an evicted one. */
+  function isHeld(truth: Truth): boolean {
+    const isKnown = truth.heldAs !== undefined || truth.issuedHere || nameOf(truth) !== undefined
+    return isKnown && truth.heldUntil > layer.now() && truths.length < mostHeld
   }
 
   function hold(truth: Truth, until: number): void {

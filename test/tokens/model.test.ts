@@ -95,6 +95,7 @@ it('the token layer: 600 random sequences of steps, no answer contradicts the or
         counts[verdict] += 1
       }
     }),
+    // MODEL_RUNS=10000 takes three to four minutes.
     { numRuns: Number(process.env.MODEL_RUNS ?? 600) },
   )
   process.stdout.write(`model: ${JSON.stringify(counts)}\n`)

@@ -61,7 +61,6 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
   const departures: Departure[] = []
   /** What LINE has to refuse once it has answered again for 20 seconds. */
   const owed: (() => Promise<boolean>)[] = []
-  const sessions = new Map<string, Session>()
   let lineTime = clock.lineTime()
   let setTo = 0
   let wasSetForwards = false
@@ -91,7 +90,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     [1, 5 * 60],
   ] as const) {
     const { refreshToken, raw } = layer.issue({ userId: userIdOf(user), expiresIn })
-    const session = addSession(refreshToken, { userId: userIdOf(user), isIssuedHere: false })
+    const session = addSession({ userId: userIdOf(user), isIssuedHere: false })
     addTruth(raw, refreshToken, session, { issuedHere: false, begunAs: 0, endsAt: lineTime + expiresIn * SECOND })
   }
 
@@ -202,7 +201,6 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       if ((await isAccepted()) && !mayBeForgottenTooEarly()) violations.push('LINE accepts what was revoked')
     for (const one of departures.filter(({ state }) => state === 'untold')) await settleDeparture(one)
     await unheld(closeBreakers)
-    if (troubledAs === Number.POSITIVE_INFINITY) troubledAs = nextEvent()
     troubledAs = nextEvent()
   }
 
@@ -349,7 +347,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     watch(
       logins.exchangeCode({ code, redirectUri }, web, here),
       ({ tokens }) => {
-        const session = addSession(tokens.refreshToken ?? '', { userId: userIdOf(user), isIssuedHere: true })
+        const session = addSession({ userId: userIdOf(user), isIssuedHere: true })
         if (openid) session.namedAs = nextEvent()
         addIssued(tokens, session, { begunAs, endsAt })
       },
@@ -561,10 +559,8 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     truth.heldUntil = until
   }
 
-  function addSession(refreshToken: string, start: Pick<Session, 'userId' | 'isIssuedHere'>): Session {
-    const session = { ...start, namedAs: undefined, isDoubted: false, isReplaced: false, isRevoked: false }
-    sessions.set(refreshToken, session)
-    return session
+  function addSession(start: Pick<Session, 'userId' | 'isIssuedHere'>): Session {
+    return { ...start, namedAs: undefined, isDoubted: false, isReplaced: false, isRevoked: false }
   }
 
   function addTruth(

@@ -39,10 +39,14 @@ export type Layer = Services & {
   /** A token that LINE has just issued and the gateway has not seen. */
   issue(request?: TokenRequest): Token
   ask(token: AccessToken, subject?: Subject, caller?: Caller): Promise<Answer>
+  /** Whether LINE itself accepts an access token or a refresh token of the web channel now. */
+  acceptedByLine(credential: Credential): Promise<boolean>
   /** The value of one of the gateway's metrics, 0 where it has none. */
   metric(name: string): Promise<number>
   close(): Promise<void>
 }
+
+export type Credential = { readonly accessToken: string } | { readonly refreshToken: string }
 
 export type TestClock = {
   /** Moves LINE's clock and both of ours forwards. */
@@ -79,6 +83,7 @@ export async function startLayer(
     clock: { advance, set, suspend, lineTime: () => time },
     issue,
     ask,
+    acceptedByLine,
     metric,
     close,
   }
@@ -106,6 +111,17 @@ export async function startLayer(
     return services.resolve({ ...caller, token, subject })
   }
 
+  async function acceptedByLine(credential: Credential): Promise<boolean> {
+    const { status } =
+      'accessToken' in credential
+        ? await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${encodeURIComponent(credential.accessToken)}`)
+        : await fetch(`${emulator.url}/oauth2/v2.1/token`, {
+            method: 'POST',
+            body: refreshForm(credential.refreshToken),
+          })
+    return status === 200
+  }
+
   async function metric(name: string): Promise<number> {
     const { text } = await telemetry.metrics()
     const line = text.split('\n').find((one) => one.startsWith(`${name} `))
@@ -130,6 +146,15 @@ export function useLayer(settings?: NodeJS.ProcessEnv, options?: EmulatorOptions
     if (started === undefined) throw new Error('Only while a test runs')
     return started
   }
+}
+
+function refreshForm(refreshToken: string): URLSearchParams {
+  return new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    client_id: web.id,
+    client_secret: web.secret,
+  })
 }
 
 export function tokenOf(raw: string): AccessToken {

@@ -1,18 +1,31 @@
-import type { Fault } from '../../src/emulator/emulator.ts'
+import type { Emulator, Fault } from '../../src/emulator/emulator.ts'
 import { InvalidGrant } from '../../src/line/errors.ts'
 import type { TokenSet } from '../../src/login/token-set.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import type { Answer, Valid } from '../../src/tokens/token-resolver.ts'
-import { here, type Layer, type Token, tokenOf, web } from '../harness/token-layer.ts'
+import { here, type Layer, times, tokenOf, web } from '../harness/token-layer.ts'
+import {
+  type AskedQuestion,
+  canBeTold,
+  type Departure,
+  departuresOf,
+  MAX_STALE_MS,
+  MINUTE,
+  nameOf,
+  overlooks,
+  SECOND,
+  type Session,
+  type Truth,
+  violationsOf,
+} from './truths.ts'
 
-export const SECOND = 1_000
-export const MINUTE = 60 * SECOND
-export const HOUR = 60 * MINUTE
-export const FARTHEST_SET_MS = 2 * HOUR
-const MAX_STALE_MS = HOUR
+/** More tokens than a run has, so that only the step `evict` evicts. */
+export const CACHE_TOKENS = 24
+const mostHeld = CACHE_TOKENS - 4
+const redirectUri = 'https://app.example.com/callback'
 
 /**
- * What can happen, in any order. `token` is taken modulo the number of tokens. LINE's answers are held until a step
+ * What can happen, in any order. `token` is taken modulo the number of tokens; -1 is the newest one. LINE's answers are held until a step
  * delivers them.
  */
 export type Step =
@@ -23,44 +36,39 @@ export type Step =
   | { readonly do: 'suspend'; readonly ms: number }
   /** Sets only our wall clock, to this much ahead of LINE's clock. */
   | { readonly do: 'set the clock'; readonly toMs: number }
-  | { readonly do: 'break LINE' | 'repair LINE' }
+  /** `repair LINE`: it answers from now on. `recover`: it has answered for 20 seconds. */
+  | { readonly do: 'break LINE' | 'repair LINE' | 'recover' }
+  /** Other tokens push all records out of the cache. */
+  | { readonly do: 'evict' }
+  | { readonly do: 'log in'; readonly user: number; readonly openid: boolean }
   | { readonly do: 'revoke at LINE' | 'expire at LINE'; readonly token: number }
   | { readonly do: 'revoke' | 'revoke refresh' | 'log out' | 'deauthorize' | 'refresh'; readonly token: number }
 
-/** The facts about one token, as simple as possible. */
-type Truth = {
-  readonly token: Token
-  readonly userId: string
-  readonly family: string
-  /** Epoch ms on LINE's clock. */
-  readonly endsAt: number
-  /** Since when LINE refuses it (a time of our process), if it was ended at LINE without us. */
-  refusedSince: number | undefined
-  /** How many operations have begun after which LINE may refuse it. */
-  doubts: number
-  /** LINE certainly refuses it. */
-  isEnded: boolean
-  /** A caller revoked it through the gateway, and that caller has the answer. */
-  isRevoked: boolean
-  /** The gateway has refused it, and was right. */
-  wasRefused: boolean
-  /** The gateway has answered with its user. */
-  userKnown: boolean
+/** How this run's LINE behaves. */
+export type Line = {
+  readonly breakage: Fault
+  readonly refreshToken: Emulator['switches']['refreshToken']
+  /** The time between two steps. 0: all within one millisecond. */
+  readonly tickMs: number
 }
 
 /** Takes each step on the real token layer and tracks the facts beside it. A step that shows a violation throws. */
-export function createOracle(layer: Layer, breakage: Fault) {
-  const { emulator, answers, clock, revocation, refresher, ask: askLayer } = layer
+export function createOracle(layer: Layer, { breakage, refreshToken: refreshTokens, tickMs }: Line) {
+  const { emulator, answers, clock, logins, revocation, refresher, unconfirmed, ask: askLayer } = layer
   const verdicts: Answer['verdict'][] = []
   const violations: string[] = []
   const truths: Truth[] = []
-  const doubtedRefreshTokens = new Set<string>()
-  const revokedRefreshTokens = new Set<string>()
-  const allowed = new Set<string>()
+  const departures: Departure[] = []
+  /** What LINE has to refuse once it has answered again for 20 seconds. */
+  const owed: (() => Promise<boolean>)[] = []
   let lineTime = clock.lineTime()
   let setTo = 0
   let wasSetForwards = false
-  let wasBroken = false
+  let events = 0
+  let underWay = 0
+  let isBroken = false
+  let troubledAs: number | undefined
+  let wasTroubled = false
   let callsAllowed = 0
   const actions = {
     'revoke at LINE': revokeAtLine,
@@ -73,16 +81,17 @@ export function createOracle(layer: Layer, breakage: Fault) {
   }
 
   emulator.calls.reset()
+  emulator.switches.refreshToken = refreshTokens
   answers.hold()
   for (const [user, expiresIn] of [
     [0, 30 * 86_400],
     [0, 2 * 3_600],
-    [1, 20 * 60],
-    [2, 5 * 60],
+    [0, 20 * 60],
+    [1, 5 * 60],
   ] as const) {
-    const userId = emulator.users[user]?.userId ?? ''
-    const token = layer.issue({ userId, expiresIn })
-    addTruth(token, userId, token.refreshToken, lineTime + expiresIn * SECOND)
+    const { refreshToken, raw } = layer.issue({ userId: userIdOf(user), expiresIn })
+    const session = addSession({ userId: userIdOf(user), isIssuedHere: false })
+    addTruth(raw, refreshToken, session, { issuedHere: false, begunAs: 0, endsAt: lineTime + expiresIn * SECOND })
   }
 
   return { take, finish, cleanUp, verdicts }
@@ -90,46 +99,59 @@ export function createOracle(layer: Layer, breakage: Fault) {
   async function take(step: Step): Promise<void> {
     // In production a deadline of real time (LINE_TIMEOUT_MS) ends each call, so no answer is older than a few seconds.
     if ('ms' in step && step.ms > SECOND) await deliverAll()
+    lineTime += tickMs
+    clock.advance(tickMs)
     act(step)
     await answers.settled()
     if (step.do === 'deliver one' && answers.waiting() > 0) await answers.release(step.place % answers.waiting())
     if (step.do === 'deliver all') await deliverAll(step.newestFirst)
     if (step.do === 'ask') await askAgain(step)
+    if (step.do === 'evict') await evict()
+    if (step.do === 'recover') await recover()
     assertNoViolation()
   }
 
   /** LINE is up again: good tokens must be valid, ended tokens must be refused, and no answer may be unknown. */
   async function finish(): Promise<void> {
-    await take({ do: 'repair LINE' })
+    await take({ do: 'recover' })
     await take({ do: 'deliver all', newestFirst: false })
-    if (!wasBroken && emulator.calls.total() > callsAllowed)
+    if (!wasTroubled && emulator.calls.total() > callsAllowed)
       violations.push(`${emulator.calls.total()} calls, more than ${callsAllowed}`)
-    // Longer than the pause of the breaker or of a 429. Each record is stale after that.
+    // Each record is stale after that.
     await take({ do: 'advance', ms: MAX_STALE_MS + MINUTE })
     for (let round = 0; round < 2; round += 1) {
       for (const truth of [...truths]) {
         const promise = askLayer(truth.token, 'profile', here)
         await answers.settled()
         await deliverAll()
-        const answer = await promise
-        // If the clock was set forwards, we may have refused good tokens as EXPIRED. That is remembered for 30 s.
-        if (wasSetForwards && round === 0) continue
-        if (answer.verdict === 'unknown') violations.push('unknown although LINE is up again')
-        if (answer.verdict === 'valid' && mustBeRefused(truth)) violations.push('an ended token is valid in the end')
-        if (answer.verdict === 'invalid' && isGood(truth)) violations.push('a good token is refused in the end')
+        const { verdict } = await promise
+        if (verdict === 'unknown' && !isNeverConfirmed(truth)) violations.push('unknown although LINE is up again')
+        if (verdict === 'valid' && mustBeRefused(truth) && !mayBeForgottenTooEarly())
+          violations.push('an ended token is valid in the end')
+        if (verdict === 'invalid' && isGood(truth)) violations.push('a good token is refused in the end')
       }
       await take({ do: 'advance', ms: 31 * SECOND })
     }
     assertNoViolation()
   }
 
-  /** Resets the layer for the next run: no call in flight, the clock right, LINE up and every breaker closed. */
+  /** Resets the layer for the next run: no call in flight, nothing to retry, the clock right, every breaker closed. */
   async function cleanUp(): Promise<void> {
     emulator.faults.clear()
     await answers.release()
     clock.set(-setTo)
-    clock.advance(HOUR)
-    const spare = layer.issue()
+    for (let hours = 0; hours < 1 || (hours < 100 && unconfirmed.size() > 0); hours += 1) {
+      clock.advance(60 * MINUTE)
+      await answers.settled()
+    }
+    await closeBreakers()
+    // Longer than what LINE says counts as older than a departure.
+    clock.advance(MINUTE)
+  }
+
+  /** With a user who has no other tokens. */
+  async function closeBreakers(): Promise<void> {
+    const spare = layer.issue({ userId: userIdOf(3) })
     // First userinfo: after the profile it would be answered from the record, without a call.
     for (const subject of ['userinfo', 'profile', 'friendship'] as const) await askLayer(spare, subject, here)
     await refresher.refresh(spare.refreshToken, web, here)
@@ -139,10 +161,11 @@ export function createOracle(layer: Layer, breakage: Fault) {
 
   function act(step: Step): void {
     if ('token' in step) actOn(truthOf(step.token), step)
+    else if (step.do === 'log in') logIn(step.user, step.openid)
     else if (step.do === 'advance') advance(step.ms)
     else if (step.do === 'suspend') suspend(step.ms)
     else if (step.do === 'set the clock') setClock(step.toMs)
-    else if (step.do === 'repair LINE') emulator.faults.clear()
+    else if (step.do === 'repair LINE') repairLine()
     else if (step.do === 'break LINE') breakLine()
   }
 
@@ -152,28 +175,81 @@ export function createOracle(layer: Layer, breakage: Fault) {
   }
 
   function breakLine(): void {
-    wasBroken = true
+    isBroken = true
+    wasTroubled = true
+    troubledAs = Number.POSITIVE_INFINITY
     emulator.faults.set('*', breakage)
+  }
+
+  function repairLine(): void {
+    isBroken = false
+    emulator.faults.clear()
+  }
+
+  /** LINE answers for 20 seconds. By then we have told it of every revocation that was reported as an outage. */
+  async function recover(): Promise<void> {
+    if (troubledAs === undefined) return
+    repairLine()
+    await deliverAll()
+    for (let second = 0; second < 20; second += 1) {
+      advance(SECOND)
+      await answers.settled()
+      await deliverAll()
+    }
+    if ((await layer.metric('gateway_unconfirmed_revocations')) > 0) violations.push('LINE is not told within 20 s')
+    for (const isAccepted of owed.splice(0))
+      if ((await isAccepted()) && !mayBeForgottenTooEarly()) violations.push('LINE accepts what was revoked')
+    for (const one of departures.filter(({ state }) => state === 'untold')) await settleDeparture(one)
+    await unheld(closeBreakers)
+    troubledAs = nextEvent()
+  }
+
+  async function settleDeparture(departure: Departure): Promise<void> {
+    const isTold = canBeTold(departure, { now: layer.now(), lineTime })
+    departure.state = isTold ? 'told' : 'over'
+    departure.endedAs = nextEvent()
+    if (!isTold) return
+    for (const truth of truths.filter(
+      (one) => departuresOf({ truth: one, departures: [departure] }, 'told').length > 0,
+    )) {
+      truth.isEnded = true
+      if ((await layer.acceptedByLine({ accessToken: truth.token.raw })) && !mayBeForgottenTooEarly())
+        violations.push('LINE accepts a token of a user who left')
+    }
+  }
+
+  async function evict(): Promise<void> {
+    if (isBroken) return
+    const others = times(CACHE_TOKENS, () => layer.issue({ userId: userIdOf(3) }))
+    callsAllowed += others.length
+    await unheld(() => Promise.all(others.map((token) => askLayer(token, 'verification', here))))
+    for (const truth of truths) truth.heldAs = undefined
+    allowAgain()
   }
 
   function advance(ms: number): void {
     lineTime += ms
     clock.advance(ms)
-    allowed.clear()
+    layer.now()
+    allowAgain()
   }
 
   function suspend(ms: number): void {
     lineTime += ms
     clock.suspend(ms)
-    allowed.clear()
+    layer.now()
+    unconfirmed.run()
+    allowAgain()
   }
 
   function setClock(toMs: number): void {
     if (toMs === setTo) return
     wasSetForwards ||= toMs > setTo
+    if (toMs > setTo) for (const truth of truths) truth.mistakenAs = undefined
     clock.set(toMs - setTo)
+    layer.now()
     setTo = toMs
-    allowed.clear()
+    allowAgain()
   }
 
   function revokeAtLine(truth: Truth): void {
@@ -190,152 +266,263 @@ export function createOracle(layer: Layer, breakage: Fault) {
     truth.refusedSince ??= layer.now()
     truth.doubts += 1
     truth.isEnded = true
-    allowed.clear()
+    truth.allowed.clear()
   }
 
   function ask(truth: Truth, subject: Subject): void {
     allowCalls(truth, subject)
-    const askedAt = layer.now()
-    watch(askLayer(truth.token, subject, here), (answer) => check(truth, subject, askedAt, answer))
+    const question = { truth, subject, askedAt: layer.now(), askedAs: nextEvent() }
+    watch(askLayer(truth.token, subject, here), (answer) => check(question, answer))
   }
 
   /** While nothing changes, LINE is called once for each subject, however many questions there are. */
   function allowCalls(truth: Truth, subject: Subject): void {
-    for (const one of new Set(['verification', subject])) {
-      const name = `${one} ${truth.token.key}`
-      if (!allowed.has(name)) callsAllowed += 1
-      allowed.add(name)
+    for (const one of ['verification', subject] as const) {
+      if (!truth.allowed.has(one)) callsAllowed += 1
+      truth.allowed.add(one)
     }
   }
 
-  function check(truth: Truth, subject: Subject, askedAt: number, answer: Answer): void {
+  /** After a change. A call in flight may have to be made again. */
+  function allowAgain(of: readonly Truth[] = truths): void {
+    callsAllowed += 2 * underWay
+    for (const truth of of) truth.allowed.clear()
+  }
+
+  /** One verification for each record of the user, and one call that names the user for each other record in its life. */
+  function allowForDeparture(userId: string): void {
+    allowAgain(tokensOf(userId))
+    for (const truth of truths) {
+      if (!truth.mayBeNamed) callsAllowed += 1
+      truth.mayBeNamed = true
+    }
+  }
+
+  function check(question: AskedQuestion, answer: Answer): void {
+    const { truth } = question
+    const isTroubled = (troubledAs ?? 0) > question.askedAs
     verdicts.push(answer.verdict)
-    if (answer.verdict === 'valid') checkValid(truth, subject, askedAt, answer)
-    if (answer.verdict === 'invalid') {
-      const isMistaken = answer.reason === 'EXPIRED' && wasSetForwards
-      if (isGood(truth) && !isMistaken) violations.push(`a good token is refused: ${answer.reason}`)
-      if (truth.isEnded || truth.endsAt <= lineTime) truth.wasRefused = true
+    if (answer.verdict === 'valid') {
+      const { record } = answer
+      violations.push(
+        ...violationsOf({ ...question, record, now: layer.now(), lineTime, isTroubled, wasSetForwards, departures }),
+      )
+      learn(truth, record)
     }
-    if (answer.verdict === 'unknown' && !wasBroken) violations.push(`unknown with LINE up: ${answer.outage.code}`)
+    if (answer.verdict === 'invalid') {
+      if (isGood(truth) && !isFirstMistake(question, answer.reason))
+        violations.push(`a good token is refused: ${answer.reason}`)
+      if (truth.isEnded || truth.endsAt <= lineTime) truth.wasRefused = true
+      truth.heldAs = undefined
+      truth.heldUntil = 0
+    }
+    if (answer.verdict === 'unknown' && !isTroubled && truth.doubts === 0 && !isNeverConfirmed(truth))
+      violations.push(`unknown with LINE up: ${answer.outage.code}`)
   }
 
-  function checkValid(truth: Truth, subject: Subject, askedAt: number, { record }: Valid): void {
-    if (record.expiresAt <= layer.now()) violations.push('served after it expired')
-    if (truth.endsAt <= lineTime) violations.push('served after it expired at LINE')
-    if (truth.isRevoked && !mayBeAccepted(truth)) violations.push('served after it was revoked here')
-    if (truth.wasRefused) violations.push('served after LINE had refused it')
-    if (!wasBroken && !wasSetForwards && askedAt - record.verifiedAt >= MAX_STALE_MS)
-      violations.push('served too stale')
-    if (truth.refusedSince !== undefined && record.verifiedAt > truth.refusedSince)
-      violations.push('verified after it was ended at LINE')
-    const userId = record.userId
-    if (userId !== undefined && userId !== truth.userId) violations.push("served with another user's data")
-    if (userId !== undefined) truth.userKnown = true
-    const held = subject === 'verification' || (subject === 'userinfo' ? userId : record[subject]) !== undefined
-    if (!held) violations.push(`served without its ${subject}`)
+  function learn(truth: Truth, { userId, family, expiresAt }: Valid['record']): void {
+    hold(truth, expiresAt)
+    if (userId === undefined) return
+    truth.namedAs ??= nextEvent()
+    if (family !== undefined) truth.session.namedAs ??= nextEvent()
+  }
+
+  /** When our clock is set forwards, a token may seem to have expired. The next question is answered by LINE. */
+  function isFirstMistake({ truth, askedAs }: AskedQuestion, reason: string): boolean {
+    if (reason !== 'EXPIRED' || !wasSetForwards) return false
+    const isFirst = truth.mistakenAs === undefined || askedAs < truth.mistakenAs
+    truth.mistakenAs ??= nextEvent()
+    return isFirst || overlooks.goodTokensExpired
+  }
+
+  function logIn(user: number, openid: boolean): void {
+    callsAllowed += 1
+    const begunAs = nextEvent()
+    const endsAt = lineTime + 30 * 86_400 * SECOND
+    const code = emulator.issueCode({
+      redirectUri,
+      userId: userIdOf(user),
+      scope: openid ? 'profile openid' : 'profile',
+    })
+    watch(
+      logins.exchangeCode({ code, redirectUri }, web, here),
+      ({ tokens }) => {
+        const session = addSession({ userId: userIdOf(user), isIssuedHere: true })
+        if (openid) session.namedAs = nextEvent()
+        addIssued(tokens, session, { begunAs, endsAt })
+      },
+      (error) => {
+        if (!isTroubledSince(begunAs)) violations.push(`login failed with LINE up: ${String(error)}`)
+      },
+    )
+  }
+
+  function refresh(truth: Truth): void {
+    callsAllowed += 1
+    const { refreshToken, session } = truth
+    const begunAs = nextEvent()
+    const endsAt = lineTime + 30 * 86_400 * SECOND
+    // LINE refuses a refresh token that it has replaced.
+    const wasReplaced = session.isReplaced
+    session.isReplaced = refreshTokens === 'rotate'
+    watch(
+      refresher.refresh(refreshToken, web, here),
+      (tokens) => {
+        if (session.isRevoked) violations.push('refreshed after it was revoked here')
+        if (truths.some(({ token }) => token.raw === tokens.accessToken)) return
+        session.isIssuedHere = true
+        const added = addIssued(tokens, session, { begunAs, endsAt })
+        if (session.isDoubted) added.doubts += 1
+      },
+      (error) => {
+        const mayBeRefused = wasReplaced || session.isDoubted
+        if (!mayBeRefused && (error instanceof InvalidGrant || !isTroubledSince(begunAs)))
+          violations.push(`refresh failed: ${String(error)}`)
+      },
+    )
+  }
+
+  function addIssued(tokens: TokenSet, session: Session, { begunAs, endsAt }: { begunAs: number; endsAt: number }) {
+    const added = addTruth(tokens.accessToken, tokens.refreshToken ?? '', session, {
+      issuedHere: true,
+      begunAs,
+      endsAt,
+    })
+    hold(added, tokens.expiresAt ?? 0)
+    // Its user was about to leave while LINE issued it, or has left since.
+    if (departures.some((one) => one.asker.session.userId === session.userId && (one.endedAs ?? Infinity) > begunAs)) {
+      added.doubts += 1
+      session.isDoubted = true
+    }
+    return added
   }
 
   function revoke(truth: Truth): void {
     allowCalls(truth, 'verification')
     callsAllowed += 1
     truth.doubts += 1
+    const wasHeld = isHeld(truth)
     watch(
       revocation.revokeAccessToken(truth.token, here),
       // A token that was refused before is not revoked: the answer is only that refusal.
       ({ verdict }) => (verdict === 'invalid' ? undefined : setRevoked(truth)),
-      () => setRevoked(truth, false),
+      () => {
+        setRevoked(truth, false)
+        if (wasHeld) oweToken(truth)
+      },
     )
   }
 
   function revokeRefresh(truth: Truth): void {
     callsAllowed += 1
-    const refreshToken = truth.family
-    const family = doubtFamily(truth)
-    const done = (isEnded: boolean) => () => {
-      revokedRefreshTokens.add(refreshToken)
-      for (const one of family) if (one.token.refreshToken === '') setRevoked(one, isEnded)
-      if (isEnded) for (const one of family) one.isEnded = true
-    }
-    watch(revocation.revokeRefreshToken(refreshToken, web, here), done(true), done(false))
+    const { session, refreshToken } = truth
+    const { isIssuedHere } = session
+    doubtSession(session)
+    watch(
+      revocation.revokeRefreshToken(refreshToken, web, here),
+      () => setSessionRevoked(session),
+      () => {
+        session.isRevoked = true
+        if (isIssuedHere) oweSession(session, refreshToken)
+      },
+    )
   }
 
   function logOut(truth: Truth): void {
     allowCalls(truth, 'verification')
     callsAllowed += 2
-    const family = doubtFamily(truth)
-    const refreshToken = truth.family
-    const done = (isEnded: boolean) => (outcome?: { readonly verdict: string }) => {
-      if (outcome?.verdict === 'invalid') return
-      setRevoked(truth, isEnded)
-      revokedRefreshTokens.add(refreshToken)
-      if (isEnded) for (const one of family) one.isEnded = true
-    }
-    watch(revocation.logout(truth.token, refreshToken, here), done(true), () => setRevoked(truth, false))
-  }
-
-  function deauthorize(truth: Truth): void {
-    allowCalls(truth, 'verification')
-    allowCalls(truth, 'profile')
-    callsAllowed += 4
-    const theirs = truths.filter(({ userId }) => userId === truth.userId)
-    const known = theirs.filter(({ userKnown }) => userKnown && !wasSetForwards && !wasBroken)
-    const wasGood = isGood(truth)
-    for (const one of theirs) doubtFamily(one)
-    const { doubts } = truth
+    const { session, refreshToken } = truth
+    const wasHeld = isHeld(truth)
+    // Anybody can send a refresh token together with an access token that was revoked before.
+    const wasKnown = (wasHeld && truth.doubts === 0) || session.isIssuedHere
+    doubtSession(session)
+    truth.doubts += 1
     watch(
-      revocation.deauthorize(truth.token, here),
+      revocation.logout(truth.token, refreshToken, here),
       ({ verdict }) => {
         if (verdict === 'invalid') return
         setRevoked(truth)
-        // LINE answers "invalid token" for a token that has ended. That says nothing about the user's other tokens.
-        if (!wasGood || truth.doubts !== doubts) return
-        for (const one of theirs) one.isEnded = true
-        for (const one of known) setRevoked(one)
+        setSessionRevoked(session)
       },
-      () => setRevoked(truth, false),
+      () => {
+        setRevoked(truth, false)
+        if (wasHeld) oweToken(truth)
+        if (!wasKnown) return
+        session.isRevoked = true
+        oweSession(session, refreshToken)
+      },
     )
   }
 
-  function refresh(truth: Truth): void {
-    callsAllowed += 1
-    const askedAt = lineTime
-    const refreshToken = truth.family
-    const wasRevoked = revokedRefreshTokens.has(refreshToken)
+  function deauthorize(truth: Truth): void {
+    const { userId } = truth.session
+    allowCalls(truth, 'verification')
+    allowCalls(truth, 'profile')
+    callsAllowed += 4
+    allowForDeparture(userId)
+    // The gateway has no record any more of what our clock calls expired.
+    for (const one of truths) if (one.heldUntil <= layer.now()) one.heldAs = undefined
+    const departure: Departure = {
+      asker: truth,
+      begunAs: nextEvent(),
+      doubts: truth.doubts + 1,
+      wasGood: isGood(truth),
+      wasHeld: isHeld(truth),
+      wasNamed: (overlooks.namedBySession ? truth.namedAs : nameOf(truth)) !== undefined,
+      state: 'asked',
+      endedAs: undefined,
+    }
+    departures.push(departure)
+    for (const session of new Set(tokensOf(userId).map((one) => one.session))) doubtSession(session)
     watch(
-      refresher.refresh(refreshToken, web, here),
-      (tokens: TokenSet) => {
-        if (wasRevoked) violations.push('refreshed after it was revoked here')
-        if (truths.some(({ token }) => token.raw === tokens.accessToken)) return
-        const child = { ...tokenOf(tokens.accessToken), refreshToken: '' }
-        const added = addTruth(child, truth.userId, refreshToken, askedAt + 30 * 86_400 * SECOND)
-        if (doubtedRefreshTokens.has(refreshToken)) added.doubts += 1
+      revocation.deauthorize(truth.token, here),
+      ({ verdict }) => {
+        departure.endedAs = nextEvent()
+        departure.state = 'over'
+        if (verdict === 'invalid') return
+        allowForDeparture(userId)
+        setRevoked(truth)
+        // LINE answers "invalid token" for a token that has ended. That says nothing about the user's other tokens.
+        if (!departure.wasGood || truth.doubts !== departure.doubts) return
+        departure.state = 'told'
+        for (const one of truths)
+          if (departuresOf({ truth: one, departures: [departure] }, 'told').length > 0) one.isEnded = true
       },
-      (error) => {
-        if (error instanceof InvalidGrant && !doubtedRefreshTokens.has(refreshToken))
-          violations.push('a good refresh token is refused')
-        if (!(error instanceof InvalidGrant) && !wasBroken)
-          violations.push(`refresh failed with LINE up: ${String(error)}`)
+      () => {
+        departure.state = 'untold'
+        setRevoked(truth, false)
+        if (departure.wasHeld) oweToken(truth)
       },
     )
   }
 
   /** From now on LINE may refuse all tokens of this login. */
-  function doubtFamily(truth: Truth): readonly Truth[] {
-    const family = truths.filter((one) => one.family === truth.family)
-    doubtedRefreshTokens.add(truth.family)
-    for (const one of family) one.doubts += 1
-    return family
+  function doubtSession(session: Session): void {
+    session.isDoubted = true
+    for (const truth of truths) if (truth.session === session) truth.doubts += 1
   }
 
   function setRevoked(truth: Truth, isEnded = true): void {
     truth.isRevoked = true
     truth.isEnded ||= isEnded
-    allowed.clear()
+    truth.allowed.clear()
   }
 
-  /** LINE does not know of the revocation, and a clock that was set forwards makes the tombstone end too early. */
-  function mayBeAccepted(truth: Truth): boolean {
-    return wasSetForwards && !truth.isEnded && truth.endsAt > lineTime
+  function setSessionRevoked(session: Session): void {
+    session.isRevoked = true
+    // LINE knows only the last refresh token of a session.
+    if (refreshTokens === 'rotate') return
+    for (const truth of truths) if (truth.session === session) truth.isEnded = true
+  }
+
+  function oweToken({ token }: Truth): void {
+    owed.push(() => layer.acceptedByLine({ accessToken: token.raw }))
+  }
+
+  function oweSession(session: Session, refreshToken: string): void {
+    if (refreshTokens === 'rotate') return
+    owed.push(() => layer.acceptedByLine({ refreshToken }))
+    for (const truth of truths) if (truth.session === session) oweToken(truth)
   }
 
   /** Not revoked and not ended. Its last minute is left out: our time counts from the request, so it ends first. */
@@ -344,30 +531,89 @@ export function createOracle(layer: Layer, breakage: Fault) {
   }
 
   function mustBeRefused(truth: Truth): boolean {
-    return truth.isEnded || truth.endsAt <= lineTime || (truth.isRevoked && !mayBeAccepted(truth))
+    const isRevoked = truth.isRevoked || (truth.issuedHere && truth.session.isRevoked)
+    return truth.isEnded || truth.endsAt <= lineTime || isRevoked
   }
 
-  function addTruth(token: Token, userId: string, family: string, endsAt: number): Truth {
+  function mayBeForgottenTooEarly(): boolean {
+    return overlooks.forgottenTooEarly && wasSetForwards
+  }
+
+  function isNeverConfirmed({ session: { userId } }: Truth): boolean {
+    const isLost = ({ asker, wasNamed }: Departure) => asker.session.userId === userId && !wasNamed
+    return overlooks.neverConfirmed && wasTroubled && departures.some(isLost)
+  }
+
+  function isTroubledSince(event: number): boolean {
+    return (troubledAs ?? 0) > event
+  }
+
+  /** The gateway has a record that has not expired by our clock, or remembers the session or the user of an evicted one. */
+  function isHeld(truth: Truth): boolean {
+    const isKnown = truth.heldAs !== undefined || truth.issuedHere || nameOf(truth) !== undefined
+    return isKnown && truth.heldUntil > layer.now() && truths.length < mostHeld
+  }
+
+  function hold(truth: Truth, until: number): void {
+    truth.heldAs ??= nextEvent()
+    truth.heldUntil = until
+  }
+
+  function addSession(start: Pick<Session, 'userId' | 'isIssuedHere'>): Session {
+    return { ...start, namedAs: undefined, isDoubted: false, isReplaced: false, isRevoked: false }
+  }
+
+  function addTruth(
+    raw: string,
+    refreshToken: string,
+    session: Session,
+    start: Pick<Truth, 'issuedHere' | 'begunAs' | 'endsAt'>,
+  ): Truth {
     const truth: Truth = {
-      token,
-      userId,
-      family,
-      endsAt,
+      ...start,
+      token: tokenOf(raw),
+      refreshToken,
+      session,
+      allowed: new Set(),
+      mayBeNamed: false,
       refusedSince: undefined,
       doubts: 0,
       isEnded: false,
       isRevoked: false,
       wasRefused: false,
-      userKnown: false,
+      mistakenAs: undefined,
+      namedAs: undefined,
+      heldAs: undefined,
+      heldUntil: 0,
     }
     truths.push(truth)
     return truth
   }
 
+  function tokensOf(userId: string): readonly Truth[] {
+    return truths.filter(({ session }) => session.userId === userId)
+  }
+
+  function userIdOf(user: number): string {
+    return emulator.users[user]?.userId ?? ''
+  }
+
   function truthOf(index: number): Truth {
-    const truth = truths[index % truths.length]
+    const truth = truths.at(index % truths.length)
     if (truth === undefined) throw new TypeError('no tokens')
     return truth
+  }
+
+  function nextEvent(): number {
+    events += 1
+    return events
+  }
+
+  /** The answers to the calls of `work` are not held. */
+  async function unheld(work: () => Promise<unknown>): Promise<void> {
+    answers.pass()
+    await work()
+    answers.hold()
   }
 
   async function deliverAll(newestFirst = false): Promise<void> {
@@ -388,10 +634,16 @@ export function createOracle(layer: Layer, breakage: Fault) {
     done: (result: Result) => void,
     failed: (error: unknown) => void = (error) => violations.push(`threw ${String(error)}`),
   ): void {
-    promise.then(done, failed).catch((error) => violations.push(`the oracle threw ${String(error)}`))
+    underWay += 1
+    promise
+      .finally(() => {
+        underWay -= 1
+      })
+      .then(done, failed)
+      .catch((error) => violations.push(`the oracle threw ${String(error)}`))
   }
 
   function assertNoViolation(): void {
-    if (violations.length > 0) throw new Error(violations.join('; '))
+    if (violations.length > 0) throw new Error([...new Set(violations)].join('; '))
   }
 }

@@ -36,7 +36,6 @@ export type RevocationCalls = {
    * once. `through`: what the call has to pass, for tokens that nobody knows. Rejects with an outage.
    */
   send(job: RevocationJob, caller: Caller, through?: Through): Promise<LineAnswer>
-  isUnderWay(job: Pick<RevocationJob, 'kind' | 'key'>): boolean
   /** The job with the user who leaves, forgotten from now on. Rejects with an outage. */
   named(job: RevocationJob, caller: Caller): Promise<RevocationJob>
   /** The user of an access token, from LINE. `undefined`: LINE refuses the token. Rejects with an outage. */
@@ -62,7 +61,7 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
   const unusables = createUnusables(now)
   const call = { 'access token': revokeAccessToken, session: revokeSession, user: deauthorize }
 
-  return { send, isUnderWay: (job) => flights.isUnderWay(idOf(job)), named, userOf, giveUp }
+  return { send, named, userOf, giveUp }
 
   async function send(job: RevocationJob, caller: Caller, through: Through = (pass) => pass()): Promise<LineAnswer> {
     const id = idOf(job)

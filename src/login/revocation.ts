@@ -2,7 +2,6 @@ import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
 import { within } from '../line/deadline.ts'
 import { Misconfigured } from '../line/errors.ts'
-import { longestLifeMs } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { Families } from '../tokens/families.ts'
@@ -60,6 +59,8 @@ export type RevocationOptions = {
 export function createRevocation(options: RevocationOptions): Revocation {
   const { channels, channelTokens, knownTokens, forgetting, tombstones, families, calls, unconfirmed, gate } = options
   const { identify, channelOf } = knownTokens
+  /** The deauthorizations under way, by the keys of their tokens. */
+  const departures = new Map<string, Promise<Revoked>>()
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -72,24 +73,31 @@ export function createRevocation(options: RevocationOptions): Revocation {
 
   async function revokeKnown(token: AccessToken, { channel, record, stone }: Known, caller: Caller): Promise<Revoked> {
     if (stone?.isConfirmed) return invalid('REVOKED')
-    const departure = departureOf(token, channel)
     if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
+    if (await isRevokedByDeparture(token, caller)) return forgotten
     const forMs = forgetting.lifeOf(record)
-    const job = departure ?? { kind: 'access token', key: token.key, raw: token.raw, channel, forMs }
+    const job = { kind: 'access token', key: token.key, raw: token.raw, channel, forMs } as const
     await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller))
     return forgotten
   }
 
   /**
-   * The deauthorization that is not finished for this token. LINE revokes the token with it. If the token were revoked
-   * first, LINE could not be told that its user leaves.
+   * Whether the user of the token leaves as well. LINE revokes the token with that. If the token were revoked first, LINE
+   * could not be told of the departure. Rejects with an outage if LINE does not answer.
    */
-  function departureOf({ key, raw }: AccessToken, channel: Channel): RevocationJob | undefined {
+  async function isRevokedByDeparture({ key, raw }: AccessToken, caller: Caller): Promise<boolean> {
+    const departure = departures.get(key)
+    if (
+      departure !== undefined &&
+      (await within(
+        caller.deadline,
+        departure.then(isForgotten, () => false),
+      ))
+    )
+      return true
     const waiting = unconfirmed.find({ kind: 'user', key })
-    if (waiting !== undefined) return { ...waiting, raw }
-    return calls.isUnderWay({ kind: 'user', key })
-      ? { kind: 'user', key, raw, channel, forMs: longestLifeMs }
-      : undefined
+    if (waiting !== undefined) await finish({ ...waiting, raw }, caller)
+    return waiting !== undefined
   }
 
   async function revokeRefreshToken(refreshToken: string, hint: Channel, caller: Caller): Promise<Revoked> {
@@ -114,8 +122,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (endedWith === undefined && families.find(key) === undefined && stone?.isOurs !== true)
       return revokeStranger(session, caller)
     forgetting.forgetSession(key, { channelId: channel.id, isOurs: true })
-    const departure = endedWith && departureOf(endedWith, channel)
-    await finish(departure ?? { ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller)
+    if (endedWith !== undefined && (await isRevokedByDeparture(endedWith, caller))) return forgotten
+    await finish({ ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller)
     return forgotten
   }
 
@@ -172,7 +180,13 @@ export function createRevocation(options: RevocationOptions): Revocation {
     return userId === undefined ? knownTokens.userOf(token, known, caller) : { verdict: 'named', userId }
   }
 
-  async function deauthorize(token: AccessToken, caller: Caller): Promise<Revoked> {
+  function deauthorize(token: AccessToken, caller: Caller): Promise<Revoked> {
+    const departure = leave(token, caller).finally(() => departures.delete(token.key))
+    departures.set(token.key, departure)
+    return departure
+  }
+
+  async function leave(token: AccessToken, caller: Caller): Promise<Revoked> {
     const known = await identify(token, caller)
     if (known.verdict === 'invalid') return known
     if (known.verdict === 'unknown') throw forgetUnverified(token, known, undefined)
@@ -244,6 +258,10 @@ async function allOf(revoked: readonly Promise<Revoked>[]): Promise<Revoked> {
   const failed = (await Promise.allSettled(revoked)).find((one) => one.status === 'rejected')
   if (failed !== undefined) throw failed.reason
   return forgotten
+}
+
+function isForgotten({ verdict }: Revoked): boolean {
+  return verdict === 'forgotten'
 }
 
 function outcomeOf({ status }: LineAnswer): Outcome {

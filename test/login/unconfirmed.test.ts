@@ -21,7 +21,6 @@ function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
   const lines: string[] = []
   const calls: RevocationCalls = {
     send,
-    isUnderWay: () => false,
     named: async (job) => job,
     userOf: async () => undefined,
     giveUp: ({ key }) => void givenUp.push(key),

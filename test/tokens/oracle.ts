@@ -12,7 +12,6 @@ import {
   MAX_STALE_MS,
   MINUTE,
   nameOf,
-  overlooks,
   SECOND,
   type Session,
   type Truth,
@@ -125,9 +124,8 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
         await answers.settled()
         await deliverAll()
         const { verdict } = await promise
-        if (verdict === 'unknown' && !isNeverConfirmed(truth)) violations.push('unknown although LINE is up again')
-        if (verdict === 'valid' && mustBeRefused(truth) && !mayBeForgottenTooEarly())
-          violations.push('an ended token is valid in the end')
+        if (verdict === 'unknown') violations.push('unknown although LINE is up again')
+        if (verdict === 'valid' && mustBeRefused(truth)) violations.push('an ended token is valid in the end')
         if (verdict === 'invalid' && isGood(truth)) violations.push('a good token is refused in the end')
       }
       await take({ do: 'advance', ms: 31 * SECOND })
@@ -197,8 +195,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       await deliverAll()
     }
     if ((await layer.metric('gateway_unconfirmed_revocations')) > 0) violations.push('LINE is not told within 20 s')
-    for (const isAccepted of owed.splice(0))
-      if ((await isAccepted()) && !mayBeForgottenTooEarly()) violations.push('LINE accepts what was revoked')
+    for (const isAccepted of owed.splice(0)) if (await isAccepted()) violations.push('LINE accepts what was revoked')
     for (const one of departures.filter(({ state }) => state === 'untold')) await settleDeparture(one)
     await unheld(closeBreakers)
     troubledAs = nextEvent()
@@ -213,7 +210,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       (one) => departuresOf({ truth: one, departures: [departure] }, 'told').length > 0,
     )) {
       truth.isEnded = true
-      if ((await layer.acceptedByLine({ accessToken: truth.token.raw })) && !mayBeForgottenTooEarly())
+      if (await layer.acceptedByLine({ accessToken: truth.token.raw }))
         violations.push('LINE accepts a token of a user who left')
     }
   }
@@ -304,9 +301,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     verdicts.push(answer.verdict)
     if (answer.verdict === 'valid') {
       const { record } = answer
-      violations.push(
-        ...violationsOf({ ...question, record, now: layer.now(), lineTime, isTroubled, wasSetForwards, departures }),
-      )
+      violations.push(...violationsOf({ ...question, record, now: layer.now(), lineTime, isTroubled, departures }))
       learn(truth, record)
     }
     if (answer.verdict === 'invalid') {
@@ -316,7 +311,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       truth.heldAs = undefined
       truth.heldUntil = 0
     }
-    if (answer.verdict === 'unknown' && !isTroubled && truth.doubts === 0 && !isNeverConfirmed(truth))
+    if (answer.verdict === 'unknown' && !isTroubled && truth.doubts === 0)
       violations.push(`unknown with LINE up: ${answer.outage.code}`)
   }
 
@@ -332,7 +327,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
     if (reason !== 'EXPIRED' || !wasSetForwards) return false
     const isFirst = truth.mistakenAs === undefined || askedAs < truth.mistakenAs
     truth.mistakenAs ??= nextEvent()
-    return isFirst || overlooks.goodTokensExpired
+    return isFirst
   }
 
   function logIn(user: number, openid: boolean): void {
@@ -468,7 +463,7 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
       doubts: truth.doubts + 1,
       wasGood: isGood(truth),
       wasHeld: isHeld(truth),
-      wasNamed: (overlooks.namedBySession ? truth.namedAs : nameOf(truth)) !== undefined,
+      wasNamed: nameOf(truth) !== undefined,
       state: 'asked',
       endedAs: undefined,
     }
@@ -533,15 +528,6 @@ export function createOracle(layer: Layer, { breakage, refreshToken: refreshToke
   function mustBeRefused(truth: Truth): boolean {
     const isRevoked = truth.isRevoked || (truth.issuedHere && truth.session.isRevoked)
     return truth.isEnded || truth.endsAt <= lineTime || isRevoked
-  }
-
-  function mayBeForgottenTooEarly(): boolean {
-    return overlooks.forgottenTooEarly && wasSetForwards
-  }
-
-  function isNeverConfirmed({ session: { userId } }: Truth): boolean {
-    const isLost = ({ asker, wasNamed }: Departure) => asker.session.userId === userId && !wasNamed
-    return overlooks.neverConfirmed && wasTroubled && departures.some(isLost)
   }
 
   function isTroubledSince(event: number): boolean {

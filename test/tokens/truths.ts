@@ -7,22 +7,6 @@ export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE
 export const MAX_STALE_MS = HOUR
 
-/** Faults that the oracle overlooks until they are repaired. `false` makes it look. */
-export const overlooks = {
-  /** Our clock is set while LINE answers, or before a reading: a good token is EXPIRED for 30 s. */
-  goodTokensExpired: true,
-  /** Our clock is set forwards: tombstones and retries end with the wrong expiry of the record. */
-  forgottenTooEarly: true,
-  /** LINE is down and a user left: a token of unknown user is valid without the subject of the question. */
-  missingSubject: true,
-  /** Two wait for the user of one token. The first one forgets the token, the second one gets it. */
-  forgottenWhileNamed: true,
-  /** A retry learned the user and failed, then the token ended: the user's other tokens have no answer any more. */
-  neverConfirmed: true,
-  /** The user of the token is known only from another token of its session. */
-  namedBySession: true,
-} as const satisfies Record<string, boolean>
-
 /**
  * Events are numbered in the order of the steps and answers. So "before" has a meaning within one millisecond too. A fact
  * with `As` in its name is the number of an event.
@@ -104,8 +88,6 @@ export type Moment = {
   readonly lineTime: number
   /** LINE was broken at some moment since the question. */
   readonly isTroubled: boolean
-  /** Our clock was set forwards in this run. */
-  readonly wasSetForwards: boolean
   readonly departures: readonly Departure[]
 }
 
@@ -115,15 +97,14 @@ export type Served = AskedQuestion & Moment & Pick<Valid, 'record'>
 const forbidden: Readonly<Record<string, (served: Served) => boolean>> = {
   'served after it expired': ({ record, now }) => record.expiresAt <= now,
   'served after it expired at LINE': ({ truth, lineTime }) => truth.endsAt <= lineTime,
-  'served after it was revoked here': (served) => served.truth.isRevoked && !isOverlooked(served),
+  'served after it was revoked here': ({ truth }) => truth.isRevoked,
   'served after its session was revoked here': ({ truth }) => truth.issuedHere && truth.session.isRevoked,
   'served after LINE had refused it': ({ truth }) => truth.wasRefused,
   'served too stale': ({ isTroubled, askedAt, record }) => !isTroubled && askedAt - record.verifiedAt >= MAX_STALE_MS,
   'verified after it was ended at LINE': ({ truth, record }) => record.verifiedAt > (truth.refusedSince ?? Infinity),
   "served with another user's data": ({ truth, record }) =>
     record.userId !== undefined && record.userId !== truth.session.userId,
-  'served without its subject': ({ subject, record, isTroubled }) =>
-    !holds(record, subject) && !(overlooks.missingSubject && isTroubled),
+  'served without its subject': ({ subject, record }) => !holds(record, subject),
   // While LINE is down, a token of unknown user is served.
   'served after its user left': (served) =>
     departuresOf(served, 'told').length > 0 && (nameOf(served.truth) !== undefined || !served.isTroubled),
@@ -162,11 +143,6 @@ function isWithheld(departure: Departure, served: Served): boolean {
   if (!departure.wasNamed || !canBeTold(departure, served)) return false
   if ((nameOf(truth) ?? Infinity) < departure.begunAs) return true
   return (truth.heldAs ?? Infinity) < departure.begunAs && record.userId !== undefined
-}
-
-function isOverlooked({ truth, departures, wasSetForwards }: Served): boolean {
-  const isLeaving = departures.some(({ asker }) => asker.session.userId === truth.session.userId)
-  return (overlooks.forgottenTooEarly && wasSetForwards) || (overlooks.forgottenWhileNamed && isLeaving)
 }
 
 function holds(record: Valid['record'], subject: Subject): boolean {

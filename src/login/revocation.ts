@@ -105,22 +105,21 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   /**
-   * `endedWith`: the access token of the session, if LINE has accepted it. Such a session never passes the gate, nor does one
-   * that LINE issued through us: a limited address can still log out.
+   * `endedWith`: the access token of the session. `isTrusted`: LINE has accepted it. Such a session never passes the gate, nor
+   * does one that LINE issued through us: a limited address can still log out.
    */
   async function revokeSession(
     refreshToken: string,
     channel: Channel,
     caller: Caller,
-    endedWith?: AccessToken,
+    { endedWith, isTrusted = false }: { endedWith?: AccessToken; isTrusted?: boolean } = {},
   ): Promise<Revoked> {
     const key = refreshKeyOf(channel.id, refreshToken)
     const stone = tombstones.find(key)
     // With several channels, LINE's refusal of a token that we do not know is no proof that it is dead.
     if (stone?.isConfirmed && (stone.isOurs || channels.only !== undefined)) return forgotten
     const session = { kind: 'session', key, raw: refreshToken, channel, forMs: longestRefreshLifeMs } as const
-    if (endedWith === undefined && families.find(key) === undefined && stone?.isOurs !== true)
-      return revokeStranger(session, caller)
+    if (!isTrusted && families.find(key) === undefined && stone?.isOurs !== true) return revokeStranger(session, caller)
     forgetting.forgetSession(key, { channelId: channel.id, isOurs: true })
     if (endedWith !== undefined && (await isRevokedByDeparture(endedWith, caller))) return forgotten
     await finish({ ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller)
@@ -140,10 +139,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const { channel, stone } = known
     if (stone?.isConfirmed) return logoutRefused(invalid('REVOKED'), channel, refreshToken, caller)
     // Only the first logout ends a session that nobody knows. Else one good token would bring in any number of them.
-    const endedWith = tombstones.has(token.key) ? undefined : token
+    const session = { endedWith: token, isTrusted: !tombstones.has(token.key) }
     const revoked = [revokeKnown(token, known, caller)]
     if (refreshToken !== undefined)
-      revoked.push(revokeSession(refreshToken, channelOf(refreshToken, channel), caller, endedWith))
+      revoked.push(revokeSession(refreshToken, channelOf(refreshToken, channel), caller, session))
     return allOf(revoked)
   }
 

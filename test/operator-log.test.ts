@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Fault } from '../src/emulator/emulator.ts'
 import { exchange, logIn } from './harness/log-in.ts'
 import {
   callsTo,
@@ -173,6 +174,32 @@ test('LINE answers what it does not document: the log names endpoint, status and
   expect(metrics).toContain('gateway_line_calls_total{endpoint="verify",outcome="unreadable"} 1')
   expect(metrics).not.toContain('gateway_line_calls_total{endpoint="verify",outcome="answered"}')
 })
+
+test.each<[string, Fault]>([
+  ['HTML', { body: '<html>Log in to the network of this hotel</html>' }],
+  ['garbage', { garbage: true }],
+  ['gzip', { status: 200, body: 'x', headers: { 'content-encoding': 'gzip' } }],
+  ['an array', { body: [] }],
+])(
+  'LINE confirms a revocation with %s: LINE_UNAVAILABLE, unreadable in the log, called again (D3)',
+  async (_, fault) => {
+    await start({})
+    gateway.emulator.faults.set('revoke', { ...fault, times: 1 })
+    gateway.emulator.faults.set('deauthorize', { ...fault, times: 1 })
+    const [one, other] = [gateway.issue().accessToken, gateway.issue().accessToken]
+    expect(codesOf(await gateway.ask('mutation { logout { revoked } }', { token: one }))).toEqual(['LINE_UNAVAILABLE'])
+    expect(codesOf(await deauthorize(other))).toEqual(['LINE_UNAVAILABLE'])
+    const unreadable = { status: 200, outcome: 'unreadable', failure: '"response" body must be empty' }
+    expect(linesOf(gateway, 'warn').filter(({ endpoint }) => endpoint !== undefined)).toMatchObject([
+      { ...unreadable, endpoint: 'revoke' },
+      { ...unreadable, endpoint: 'deauthorize' },
+    ])
+    await vi.waitFor(() => {
+      gateway.advance(1_000)
+      expect(callsTo(gateway.emulator)).toMatchObject({ revoke: 2, deauthorize: 2 })
+    }, 20_000)
+  },
+)
 
 test('LINE fails ten times: the log says that the breaker opens and closes again (D3)', async () => {
   await start({ FAILED_TOKENS_BURST: '1000' })

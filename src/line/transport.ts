@@ -18,7 +18,7 @@ export type LineRequest = {
   readonly channelId?: string
 }
 
-/** LINE's answer, not checked yet. `body` is the parsed JSON, or `undefined` if the answer is not JSON. */
+/** LINE's answer, not checked yet. `body` is the parsed JSON: `undefined` for an empty body, `null` for a body that is not JSON. */
 export type LineAnswer = {
   readonly status: number
   readonly body: unknown
@@ -228,13 +228,14 @@ function waitedTooLong(): LineUnavailable {
   return new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, sent: false })
 }
 
-/** `undefined` if the answer is not JSON. We never request a content coding, so an answer that has one is not read. */
-function parseBody(raw: HttpResponse): unknown {
-  if (raw.headers['content-encoding'] !== undefined) return undefined
+/** We never request a content coding, so an answer that has one is not read. A byte order mark counts as white space. */
+function parseBody({ headers, text }: HttpResponse): unknown {
+  if (text.trim() === '') return undefined
+  if (headers['content-encoding'] !== undefined) return null
   try {
-    return JSON.parse(raw.text.replace(/^\uFEFF/, ''))
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
-    return undefined
+    return null
   }
 }
 

@@ -37,15 +37,16 @@ describe('an answer', () => {
     ['JSON with another media type', { body: '{"a":1}', headers: { 'content-type': 'text/plain' } }, { a: 1 }],
     ['JSON null', { body: 'null' }, null],
     ['only a byte order mark', { body: '\uFEFF' }, undefined],
-    ['two byte order marks', { body: '\uFEFF\uFEFF{"a":1}' }, undefined],
-    ['HTML', { body: '<html>{"a":1}</html>' }, undefined],
-    ['half of the JSON', { body: '{"a":' }, undefined],
+    ['two byte order marks', { body: '\uFEFF\uFEFF{"a":1}' }, null],
+    ['HTML', { body: '<html>{"a":1}</html>' }, null],
+    ['half of the JSON', { body: '{"a":' }, null],
     ['an empty body', { empty: true }, undefined],
-    ['text that is not JSON', { garbage: true }, undefined],
-    ['gzip without a request for it', { gzip: true }, undefined],
-    ['a gzip bomb', { gzip: 'bomb' }, undefined],
-    ['a content coding header on plain JSON', { body: '{"a":1}', headers: { 'content-encoding': 'br' } }, undefined],
-  ])('is read as JSON, else as undefined: %s', async (_, fault, body) => {
+    ['an end of line', { body: '\r\n' }, undefined],
+    ['text that is not JSON', { garbage: true }, null],
+    ['gzip without a request for it', { gzip: true }, null],
+    ['a gzip bomb', { gzip: 'bomb' }, null],
+    ['a content coding header on plain JSON', { body: '{"a":1}', headers: { 'content-encoding': 'br' } }, null],
+  ])('is read as JSON, undefined if it is empty, else null: %s', async (_, fault, body) => {
     const { emulator, transport } = await toEmulator()
     emulator.faults.set('certs', fault)
     expect(await transport.send(certs)).toMatchObject({ status: 200, body })

@@ -1,6 +1,7 @@
 import type { LineCall } from '../telemetry/line-call.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { refusalWords, type SentValues } from './refusal-words.ts'
+import { refusalWords } from './refusal-words.ts'
+import type { SentValues } from './sent-values.ts'
 
 /** What the reader of an answer of LINE found. */
 export type Judgement = {

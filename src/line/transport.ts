@@ -14,6 +14,8 @@ export type LineRequest = {
   readonly path: string
   readonly headers?: Record<string, string>
   readonly body?: string
+  /** What the call asks for, if the endpoint has several uses: the log is sampled by it. */
+  readonly grant?: 'exchange' | 'refresh'
   /** The channel whose settings the call depends on: LINE can refuse its secret. */
   readonly channelId?: string
 }

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Fault } from '../src/emulator/emulator.ts'
 import { exchange, logIn } from './harness/log-in.ts'
 import {
   callsTo,
@@ -29,6 +30,7 @@ const revoke = (accessToken: string) =>
   gateway.ask('mutation ($input: RevokeTokenInput!) { revokeToken(input: $input) { revoked } }', {
     variables: { input: { accessToken } },
   })
+const exchangeLogin = 'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { idToken } }'
 const deauthorize = (token: string) => gateway.ask('mutation { deauthorize { deauthorized } }', { token })
 const viewer = (token: string) => gateway.ask('{ viewer { displayName } }', { token })
 
@@ -174,6 +176,32 @@ test('LINE answers what it does not document: the log names endpoint, status and
   expect(metrics).not.toContain('gateway_line_calls_total{endpoint="verify",outcome="answered"}')
 })
 
+test.each<[string, Fault]>([
+  ['HTML', { body: '<html>Log in to the network of this hotel</html>' }],
+  ['garbage', { garbage: true }],
+  ['gzip', { status: 200, body: 'x', headers: { 'content-encoding': 'gzip' } }],
+  ['an array', { body: [] }],
+])(
+  'LINE confirms a revocation with %s: LINE_UNAVAILABLE, unreadable in the log, called again (D3)',
+  async (_, fault) => {
+    await start({})
+    gateway.emulator.faults.set('revoke', { ...fault, times: 1 })
+    gateway.emulator.faults.set('deauthorize', { ...fault, times: 1 })
+    const [one, other] = [gateway.issue().accessToken, gateway.issue().accessToken]
+    expect(codesOf(await gateway.ask('mutation { logout { revoked } }', { token: one }))).toEqual(['LINE_UNAVAILABLE'])
+    expect(codesOf(await deauthorize(other))).toEqual(['LINE_UNAVAILABLE'])
+    const unreadable = { status: 200, outcome: 'unreadable', failure: '"response" body must be empty' }
+    expect(linesOf(gateway, 'warn').filter(({ endpoint }) => endpoint !== undefined)).toMatchObject([
+      { ...unreadable, endpoint: 'revoke' },
+      { ...unreadable, endpoint: 'deauthorize' },
+    ])
+    await vi.waitFor(() => {
+      gateway.advance(1_000)
+      expect(callsTo(gateway.emulator)).toMatchObject({ revoke: 2, deauthorize: 2 })
+    }, 20_000)
+  },
+)
+
 test('LINE fails ten times: the log says that the breaker opens and closes again (D3)', async () => {
   await start({ FAILED_TOKENS_BURST: '1000' })
   gateway.emulator.faults.set('verifyAccessToken', { status: 500 })
@@ -188,6 +216,38 @@ test('LINE fails ten times: the log says that the breaker opens and closes again
     { ...breaker, state: 'half_open' },
     { ...breaker, state: 'closed' },
   ])
+})
+
+test('a flood of junk refreshes or codes: hides no reason of LINE for another login (D19)', async () => {
+  await start({ FAILED_TOKENS_BURST: '10000' })
+  const flood = async (n: number) => {
+    await refresh(`junk-${n}`)
+    await exchange(gateway, { code: `junk-${n}`, redirectUri: 'https://app.example/cb' }, exchangeLogin)
+  }
+  for (let n = 0; n < 30; n += 1) await flood(n)
+  const { input } = await logIn(gateway)
+  await exchange(gateway, { ...input, redirectUri: 'https://app.example/other' }, exchangeLogin)
+  for (let n = 30; n < 60; n += 1) await flood(n)
+  await gateway.drain()
+  const lines = linesOf(gateway, 'info').filter(({ endpoint }) => endpoint === 'token')
+  const texts = ['invalid refresh token', 'invalid authorization code', 'redirect_uri does not match']
+  expect(new Set(lines.map(({ description }) => description))).toEqual(new Set(texts))
+  expect(lines.filter(({ description }) => description === texts[2])).toHaveLength(1)
+  expect(lines.reduce((sum, { leftOut = 0 }) => sum + 1 + Number(leftOut), 0)).toBe(121)
+  expect(lines.every((line) => !('sort' in line))).toBe(true)
+})
+
+test('a flood of texts that LINE makes up: few log lines, their count adds up (D19)', async () => {
+  await start({ FAILED_TOKENS_BURST: '10000' })
+  for (let n = 0; n < 60; n += 1) {
+    const body = { error: 'invalid_grant', error_description: `reason ${n}` }
+    gateway.emulator.faults.set('token', { status: 400, body, times: 1 })
+    await refresh(`junk-${n}`)
+  }
+  await gateway.drain()
+  const lines = linesOf(gateway, 'info').filter(({ endpoint }) => endpoint === 'token')
+  expect(lines.length).toBeLessThan(40)
+  expect(lines.reduce((sum, { leftOut = 0 }) => sum + 1 + Number(leftOut), 0)).toBe(60)
 })
 
 test('1,000 junk tokens over HTTP: tens of log lines, their counts add up, and they name the network (D19)', async () => {

@@ -69,12 +69,15 @@ export function createBreaker(now: () => number, changed: (change: BreakerChange
   function limited(retryAfterMs: number | undefined): number {
     const waitMs = Math.min(Math.max(retryAfterMs ?? pauseMs, pauseMs), longestPauseMs)
     pause('limit', waitMs)
-    return Math.ceil(waitMs / 1_000)
+    return Math.ceil((openUntil - now()) / 1_000)
   }
 
+  /** The pause that ends last holds, with its cause. A pause that only becomes a little longer is not a change. */
   function pause(cause: 'failures' | 'limit', forMs: number): void {
-    const isNew = pausedBy !== cause || probing
-    openUntil = pausedBy === undefined ? now() + forMs : Math.max(openUntil, now() + forMs)
+    const until = now() + forMs
+    if (pausedBy !== undefined && openUntil > until) return
+    const isNew = pausedBy !== cause || probing || until - openUntil > pauseMs
+    openUntil = until
     pausedBy = cause
     probing = false
     if (isNew) changed({ state: 'open', cause, forMs })

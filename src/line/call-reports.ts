@@ -1,6 +1,8 @@
 import type { LineCall } from '../telemetry/line-call.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { refusalWords, type SentValues } from './refusal-words.ts'
+import { lineTexts } from './line-texts.ts'
+import { type RefusalWords, refusalWords } from './refusal-words.ts'
+import type { SentValues } from './sent-values.ts'
 
 /** What the reader of an answer of LINE found. */
 export type Judgement = {
@@ -15,7 +17,7 @@ export type Judgement = {
   readonly isMisconfigured?: boolean
 }
 
-type Call = SentValues & Pick<LineCall, 'endpoint' | 'method' | 'channelId'>
+type Call = SentValues & Pick<LineCall, 'endpoint' | 'method' | 'channelId'> & { readonly grant?: string }
 type Ending = Pick<LineCall, 'outcome' | 'ms'> & Partial<Pick<LineCall, 'status' | 'lineRequestId' | 'failure'>>
 type Judged = Judgement & { readonly status: number; readonly body: unknown } & Pick<LineCall, 'lineRequestId' | 'ms'>
 
@@ -24,21 +26,28 @@ export function createCallReports(telemetry: Pick<Telemetry, 'lineCall'>, channe
   return { ended, judged }
 
   /** Of a call without an answer for a reader. */
-  function ended({ endpoint, method }: Call, { status, lineRequestId, ...ending }: Ending): void {
-    telemetry.lineCall({ endpoint, method, status, lineRequestId, ...ending })
+  function ended({ endpoint, method, grant }: Call, { status, lineRequestId, ...ending }: Ending): void {
+    telemetry.lineCall({ endpoint, method, status, lineRequestId, ...ending, ...(grant && { sort: grant }) })
   }
 
   /** Of a call with an answer. LINE's words are in it only if LINE did not accept the call. */
   function judged(call: Call, { body, isMisconfigured, failure, ...ending }: Judged): void {
     const { endpoint, method, channelId } = call
     const hasWords = ending.outcome !== 'answered' && ending.status >= 400
+    const words = hasWords ? refusalWords(body, call) : {}
     telemetry.lineCall({
       endpoint,
       method,
       ...ending,
       ...(failure !== undefined && { failure }),
-      ...(hasWords && refusalWords(body, call)),
+      ...words,
       ...(isMisconfigured && { setting: channelSetting, channelId }),
+      sort: sortOf(call, words),
     })
   }
+}
+
+/** A flood of junk must not hide the one line with LINE's reason. Unknown texts are one sort, because they have no bound. */
+function sortOf({ grant = '' }: Call, { description = '' }: RefusalWords): string {
+  return `${grant} ${lineTexts.has(description) ? description : ''}`
 }

@@ -1,5 +1,5 @@
 import type { Channel } from '../config.ts'
-import type { CallLimits, LineAnswer, Transport } from './transport.ts'
+import type { CallLimits, LineAnswer, LineRequest, Transport } from './transport.ts'
 
 /** Our names for the endpoints of the LINE Platform that we call. Logs and metrics use them. */
 export type Endpoint =
@@ -47,13 +47,13 @@ export function createLineClient(transport: Transport) {
         // LINE's SDKs send this for apps and LIFF. The ID token is then signed with ES256.
         id_token_key_type: channel.type === 'web' ? undefined : 'JWK',
       }
-      return postForm({ endpoint: 'token', path: '/oauth2/v2.1/token', channelId: channel.id }, form, limits)
+      return postForm({ ...tokenEndpoint, grant: 'exchange', channelId: channel.id }, form, limits)
     },
 
     /** Refresh access token. */
     refresh(channel: Channel, refreshToken: string, limits: CallLimits): Promise<LineAnswer> {
       const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...clientOf(channel) }
-      return postForm({ endpoint: 'token', path: '/oauth2/v2.1/token', channelId: channel.id }, form, limits)
+      return postForm({ ...tokenEndpoint, grant: 'refresh', channelId: channel.id }, form, limits)
     },
 
     /** Verify access token validity. */
@@ -123,7 +123,7 @@ export function createLineClient(transport: Transport) {
   }
 
   function postForm(
-    request: { readonly endpoint: Endpoint; readonly path: string; readonly channelId: string },
+    request: Pick<LineRequest, 'path' | 'grant' | 'channelId'> & { readonly endpoint: Endpoint },
     form: Record<string, string | undefined>,
     limits?: CallLimits,
   ): Promise<LineAnswer> {
@@ -133,6 +133,8 @@ export function createLineClient(transport: Transport) {
     return transport.send({ ...request, method: 'POST', headers, body }, limits)
   }
 }
+
+const tokenEndpoint = { endpoint: 'token', path: '/oauth2/v2.1/token' } as const
 
 /** Client authentication as LINE requires it: in the body, never HTTP Basic, and the secret for web channels only. */
 function clientOf(channel: Channel) {

@@ -46,6 +46,6 @@ export function member(body: unknown, name: string): unknown {
   return (body as Record<string, unknown>)[name]
 }
 
-function isObject(body: unknown): body is object {
+export function isObject(body: unknown): body is object {
   return typeof body === 'object' && body !== null
 }

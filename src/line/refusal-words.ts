@@ -1,11 +1,6 @@
+import { lineTexts } from './line-texts.ts'
 import { member } from './members.ts'
-
-/** The parts of a request that hold values of the caller or of the settings. */
-export type SentValues = {
-  readonly path: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-}
+import { quotes, type SentValues, valuesIn } from './sent-values.ts'
 
 /** What LINE says about a refusal, in a form that may be logged. Never for control flow: LINE changes its texts. */
 export type RefusalWords = {
@@ -45,39 +40,12 @@ export function refusalWords(body: unknown, sent: SentValues): RefusalWords {
 /** LINE's text, if it is printable ASCII of at most 200 characters and holds no value that was sent in the same call. */
 function printable(description: unknown, sent: SentValues): string {
   const isPlain = typeof description === 'string' && /^[\x20-\x7e]{1,200}$/.test(description)
-  const isSafe = isPlain && !holdsCredential(description) && !holdsOneOf(description, valuesIn(sent))
-  return isSafe ? description : '(withheld)'
+  return isPlain && isSafe(description, sent) ? description : '(withheld)'
 }
 
-/** A part of a token, or another token than the one sent. LINE's tokens, codes and secrets have 20 characters or more. */
-function holdsCredential(description: string): boolean {
-  return description.match(/[\w-]{20,}/g)?.some((run) => /\d/.test(run)) ?? false
-}
-
-/** The values of the query, of the body and of the Authorization header, as the caller or the settings gave them. */
-function valuesIn({ path, headers, body = '' }: SentValues): readonly string[] {
-  const query = new URLSearchParams(path.split('?')[1])
-  const bearer = headers?.authorization?.replace(/^Bearer /, '')
-  const sent = [...query.values(), ...(bearer === undefined ? [] : [bearer]), ...bodyValues(body)]
-  return sent.filter((value) => value !== '')
-}
-
-function bodyValues(body: string): readonly string[] {
-  if (body.startsWith('{')) return Object.values(JSON.parse(body)).map(String)
-  return [...new URLSearchParams(body).values()]
-}
-
-/** Also finds a value in another spelling: percent-encoded once or twice, form-encoded, in other letter case. */
-function holdsOneOf(description: string, values: readonly string[]): boolean {
-  const folded = foldSpelling(description)
-  return values.some((value) => description.includes(value) || folded.includes(foldSpelling(value)))
-}
-
-function foldSpelling(value: string): string {
-  const bytes = Buffer.from(value).toString('latin1')
-  return unescapePercent(unescapePercent(bytes)).replaceAll('+', ' ').toLowerCase()
-}
-
-function unescapePercent(value: string): string {
-  return value.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+/** Only a text that LINE is known to write may have a part of a sent value in it: it has it by chance. */
+function isSafe(description: string, sent: SentValues): boolean {
+  const values = valuesIn(sent)
+  if (lineTexts.has(description)) return !values.some(({ value }) => description.includes(value))
+  return !quotes(description, values)
 }

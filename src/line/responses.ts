@@ -1,5 +1,5 @@
 import { InvalidGrant, type LineOutage, LineUnavailable, Misconfigured } from './errors.ts'
-import { member, requiredFlag, requiredString, requiredText, text, WrongMember } from './members.ts'
+import { isObject, member, requiredFlag, requiredString, requiredText, text, WrongMember } from './members.ts'
 import type { LineAnswer } from './transport.ts'
 
 /**
@@ -119,21 +119,19 @@ export function parseTokenResponse(answer: LineAnswer): TokenResponse {
   )
 }
 
-/** POST /oauth2/v2.1/revoke. A 400 is a success too, as in LINE's SDKs: the token was invalid before the call. */
+/** POST /oauth2/v2.1/revoke: an empty 200. A 400 is a success too, as in LINE's SDKs: the token was invalid before. */
 export function assertRevoked(answer: LineAnswer): void {
   assertConfigured(answer)
   const isInvalid = answer.status === 400 && member(answer.body, 'error') === 'invalid_request'
   if (isInvalid) answer.judged?.({ outcome: 'refused' })
-  else if (answer.status === 200) answered(answer)
-  else throw undocumented(answer, wrongStatus).outage
+  else assertDone(answer, [200])
 }
 
 /** POST /user/v1/deauthorize: 204, or 400 with a `message` if the user or the app withdrew the consent before. */
 export function assertDeauthorized(answer: LineAnswer): void {
   const isDone = answer.status === 400 && text(answer.body, 'message') !== undefined
   if (isDone) answer.judged?.({ outcome: 'refused' })
-  else if (answer.status === 204 || answer.status === 200) answered(answer)
-  else throw undocumented(answer, wrongStatus).outage
+  else assertDone(answer, [204, 200])
 }
 
 /** POST /user/v1/deauthorize: 401 if LINE no longer accepts our channel access token. */
@@ -247,6 +245,18 @@ function read<Facts>(answer: LineAnswer, parse: (body: unknown) => Facts) {
 function factsOf<Facts>(verdict: ReturnType<typeof read<Facts>>): Facts {
   if (verdict.verdict === 'unknown') throw verdict.outage
   return verdict.facts
+}
+
+/**
+ * LINE did it: one of the `statuses`, with an empty body. An object may come in a later version of LINE. Anything else,
+ * as the HTML of a proxy, is no answer of LINE: the token may still be valid.
+ */
+function assertDone(answer: LineAnswer, statuses: readonly number[]): void {
+  if (!statuses.includes(answer.status)) throw undocumented(answer, wrongStatus).outage
+  const { body } = answer
+  const isDone = body === undefined || (isObject(body) && !Array.isArray(body) && !Object.hasOwn(body, 'error'))
+  if (!isDone) throw undocumented(answer, '"response" body must be empty').outage
+  answered(answer)
 }
 
 function answered(answer: LineAnswer): void {

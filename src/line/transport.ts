@@ -14,11 +14,13 @@ export type LineRequest = {
   readonly path: string
   readonly headers?: Record<string, string>
   readonly body?: string
+  /** What the call asks for, if the endpoint has several uses: the log is sampled by it. */
+  readonly grant?: 'exchange' | 'refresh'
   /** The channel whose settings the call depends on: LINE can refuse its secret. */
   readonly channelId?: string
 }
 
-/** LINE's answer, not checked yet. `body` is the parsed JSON, or `undefined` if the answer is not JSON. */
+/** LINE's answer, not checked yet. `body` is the parsed JSON: `undefined` for an empty body, `null` for a body that is not JSON. */
 export type LineAnswer = {
   readonly status: number
   readonly body: unknown
@@ -37,6 +39,9 @@ export type CallLimits = {
 
 /** Both are values of `performance.now()`. */
 type Times = { readonly startedAt: number; readonly endsAt: number }
+
+/** The first of two calls for the same request. */
+type First = { readonly isFair: boolean }
 
 export type Transport = {
   /** Rejects only with `LineUnavailable` or `LineRateLimited`. */
@@ -126,12 +131,21 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function call(request: LineRequest, breaker: Breaker, times: Times): Promise<LineAnswer> {
-    const isFair = remaining(times) >= timeoutMs * fairPart
+  /**
+   * A GET is sent once more if its connection broke before any answer: LINE may have closed an idle connection at that
+   * moment. A POST is not, because LINE may have carried it out. Both are calls to LINE, but only the last one counts for
+   * the breaker.
+   */
+  async function call(request: LineRequest, breaker: Breaker, times: Times, first?: First): Promise<LineAnswer> {
+    const isFair = first?.isFair ?? remaining(times) >= timeoutMs * fairPart
     let raw: HttpResponse
     try {
-      raw = await callWithOneRetry(request, times)
+      raw = await httpCall(dispatcher, { ...request, origin }, remaining(times))
     } catch (error) {
+      if (first === undefined && mayRetry(request, error, times)) {
+        unanswered(request, times, error, isFair)
+        return call(request, breaker, { ...times, startedAt: performance.now() }, { isFair })
+      }
       const counts = error instanceof HttpCallFailed && (isFair || error.broken)
       if (counts) breaker.failed()
       else breaker.undecided()
@@ -142,21 +156,6 @@ export function createTransport(options: TransportOptions): Transport {
     assertAnswered(request, raw, breaker, times)
     breaker.succeeded()
     return toAnswer(request, raw, times)
-  }
-
-  /**
-   * A GET is sent once more if its connection broke before any answer: LINE may have closed an idle connection at that
-   * moment. A POST is not, because LINE may have carried it out.
-   */
-  async function callWithOneRetry(request: LineRequest, times: Times): Promise<HttpResponse> {
-    const outgoing = { ...request, origin }
-    try {
-      return await httpCall(dispatcher, outgoing, remaining(times))
-    } catch (error) {
-      const mayRetry = request.method === 'GET' && isBroken(error) && !error.answered && remaining(times) > 0
-      if (!mayRetry) throw error
-      return await httpCall(dispatcher, outgoing, remaining(times))
-    }
   }
 
   /** 429 and 5xx mean the same on every endpoint. They say nothing about the credential that was sent. */
@@ -213,8 +212,9 @@ function remaining({ endsAt }: Times): number {
   return endsAt - performance.now()
 }
 
-function isBroken(error: unknown): error is HttpCallFailed {
-  return error instanceof HttpCallFailed && error.broken
+function mayRetry({ method }: LineRequest, error: unknown, times: Times): error is HttpCallFailed {
+  const isBroken = error instanceof HttpCallFailed && error.broken && !error.answered
+  return method === 'GET' && isBroken && remaining(times) > 0
 }
 
 /** The call could not begin: a mistake of ours. */
@@ -228,13 +228,14 @@ function waitedTooLong(): LineUnavailable {
   return new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, sent: false })
 }
 
-/** `undefined` if the answer is not JSON. We never request a content coding, so an answer that has one is not read. */
-function parseBody(raw: HttpResponse): unknown {
-  if (raw.headers['content-encoding'] !== undefined) return undefined
+/** We never request a content coding, so an answer that has one is not read. A byte order mark counts as white space. */
+function parseBody({ headers, text }: HttpResponse): unknown {
+  if (text.trim() === '') return undefined
+  if (headers['content-encoding'] !== undefined) return null
   try {
-    return JSON.parse(raw.text.replace(/^\uFEFF/, ''))
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
-    return undefined
+    return null
   }
 }
 

@@ -15,6 +15,8 @@ export type LineCall = {
   readonly setting?: string
   readonly channelId?: string | undefined
   readonly ms: number
+  /** Tells calls apart of which each gets log lines in a flood of the others. It has few values, and is not logged. */
+  readonly sort?: string
 }
 
 /**

@@ -83,8 +83,9 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     }
     const level = levelOf(call)
     if (!log.isLevelEnabled(level)) return
-    const kind = [call.endpoint, call.error, call.failure, call.channelId].join(' ')
-    write(level, messageOf(call), { ...call, ms: Math.round(call.ms) }, kind)
+    const { sort, ...facts } = call
+    const kind = [call.endpoint, call.error, call.failure, call.channelId, sort].join(' ')
+    write(level, messageOf(call), { ...facts, ms: Math.round(call.ms) }, kind)
   }
 
   function operation(done: Operation): void {

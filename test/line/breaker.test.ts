@@ -132,6 +132,41 @@ describe('429', () => {
     expect(refusal()).toBeUndefined()
   })
 
+  it('late failures: the pause and its reason stay, for callers and in the log (D3)', () => {
+    fail(9)
+    breaker.limited(60_000)
+    time += 500
+    fail(2)
+    expect(refusal()).toBeInstanceOf(LineRateLimited)
+    expect(refusal()).toMatchObject({ retryAfter: 60 })
+    expect(changes).toEqual([{ state: 'open', cause: 'limit', forMs: 60_000 }])
+  })
+
+  it('late failures that end after the pause: the reason is the failures, with their time (D3)', () => {
+    breaker.limited(5_000)
+    time += 4_500
+    fail(10)
+    expect(refusal()).toBeInstanceOf(LineUnavailable)
+    expect(changes.at(-1)).toEqual({ state: 'open', cause: 'failures', forMs: 1_000 })
+    time += 999
+    expect(refusal()).toBeDefined()
+  })
+
+  it('a 429 after failures: the reason is the limit (D3)', () => {
+    fail(12)
+    expect(breaker.limited(60_000)).toBe(60)
+    fail(1)
+    expect(refusal()).toMatchObject({ code: 'LINE_RATE_LIMITED', retryAfter: 60 })
+    expect(changes.at(-1)).toEqual({ state: 'open', cause: 'limit', forMs: 60_000 })
+  })
+
+  it('a second 429: the seconds until the longer pause ends, and a change if it is longer (D3)', () => {
+    expect(breaker.limited(5_000)).toBe(5)
+    expect(breaker.limited(1_000)).toBe(5)
+    expect(breaker.limited(30_000)).toBe(30)
+    expect(changes.map((change) => 'forMs' in change && change.forMs)).toEqual([5_000, 30_000])
+  })
+
   it('after the pause: one probe is allowed', () => {
     breaker.limited(2_000)
     time += 2_000

@@ -57,6 +57,8 @@ const notNumbers = [
   Number.POSITIVE_INFINITY,
   Number.NEGATIVE_INFINITY,
 ]
+/** Bodies that are neither empty nor an object that LINE could add. */
+const notEmpty = [null, '', 'text', 0, true, [], [{}], { error: 'access_denied' }]
 const otherBodies = [undefined, null, '', 'text', 0, true, [], [{}], {}, { error: null }, { message: 7 }]
 const unknownStatuses = [201, 202, 204, 206, 301, 302, 307, 402, 403, 404, 405, 408, 409, 410, 413, 418, 451]
 
@@ -479,9 +481,11 @@ describe('the report of an answer', () => {
     ['revoke', assertRevoked, 200, undefined, { outcome: 'answered' }],
     ['revoke', assertRevoked, 400, { error: 'invalid_request' }, { outcome: 'refused' }],
     ['revoke', assertRevoked, 404, undefined, { failure: wrongStatus }],
+    ['revoke', assertRevoked, 200, null, { failure: '"response" body must be empty' }],
     ['deauthorize', assertDeauthorized, 204, undefined, { outcome: 'answered' }],
     ['deauthorize', assertDeauthorized, 400, { message: 'invalid token' }, { outcome: 'refused' }],
     ['deauthorize', assertDeauthorized, 403, undefined, { failure: wrongStatus }],
+    ['deauthorize', assertDeauthorized, 200, null, { failure: '"response" body must be empty' }],
     ['channel token', parseChannelToken, 200, tokens, { outcome: 'answered' }],
     [
       'channel token',
@@ -519,6 +523,7 @@ describe('revoke', () => {
   })
 
   it.each<[number, unknown]>([
+    ...notEmpty.map((body): [number, unknown] => [200, body]),
     [400, undefined],
     [400, '<html>'],
     [400, { error: 'invalid_grant' }],
@@ -534,13 +539,16 @@ describe('deauthorize', () => {
   it.each<[number, unknown]>([
     [204, undefined],
     [200, undefined],
+    [200, {}],
     [400, { message: 'invalid token' }],
   ])('%i with %j: the consent is withdrawn', (status, body) => {
     expect(() => assertDeauthorized(answer(status, body))).not.toThrow()
   })
 
   it.each<[number, unknown]>([
+    ...notEmpty.map((body): [number, unknown] => [200, body]),
     [400, undefined],
+    [400, null],
     [400, { message: '' }],
     [400, { message: ['invalid token'] }],
     [400, { error: 'invalid_request' }],

@@ -37,15 +37,16 @@ describe('an answer', () => {
     ['JSON with another media type', { body: '{"a":1}', headers: { 'content-type': 'text/plain' } }, { a: 1 }],
     ['JSON null', { body: 'null' }, null],
     ['only a byte order mark', { body: '\uFEFF' }, undefined],
-    ['two byte order marks', { body: '\uFEFF\uFEFF{"a":1}' }, undefined],
-    ['HTML', { body: '<html>{"a":1}</html>' }, undefined],
-    ['half of the JSON', { body: '{"a":' }, undefined],
+    ['two byte order marks', { body: '\uFEFF\uFEFF{"a":1}' }, null],
+    ['HTML', { body: '<html>{"a":1}</html>' }, null],
+    ['half of the JSON', { body: '{"a":' }, null],
     ['an empty body', { empty: true }, undefined],
-    ['text that is not JSON', { garbage: true }, undefined],
-    ['gzip without a request for it', { gzip: true }, undefined],
-    ['a gzip bomb', { gzip: 'bomb' }, undefined],
-    ['a content coding header on plain JSON', { body: '{"a":1}', headers: { 'content-encoding': 'br' } }, undefined],
-  ])('is read as JSON, else as undefined: %s', async (_, fault, body) => {
+    ['an end of line', { body: '\r\n' }, undefined],
+    ['text that is not JSON', { garbage: true }, null],
+    ['gzip without a request for it', { gzip: true }, null],
+    ['a gzip bomb', { gzip: 'bomb' }, null],
+    ['a content coding header on plain JSON', { body: '{"a":1}', headers: { 'content-encoding': 'br' } }, null],
+  ])('is read as JSON, undefined if it is empty, else null: %s', async (_, fault, body) => {
     const { emulator, transport } = await toEmulator()
     emulator.faults.set('certs', fault)
     expect(await transport.send(certs)).toMatchObject({ status: 200, body })
@@ -216,16 +217,32 @@ describe('a connection that breaks before any answer', () => {
 
   it('because LINE closed an idle connection: the GET is sent again', async () => {
     const { url, seen } = await sockets((socket, nth) =>
-      nth === 2 ? socket.destroy() : socket.write(answerText(`{"nth":${nth}}`)),
+      nth === 2 ? socket.destroy() : socket.write(answerText(`{"userId":"U${nth}","displayName":""}`)),
     )
     const { transport, reports } = to(url)
     for (const nth of [1, 3]) {
       const answer = await transport.send(profile)
-      expect(answer).toMatchObject({ body: { nth } })
+      expect(answer).toMatchObject({ body: { userId: `U${nth}` } })
       judgeProfile(answer)
     }
     expect(seen).toMatchObject({ requests: 3, connections: 2 })
-    expect(reports).toHaveLength(2)
+    const [answered, broken] = [{ outcome: 'answered' }, { outcome: 'no_answer', status: undefined }]
+    expect(reports).toMatchObject([answered, broken, answered])
+    expect(new Set(reports.map(({ ms }) => ms > 0))).toEqual(new Set([true]))
+  })
+
+  it('the calls in the reports are the calls that LINE got, and each has its own time (D3)', async () => {
+    const { emulator, transport, reports } = await toEmulator()
+    emulator.faults.set('profile', { reset: true, latencyMs: 60, times: 1 })
+    const startedAt = performance.now()
+    judgeProfile(await transport.send(profile))
+    const ms = performance.now() - startedAt
+    emulator.faults.set('profile', { close: true })
+    await outageOf(transport.send(profile))
+    const broken = { outcome: 'no_answer', failure: 'The connection to LINE failed' }
+    expect(reports).toMatchObject([broken, { outcome: 'refused', status: 401 }, broken, broken])
+    expect(emulator.calls.of('profile')).toBe(reports.length)
+    expect((reports[0]?.ms ?? 0) + (reports[1]?.ms ?? 0)).toBeLessThanOrEqual(ms)
   })
 
   it('because LINE closed an idle connection: the POST is not sent again', async () => {
@@ -514,7 +531,7 @@ describe('the reports', () => {
       if (fault) emulator.faults.set('profile', fault)
       const sent = transport.send(profile, fault?.hang ? withLeft(200) : undefined)
       await Promise.allSettled([sent.then(judgeProfile)])
-      expect(reports).toHaveLength(1)
+      expect(reports).toHaveLength(fault?.reset ? 2 : 1)
       expect(reports[0]).toMatchObject({ endpoint: 'profile', method: 'GET', ...expected })
       expect(reports[0]?.lineRequestId).toEqual(
         'status' in expected && expected.status ? expect.any(String) : undefined,

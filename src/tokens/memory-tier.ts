@@ -114,6 +114,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const flights = createFlights<Answer>(isOfOne)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
   const proofs = createProofs({
+    count: forgotten.count,
     records,
     rechecks,
     ask: fly,
@@ -140,7 +141,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const time = now()
     if (record.expiresAt <= time) return resolveExpired(question, record)
     const concern = forgotten.concerns(key, record)
-    return concern === undefined ? answerByAge(question, record, time) : proofs.answer(question, record, concern)
+    if (concern === undefined) return answerByAge(question, record, time)
+    return concern === 'unproven' && proofs.isProven(key)
+      ? answerByAge({ ...question, isProven: true }, record, time)
+      : proofs.answer(question, record, concern)
   }
 
   function answerByAge(question: Question, record: TokenRecord, time = now()): Answer | Promise<Answer> {

@@ -1,4 +1,5 @@
 import { LineUnavailable } from '../line/errors.ts'
+import { createBoundedMap } from './bounded-map.ts'
 import type { Concern } from './forgotten.ts'
 import type { Rechecks } from './rechecks.ts'
 import { namingSubjects, type TokenRecord } from './record.ts'
@@ -8,9 +9,13 @@ import type { Answer, Question, Unknown } from './token-resolver.ts'
 /** Answers questions about tokens that a tombstone concerns. Each case is explained in `memory-tier.ts`. */
 export type Proofs = {
   answer(question: Question, record: TokenRecord, concern: NonNullable<Concern>): Answer | Promise<Answer>
+  /** Whether LINE has confirmed an unproven token since the last user left. Then it need not be asked for each question. */
+  isProven(key: string): boolean
 }
 
 export type ProofsOptions = {
+  /** How many departures and confirmations there were so far. */
+  readonly count: () => number
   readonly records: RecordStore
   readonly rechecks: Rechecks
   readonly ask: (question: Question) => Promise<Answer>
@@ -20,6 +25,8 @@ export type ProofsOptions = {
   readonly refusedHere: () => Answer
 }
 
+/** Of users who logged in again within seconds. */
+const mostProven = 10_000
 /** After the second answer that came too early, the question is not answered. */
 const mostAttempts = 2
 /** One object, because a client may ask many times. */
@@ -29,9 +36,11 @@ const notProven = new LineUnavailable('LINE has not confirmed the token since it
 })
 
 export function createProofs(options: ProofsOptions): Proofs {
-  const { records, rechecks, ask, answerByAge, serveStale, unanswered, refusedHere } = options
+  const { count, records, rechecks, ask, answerByAge, serveStale, unanswered, refusedHere } = options
 
-  return { answer }
+  const provenAt = createBoundedMap<number>(mostProven)
+
+  return { answer, isProven: (key) => provenAt.get(key) === count() }
 
   function answer(question: Question, record: TokenRecord, concern: NonNullable<Concern>): Answer | Promise<Answer> {
     switch (concern) {
@@ -47,11 +56,15 @@ export function createProofs(options: ProofsOptions): Proofs {
 
   /** Verifies the token again. An answer to a call that began before the tombstone is no proof. */
   async function prove(question: Question, record: TokenRecord, attemptsLeft: number): Promise<Answer> {
+    const begunAt = count()
     if (attemptsLeft === 0) return unanswered(question, { verdict: 'unknown', outage: notProven })
     const verified = await ask({ ...question, subject: 'verification', known: record, lane: 'recheck' })
     if (verified.verdict !== 'valid') return verified
     const { concern, record: proven } = verified
-    if (concern === undefined) return answerByAge({ ...question, isProven: true }, proven)
+    if (concern === undefined) {
+      provenAt.set(question.token.key, begunAt)
+      return answerByAge({ ...question, isProven: true }, proven)
+    }
     return concern === 'unproven' ? prove(question, proven, attemptsLeft - 1) : answer(question, proven, concern)
   }
 

@@ -589,13 +589,17 @@ describe('deauthorizing', () => {
   })
 
   it('a login after that: valid', async () => {
-    const { ask, issue, revocation, clock } = layer()
+    const { ask, issue, revocation, clock, emulator } = layer()
     const phone = issue()
     await ask(phone, 'profile')
     await revocation.deauthorize(phone, here)
     clock.advance(1_000)
     const again = issue()
     expect([wordFor(await ask(again, 'profile')), wordFor(await ask(phone))]).toEqual(['valid', 'REVOKED'])
+    emulator.calls.reset()
+    for (let n = 0; n < 10; n += 1) expect(wordFor(await ask(again, 'profile'))).toBe('valid')
+    // Once within the five seconds after the departure, however many ask.
+    expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0 })
     clock.advance(10_000)
     expect(wordFor(await ask(again, 'profile'))).toBe('valid')
   })

@@ -19,7 +19,8 @@ const mostKnown = 10_000
 /**
  * Limits the bad ID tokens of a client network with the bucket that also limits its bad access tokens. An ID token that
  * fails takes a token out, and one that is good for the first time here puts a token back. One that was good before is
- * not limited. The digests of good ID tokens are kept only for this: they do not change the result of a check.
+ * not limited, so it does not count either, for example with a wrong nonce: else one of them could keep the bucket empty
+ * for all others of the network. The digests of good ID tokens are kept only for this: they do not change the result of a check.
  */
 export function createIdTokenGuards(buckets: SourceBuckets): (idToken: string, network: string) => Guard {
   const known = createBoundedMap<true>(mostKnown)
@@ -39,7 +40,7 @@ export function createIdTokenGuards(buckets: SourceBuckets): (idToken: string, n
     }
 
     function failed(): void {
-      buckets.count(network, 'refused')
+      if (!isKnown(idToken)) buckets.count(network, 'refused')
     }
   }
 

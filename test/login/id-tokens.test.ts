@@ -203,6 +203,22 @@ describe('the guard of ID tokens that callers send', () => {
     expect(await idTokens.verify(unseen, {}, here)).toMatchObject({ aud: web.id })
   })
 
+  it('a good one with a wrong nonce, again and again: takes nothing from the bucket of the others (D14)', async () => {
+    const { idTokens, emulator, ask, issue } = layer()
+    const seen = idTokenOf(layer())
+    await idTokens.verifyGuarded(seen, {}, here)
+    const checks = times(50, () => idTokens.verifyGuarded(seen, { nonce: 'wrong' }, here))
+    expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 50 })
+    expect(await idTokens.verifyGuarded(emulator.issueTokens({ nonce: 'n' }).idToken ?? '', {}, here)).toBeDefined()
+    expect(wordFor(await ask(issue()))).toBe('valid')
+  })
+
+  it('a new one with a wrong nonce: counts like any bad one', async () => {
+    const seen = idTokenOf(layer())
+    const checks = times(50, () => layer().idTokens.verifyGuarded(seen, { nonce: 'wrong' }, here))
+    expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 5, RATE_LIMITED: 45 })
+  })
+
   it('bad ID tokens and bad access tokens: one bucket', async () => {
     const { idTokens, ask } = layer()
     await Promise.allSettled(times(5, () => idTokens.verifyGuarded('x', {}, here)))

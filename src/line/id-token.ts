@@ -115,8 +115,18 @@ export function checkIdToken(
 export function subjectOf(idToken: string | undefined, channelId: string): string | undefined {
   if (idToken === undefined || idToken.length > longestIdToken) return undefined
   try {
-    const { iss, aud, sub } = decodeJwt(idToken)
-    return iss === idTokenIssuer && aud === channelId && sub !== '' ? sub : undefined
+    const { iss, aud, sub } = decodeJwt<Record<string, unknown>>(idToken)
+    const isOurs = iss === idTokenIssuer && aud === channelId
+    return isOurs && typeof sub === 'string' && sub !== '' ? sub : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The nonce in an ID token that was not checked. `null`: it has none. `undefined`: the token is unreadable. */
+export function uncheckedNonceOf(idToken: string): string | null | undefined {
+  try {
+    return text(decodeJwt(idToken).nonce)
   } catch {
     return undefined
   }

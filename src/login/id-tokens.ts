@@ -8,6 +8,7 @@ import {
   type IdTokenClaims,
   readIdToken,
   type UncheckedIdToken,
+  uncheckedNonceOf,
   verificationKey,
 } from '../line/id-token.ts'
 import type { KeySet } from '../line/key-set.ts'
@@ -27,7 +28,8 @@ export type Expected = {
 export type IdTokens = {
   /**
    * Checks an ID token that LINE has just sent us, and returns its claims. Rejects with `InvalidIdToken`, or with an outage
-   * when LINE's keys cannot be fetched. Nothing is stored: the same token gets the same answer again.
+   * when LINE's keys cannot be fetched. The nonce comes first: a wrong one is NONCE, whatever else is wrong. Nothing is
+   * stored: the same token gets the same answer again.
    */
   verify(idToken: string, expected: Expected, limits: CallLimits): Promise<IdTokenClaims>
   /**
@@ -54,9 +56,15 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
   const guardOf = createIdTokenGuards(options.buckets)
 
   return {
-    verify: (idToken, expected, { deadline }) => check(idToken, expected, deadline, unguarded),
+    verify,
     verifyGuarded: (idToken, expected, { deadline, clientAddress }) =>
       check(idToken, expected, deadline, guardOf(idToken, clientAddress)),
+  }
+
+  async function verify(idToken: string, expected: Expected, { deadline }: CallLimits): Promise<IdTokenClaims> {
+    const nonce = uncheckedNonceOf(idToken)
+    if (nonce !== undefined) assertNonce(nonce, expected.nonce)
+    return check(idToken, expected, deadline, unguarded)
   }
 
   /**

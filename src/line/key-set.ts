@@ -72,10 +72,7 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   async function fetchKeys(): Promise<void> {
     absent.clear()
     try {
-      const answer = await fetchCerts()
-      const published = importKeys(parseKeySet(answer))
-      if (published.size === 0) throw noKeys(answer)
-      keys = published
+      keys = parseKeySet(await fetchCerts(), importKeys)
       fetchedAt = now()
     } catch (error) {
       cooldown = { startedAt: now(), ms: pauseMsOf(error) }
@@ -101,11 +98,6 @@ function pauseMsOf(error: unknown): number {
 function notKnown(leftMs: number): LineUnavailable {
   const message = 'The key of the ID token is not known yet, and LINE was asked for its keys just now: try again later'
   return new LineUnavailable(message, { retryAfter: Math.max(Math.ceil(leftMs / 1_000), 1), sent: false })
-}
-
-/** LINE always has a key. A list without one is a faulty answer, so no token is refused because of it. */
-function noKeys({ lineRequestId }: LineAnswer): LineUnavailable {
-  return new LineUnavailable('LINE returned no usable signing key', { lineRequestId, retryAfter: 1 })
 }
 
 type SentKey = { readonly [name in 'kty' | 'crv' | 'kid' | 'x' | 'y']?: unknown }

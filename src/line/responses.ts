@@ -175,9 +175,10 @@ export function parseLifetime(seconds: unknown): number | undefined {
   return Math.min(Math.floor(seconds * 1_000), longestLifeMs)
 }
 
-/** A missing list is unknown: it does not mean that the user granted nothing. */
+/** A missing or empty list is unknown: it does not mean that the user granted nothing. */
 function scopesIn(scope: string | undefined): readonly string[] | undefined {
-  return scope === undefined ? undefined : parseScopes(scope)
+  const scopes = parseScopes(scope ?? '')
+  return scopes.length === 0 ? undefined : scopes
 }
 
 export function parseScopes(scope: string): readonly string[] {

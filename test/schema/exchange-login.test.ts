@@ -132,6 +132,7 @@ describe('tokens are returned', () => {
     { expires_in: 'x', scope: 7, refresh_token: '', token_type: 1 },
     { expires_in: 2_592_000, scope: null },
     { expires_in: 2_592_000, scope: '' },
+    { expires_in: 2_592_000, scope: '   ' },
     { expires_in: '2592000', scope: 'profile openid' },
     { expires_in: -1, scope: ['profile'] },
   ]
@@ -159,6 +160,23 @@ describe('tokens are returned', () => {
     })
     expect(callsTo(gateway().emulator)).toEqual({ token: 1, verifyAccessToken: 1, profile: 1 })
   })
+
+  it.each([
+    ['a space in it', 'a b'],
+    ['5,000 characters', 'x'.repeat(5_000)],
+    ['é', 'é'],
+  ])(
+    'if the access token has %s: an outage for viewer and scopes, and the tokens are returned',
+    async (_, accessToken) => {
+      gateway().emulator.faults.set('token', { body: { access_token: accessToken, expires_in: 100 } })
+      const query = `mutation ($input: ExchangeLoginInput!) {
+        exchangeLogin(input: $input) { tokens { accessToken scopes } viewer { id } }
+      }`
+      const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri }, query)
+      expect(data?.exchangeLogin).toEqual({ tokens: { accessToken, scopes: [] }, viewer: null })
+      expect(codesOf({ errors })).toEqual(['LINE_UNAVAILABLE', 'LINE_UNAVAILABLE'])
+    },
+  )
 
   it('if LINE does not say the scopes and cannot be asked: no scopes, with an error (D4)', async () => {
     gateway().emulator.faults.set('token', { body: { access_token: gateway().issue().accessToken } })

@@ -91,6 +91,17 @@ export function verificationKey(
   return key instanceof Promise ? key.then(found) : found(key)
 }
 
+/** Whether LINE must be asked for the key of an ID token. Reads only its header, so the answer costs little. */
+export function isKeyMissing(idToken: string, keySet: KeySet): boolean {
+  if (idToken.length > longestIdToken) return false
+  try {
+    const { alg, kid } = decodeProtectedHeader(idToken)
+    return alg === 'ES256' && typeof kid === 'string' && !keySet.has(kid)
+  } catch {
+    return false
+  }
+}
+
 /** Checks the signature and the claims, and returns them. `wall` returns epoch ms. Throws `InvalidIdToken`. */
 export function checkIdToken(
   token: UncheckedIdToken,

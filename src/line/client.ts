@@ -1,5 +1,5 @@
 import type { Channel } from '../config.ts'
-import type { CallLimits, LineAnswer, Transport } from './transport.ts'
+import type { CallLimits, LineAnswer, LineRequest, Transport } from './transport.ts'
 
 /** Our names for the endpoints of the LINE Platform that we call. Logs and metrics use them. */
 export type Endpoint =
@@ -47,13 +47,13 @@ export function createLineClient(transport: Transport) {
         // LINE's SDKs send this for apps and LIFF. The ID token is then signed with ES256.
         id_token_key_type: channel.type === 'web' ? undefined : 'JWK',
       }
-      return postForm({ endpoint: 'token', path: '/oauth2/v2.1/token', channelId: channel.id }, form, limits)
+      return postForm(tokenRequest(channel), form, limits)
     },
 
     /** Refresh access token. */
     refresh(channel: Channel, refreshToken: string, limits: CallLimits): Promise<LineAnswer> {
       const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...clientOf(channel) }
-      return postForm({ endpoint: 'token', path: '/oauth2/v2.1/token', channelId: channel.id }, form, limits)
+      return postForm(tokenRequest(channel), form, limits)
     },
 
     /** Verify access token validity. */
@@ -123,7 +123,7 @@ export function createLineClient(transport: Transport) {
   }
 
   function postForm(
-    request: { readonly endpoint: Endpoint; readonly path: string; readonly channelId: string },
+    request: Pick<LineRequest, 'path' | 'channelId' | 'once'> & { readonly endpoint: Endpoint },
     form: Record<string, string | undefined>,
     limits?: CallLimits,
   ): Promise<LineAnswer> {
@@ -132,6 +132,11 @@ export function createLineClient(transport: Transport) {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     return transport.send({ ...request, method: 'POST', headers, body }, limits)
   }
+}
+
+/** LINE accepts a code once. It may accept a refresh token once too: it may issue a new one with each refresh. */
+function tokenRequest({ id }: Channel) {
+  return { endpoint: 'token', path: '/oauth2/v2.1/token', channelId: id, once: true } as const
 }
 
 /** Client authentication as LINE requires it: in the body, never HTTP Basic, and the secret for web channels only. */

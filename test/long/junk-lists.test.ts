@@ -9,16 +9,16 @@ import { print } from '../harness/print.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
-const mostMb = 128
 const mostHealthMs = 250
 
 /** Linux tells the size of a process in /proc. */
 describe.skipIf(process.platform !== 'linux')('LINE hangs, one address sends 1,500 lists of junk tokens (A3)', () => {
   it.each([
-    ['100, all different', {}],
-    ['100, the same in each list', { same: '1' }],
-    ['12 ID tokens of 8 KB with invented kids', { idTokens: '1' }],
-  ])('%s: little memory, and /health answers', async (which, tokens) => {
+    ['100, all different', 128, {}],
+    ['100, the same in each list', 128, { same: '1' }],
+    // Their 140 MB of text alone fill the memory that V8 keeps for garbage. Without a limit, it was 600 MB.
+    ['12 ID tokens of 8 KB with invented kids', 256, { idTokens: '1' }],
+  ] as const)('%s: at most %i MB more memory, and /health answers', async (which, mostMb, tokens) => {
     const emulator = await startEmulator({ channels: [web] })
     emulator.faults.set('*', { hang: true })
     const gateway = programs.start(process.execPath, [...productionFlags(), join(project, 'src/main.ts')], {

@@ -1,10 +1,9 @@
-import { LineUnavailable } from '../line/errors.ts'
 import type { TokenSet } from '../login/token-set.ts'
 import type { Subject, TokenRecord } from '../tokens/record.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Answer } from '../tokens/token-resolver.ts'
 import type { Context } from './context.ts'
-import { Unauthenticated } from './errors.ts'
+import { Unauthenticated, UnusableToken } from './errors.ts'
 
 /** The caller's access token. Throws `Unauthenticated` where it is missing or malformed. */
 export function bearerOf({ bearer }: Context): AccessToken {
@@ -15,7 +14,7 @@ export function bearerOf({ bearer }: Context): AccessToken {
 /** An access token that LINE has just issued. One that nobody can send as a Bearer token is a fault of LINE's answer. */
 export function issuedTokenOf({ accessToken }: TokenSet, { services }: Context): AccessToken {
   const token = services.toAccessToken(accessToken)
-  if (token === undefined) throw new LineUnavailable('LINE issued an access token that cannot be used: log in again')
+  if (token === undefined) throw new UnusableToken()
   return token
 }
 

@@ -47,13 +47,13 @@ export function createLineClient(transport: Transport) {
         // LINE's SDKs send this for apps and LIFF. The ID token is then signed with ES256.
         id_token_key_type: channel.type === 'web' ? undefined : 'JWK',
       }
-      return postForm({ ...tokenEndpoint, grant: 'exchange', channelId: channel.id }, form, limits)
+      return postForm(tokenRequest(channel, 'exchange'), form, limits)
     },
 
     /** Refresh access token. */
     refresh(channel: Channel, refreshToken: string, limits: CallLimits): Promise<LineAnswer> {
       const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...clientOf(channel) }
-      return postForm({ ...tokenEndpoint, grant: 'refresh', channelId: channel.id }, form, limits)
+      return postForm(tokenRequest(channel, 'refresh'), form, limits)
     },
 
     /** Verify access token validity. */
@@ -123,7 +123,7 @@ export function createLineClient(transport: Transport) {
   }
 
   function postForm(
-    request: Pick<LineRequest, 'path' | 'grant' | 'channelId'> & { readonly endpoint: Endpoint },
+    request: Pick<LineRequest, 'path' | 'grant' | 'channelId' | 'once'> & { readonly endpoint: Endpoint },
     form: Record<string, string | undefined>,
     limits?: CallLimits,
   ): Promise<LineAnswer> {
@@ -134,7 +134,10 @@ export function createLineClient(transport: Transport) {
   }
 }
 
-const tokenEndpoint = { endpoint: 'token', path: '/oauth2/v2.1/token' } as const
+/** LINE accepts a code once. It may accept a refresh token once too: it may issue a new one with each refresh. */
+function tokenRequest({ id }: Channel, grant: 'exchange' | 'refresh') {
+  return { endpoint: 'token', path: '/oauth2/v2.1/token', grant, channelId: id, once: true } as const
+}
 
 /** Client authentication as LINE requires it: in the body, never HTTP Basic, and the secret for web channels only. */
 function clientOf(channel: Channel) {

@@ -91,6 +91,17 @@ export function verificationKey(
   return key instanceof Promise ? key.then(found) : found(key)
 }
 
+/** Whether LINE must be asked for the key of an ID token. Reads only its header, so the answer costs little. */
+export function isKeyMissing(idToken: string, keySet: KeySet): boolean {
+  if (idToken.length > longestIdToken) return false
+  try {
+    const { alg, kid } = decodeProtectedHeader(idToken)
+    return alg === 'ES256' && typeof kid === 'string' && !keySet.has(kid)
+  } catch {
+    return false
+  }
+}
+
 /** Checks the signature and the claims, and returns them. `wall` returns epoch ms. Throws `InvalidIdToken`. */
 export function checkIdToken(
   token: UncheckedIdToken,
@@ -115,8 +126,18 @@ export function checkIdToken(
 export function subjectOf(idToken: string | undefined, channelId: string): string | undefined {
   if (idToken === undefined || idToken.length > longestIdToken) return undefined
   try {
-    const { iss, aud, sub } = decodeJwt(idToken)
-    return iss === idTokenIssuer && aud === channelId && sub !== '' ? sub : undefined
+    const { iss, aud, sub } = decodeJwt<Record<string, unknown>>(idToken)
+    const isOurs = iss === idTokenIssuer && aud === channelId
+    return isOurs && typeof sub === 'string' && sub !== '' ? sub : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The nonce in an ID token that was not checked. `null`: it has none. `undefined`: the token is unreadable. */
+export function uncheckedNonceOf(idToken: string): string | null | undefined {
+  try {
+    return text(decodeJwt(idToken).nonce)
   } catch {
     return undefined
   }

@@ -9,7 +9,12 @@ export type KeySet = {
    * with an outage if we do not know that.
    */
   keyOf(kid: string): KeyObject | undefined | Promise<KeyObject | undefined>
+  /** Whether the key is at hand. */
+  has(kid: string): boolean
 }
+
+/** LINE's list of keys came just now, without this `kid`. Either the key is very new, or the `kid` is invented. */
+export class UnknownKid extends LineUnavailable {}
 
 /** LINE documents no rotation. Keys are fetched again after an hour, in case LINE withdrew one. */
 const freshForMs = 60 * 60 * 1_000
@@ -24,8 +29,9 @@ const mostAbsent = 1_000
  *
  * - A key that we have is used at once. If the keys are older than an hour, they are fetched in the background.
  * - An unknown `kid` waits for a fetch: LINE may have a new key. If the fetch does not find it, LINE has no such key.
+ *   That is certain only if the fetch began no earlier than the question, or in the same turn of the event loop.
  * - After that, a cool-down of 10 seconds starts. In it, the same `kid` is still absent. For any other `kid` we cannot
- *   know, because LINE may have published it since: an outage, with the rest of the cool-down as `retryAfter`.
+ *   know, because LINE may have published it since: `UnknownKid`, with the rest of the cool-down as `retryAfter`.
  * - A failed fetch starts a cool-down too, as long as the `retryAfter` of its error. In it, every unknown `kid` is an
  *   outage.
  *
@@ -35,10 +41,11 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   const absent = new Set<string>()
   let keys = new Map<string, KeyObject>()
   let fetchedAt = Number.NEGATIVE_INFINITY
-  let cooldown = { startedAt: Number.NEGATIVE_INFINITY, ms: 0 }
+  let cooldown = { startedAt: Number.NEGATIVE_INFINITY, ms: 0, hasList: false }
   let pendingFetch: Promise<void> | undefined
+  let isFromThisTurn = false
 
-  return { keyOf }
+  return { keyOf, has: (kid) => keys.has(kid) }
 
   function keyOf(kid: string): KeyObject | undefined | Promise<KeyObject | undefined> {
     const key = keys.get(kid)
@@ -50,16 +57,26 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   async function search(kid: string): Promise<KeyObject | undefined> {
     if (pendingFetch === undefined && isCoolingDown()) {
       if (absent.has(kid)) return undefined
-      throw notKnown(cooldown.startedAt + cooldown.ms - now())
+      throw notKnown()
     }
+    const isLate = pendingFetch !== undefined && !isFromThisTurn
     await refetch()
-    if (!keys.has(kid)) miss(kid)
-    return keys.get(kid)
+    const key = keys.get(kid)
+    if (key !== undefined) return key
+    if (isLate) return search(kid)
+    miss(kid)
+    return undefined
   }
 
   function miss(kid: string): void {
     if (absent.size < mostAbsent) absent.add(kid)
-    if (!isCoolingDown()) cooldown = { startedAt: now(), ms: cooldownMs }
+    if (!isCoolingDown()) cooldown = { startedAt: now(), ms: cooldownMs, hasList: true }
+  }
+
+  function notKnown(): LineUnavailable {
+    const leftSeconds = Math.ceil((cooldown.startedAt + cooldown.ms - now()) / 1_000)
+    const facts = { retryAfter: Math.max(leftSeconds, 1), sent: false }
+    return cooldown.hasList ? new UnknownKid(notKnownYet, facts) : new LineUnavailable(notKnownYet, facts)
   }
 
   function refetch(): Promise<void> {
@@ -71,14 +88,15 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
 
   async function fetchKeys(): Promise<void> {
     absent.clear()
+    isFromThisTurn = true
+    setImmediate(() => {
+      isFromThisTurn = false
+    })
     try {
-      const answer = await fetchCerts()
-      const published = importKeys(parseKeySet(answer))
-      if (published.size === 0) throw noKeys(answer)
-      keys = published
+      keys = parseKeySet(await fetchCerts(), importKeys)
       fetchedAt = now()
     } catch (error) {
-      cooldown = { startedAt: now(), ms: pauseMsOf(error) }
+      cooldown = { startedAt: now(), ms: pauseMsOf(error), hasList: false }
       throw error
     }
   }
@@ -98,15 +116,8 @@ function pauseMsOf(error: unknown): number {
   return retryAfter === undefined ? cooldownMs : retryAfter * 1_000
 }
 
-function notKnown(leftMs: number): LineUnavailable {
-  const message = 'The key of the ID token is not known yet, and LINE was asked for its keys just now: try again later'
-  return new LineUnavailable(message, { retryAfter: Math.max(Math.ceil(leftMs / 1_000), 1), sent: false })
-}
-
-/** LINE always has a key. A list without one is a faulty answer, so no token is refused because of it. */
-function noKeys({ lineRequestId }: LineAnswer): LineUnavailable {
-  return new LineUnavailable('LINE returned no usable signing key', { lineRequestId, retryAfter: 1 })
-}
+const notKnownYet =
+  'The key of the ID token is not known yet, and LINE was asked for its keys just now: try again later'
 
 type SentKey = { readonly [name in 'kty' | 'crv' | 'kid' | 'x' | 'y']?: unknown }
 

@@ -149,12 +149,19 @@ export function parseChannelToken(answer: LineAnswer): { readonly channelToken: 
   )
 }
 
-/** GET /oauth2/v2.1/certs: the keys as LINE sent them (RFC 7517). */
-export function parseKeySet(answer: LineAnswer): readonly unknown[] {
+/**
+ * GET /oauth2/v2.1/certs (RFC 7517). `usable` picks the keys that we can use. LINE always has one: a list without one is a
+ * faulty answer, so that no token is refused because of it.
+ */
+export function parseKeySet<Keys extends { readonly size: number }>(
+  answer: LineAnswer,
+  usable: (sent: readonly unknown[]) => Keys,
+): Keys {
   return factsOf(
     read(answer, (body) => {
-      const keys = member(body, 'keys')
-      if (!Array.isArray(keys)) throw new WrongMember(body, 'keys', 'an array')
+      const sent = member(body, 'keys')
+      const keys = Array.isArray(sent) ? usable(sent) : undefined
+      if (keys === undefined || keys.size === 0) throw new WrongMember(body, 'keys', 'an array with a usable key')
       return keys
     }),
   )
@@ -166,9 +173,10 @@ export function parseLifetime(seconds: unknown): number | undefined {
   return Math.min(Math.floor(seconds * 1_000), longestLifeMs)
 }
 
-/** A missing list is unknown: it does not mean that the user granted nothing. */
+/** A missing or empty list is unknown: it does not mean that the user granted nothing. */
 function scopesIn(scope: string | undefined): readonly string[] | undefined {
-  return scope === undefined ? undefined : parseScopes(scope)
+  const scopes = parseScopes(scope ?? '')
+  return scopes.length === 0 ? undefined : scopes
 }
 
 export function parseScopes(scope: string): readonly string[] {

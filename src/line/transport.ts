@@ -16,6 +16,8 @@ export type LineRequest = {
   readonly body?: string
   /** What the call asks for, if the endpoint has several uses: the log is sampled by it. */
   readonly grant?: 'exchange' | 'refresh'
+  /** LINE accepts the credential in it once, so it is sent only if there is time for the answer. */
+  readonly once?: boolean
   /** The channel whose settings the call depends on: LINE can refuse its secret. */
   readonly channelId?: string
 }
@@ -75,6 +77,8 @@ const leastQueued = 256
  * the call came late because of our own queue, and that says nothing about LINE.
  */
 const fairPart = 0.9
+/** The part of LINE_TIMEOUT_MS that must be left for a call that can be made only once. */
+const leastPart = 1 / 3
 const noLimits: CallLimits = { deadline: Number.POSITIVE_INFINITY }
 /** For callers when LINE sends no `Retry-After`. */
 const defaultRetryAfterSeconds = 1
@@ -105,7 +109,8 @@ export function createTransport(options: TransportOptions): Transport {
     breaker.check()
     if (!slots.takeFree(lane)) await waitForSlot(request, lane, times)
     try {
-      if (remaining(times) <= 0) throw notSent(request, times, waitedTooLong())
+      if (remaining(times) <= leastMsFor(request))
+        throw notSent(request, times, request.once ? tooLittleTime() : waitedTooLong())
       breaker.enter()
       return await call(request, breaker, times)
     } finally {
@@ -116,6 +121,10 @@ export function createTransport(options: TransportOptions): Transport {
   function timesFor({ deadline }: CallLimits): Times {
     const startedAt = performance.now()
     return { startedAt, endsAt: Math.min(startedAt + timeoutMs, deadline) }
+  }
+
+  function leastMsFor({ once }: LineRequest): number {
+    return once ? timeoutMs * leastPart : 0
   }
 
   /** The wait for a slot is part of the time limit. */
@@ -225,6 +234,11 @@ function unsent(cause: unknown): LineUnavailable {
 
 function waitedTooLong(): LineUnavailable {
   const message = 'The call to LINE waited too long in our own queue and was not sent: try again later'
+  return new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, sent: false })
+}
+
+function tooLittleTime(): LineUnavailable {
+  const message = 'Too little time was left for the call to LINE, so it was not sent: try again later'
   return new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, sent: false })
 }
 

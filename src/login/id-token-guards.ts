@@ -1,35 +1,58 @@
+import { within } from '../line/deadline.ts'
 import { longestIdToken } from '../line/id-token.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { SourceBuckets } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
+import { createWaitingRoom } from '../tokens/waiting-room.ts'
 
 /** Decides whether one ID token may be checked, and counts the result. */
 export type Guard = {
   /** Throws `SourceLimited` when the bucket of the caller's network is empty. */
   assertOpen(): void
+  /** False: too many ID tokens of the network, or of all networks, wait for LINE's keys. */
+  hasRoom(): boolean
+  /** Waits for a key until `deadline`. Only for those that had room in the same turn. */
+  wait<Key>(deadline: number, key: Promise<Key>): Promise<Key>
   passed(): void
   failed(): void
 }
 
 /** For ID tokens that do not come from a caller. */
-export const unguarded: Guard = { assertOpen() {}, passed() {}, failed() {} }
+export const unguarded: Guard = { assertOpen() {}, hasRoom: () => true, wait: within, passed() {}, failed() {} }
 
 const mostKnown = 10_000
+/** Each one that waits holds its whole request, of up to 100 KB. A fetch of the keys is short, and rare. */
+const mostWaiting = { mostOfOne: 100, mostInAll: 1_000 }
 
 /**
  * Limits the bad ID tokens of a client network with the bucket that also limits its bad access tokens. An ID token that
  * fails takes a token out, and one that is good for the first time here puts a token back. One that was good before is
- * not limited. The digests of good ID tokens are kept only for this: they do not change the result of a check.
+ * not limited, so it does not count either, for example with a wrong nonce: else one of them could keep the bucket empty
+ * for all others of the network. The digests of good ID tokens are kept only for this: they do not change the result of a check.
  */
 export function createIdTokenGuards(buckets: SourceBuckets): (idToken: string, network: string) => Guard {
   const known = createBoundedMap<true>(mostKnown)
+  const waitingRoom = createWaitingRoom(mostWaiting)
 
   return function guardOf(idToken, network) {
-    return { assertOpen, passed, failed }
+    return { assertOpen, hasRoom, wait, passed, failed }
 
     function assertOpen(): void {
       const limit = buckets.limitFor(network)
       if (limit !== undefined && !isKnown(idToken)) throw limit
+    }
+
+    function hasRoom(): boolean {
+      return !waitingRoom.isFullFor(network)
+    }
+
+    async function wait<Key>(deadline: number, key: Promise<Key>): Promise<Key> {
+      waitingRoom.enter(network)
+      try {
+        return await within(deadline, key)
+      } finally {
+        waitingRoom.leave(network)
+      }
     }
 
     function passed(): void {
@@ -39,7 +62,7 @@ export function createIdTokenGuards(buckets: SourceBuckets): (idToken: string, n
     }
 
     function failed(): void {
-      buckets.count(network, 'refused')
+      if (!isKnown(idToken)) buckets.count(network, 'refused')
     }
   }
 

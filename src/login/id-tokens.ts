@@ -1,19 +1,22 @@
+import type { KeyObject } from 'node:crypto'
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import { within } from '../line/deadline.ts'
 import { InvalidIdToken } from '../line/errors.ts'
 import {
   assertNotForAnother,
   checkIdToken,
   type IdTokenClaims,
+  isKeyMissing,
   readIdToken,
   type UncheckedIdToken,
+  uncheckedNonceOf,
   verificationKey,
 } from '../line/id-token.ts'
-import type { KeySet } from '../line/key-set.ts'
+import { type KeySet, UnknownKid } from '../line/key-set.ts'
 import type { CallLimits } from '../line/transport.ts'
 import type { SourceBuckets } from '../tokens/source-gate.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
+import { noRoom } from '../tokens/waiting-room.ts'
 import { createIdTokenGuards, type Guard, unguarded } from './id-token-guards.ts'
 import type { Nonces } from './nonces.ts'
 
@@ -27,7 +30,8 @@ export type Expected = {
 export type IdTokens = {
   /**
    * Checks an ID token that LINE has just sent us, and returns its claims. Rejects with `InvalidIdToken`, or with an outage
-   * when LINE's keys cannot be fetched. Nothing is stored: the same token gets the same answer again.
+   * when LINE's keys cannot be fetched. The nonce comes first: a wrong one is NONCE, whatever else is wrong. Nothing is
+   * stored: the same token gets the same answer again.
    */
   verify(idToken: string, expected: Expected, limits: CallLimits): Promise<IdTokenClaims>
   /**
@@ -48,40 +52,76 @@ export type IdTokensOptions = {
   readonly isForgotten?: (channelId: string, userId: string, issuedAt: number) => boolean
 }
 
+type Question = {
+  readonly idToken: string
+  readonly expected: Expected
+  readonly deadline: number
+  readonly guard: Guard
+}
+
+type Sent = { readonly token: UncheckedIdToken; readonly channel: Channel }
+
 /** ID tokens are checked here and not at LINE: checking a signature needs no call. */
 export function createIdTokens(options: IdTokensOptions): IdTokens {
   const { channels, keySet, nonces, wall, isForgotten = () => false } = options
   const guardOf = createIdTokenGuards(options.buckets)
 
   return {
-    verify: (idToken, expected, { deadline }) => check(idToken, expected, deadline, unguarded),
+    verify,
     verifyGuarded: (idToken, expected, { deadline, clientAddress }) =>
-      check(idToken, expected, deadline, guardOf(idToken, clientAddress)),
+      check({ idToken, expected, deadline, guard: guardOf(idToken, clientAddress) }),
+  }
+
+  async function verify(idToken: string, expected: Expected, { deadline }: CallLimits): Promise<IdTokenClaims> {
+    const nonce = uncheckedNonceOf(idToken)
+    if (nonce !== undefined) assertNonce(nonce, expected.nonce)
+    return check({ idToken, expected, deadline, guard: unguarded })
   }
 
   /**
    * Where the key is at hand, all of this runs without a pause. So a thousand bad tokens at once get no further than a
    * thousand in a row.
    */
-  async function check(idToken: string, expected: Expected, deadline: number, guard: Guard): Promise<IdTokenClaims> {
+  async function check(question: Question): Promise<IdTokenClaims> {
+    const { deadline, guard } = question
     guard.assertOpen()
     try {
-      const token = readIdToken(idToken)
-      const channel = channelOf(token, expected.channel)
-      const key = verificationKey(token, channel, keySet)
-      const ready = key instanceof Promise ? await within(deadline, key) : key
-      guard.assertOpen()
-      const claims = checkIdToken(token, ready, channel, wall)
-      // LINE dates its tokens in seconds. One that it has just sent us is not from before a departure in the same second.
-      if (guard !== unguarded && isForgotten(claims.aud, claims.sub, claims.iat * 1_000))
-        throw new InvalidIdToken('EXPIRED')
-      assertNonce(claims.nonce, expected.nonce)
+      const begun = begin(question)
+      const claims = begun instanceof Promise ? resume(await guard.wait(deadline, begun), question) : begun
       guard.passed()
       return claims
     } catch (error) {
-      if (error instanceof InvalidIdToken) guard.failed()
+      if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed()
       throw error
     }
+  }
+
+  /** The claims, or the key that LINE is asked for. */
+  function begin(question: Question): IdTokenClaims | Promise<KeyObject> {
+    if (!question.guard.hasRoom() && isKeyMissing(question.idToken, keySet)) throw noRoom
+    const sent = read(question)
+    const key = verificationKey(sent.token, sent.channel, keySet)
+    return key instanceof Promise ? key : finish(sent, key, question)
+  }
+
+  /** Reads the token a second time after the wait: what was read is many times larger, and a crowd may wait. */
+  function resume(key: KeyObject, question: Question): IdTokenClaims {
+    question.guard.assertOpen()
+    return finish(read(question), key, question)
+  }
+
+  function finish({ token, channel }: Sent, key: KeyObject, { expected, guard }: Question): IdTokenClaims {
+    const claims = checkIdToken(token, key, channel, wall)
+    // LINE dates its tokens in seconds. One that it has just sent us is not from before a departure in the same second.
+    if (guard !== unguarded && isForgotten(claims.aud, claims.sub, claims.iat * 1_000))
+      throw new InvalidIdToken('EXPIRED')
+    assertNonce(claims.nonce, expected.nonce)
+    return claims
+  }
+
+  function read({ idToken, expected }: Question): Sent {
+    const token = readIdToken(idToken)
+    return { token, channel: channelOf(token, expected.channel) }
   }
 
   function channelOf(token: UncheckedIdToken, expected: Channel | undefined): Channel {

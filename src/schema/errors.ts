@@ -24,6 +24,16 @@ const messages: Record<TokenRefusal | 'MISSING', string> = {
   INVALID: 'LINE refuses the access token',
 }
 
+/** LINE issued an access token that nobody can send to it. The same login cannot help, so there is no `retryAfter`. */
+export class UnusableToken extends ExpectedError {
+  readonly code = 'LINE_UNAVAILABLE'
+
+  constructor() {
+    super('LINE issued an access token that cannot be used: log in again')
+    this.name = 'UnusableToken'
+  }
+}
+
 /** The token is valid but does not have the scope that a field needs. */
 export class Forbidden extends ExpectedError {
   readonly code = 'FORBIDDEN'

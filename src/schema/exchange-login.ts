@@ -7,7 +7,7 @@ import { channelIdDescription, channelOf } from './channel.ts'
 import type { Context } from './context.ts'
 import { IdTokenClaimsRef } from './id-token.ts'
 import { selectedFields } from './selection.ts'
-import { accessTokenOf } from './token-answers.ts'
+import { issuedTokenOf } from './token-answers.ts'
 import { TokenSetRef } from './token-set.ts'
 import { ViewerRef, viewerOf } from './viewer.ts'
 
@@ -54,7 +54,7 @@ const LoginPayloadRef = builder.objectRef<LoginPayload>('LoginPayload').implemen
         'The user who logged in. Null with its own error if the nonce is wrong, LINE did not answer or a scope is missing.',
       resolve: async (login, _, context, info) => {
         await assertRightNonce(login)
-        return viewerOf(accessTokenOf(login.tokens.accessToken, context), selectedFields(info), context)
+        return viewerOf(issuedTokenOf(login.tokens, context), selectedFields(info), context)
       },
     }),
     idToken: t.string({

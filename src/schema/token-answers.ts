@@ -1,8 +1,9 @@
+import type { TokenSet } from '../login/token-set.ts'
 import type { Subject, TokenRecord } from '../tokens/record.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Answer } from '../tokens/token-resolver.ts'
 import type { Context } from './context.ts'
-import { Unauthenticated } from './errors.ts'
+import { Unauthenticated, UnusableToken } from './errors.ts'
 
 /** The caller's access token. Throws `Unauthenticated` where it is missing or malformed. */
 export function bearerOf({ bearer }: Context): AccessToken {
@@ -10,10 +11,10 @@ export function bearerOf({ bearer }: Context): AccessToken {
   return bearer
 }
 
-/** An access token from elsewhere than the header. Throws `Unauthenticated` where it is malformed. */
-export function accessTokenOf(raw: string, { services }: Context): AccessToken {
-  const token = services.toAccessToken(raw)
-  if (token === undefined) throw new Unauthenticated('MALFORMED')
+/** An access token that LINE has just issued. One that nobody can send as a Bearer token is a fault of LINE's answer. */
+export function issuedTokenOf({ accessToken }: TokenSet, { services }: Context): AccessToken {
+  const token = services.toAccessToken(accessToken)
+  if (token === undefined) throw new UnusableToken()
   return token
 }
 

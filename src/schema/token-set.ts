@@ -4,7 +4,7 @@ import type { TokenRecord } from '../tokens/record.ts'
 import { secondsLeft } from './access-token.ts'
 import { builder } from './builder.ts'
 import type { Context } from './context.ts'
-import { accessTokenOf, ask, recordIn } from './token-answers.ts'
+import { ask, issuedTokenOf, recordIn } from './token-answers.ts'
 
 export const TokenSetRef = builder.objectRef<TokenSet>('TokenSet')
 
@@ -50,12 +50,12 @@ TokenSetRef.implement({
 
 /** The facts that LINE's token answer did not contain. A failure must not hide the tokens. */
 async function verified(
-  { accessToken }: TokenSet,
+  tokens: TokenSet,
   context: Context,
   report: (error: unknown) => void = () => {},
 ): Promise<TokenRecord | undefined> {
   try {
-    return recordIn(await ask(accessTokenOf(accessToken, context), 'verification', context))
+    return recordIn(await ask(issuedTokenOf(tokens, context), 'verification', context))
   } catch (error) {
     report(error)
     return undefined

@@ -279,7 +279,7 @@ describe('any fault of LINE', () => {
     refresh: async (line, emulator) =>
       parseTokenResponse(await line.refresh(web, emulator.issueTokens().refreshToken ?? '', anyTime)),
     channelToken: async (line) => parseChannelToken(await line.channelToken({ id: web.id, secret: web.secret ?? '' })),
-    certs: async (line) => parseKeySet(await line.certs()),
+    certs: async (line) => parseKeySet(await line.certs(), (keys) => new Set(keys)),
   } satisfies Record<string, Call>
   /** Calls for which the status of the answer is enough. */
   const withoutBody = {

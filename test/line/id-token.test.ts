@@ -11,6 +11,7 @@ import {
   type IdTokenClaims,
   longestIdToken,
   readIdToken,
+  subjectOf,
   verificationKey,
 } from '../../src/line/id-token.ts'
 import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
@@ -272,6 +273,33 @@ describe('the signature', () => {
       expect(reason).toBe('SIGNATURE')
     expect(await reasonOf(forged[0] ?? '', native)).toBe('SIGNATURE')
     expect(fetches).toBe(2)
+  })
+})
+
+describe('the user in an ID token of a login', () => {
+  const parts = (more: Record<string, unknown>) => [{ alg: 'HS256' }, claimsFor(web, more)]
+  const encoded = (part: unknown) => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const userIn = (more: Record<string, unknown>) => subjectOf(`${parts(more).map(encoded).join('.')}.x`, web.id)
+
+  it('of our channel and of LINE: its sub', () => {
+    expect(userIn({})).toBe('U1')
+    expect(subjectOf('x', web.id)).toBeUndefined()
+    expect(subjectOf(undefined, web.id)).toBeUndefined()
+  })
+
+  it.each([{}, null, 12_345, 0, true, ['x'], [], '', { length: 3 }, undefined])('sub %j: no user', (sub) => {
+    expect(userIn({ sub })).toBeUndefined()
+  })
+
+  it.each([
+    { iss: ['https://access.line.me'] },
+    { iss: { 0: 'https://access.line.me' } },
+    { iss: '' },
+    { aud: [web.id] },
+    { aud: Number(web.id) },
+    { aud: native.id },
+  ])('%j: no user', (other) => {
+    expect(userIn(other)).toBeUndefined()
   })
 })
 

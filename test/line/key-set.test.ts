@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
-import { createKeySet, type KeySet } from '../../src/line/key-set.ts'
+import { createKeySet, type KeySet, UnknownKid } from '../../src/line/key-set.ts'
 import { rejectionOf, startMs, useTransports } from '../harness/line-transport.ts'
 
 const { toEmulator } = useTransports()
@@ -80,6 +80,29 @@ describe('an unknown kid', () => {
     expect(await keySet.keyOf('second')).toBeDefined()
     published = [jwk('third')]
     expect(await keySet.keyOf('third')).toBeDefined()
+    expect(fetches).toBe(3)
+  })
+
+  it('asked about after a fetch began, which does not have it: not absent, and found after the cool-down (D13)', async () => {
+    const junk = keySet.keyOf('junk')
+    await new Promise(setImmediate)
+    const late = unknown('second')
+    expect(await junk).toBeUndefined()
+    expect(await late).toBeInstanceOf(UnknownKid)
+    expect(await late).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 10 })
+    published = [jwk('second')]
+    time += 10_000
+    expect(await keySet.keyOf('second')).toBeDefined()
+  })
+
+  it('asked about after a background fetch began: one more fetch finds it (D13)', async () => {
+    await keySet.keyOf('first')
+    time += hour
+    keySet.keyOf('first')
+    await new Promise(setImmediate)
+    const late = keySet.keyOf('second')
+    published = [jwk('first'), jwk('second')]
+    expect(await late).toBeDefined()
     expect(fetches).toBe(3)
   })
 
@@ -283,7 +306,7 @@ function unknown(kid: string): Promise<unknown> {
 
 /** Resolves when a fetch that is under way has ended. */
 async function fetched(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate)
+  for (let turn = 0; turn < 4; turn += 1) await new Promise(setImmediate)
 }
 
 function hang(): Promise<never> {
@@ -293,9 +316,11 @@ function hang(): Promise<never> {
 
 async function fetchCerts() {
   fetches += 1
+  const keys = published
+  await new Promise(setImmediate)
   await new Promise(setImmediate)
   if (outage) throw outage
-  return { status: 200, body: { keys: published }, lineRequestId: undefined }
+  return { status: 200, body: { keys }, lineRequestId: undefined }
 }
 
 function jwk(kid: string) {

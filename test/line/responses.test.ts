@@ -494,8 +494,9 @@ describe('the report of an answer', () => {
       { access_token: 'a' },
       { failure: property('expires_in', 'a positive number') },
     ],
-    ['keys', parseKeySet, 200, { keys: [] }, { outcome: 'answered' }],
-    ['keys', parseKeySet, 200, { keys: {} }, { failure: property('keys', 'an array') }],
+    ['keys', keysIn, 200, { keys: ['a', 7] }, { outcome: 'answered' }],
+    ['keys', keysIn, 200, { keys: [7] }, { failure: property('keys', 'an array with a usable key') }],
+    ['keys', keysIn, 200, { keys: {} }, { failure: property('keys', 'an array with a usable key') }],
   ])('%s, %2$i %3$j: one, with the member that was wrong (D3)', (_, read, status, body, expected) => {
     const judgements: Judgement[] = []
     try {
@@ -579,21 +580,24 @@ describe('the channel token', () => {
 })
 
 describe('the key set', () => {
-  it('is the list that LINE sent, unchecked', () => {
-    expect(parseKeySet(answered({ keys: [{ kty: 'EC' }, null, 7] }))).toEqual([{ kty: 'EC' }, null, 7])
+  it('is what is usable in the list that LINE sent', () => {
+    expect(keysIn(answered({ keys: ['a', null, 7] }))).toEqual(new Set(['a']))
   })
 
-  it.each([...otherBodies, { keys: null }, { keys: {} }, { keys: 'EC' }, { keys: { length: 1 } }])(
-    '%j: LINE_UNAVAILABLE',
-    (body) => {
-      expect(() => parseKeySet(answered(body))).toThrow(LineUnavailable)
-    },
-  )
+  const unusable = [{ keys: null }, { keys: {} }, { keys: 'EC' }, { keys: { length: 1 } }, { keys: [] }, { keys: [7] }]
+  it.each([...otherBodies, ...unusable])('%j: LINE_UNAVAILABLE', (body) => {
+    expect(() => keysIn(answered(body))).toThrow(LineUnavailable)
+  })
 
   it.each([201, 400, 401, 403, 404])('status %i: LINE_UNAVAILABLE', (status) => {
-    expect(() => parseKeySet(answer(status, { keys: [] }))).toThrow(LineUnavailable)
+    expect(() => keysIn(answer(status, { keys: ['a'] }))).toThrow(LineUnavailable)
   })
 })
+
+/** The keys of a set in which every text is a usable key. */
+function keysIn(given: LineAnswer): ReadonlySet<unknown> {
+  return parseKeySet(given, (sent) => new Set(sent.filter((key) => typeof key === 'string')))
+}
 
 it('an undocumented answer is an outage with retryAfter and LINE’s request id, without text of LINE', () => {
   const verdict = judgeProfile(answer(418, { message: 'secret-looking-text' }))

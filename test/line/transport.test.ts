@@ -333,6 +333,16 @@ describe('the deadline', () => {
     expect(emulator.calls.byEndpoint()).toMatchObject({ profile: 1, verifyAccessToken: 1 })
   })
 
+  it('less than a third of LINE_TIMEOUT_MS is left: what LINE accepts once is not sent, the rest is', async () => {
+    const { emulator, transport } = await toEmulator({ timeoutMs: 60_000 })
+    const late = await outageOf(transport.send({ ...token, once: true }, withLeft(15_000)))
+    expect(late).toMatchObject({ code: 'LINE_UNAVAILABLE', sent: false, retryAfter: 1 })
+    expect(emulator.calls.of('token')).toBe(0)
+    await transport.send(token, withLeft(15_000))
+    await transport.send({ ...token, once: true })
+    expect(emulator.calls.of('token')).toBe(2)
+  })
+
   it('includes the wait for a slot, and a call that waited too long is never sent', async () => {
     const { emulator, transport } = await toEmulator({ maxConcurrency: 1 })
     emulator.faults.set('profile', { hang: true })

@@ -9,12 +9,10 @@ import { allChannels, callerAt, type Layer, native, useLayer, web } from '../har
  */
 describe('the deadline of an operation (D21)', () => {
   const layer = useLayer({ ...allChannels })
+  const impatient = useLayer({ ...allChannels, LINE_TIMEOUT_MS: '5000' })
   const redirectUri = 'https://app.example/callback'
 
   type Operation = (layer: Layer, caller: Caller) => Promise<unknown>
-  const exchangeCode: Operation = ({ logins, emulator }, caller) =>
-    logins.exchangeCode({ code: emulator.issueCode({ redirectUri }), redirectUri }, web, caller)
-  const refresh: Operation = ({ refresher, issue }, caller) => refresher.refresh(issue().refreshToken, web, caller)
   const verifyIdToken: Operation = ({ idTokens, emulator }, caller) =>
     idTokens.verify(emulator.issueTokens({ channelId: native.id }).idToken ?? '', {}, caller)
   const revoke: Operation = ({ revocation, issue }, caller) => revocation.revokeAccessToken(issue(), caller)
@@ -24,8 +22,6 @@ describe('the deadline of an operation (D21)', () => {
   const deauthorize: Operation = ({ revocation, issue }, caller) => revocation.deauthorize(issue(), caller)
 
   it.each<[string, string, Operation]>([
-    ['exchangeCode', 'token', exchangeCode],
-    ['refresh', 'token', refresh],
     ['verifyIdToken', 'certs', verifyIdToken],
     ['revoke', 'verifyAccessToken', revoke],
     ['revoke', 'revoke', revoke],
@@ -42,8 +38,21 @@ describe('the deadline of an operation (D21)', () => {
     await expect(operation(layer(), caller)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
   })
 
+  it('is near: a code and a refresh token are not sent, and are good for the next operation', async () => {
+    const { logins, refresher, emulator, issue } = layer()
+    const [code, { refreshToken }] = [emulator.issueCode({ redirectUri }), issue()]
+    const inHurry = { ...callerAt('192.0.2.1'), deadline: performance.now() + 15_000 }
+    const notSent = { code: 'LINE_UNAVAILABLE', sent: false, retryAfter: 1 }
+    await expect(logins.exchangeCode({ code, redirectUri }, web, inHurry)).rejects.toMatchObject(notSent)
+    await expect(refresher.refresh(refreshToken, web, inHurry)).rejects.toMatchObject(notSent)
+    expect(emulator.calls.of('token')).toBe(0)
+    const caller = callerAt('192.0.2.1')
+    expect(await logins.exchangeCode({ code, redirectUri }, web, caller)).toHaveProperty('tokens')
+    expect(await refresher.refresh(refreshToken, web, caller)).toHaveProperty('accessToken')
+  })
+
   it('includes the wait for the address’s turn (B8)', async () => {
-    const { refresher, issue, emulator } = layer()
+    const { refresher, issue, emulator } = impatient()
     emulator.faults.set('token', { hang: true })
     const many = Array.from({ length: 60 }, async (_, n) => {
       const caller = { ...callerAt('192.0.2.1'), deadline: performance.now() + (n === 59 ? 300 : 2_000) }

@@ -3,6 +3,7 @@ import { createChannels } from '../../src/line/channels.ts'
 import { InvalidIdToken } from '../../src/line/errors.ts'
 import { createIdTokens } from '../../src/login/id-tokens.ts'
 import { createNonces } from '../../src/login/nonces.ts'
+import { noRoom } from '../../src/tokens/waiting-room.ts'
 import {
   allChannels,
   elsewhere,
@@ -152,6 +153,7 @@ describe('the guard of ID tokens that callers send', () => {
     `${layer()
       .emulator.signIdToken({ ...claims, sub: `U${n}` }, kind, web.id)
       .slice(0, -8)}AAAAAAAA`
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = { iss: 'https://access.line.me', aud: web.id, exp: S + 3_600, iat: S }
 
   it('bad ones, each kind, all at once: the burst is checked, the others are RATE_LIMITED (D14)', async () => {
@@ -170,6 +172,38 @@ describe('the guard of ID tokens that callers send', () => {
     const { idTokens } = layer()
     const checks = times(50, (n) => idTokens.verifyGuarded(forged('ES256', n), {}, here))
     expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 5, RATE_LIMITED: 45 })
+  })
+
+  it('with invented kids while LINE is well: limited like other bad ones; given back to those who come again (D14)', async () => {
+    const { idTokens, emulator, clock } = layer()
+    const invented = (n: number) => `${part({ alg: 'ES256', kid: `k${n}` })}.${part(claims)}.AAAA`
+    const codes: string[] = []
+    for (let n = 0; n < 50; n += 1) {
+      codes.push(Object(await idTokens.verifyGuarded(invented(n), {}, here).catch((error) => error)).code)
+    }
+    expect(tally(codes)).toEqual({ INVALID_ID_TOKEN: 1, LINE_UNAVAILABLE: 4, RATE_LIMITED: 45 })
+    emulator.rotateSigningKey()
+    const fresh = times(4, (n) => emulator.issueTokens({ es256: true, nonce: `n${n}` }).idToken ?? '')
+    const all = () => outcomesOf(fresh.map((idToken) => idTokens.verifyGuarded(idToken, {}, elsewhere)))
+    expect(await all()).toEqual({ LINE_UNAVAILABLE: 4 })
+    clock.advance(10_000)
+    expect(await all()).toEqual({ good: 4 })
+    const bad = times(10, () => idTokens.verifyGuarded('x', {}, elsewhere))
+    expect(await outcomesOf(bad)).toEqual({ INVALID_ID_TOKEN: 5, RATE_LIMITED: 5 })
+  })
+
+  it("120 wait for LINE's keys, which never come: more of that network are refused at once (D14)", async () => {
+    const { idTokens, emulator } = layer()
+    emulator.faults.set('certs', { hang: true })
+    const soon = { ...here, deadline: performance.now() + 3_000 }
+    const checks = times(120, (n) => idTokens.verifyGuarded(forged('ES256', n), {}, soon).catch((error) => error))
+    const first20 = await Promise.all(checks.slice(100))
+    expect(first20).toEqual(times(20, () => noRoom))
+    expect(performance.now()).toBeLessThan(soon.deadline)
+    expect(await idTokens.verifyGuarded(idTokenOf(layer()), {}, here)).toMatchObject({ aud: web.id })
+    const another = idTokens.verifyGuarded(forged('ES256', 0), {}, { ...soon, clientAddress: '192.0.2.2' })
+    expect(await another.catch((error) => error)).not.toBe(noRoom)
+    expect(new Set(await Promise.all(checks))).not.toContain(undefined)
   })
 
   it('good ones: never limited, however many and how often', async () => {
@@ -203,6 +237,22 @@ describe('the guard of ID tokens that callers send', () => {
     expect(await idTokens.verify(unseen, {}, here)).toMatchObject({ aud: web.id })
   })
 
+  it('a good one with a wrong nonce, again and again: takes nothing from the bucket of the others (D14)', async () => {
+    const { idTokens, emulator, ask, issue } = layer()
+    const seen = idTokenOf(layer())
+    await idTokens.verifyGuarded(seen, {}, here)
+    const checks = times(50, () => idTokens.verifyGuarded(seen, { nonce: 'wrong' }, here))
+    expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 50 })
+    expect(await idTokens.verifyGuarded(emulator.issueTokens({ nonce: 'n' }).idToken ?? '', {}, here)).toBeDefined()
+    expect(wordFor(await ask(issue()))).toBe('valid')
+  })
+
+  it('a new one with a wrong nonce: counts like any bad one', async () => {
+    const seen = idTokenOf(layer())
+    const checks = times(50, () => layer().idTokens.verifyGuarded(seen, { nonce: 'wrong' }, here))
+    expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 5, RATE_LIMITED: 45 })
+  })
+
   it('bad ID tokens and bad access tokens: one bucket', async () => {
     const { idTokens, ask } = layer()
     await Promise.allSettled(times(5, () => idTokens.verifyGuarded('x', {}, here)))
@@ -230,7 +280,7 @@ describe('a user who has left the service', () => {
     }
     const { verify, verifyGuarded } = createIdTokens({
       channels: createChannels([web]),
-      keySet: { keyOf: () => undefined },
+      keySet: { keyOf: () => undefined, has: () => false },
       nonces: createNonces('secret'),
       buckets: { limitFor: () => undefined, count: () => {} },
       wall: () => START_MS,

@@ -1,8 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { exchange, exchangeLogin, logIn, redirectUri } from '../harness/log-in.ts'
-import { callsTo, codesOf, liff, native, noSourceLimit, useRunningGateway, web } from '../harness/running-gateway.ts'
+import {
+  callsTo,
+  codesOf,
+  liff,
+  native,
+  noSourceLimit,
+  type RunningGateway,
+  useRunningGateway,
+  web,
+} from '../harness/running-gateway.ts'
 
 const gateway = useRunningGateway(noSourceLimit)
+const several = useRunningGateway({ LINE_CHANNELS: JSON.stringify([web, native, liff]) })
 const tokensOnly = 'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { tokens { accessToken } } }'
 const sakura = { id: 'U4af4980629c1d3b5e7f90a2b4c6d8e0f', displayName: 'Sakura Tanaka' }
 const refused = [{ extensions: { code: 'INVALID_GRANT' } }]
@@ -122,6 +132,7 @@ describe('tokens are returned', () => {
     { expires_in: 'x', scope: 7, refresh_token: '', token_type: 1 },
     { expires_in: 2_592_000, scope: null },
     { expires_in: 2_592_000, scope: '' },
+    { expires_in: 2_592_000, scope: '   ' },
     { expires_in: '2592000', scope: 'profile openid' },
     { expires_in: -1, scope: ['profile'] },
   ]
@@ -149,6 +160,23 @@ describe('tokens are returned', () => {
     })
     expect(callsTo(gateway().emulator)).toEqual({ token: 1, verifyAccessToken: 1, profile: 1 })
   })
+
+  it.each([
+    ['a space in it', 'a b'],
+    ['5,000 characters', 'x'.repeat(5_000)],
+    ['é', 'é'],
+  ])(
+    'if the access token has %s: an outage for viewer and scopes, and the tokens are returned',
+    async (_, accessToken) => {
+      gateway().emulator.faults.set('token', { body: { access_token: accessToken, expires_in: 100 } })
+      const query = `mutation ($input: ExchangeLoginInput!) {
+        exchangeLogin(input: $input) { tokens { accessToken scopes } viewer { id } }
+      }`
+      const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri }, query)
+      expect(data?.exchangeLogin).toEqual({ tokens: { accessToken, scopes: [] }, viewer: null })
+      expect(codesOf({ errors })).toEqual(['LINE_UNAVAILABLE', 'LINE_UNAVAILABLE'])
+    },
+  )
 
   it('if LINE does not say the scopes and cannot be asked: no scopes, with an error (D4)', async () => {
     gateway().emulator.faults.set('token', { body: { access_token: gateway().issue().accessToken } })
@@ -216,6 +244,46 @@ describe('a wrong nonce', () => {
       expect(errors).toMatchObject([nonceFailure('idTokenClaims')])
     },
   )
+
+  type Trouble = (running: RunningGateway) => void
+  const troubles: readonly [string, Trouble][] = [
+    ["LINE's keys cannot be fetched", ({ emulator }) => emulator.faults.set('certs', { status: 500 })],
+    ["LINE's keys never come", ({ emulator }) => emulator.faults.set('certs', { hang: true })],
+    ['our clock says that it has expired', ({ setWall }) => setWall(3 * 3_600_000)],
+    ['our clock says that it is from the future', ({ setWall }) => setWall(-3 * 3_600_000)],
+  ]
+
+  it.each(troubles)('while %s: NONCE on each field all the same (D12)', async (_, trouble) => {
+    trouble(several())
+    for (const nonce of ['another', null]) {
+      const { input } = await logIn(several(), { channelId: native.id })
+      const query = `mutation ($input: ExchangeLoginInput!) {
+        exchangeLogin(input: $input) { tokens { tokenType } ${Object.values(selections).join(' ')} }
+      }`
+      const { data, errors } = await exchange(several(), { ...input, nonce, channelId: native.id }, query)
+      const nothing = { viewer: null, idToken: null, idTokenClaims: null }
+      expect(data?.exchangeLogin).toEqual({ tokens: { tokenType: 'Bearer' }, ...nothing })
+      expect(errors.map(({ extensions }) => extensions.reason)).toEqual(['NONCE', 'NONCE', 'NONCE'])
+    }
+    expect(callsTo(several().emulator)).toEqual({ token: 2 })
+  })
+
+  it.each<[string, object, object?]>([
+    ['not signed by LINE', { alg: 'HS256' }],
+    ['with an algorithm that is not accepted', { alg: 'none' }],
+    ['with an unknown kid', { alg: 'ES256', kid: 'x' }],
+    ['of another issuer', { alg: 'HS256' }, { iss: 'https://elsewhere.example' }],
+    ['longer than 8,192 characters', { alg: 'HS256' }, { pad: 'x'.repeat(9_000) }],
+  ])('in an ID token %s: NONCE (D12)', async (_, header, more = {}) => {
+    const parts = [header, { iss: 'https://access.line.me', aud: web.id, nonce: 'theirs', ...more }]
+    const idToken = `${parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.AAAA`
+    const body = { access_token: gateway().issue().accessToken, expires_in: 100, scope: 'openid', id_token: idToken }
+    gateway().emulator.faults.set('token', { body })
+    const query = 'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { viewer { id } idToken } }'
+    const { data, errors } = await exchange(gateway(), { code: 'x', redirectUri, nonce: 'another' }, query)
+    expect(data?.exchangeLogin).toEqual({ viewer: null, idToken: null })
+    expect(errors.map(({ extensions }) => extensions.reason)).toEqual(['NONCE', 'NONCE'])
+  })
 
   it('under an alias: the path has the alias', async () => {
     const { input } = await logIn(gateway())
@@ -364,8 +432,6 @@ describe('a code that LINE does not answer before the deadline', () => {
 })
 
 describe('apps and LIFF', () => {
-  const several = useRunningGateway({ LINE_CHANNELS: JSON.stringify([web, native, liff]) })
-
   it.each([native, liff])('$type: a login gives an ID token signed by LINE', async ({ id, type }) => {
     const { input } = await logIn(several(), { channelId: id })
     const { data, errors } = await exchange(several(), { ...input, channelId: id })

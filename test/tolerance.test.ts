@@ -238,6 +238,8 @@ describe('a member that is missing, null or empty', () => {
   ] as const)('%s: %o without %s is LINE_UNAVAILABLE', async (name, body, member) => {
     for (const value of [undefined, null]) {
       gateway.emulator.faults.set(name, { status: 200, body: { ...body, [member]: value } })
+      // Each of them is of the same user, who may have left before.
+      gateway.advance(1)
       expect(codesOf(await operations[name]())).toEqual(['LINE_UNAVAILABLE'])
     }
   })

@@ -1,6 +1,6 @@
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import { LineUnavailable } from '../line/errors.ts'
+import { isLineOutage, LineUnavailable } from '../line/errors.ts'
 import type { Families, Origin } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
@@ -14,6 +14,7 @@ import {
   invalid,
   type Outage,
   type Question,
+  SourceLimited,
   type Unknown,
 } from '../tokens/token-resolver.ts'
 import type { Tombstone, Tombstones } from '../tokens/tombstones.ts'
@@ -39,6 +40,8 @@ export type KnownTokens = {
    * caller names. It counts only for a token that LINE has never confirmed.
    */
   identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown>
+  /** Why a known token is refused now. It was good once, but it may have died since. `undefined`: it is good, or LINE is down. */
+  refusalOf(token: AccessToken, caller: Caller): Promise<Invalid | undefined>
   /** The user of a token. Without it, the user's other tokens cannot be forgotten. Rejects with an outage. */
   userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown>
   /** The channel for which LINE issued a refresh token through us, else `hint`. */
@@ -59,22 +62,30 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   const { channels, memory, forgotten, tombstones, families, calls, gate } = options
   const flights = createFlights<Named | Invalid>()
 
-  return { identify, userOf, channelOf }
+  return { identify, refusalOf, userOf, channelOf }
 
   async function identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown> {
     const { key } = token
     const stone = tombstones.find(key)
     if (stone !== undefined) {
       const channel = stone.isOurs ? channelWith(stone) : (hint ?? channelWith(stone))
-      return { verdict: 'known', channel, stone }
+      return { verdict: 'known', channel, stone, origin: memory.originOf(key) }
     }
     const record = memory.peek(key)
-    if (record !== undefined && forgotten.concerns(key, record) !== 'dead') return known(record)
-    const origin = memory.originOf(key)
-    if (origin !== undefined && !forgotten.isDeadCold(key, origin))
-      return { verdict: 'known', channel: channelWith(origin), origin }
+    const origin = record ?? memory.originOf(key)
+    if (origin !== undefined) {
+      // LINE may still accept the token of a session that is dead here.
+      const ofSession = origin.family === undefined ? undefined : tombstones.find(origin.family)
+      if (ofSession?.isConfirmed === false || !forgotten.isDeadCold(key, origin))
+        return { verdict: 'known', channel: channelWith(origin), record, origin, stone: ofSession }
+    }
     const answer = await memory.resolve(questionFor(token, 'verification', caller))
     return answer.verdict === 'valid' ? known(answer.record) : answer
+  }
+
+  async function refusalOf(token: AccessToken, caller: Caller): Promise<Invalid | undefined> {
+    const answer = await memory.resolve(questionFor(token, 'verification', caller))
+    return answer.verdict === 'invalid' && !tombstones.has(token.key) ? answer : undefined
   }
 
   async function userOf(token: AccessToken, { record, origin, stone }: Known, caller: Caller) {
@@ -93,7 +104,8 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
     let outage: Outage = nobodyTells()
     for (const subject of namingSubjects(record)) {
       const answer = await memory.resolve(questionFor(token, subject, caller))
-      if (answer.verdict === 'invalid') return answer
+      // A logout at the same moment refuses the token here, but LINE may still know it.
+      if (answer.verdict === 'invalid') return tombstones.has(token.key) ? userAtLine(token, caller) : answer
       if (answer.verdict === 'unknown') outage = answer.outage
       else if (answer.record.userId !== undefined) return named(answer.record.userId)
     }
@@ -101,12 +113,17 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   }
 
   /** The token has a tombstone, so our memory does not ask LINE about it any more. Anybody can come here again and again. */
-  function userAtLine({ raw, key }: AccessToken, caller: Caller): Promise<Named | Invalid> {
-    return flights.fly(key, caller, async () => {
-      const ask = () => calls.userOf(raw, caller)
-      const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
-      return userId === undefined ? invalid('REVOKED') : named(userId)
-    })
+  async function userAtLine({ raw, key }: AccessToken, caller: Caller): Promise<Named | Invalid | Unknown> {
+    const ask = () => calls.userOf(raw, caller)
+    try {
+      return await flights.fly(key, caller, async () => {
+        const userId = await guarded(gate, caller, ask, (found) => (found === undefined ? 'refused' : 'open'))
+        return userId === undefined ? invalid('REVOKED') : named(userId)
+      })
+    } catch (error) {
+      if (isOutage(error)) return { verdict: 'unknown', outage: error }
+      throw error
+    }
   }
 
   function channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint {
@@ -124,6 +141,10 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
     if (channel === undefined) throw new TypeError('the channel of a record is not configured')
     return channel
   }
+}
+
+function isOutage(error: unknown): error is Outage {
+  return error instanceof SourceLimited || isLineOutage(error)
 }
 
 function named(userId: string): Named {

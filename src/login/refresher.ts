@@ -36,7 +36,7 @@ type Replay = {
   readonly accessKey: string
   /** The `count` of forgotten users when the call to LINE began. */
   readonly begunAt: number
-  at: number
+  until: number
 }
 
 /** The tokens of a call to LINE. */
@@ -44,6 +44,8 @@ type Fetched = Pick<Replay, 'begunAt'> & { readonly tokens: TokenSet }
 
 /** Double taps, parallel tabs and retries after a lost answer come within this time. */
 const replayForMs = 30_000
+/** How long tokens are kept that nobody got yet. */
+const keptForMs = 60 * 60_000
 const maxReplays = 20_000
 
 /**
@@ -97,7 +99,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
       learnTokens(memory, accessKey, kept, { channelId: channel.id, family: id, userId, verifiedAt: askedAt })
       const tokens = toTokenSet(kept, askedAt)
       const sealed = seal(JSON.stringify(tokens), refreshToken, 'refresh')
-      replays.set(key, { sealed, accessKey, begunAt, at: now() })
+      replays.set(key, { sealed, accessKey, begunAt, until: now() + replayForMs })
       return { tokens, begunAt }
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
@@ -141,13 +143,13 @@ export function createRefresher(options: RefresherOptions): Refresher {
   /** LINE may have replaced the refresh token, so its answer must not be lost. */
   function keepForNextTry(key: string): void {
     const replay = replays.get(key)
-    if (replay !== undefined) replay.at = now()
+    if (replay !== undefined) replay.until = now() + keptForMs
   }
 
   function findReplay(key: string): Replay | undefined {
     const replay = replays.get(key)
     if (replay === undefined) return undefined
-    if (now() - replay.at < replayForMs && !tombstones.has(replay.accessKey)) return replay
+    if (now() < replay.until && !tombstones.has(replay.accessKey)) return replay
     replays.delete(key)
     return undefined
   }

@@ -95,7 +95,7 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
   }
 
   async function deauthorize(job: RevocationJob, caller: Caller): Promise<LineAnswer> {
-    const { key, channel, userId } = job
+    const { key, channel, userId } = await named(job, caller)
     const answer = await deauthorizeOnceMore(job, caller)
     assertDeauthorized(answer)
     tombstones.confirm(key)

@@ -74,30 +74,21 @@ export function createRevocation(options: RevocationOptions): Revocation {
   async function revokeKnown(token: AccessToken, { channel, record, stone }: Known, caller: Caller): Promise<Revoked> {
     if (stone?.isConfirmed) return invalid('REVOKED')
     if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
-    if (await isRevokedByDeparture(token, caller)) return forgotten
     const forMs = forgetting.lifeOf(record)
     const job = { kind: 'access token', key: token.key, raw: token.raw, channel, forMs } as const
-    await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller))
+    await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller, token))
     return forgotten
   }
 
   /**
-   * Whether the user of the token leaves as well. LINE revokes the token with that. If the token were revoked first, LINE
-   * could not be told of the departure. Rejects with an outage if LINE does not answer.
+   * The user of the token leaves as well: LINE must hear of that first, because it takes only a token that it still accepts.
+   * Rejects with an outage if LINE does not answer.
    */
-  async function isRevokedByDeparture({ key, raw }: AccessToken, caller: Caller): Promise<boolean> {
+  async function departureFirst({ key, raw }: AccessToken, caller: Caller): Promise<void> {
     const departure = departures.get(key)
-    if (
-      departure !== undefined &&
-      (await within(
-        caller.deadline,
-        departure.then(isForgotten, () => false),
-      ))
-    )
-      return true
+    if (departure !== undefined) await within(caller.deadline, Promise.allSettled([departure]))
     const waiting = unconfirmed.find({ kind: 'user', key })
     if (waiting !== undefined) await finish({ ...waiting, raw }, caller)
-    return waiting !== undefined
   }
 
   async function revokeRefreshToken(refreshToken: string, hint: Channel, caller: Caller): Promise<Revoked> {
@@ -121,8 +112,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const session = { kind: 'session', key, raw: refreshToken, channel, forMs: longestRefreshLifeMs } as const
     if (!isTrusted && families.find(key) === undefined && stone?.isOurs !== true) return revokeStranger(session, caller)
     forgetting.forgetSession(key, { channelId: channel.id, isOurs: true })
-    if (endedWith !== undefined && (await isRevokedByDeparture(endedWith, caller))) return forgotten
-    await finish({ ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller)
+    await finish({ ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller, endedWith)
     return forgotten
   }
 
@@ -180,7 +170,9 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   function deauthorize(token: AccessToken, caller: Caller): Promise<Revoked> {
-    const departure = leave(token, caller).finally(() => departures.delete(token.key))
+    const departure = leave(token, caller).finally(() => {
+      if (departures.get(token.key) === departure) departures.delete(token.key)
+    })
     departures.set(token.key, departure)
     return departure
   }
@@ -192,13 +184,16 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const { channel, record, origin, stone } = known
     if (stone?.isConfirmed) return invalid('REVOKED')
     await assertConfigured(channel, caller)
+    const refused = stone === undefined ? await knownTokens.refusalOf(token, caller) : undefined
+    if (refused !== undefined) return refused
     const job = { kind: 'user', key: token.key, raw: token.raw, channel, forMs: forgetting.lifeOf(record) } as const
+    const isKnownToLeave = unconfirmed.find(job)?.userId !== undefined
     const user = await userOf(token, known, caller)
     if (user.verdict === 'invalid') return user
-    if (stone?.isOurs !== true) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
+    forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
     if (origin?.family !== undefined) forgetting.forgetSession(origin.family, { channelId: channel.id, isOurs: true })
     if (user.verdict === 'unknown') throw leftUnfinished(job, user)
-    forgetting.forgetUser(channel.id, user.userId)
+    if (!isKnownToLeave) forgetting.forgetUser(channel.id, user.userId)
     await finish({ ...job, userId: user.userId }, caller)
     return forgotten
   }
@@ -216,9 +211,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
     return outage
   }
 
-  /** Calls LINE now, and again later if it gives no answer. */
-  async function finish(job: RevocationJob, caller: Caller): Promise<void> {
+  /** Calls LINE now, and again later if it gives no answer. `token`: the access token whose user may be leaving. */
+  async function finish(job: RevocationJob, caller: Caller, token?: AccessToken): Promise<void> {
     try {
+      if (token !== undefined) await departureFirst(token, caller)
       await calls.send(job, caller)
       unconfirmed.remove(job)
     } catch (error) {
@@ -257,10 +253,6 @@ async function allOf(revoked: readonly Promise<Revoked>[]): Promise<Revoked> {
   const failed = (await Promise.allSettled(revoked)).find((one) => one.status === 'rejected')
   if (failed !== undefined) throw failed.reason
   return forgotten
-}
-
-function isForgotten({ verdict }: Revoked): boolean {
-  return verdict === 'forgotten'
 }
 
 function outcomeOf({ status }: LineAnswer): Outcome {

@@ -37,10 +37,11 @@ export function learnTokens(
   memory: Pick<MemoryTier, 'learn' | 'remember'>,
   accessKey: string,
   { scopes, expiresInMs }: TokenResponse,
-  origin: Origin,
+  origin: Omit<Origin, 'expiresAt'>,
 ): void {
-  if (expiresInMs === undefined || scopes === undefined) memory.remember(accessKey, origin)
-  else memory.learn(accessKey, createRecord({ ...origin, scopes, expiresAt: origin.verifiedAt + expiresInMs }))
+  const expiresAt = origin.verifiedAt + (expiresInMs ?? longestLifeMs)
+  if (expiresInMs === undefined || scopes === undefined) memory.remember(accessKey, { ...origin, expiresAt })
+  else memory.learn(accessKey, createRecord({ ...origin, scopes, expiresAt }))
 }
 
 /** The key of a refresh token in our memory. The channel is part of it: LINE binds a refresh token to its channel. */

@@ -38,6 +38,7 @@ type Job = Omit<RevocationJob, 'raw'>
 type Entry = {
   job: Job
   readonly sealed: Buffer
+  readonly addedAt: number
   readonly until: number
   attempts: number
   triedAt: number
@@ -51,6 +52,8 @@ const mostWaiting = 10_000
 /** After each failure the wait is doubled, up to this. */
 const longestWaitMs = 10_000
 const firstWaitMs = 1_000
+/** If LINE does not take a departure for so long, the token is revoked without it. */
+const longestDepartureMs = 60 * 60_000
 /** Attempts at once: of all, and of a group while LINE does not answer it. */
 const mostAtOnce = 16
 const mostProbes = 4
@@ -66,7 +69,11 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
 
   function add(job: RevocationJob): void {
     groupOf(job).isFailing = true
-    if (entries.has(idOf(job))) return
+    const known = entries.get(idOf(job))
+    if (known !== undefined) {
+      known.job = { ...known.job, userId: known.job.userId ?? job.userId }
+      return
+    }
     if (entries.size < most) entries.set(idOf(job), entryOf(job))
     else giveUp([job], 'too many are waiting')
   }
@@ -74,7 +81,7 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
   function entryOf({ raw, ...job }: RevocationJob): Entry {
     const now = steady()
     const sealed = seal(raw, sealingKey, 'unconfirmed')
-    return { job, sealed, until: now + job.forMs, attempts: 0, triedAt: now, isUnderWay: false }
+    return { job, sealed, addedAt: now, until: now + job.forMs, attempts: 0, triedAt: now, isUnderWay: false }
   }
 
   function remove(job: Pick<RevocationJob, 'kind' | 'key'>): void {
@@ -106,7 +113,8 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
 
   /** LINE revokes all tokens of a user who leaves, but only with a token that it still accepts. */
   function waitsForDeparture({ kind, key, accessKey = key }: Job): boolean {
-    return kind !== 'user' && entries.has(idOf({ kind: 'user', key: accessKey }))
+    const departure = kind === 'user' ? undefined : entries.get(idOf({ kind: 'user', key: accessKey }))
+    return departure !== undefined && steady() - departure.addedAt < longestDepartureMs
   }
 
   function attempt(entry: Entry): void {

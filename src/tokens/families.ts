@@ -8,6 +8,8 @@ export type Origin = {
   readonly userId: string | undefined
   /** The start of the last call to LINE that proved it valid (process time, ms). */
   readonly verifiedAt: number
+  /** Process time (ms). */
+  readonly expiresAt: number
 }
 
 /** A session that LINE began through us. LINE may replace its refresh token by another one: all of them are one family. */

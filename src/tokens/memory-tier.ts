@@ -34,7 +34,7 @@ export type MemoryTier = {
   peek(key: string): TokenRecord | undefined
   /** Where a token comes from that LINE accepted or issued before, if it has no record any more. */
   originOf(key: string): Origin | undefined
-  /** Drops a record. The caller raises the tombstone, so that no answer in flight stores the record again. */
+  /** Drops a record, but not its origin. The caller raises the tombstone, so that no answer in flight stores it again. */
   drop(key: string): void
   size(): number
 }
@@ -115,6 +115,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
   const proofs = createProofs({
     count: forgotten.count,
+    now,
+    untoldForMs: options.freshForMs,
     records,
     rechecks,
     ask: fly,
@@ -129,8 +131,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     learn,
     remember: records.remember,
     peek,
-    originOf: records.originOf,
-    drop: records.delete,
+    originOf,
+    drop: records.retire,
     size: records.size,
   }
 
@@ -305,10 +307,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const known = before(key)
     const record = keep(key, answer.record, subject)
     const time = now()
-    // The machine was suspended, or its clock set, while LINE was answering.
-    if (hasDriftedSince(record)) return { ...answer, record, concern: 'unproven' }
-    if (record.expiresAt <= time) return expire(key)
     const concern = forgotten.concernsLanded(key, record, begunAt.forgotten) ?? concernFromBefore(key, record, known)
+    // The machine was suspended, or its clock set, while LINE was answering.
+    if (hasDriftedSince(record)) return { ...answer, record, concern: concern ?? 'unproven' }
+    if (record.expiresAt <= time) return expire(key)
     return { ...answer, record, concern }
   }
 
@@ -329,7 +331,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function refuse(key: string, refusal: Invalid): Answer {
     telemetry.lookUp('refused_by_line')
-    records.delete(key)
+    records.retire(key)
     refusals.add(key, refusal.reason)
     return refusal
   }
@@ -355,6 +357,11 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   function peek(key: string): TokenRecord | undefined {
     const record = records.peek(key)
     return record !== undefined && record.expiresAt > now() ? record : undefined
+  }
+
+  function originOf(key: string): Origin | undefined {
+    const origin = records.originOf(key)
+    return origin !== undefined && origin.expiresAt > now() ? origin : undefined
   }
 
   function isUnderWay(question: Question): boolean {

@@ -16,6 +16,9 @@ export type Proofs = {
 export type ProofsOptions = {
   /** How many departures and confirmations there were so far. */
   readonly count: () => number
+  readonly now: () => number
+  /** How long LINE is not asked again for a user that it did not tell (ms). */
+  readonly untoldForMs: number
   readonly records: RecordStore
   readonly rechecks: Rechecks
   readonly ask: (question: Question) => Promise<Answer>
@@ -27,6 +30,7 @@ export type ProofsOptions = {
 
 /** Of users who logged in again within seconds. */
 const mostProven = 10_000
+const mostUntold = 20_000
 /** After the second answer that came too early, the question is not answered. */
 const mostAttempts = 2
 /** One object, because a client may ask many times. */
@@ -36,9 +40,10 @@ const notProven = new LineUnavailable('LINE has not confirmed the token since it
 })
 
 export function createProofs(options: ProofsOptions): Proofs {
-  const { count, records, rechecks, ask, answerByAge, serveStale, unanswered, refusedHere } = options
+  const { count, now, untoldForMs, records, rechecks, ask, answerByAge, serveStale, unanswered, refusedHere } = options
 
   const provenAt = createBoundedMap<number>(mostProven)
+  const untoldAt = createBoundedMap<{ readonly count: number; readonly at: number }>(mostUntold)
 
   return { answer, isProven: (key) => provenAt.get(key) === count() }
 
@@ -70,18 +75,21 @@ export function createProofs(options: ProofsOptions): Proofs {
 
   /**
    * Fetches the user of the token. After that, only the tombstone of this user concerns it. If LINE does not tell the user,
-   * it may still tell that the token is dead.
+   * it may still tell that the token is dead. Then it is not asked again until somebody else leaves, or for a while.
    */
   async function name(question: Question, record: TokenRecord): Promise<Answer> {
-    for (const subject of [...namingSubjects(record), 'verification'] as const) {
-      const read = await rechecks.run({ ...question, subject }, record)
+    const { key } = question.token
+    const begunAt = count()
+    const untold = untoldAt.get(key)
+    if (untold?.count === begunAt && now() - untold.at < untoldForMs) return serveStale(question)
+    for (const subject of [...namingSubjects(record).slice(0, 1), 'verification'] as const) {
+      const read = await rechecks.once({ ...question, subject }, record)
       if (read?.verdict === 'invalid') return read
       if (read?.verdict !== 'valid') continue
       const { concern, record: named } = read
-      if (concern !== 'unnamed')
-        return concern === undefined ? answerByAge(question, named) : answer(question, named, concern)
-      // It is valid, and nobody tells its user: for the next seconds LINE is not asked again.
-      rechecks.postpone({ ...question, subject })
+      if (concern === undefined) return answerByAge(question, named)
+      if (concern !== 'unnamed') return answer(question, named, concern)
+      untoldAt.set(key, { count: begunAt, at: now() })
     }
     return serveStale(question)
   }

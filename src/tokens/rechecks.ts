@@ -9,6 +9,8 @@ export type Rechecks = {
   startBehind(question: Question, record: TokenRecord): void
   /** For a stale record: LINE's answer. `undefined`: LINE gave no answer, now or within the last 5 seconds. */
   run(question: Question, record: TokenRecord): Promise<Answer | undefined>
+  /** Asks for the subject alone, like a background call: it must not take the places of other callers. Else like `run`. */
+  once(question: Question, record: TokenRecord): Promise<Answer | undefined>
   /** LINE gave no answer: the next re-check waits 5 seconds. */
   postpone(question: Question): void
 }
@@ -29,7 +31,7 @@ const mostPostponed = 20_000
 export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: RechecksOptions): Rechecks {
   const postponed = createBoundedMap<number>(mostPostponed)
 
-  return { startBehind, run, postpone }
+  return { startBehind, run, once, postpone }
 
   function startBehind(question: Question, record: TokenRecord): void {
     if (isUnderWay(question) || isPostponed(question)) return
@@ -39,6 +41,12 @@ export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: 
   async function run(question: Question, record: TokenRecord): Promise<Answer | undefined> {
     if (isPostponed(question)) return undefined
     const answer = await recheck({ ...question, lane: 'recheck' }, record)
+    return answer.verdict === 'unknown' ? undefined : answer
+  }
+
+  async function once(question: Question, record: TokenRecord): Promise<Answer | undefined> {
+    if (isPostponed(question)) return undefined
+    const answer = await ask({ ...question, known: record, lane: 'background' })
     return answer.verdict === 'unknown' ? undefined : answer
   }
 

@@ -58,14 +58,15 @@ export function writeRecord(record: TokenRecord, number = notShared): string {
 }
 
 /** What is kept of a record that had to make room. */
-export function writeOrigin({ channelId, userId, family, verifiedAt }: Origin): string {
-  return writeNumber(verifiedAt, timeBytes) + writeFields([encodeText(channelId), packUserId(userId), family])
+export function writeOrigin({ channelId, userId, family, verifiedAt, expiresAt }: Origin): string {
+  const times = writeNumber(verifiedAt, timeBytes) + writeNumber(expiresAt, timeBytes)
+  return times + writeFields([encodeText(channelId), packUserId(userId), family])
 }
 
 export function readOrigin(text: string): Origin {
-  const [channelId, userId, family] = [0, 1, 2].map((number) => readField(text, timeBytes, number))
-  const verifiedAt = readNumber(text, 0, timeBytes)
-  return { channelId: decodeText(channelId) ?? '', userId: unpackUserId(userId), family, verifiedAt }
+  const [channelId, userId, family] = [0, 1, 2].map((number) => readField(text, 2 * timeBytes, number))
+  const [verifiedAt = 0, expiresAt = 0] = [0, timeBytes].map((from) => readNumber(text, from, timeBytes))
+  return { channelId: decodeText(channelId) ?? '', userId: unpackUserId(userId), family, verifiedAt, expiresAt }
 }
 
 /** A stored record. It can be read even after the store has dropped it. */

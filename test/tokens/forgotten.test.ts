@@ -95,7 +95,7 @@ describe("LINE's answer to a call", () => {
 describe('a token without a record', () => {
   it('its remembered origin counts', () => {
     const { tombstones, users, forgotten } = everything()
-    const origin = { channelId, userId, family: 'f', verifiedAt: 0 }
+    const origin = { channelId, userId, family: 'f', verifiedAt: 0, expiresAt: 1e9 }
     expect([forgotten.isDeadCold('a', origin), forgotten.isDeadCold('a', undefined)]).toEqual([false, false])
     users.raise(channelId, userId)
     expect([forgotten.isDeadCold('a', origin), forgotten.isDeadCold('a', undefined)]).toEqual([true, false])

@@ -83,9 +83,21 @@ describe('the store', () => {
     const userId = 'U4af4980629c1d3b5e7f90a2b4c6d8e0f'
     store.set('a', { ...bare, profile, userId, family: 'f'.repeat(32) })
     store.set('b', { ...bare, userId })
-    expect(store.originOf('a')).toEqual({ channelId: bare.channelId, userId, family: 'f'.repeat(32), verifiedAt: at })
+    expect(store.originOf('a')).toEqual({
+      channelId: bare.channelId,
+      userId,
+      family: 'f'.repeat(32),
+      verifiedAt: at,
+      expiresAt: bare.expiresAt,
+    })
     store.set('c', bare)
-    expect(store.originOf('b')).toEqual({ channelId: bare.channelId, userId, family: undefined, verifiedAt: at })
+    expect(store.originOf('b')).toEqual({
+      channelId: bare.channelId,
+      userId,
+      family: undefined,
+      verifiedAt: at,
+      expiresAt: bare.expiresAt,
+    })
     store.set('a', bare)
     expect(store.originOf('a')).toBeUndefined()
     expect(store.originOf('c')).toEqual({
@@ -93,6 +105,7 @@ describe('the store', () => {
       userId: undefined,
       family: undefined,
       verifiedAt: at,
+      expiresAt: bare.expiresAt,
     })
   })
 

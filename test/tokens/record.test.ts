@@ -98,7 +98,7 @@ describe('two answers about one token', () => {
   })
 
   it('no record, but a remembered origin: its session and its user', () => {
-    const origin = { channelId: '1', family: 'f', userId: 'U1', verifiedAt: 0 }
+    const origin = { channelId: '1', family: 'f', userId: 'U1', verifiedAt: 0, expiresAt: 9 }
     expect(merge(record({}), undefined, 'verification', origin)).toEqual({ ...record({}), family: 'f', userId: 'U1' })
     const named = record({ userId: 'U2' })
     expect(merge(named, undefined, 'profile', { ...origin, family: undefined })).toEqual(named)

@@ -44,14 +44,16 @@ export function createTombstones(steady: () => number, most = mostOfAKind): Tomb
   const confirmed = createBoundedMap<Tombstone>(most)
   const ofStrangers = createBoundedMap<Tombstone>(most)
   const kinds = [unconfirmed, confirmed, ofStrangers]
+  let wasRaised = false
 
   return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm }
 
   function isEmpty(): boolean {
-    return unconfirmed.size + confirmed.size + ofStrangers.size === 0
+    return !wasRaised || unconfirmed.size + confirmed.size + ofStrangers.size === 0
   }
 
   function raise(key: string, { forMs, channelId, isOurs }: NewTombstone): void {
+    wasRaised = true
     const existing = find(key)
     const until = Math.max(steady() + forMs, existing?.until ?? 0)
     put(key, {

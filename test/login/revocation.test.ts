@@ -460,6 +460,18 @@ describe('logging out at an address that is limited', () => {
   })
 })
 
+describe('one good token and many refresh tokens', () => {
+  const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '5' })
+
+  it('300 logouts at once of a token that was never seen: one session passes the gate', async () => {
+    const { issue, revocation, emulator } = layer()
+    const token = issue()
+    await Promise.allSettled(times(300, (n) => revocation.logout(token, `junk-${n}`, here)))
+    // The access token, one session, and what the address may send: its burst, and a little more for its good token.
+    expect(emulator.calls.of('revoke')).toBeLessThanOrEqual(10)
+  })
+})
+
 describe('evicted from a small cache and verified again', () => {
   const layer = useLayer({ ...oneChannel, ...noSourceLimit, CACHE_MAX_TOKENS: '10' })
 
@@ -674,6 +686,76 @@ describe('deauthorizing', () => {
       expect(await isAcceptedByLine(layer(), laptop.raw)).toBe(false)
       expect(wordFor(await ask(laptop))).toBe('REVOKED')
     }
+  })
+
+  it.each(['logout first', 'deauthorize first'])(
+    'and a logout at the same moment, %s, with a user who is not known yet: LINE is told (C1)',
+    async (order) => {
+      const { ask, issue, revocation } = layer()
+      const [phone, laptop] = [issue({ scope: 'profile' }), issue()]
+      for (const token of [phone, laptop]) await ask(token)
+      const acts = [() => revocation.logout(phone, phone.refreshToken, here), () => revocation.deauthorize(phone, here)]
+      const done = (order === 'logout first' ? acts : acts.reverse()).map((act) => act())
+      expect(await Promise.all(done)).toEqual([{ verdict: 'forgotten' }, { verdict: 'forgotten' }])
+      expect(await isAcceptedByLine(layer(), laptop.raw)).toBe(false)
+      expect(wordFor(await ask(laptop))).toBe('REVOKED')
+    },
+  )
+
+  it('by an old token that LINE has revoked, two days after its last use: its reason, and the user stays', async () => {
+    const { ask, issue, emulator, revocation, clock } = layer()
+    const old = issue()
+    await ask(old, 'profile')
+    emulator.revokeAccessToken(old.raw)
+    clock.advance(2 * DAY)
+    const current = issue()
+    await ask(current, 'profile')
+    expect(await revocation.deauthorize(old, here)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
+    expect([wordFor(await ask(current)), emulator.calls.of('deauthorize')]).toEqual(['valid', 0])
+  })
+
+  it('twice by a token whose first try met an outage: a login in between stays good here (C1)', async () => {
+    const { ask, issue, emulator, revocation, clock } = layer()
+    const phone = issue()
+    await ask(phone, 'profile')
+    emulator.faults.set('deauthorize', { status: 503 })
+    await expect(revocation.deauthorize(phone, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    clock.advance(10_000)
+    const again = issue()
+    expect(wordFor(await ask(again, 'profile'))).toBe('valid')
+    clock.advance(10_000)
+    await expect(revocation.deauthorize(phone, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    expect(wordFor(await ask(again))).toBe('valid')
+  })
+
+  it('a token of unknown user, and LINE does not tell the user: two calls, however many ask (C1)', async () => {
+    const { ask, issue, emulator, revocation, clock } = layer()
+    const [phone, unknown] = [issue(), issue({ userId: emulator.users[1]?.userId ?? '' })]
+    for (const token of [phone, unknown]) await ask(token)
+    await revocation.deauthorize(phone, here)
+    emulator.faults.set('profile', { status: 403, body: { message: 'Access Denied' } })
+    emulator.calls.reset()
+    for (let second = 0; second < 60; second += 1) {
+      expect(wordFor(await ask(unknown))).toBe('valid')
+      clock.advance(1_000)
+    }
+    expect(emulator.calls.byEndpoint()).toMatchObject({ profile: 1, verifyAccessToken: 1 })
+  })
+
+  it('a suspend while the user of a token is being fetched: REVOKED all the same (C1, C5)', async () => {
+    const { ask, issue, emulator, revocation, answers, clock } = layer()
+    const [phone, laptop] = [issue(), issue()]
+    await ask(laptop, 'profile')
+    await ask(phone)
+    clock.advance(1)
+    emulator.faults.set('deauthorize', { status: 503 })
+    await expect(revocation.deauthorize(laptop, here)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    answers.hold()
+    const asked = ask(phone)
+    await answers.settled()
+    clock.suspend(20_000)
+    await answers.release()
+    expect([wordFor(await asked), wordFor(await ask(phone))]).toEqual(['REVOKED', 'REVOKED'])
   })
 
   it.each(['profile openid', 'profile', 'openid'])(

@@ -60,13 +60,19 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const services = createServices(config, { dispatcher, clock, telemetry })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
-  const everySecond = setInterval(() => {
-    // An idle process would not notice that the clock was changed twice.
-    clock.now()
-    services.unconfirmed.run()
-  }, 1_000).unref()
+  const everySecond = setInterval(tick, 1_000).unref()
 
   return { url: server.url, metricsUrl: server.metricsUrl, close }
+
+  function tick(): void {
+    try {
+      // An idle process would not notice that the clock was changed twice.
+      clock.now()
+      services.unconfirmed.run()
+    } catch (error) {
+      telemetry.unexpected(error, 'every second')
+    }
+  }
 
   async function close(): Promise<void> {
     await server.close()

@@ -322,7 +322,7 @@ describe('the planned engine gives the same answer as yoga', () => {
       fc.asyncProperty(query, bearer, fc.constantFrom(...mediaTypes), (text, token, accept) =>
         expectSame({ body: JSON.stringify({ query: text }), bearer: token, accept }),
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 

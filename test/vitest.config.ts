@@ -11,5 +11,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // One more than the cores of CI: many tests wait for a timer or a program.
     maxWorkers: 3,
+    // The files of a worker share their modules, which saves a third of the time. No module of ours keeps state.
+    isolate: false,
   },
 })

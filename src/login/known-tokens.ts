@@ -74,9 +74,8 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
     const record = memory.peek(key)
     const origin = record ?? memory.originOf(key)
     if (origin !== undefined) {
-      // LINE may still accept the token of a session that is dead here.
       const ofSession = origin.family === undefined ? undefined : tombstones.find(origin.family)
-      if (ofSession?.isConfirmed === false || !forgotten.isDeadCold(key, origin))
+      if (forgotten.isUntold(origin) || !forgotten.isDeadCold(key, origin))
         return { verdict: 'known', channel: channelWith(origin), record, origin, stone: ofSession }
     }
     const answer = await memory.resolve(questionFor(token, 'verification', caller))

@@ -21,6 +21,8 @@ export type Forgotten = {
   count(): number
   /** Whether a token is dead that has no record now. */
   isDeadCold(key: string, origin: Origin | undefined): boolean
+  /** Whether LINE may still accept a token that is dead here, because it does not know of it yet. */
+  isUntold(origin: Origin): boolean
   /** Whether a session is dead: it was revoked, or its user left after it began. */
   isDeadSession(refreshKey: string): boolean
   /**
@@ -44,7 +46,7 @@ const graceMs = 5_000
 
 /** Compares a token with the tombstones. It runs on every cache hit, so the usual case comes first: nothing is forgotten. */
 export function createForgotten({ tombstones, users, families }: ForgottenOptions): Forgotten {
-  return { concerns, concernsLanded, count: users.count, isDeadCold, isDeadSession, mayConcern }
+  return { concerns, concernsLanded, count: users.count, isDeadCold, isUntold, isDeadSession, mayConcern }
 
   function concerns(key: string, record: TokenRecord): Concern {
     if (!tombstones.isEmpty() && isRevoked(key, record.family)) return 'dead'
@@ -70,6 +72,11 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
     if (!tombstones.isEmpty() && isRevoked(key, origin?.family)) return true
     const stone = users.isEmpty() || origin === undefined ? undefined : stoneOf(origin)
     return stone !== undefined && origin !== undefined && isFromBefore(stone, origin)
+  }
+
+  function isUntold(origin: Origin): boolean {
+    const ofSession = origin.family === undefined ? undefined : tombstones.find(origin.family)
+    return ofSession?.isConfirmed === false || stoneOf(origin)?.isLeaving === true
   }
 
   function isDeadSession(refreshKey: string): boolean {

@@ -132,7 +132,7 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   const nonces = createNonces(nonceSecret(config))
   const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
   const keySet = createKeySet(line.certs, now)
-  const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten })
+  const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten: users.leftSince })
   return {
     resolve: memory.resolve,
     toAccessToken,
@@ -158,15 +158,6 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     now,
     toWall,
     operationMs,
-  }
-
-  /** An ID token is dated by the wall clock, the departure of its user by the time of the process. */
-  function isForgotten(channelId: string, userId: string, issuedAt: number): boolean {
-    const stone = users.find(channelId, userId)
-    if (stone === undefined) return false
-    // A wall clock that was slow then and is right now: the departure was later than it seemed.
-    const bySteady = wall() - (clock.steady() - stone.raisedSteady)
-    return issuedAt <= Math.max(toWall(stone.raisedAt), bySteady)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import { isLineOutage, LineUnavailable } from '../line/errors.ts'
+import { LineUnavailable } from '../line/errors.ts'
 import type { Families, Origin } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
 import type { Forgotten } from '../tokens/forgotten.ts'
@@ -12,9 +12,9 @@ import {
   type Caller,
   type Invalid,
   invalid,
+  isOutage,
   type Outage,
   type Question,
-  SourceLimited,
   type Unknown,
 } from '../tokens/token-resolver.ts'
 import type { Tombstone, Tombstones } from '../tokens/tombstones.ts'
@@ -42,7 +42,7 @@ export type KnownTokens = {
   identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown>
   /** Why a known token is refused now. It was good once, but it may have died since. `undefined`: it is good, or LINE is down. */
   refusalOf(token: AccessToken, caller: Caller): Promise<Invalid | undefined>
-  /** The user of a token. Without it, the user's other tokens cannot be forgotten. Rejects with an outage. */
+  /** The user of a token. Without it, the user's other tokens cannot be forgotten. */
   userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown>
   /** The channel for which LINE issued a refresh token through us, else `hint`. */
   channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint
@@ -100,7 +100,7 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   }
 
   async function nameFrom(token: AccessToken, record: TokenRecord, caller: Caller): Promise<Named | Invalid | Unknown> {
-    let outage: Outage = nobodyTells()
+    let outage: Outage | undefined
     for (const subject of namingSubjects(record)) {
       const answer = await memory.resolve(questionFor(token, subject, caller))
       // A logout at the same moment refuses the token here, but LINE may still know it.
@@ -108,7 +108,7 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
       if (answer.verdict === 'unknown') outage = answer.outage
       else if (answer.record.userId !== undefined) return named(answer.record.userId)
     }
-    return { verdict: 'unknown', outage }
+    return { verdict: 'unknown', outage: outage ?? nobodyTells() }
   }
 
   /** The token has a tombstone, so our memory does not ask LINE about it any more. Anybody can come here again and again. */
@@ -140,10 +140,6 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
     if (channel === undefined) throw new TypeError('the channel of a record is not configured')
     return channel
   }
-}
-
-function isOutage(error: unknown): error is Outage {
-  return error instanceof SourceLimited || isLineOutage(error)
 }
 
 function named(userId: string): Named {

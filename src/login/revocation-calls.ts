@@ -1,7 +1,6 @@
 import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { within } from '../line/deadline.ts'
-import { LineUnavailable } from '../line/errors.ts'
 import { assertDeauthorized, assertRevoked, isChannelTokenRefused } from '../line/responses.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { createFlights } from '../tokens/flights.ts'
@@ -119,7 +118,7 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
       if (verdict.verdict === 'invalid') return undefined
       outage = verdict.outage
     }
-    throw outage ?? new LineUnavailable('LINE did not tell the user of the token')
+    throw outage
   }
 
   /** LINE may drop a channel token before it expires. If LINE refuses it, we try once more with a new one. */

@@ -1,13 +1,5 @@
-import { isLineOutage } from '../line/errors.ts'
 import { type Admission, isUseless, type Outcome, type SourceGate } from './source-gate.ts'
-import {
-  type Answer,
-  type BatchResolver,
-  type Outage,
-  type Question,
-  type Resolver,
-  SourceLimited,
-} from './token-resolver.ts'
+import { type Answer, type BatchResolver, isOutage, type Question, type Resolver } from './token-resolver.ts'
 
 /** The tier that limits cold tokens (without a record) for each client address. Warm tokens are never limited. */
 export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver {
@@ -43,8 +35,4 @@ async function settled(admission: Admission, asked: Answer | Promise<Answer>): P
 function outcomeOf(answer: Answer): Outcome {
   if (answer.verdict === 'unknown') return isUseless(answer.outage) ? 'useless' : 'open'
   return answer.verdict === 'valid' ? 'good' : 'refused'
-}
-
-function isOutage(error: unknown): error is Outage {
-  return error instanceof SourceLimited || isLineOutage(error)
 }

@@ -1,4 +1,4 @@
-import type { LineOutage } from '../line/errors.ts'
+import { isLineOutage, type LineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { CallLimits } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
@@ -77,4 +77,8 @@ export class SourceLimited extends ExpectedError {
 
 export function invalid(reason: TokenRefusal): Invalid {
   return { verdict: 'invalid', reason }
+}
+
+export function isOutage(error: unknown): error is Outage {
+  return error instanceof SourceLimited || isLineOutage(error)
 }

@@ -12,6 +12,8 @@ export type UserTombstones = {
   /** LINE was told, or will not be told any more. */
   confirm(channelId: string, userId: string): void
   find(channelId: string, userId: string): UserTombstone | undefined
+  /** Whether the user left at this time of the wall clock (epoch ms) or later. */
+  leftSince(channelId: string, userId: string, wallTime: number): boolean
   /** The latest tombstone of the channel. */
   latestOf(channelId: string): UserTombstone | undefined
   /** Whether a user of the channel leaves, and LINE does not know it yet. */
@@ -38,7 +40,8 @@ export type UserTombstone = {
 /** With more than this, the least recently used one is dropped. LINE has revoked the tokens of nearly all of these users. */
 const mostUsers = 100_000
 
-export function createUserTombstones({ now, steady }: Pick<Clock, 'now' | 'steady'>, most = mostUsers): UserTombstones {
+export function createUserTombstones(clock: Clock, most = mostUsers): UserTombstones {
+  const { now, wall, toWall, steady } = clock
   const users = createBoundedMap<UserTombstone>(most, leftOut)
   const latest = new Map<string, UserTombstone>()
   const leaving = new Map<string, Set<string>>()
@@ -49,6 +52,7 @@ export function createUserTombstones({ now, steady }: Pick<Clock, 'now' | 'stead
     raise,
     confirm,
     find,
+    leftSince,
     latestOf: (channelId) => latest.get(channelId),
     isAnyLeaving: (channelId) => (leaving.get(channelId)?.size ?? 0) > 0,
     count: () => count,
@@ -84,6 +88,14 @@ export function createUserTombstones({ now, steady }: Pick<Clock, 'now' | 'stead
   function leftOut(key: string): void {
     const [channelId = '', userId = ''] = key.split(' ')
     leaving.get(channelId)?.delete(userId)
+  }
+
+  function leftSince(channelId: string, userId: string, wallTime: number): boolean {
+    const stone = find(channelId, userId)
+    if (stone === undefined) return false
+    // A wall clock that was slow then and is right now: the user left later than it seemed.
+    const bySteady = wall() - (steady() - stone.raisedSteady)
+    return wallTime <= Math.max(toWall(stone.raisedAt), bySteady)
   }
 
   function find(channelId: string, userId: string): UserTombstone | undefined {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createClock } from '../../src/clock.ts'
 import { createFamilies } from '../../src/tokens/families.ts'
 import { createForgotten } from '../../src/tokens/forgotten.ts'
 import { createRecord, type TokenRecord } from '../../src/tokens/record.ts'
@@ -15,7 +16,7 @@ function recordOf(facts: Partial<TokenRecord>): TokenRecord {
 function everything() {
   const time = { now: 1_000 }
   const tombstones = createTombstones(() => time.now)
-  const users = createUserTombstones({ now: () => time.now, steady: () => time.now })
+  const users = createUserTombstones(createClock({ wall: () => time.now, monotonic: () => time.now }))
   const families = createFamilies()
   return { time, tombstones, users, families, forgotten: createForgotten({ tombstones, users, families }) }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Clock } from '../../src/clock.ts'
+import { type Clock, createClock } from '../../src/clock.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { createFamilies } from '../../src/tokens/families.ts'
 import { createForgotten, type ForgottenOptions } from '../../src/tokens/forgotten.ts'
@@ -736,7 +736,10 @@ describe('the store', () => {
     given: Partial<MemoryTierOptions & ForgottenOptions> & { now?: Clock['now'] } = {},
   ) {
     const { now = () => 0, families = createFamilies() } = given
-    const { tombstones = createTombstones(now, 100), users = createUserTombstones({ now, steady: now }) } = given
+    const {
+      tombstones = createTombstones(now, 100),
+      users = createUserTombstones(createClock({ wall: now, monotonic: now })),
+    } = given
     return rememberInMemory(behind, {
       freshForMs: 1_000,
       maxStaleMs: 10_000,

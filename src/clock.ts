@@ -4,7 +4,7 @@
  */
 export type Clock = {
   /**
-   * The process's own time, epoch ms at the start. It never goes back, and it is at most 5 s slower than the faster of the
+   * The process's own time, epoch ms at the start. It never goes back, and it is at most 6 s slower than the faster of the
    * two clocks. For ages, lifetimes and pauses: everything that we keep in memory.
    */
   now(): number

@@ -187,7 +187,7 @@ describe('clocks that drift apart (C5)', () => {
   })
 })
 
-it('steps of any size between reads: now never goes back and is at most 5 s behind either clock (C5)', () => {
+it('steps of any size between reads: now never goes back and is at most 6 s behind either clock (C5)', () => {
   const passed = fc.oneof(fc.nat(50), fc.nat(3_000), fc.nat(10 * HOUR))
   const step = fc.oneof(
     { weight: 4, arbitrary: fc.constant(0) },
@@ -218,8 +218,9 @@ it('steps of any size between reads: now never goes back and is at most 5 s behi
       read()
       for (const before of seen) {
         const passedFor = clock.now() - before.now
-        expect(passedFor).toBeGreaterThanOrEqual(wall - before.wall - 5 * SECOND)
-        expect(passedFor).toBeGreaterThanOrEqual(monotonic - before.monotonic - 5 * SECOND)
+        // The tolerance of 5 s, and a step of up to 1 s between two comparisons of the clocks.
+        expect(passedFor).toBeGreaterThanOrEqual(wall - before.wall - 6 * SECOND)
+        expect(passedFor).toBeGreaterThanOrEqual(monotonic - before.monotonic - 6 * SECOND)
       }
     }),
     { numRuns: 500 },

@@ -165,7 +165,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
   const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
   const unconfirmed = createUnconfirmed({ calls, steady: clock.steady, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
-  const nonces = createNonces(nonceSecret(config))
+  const nonces = createNonces(nonceSecrets(config))
   const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
   const keySet = createKeySet(line.certs, now)
   const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten: users.leftSince })
@@ -212,14 +212,13 @@ function redisFor({ redisUrl }: Config, telemetry: Telemetry): Redis | undefined
 const operationMarginMs = 1_000
 
 /**
- * The key that signs our nonces. A secret that all replicas share, so that each replica recognizes the nonces of the
- * others. Without a shared secret it is random and belongs to this process.
+ * The keys that sign our nonces: secrets that all replicas share, so that each replica recognizes the nonces of the others,
+ * also those from before CACHE_SECRET was set. Without a shared secret the key is random and belongs to this process.
  */
-function nonceSecret(config: Config): string {
-  const shared = [config.cacheSecret, ...config.channels.map(({ secret }) => secret)].find(
-    (secret) => secret !== undefined,
-  )
-  return shared ?? randomBytes(32).toString('hex')
+function nonceSecrets(config: Config): readonly [string, ...string[]] {
+  const ofChannels = config.channels.flatMap(({ secret }) => secret ?? [])
+  const [first = randomBytes(32).toString('hex'), ...others] = [...config.cacheSecrets, ...ofChannels]
+  return [first, ...others]
 }
 
 function clockSources({ now, monotonic = now }: Surroundings): ClockSources {

@@ -121,7 +121,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     redis &&
     createSharedTier({
       redis,
-      secrets: config.cacheSecret === undefined ? [] : [config.cacheSecret],
+      secrets: config.cacheSecrets,
       lineUrl: config.lineApiUrl,
       tombstones,
       users,
@@ -162,13 +162,38 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
   })
   const forgetting = createForgetting({ memory, families, tombstones, users, clock })
-  const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
+  const calls = createRevocationCalls({
+    line,
+    channelTokens,
+    forgetting,
+    tombstones,
+    users,
+    announced: fleet?.announced,
+    now,
+  })
   const unconfirmed = createUnconfirmed({ calls, steady: clock.steady, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecrets(config))
-  const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
+  const knownTokens = createKnownTokens({
+    channels,
+    memory,
+    forgotten,
+    tombstones,
+    families,
+    calls,
+    gate,
+    learnSession: fleet?.learnSession,
+  })
   const keySet = createKeySet(line.certs, now)
-  const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten: users.leftSince })
+  const idTokens = createIdTokens({
+    channels,
+    keySet,
+    nonces,
+    buckets: gate,
+    wall,
+    isForgotten: users.leftSince,
+    learnUser: fleet?.learnUser,
+  })
   return {
     resolve: memory.resolve,
     toAccessToken,

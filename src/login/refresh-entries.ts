@@ -1,7 +1,6 @@
 import type { Redis, Reply, Script } from '../redis.ts'
 import { leaseMs } from '../tokens/shared-leases.ts'
 import type { SharedName, SharedNames } from '../tokens/shared-names.ts'
-import { digestOf } from '../tokens/token-key.ts'
 import {
   type Rank,
   type Refreshed,
@@ -44,12 +43,12 @@ export type Settled = { readonly isMine: boolean; readonly first?: Refreshed | u
 export type RefreshEntries = {
   of(key: string): RefreshEntry
   /** Whether Redis has a tombstone for this access token. */
-  isRevoked(accessToken: string): Promise<boolean>
+  isRevoked(accessKey: string): Promise<boolean>
 }
 
 type Values = readonly (Buffer | undefined)[]
 
-export type RefreshEntriesOptions = Times & { readonly redis: Redis; readonly names: SharedNames }
+export type RefreshEntriesOptions = { readonly redis: Redis; readonly names: SharedNames; readonly times: Times }
 
 const keptForMs: Record<Rank, number> = { [ranks.success]: 30_000, [ranks.refused]: 5_000, [ranks.open]: 2_000 }
 /** A process that stopped for longer than this has lost its call to LINE too. */
@@ -57,13 +56,13 @@ const markedForMs = 10_000
 const nothing = Buffer.alloc(0)
 const patient = { patient: true }
 
-export function createRefreshEntries({ redis, names, now, toWall }: RefreshEntriesOptions): RefreshEntries {
+export function createRefreshEntries({ redis, names, times }: RefreshEntriesOptions): RefreshEntries {
   const offers = createOffers()
 
   return { of, isRevoked }
 
-  async function isRevoked(accessToken: string): Promise<boolean> {
-    const { read } = names.tombstonesOf('access', digestOf(accessToken))
+  async function isRevoked(accessKey: string): Promise<boolean> {
+    const { read } = names.tombstonesOf('access', accessKey)
     const keys = read.map((name) => name.keyOf('t'))
     const values = await redis.read(keys, patient)
     if (values === 'away') return false
@@ -101,7 +100,7 @@ export function createRefreshEntries({ redis, names, now, toWall }: RefreshEntri
 
     async function settle(owner: Buffer, outcome: RefreshOutcome, stale: Buffer): Promise<Settled> {
       const rank = rankOf(outcome)
-      const value = Buffer.concat([Buffer.from(rank), own.seal('a', writeOutcome(outcome, { toWall }))])
+      const value = Buffer.concat([Buffer.from(rank), own.seal('a', writeOutcome(outcome, times))])
       const put = (forMs: number) =>
         redis.run(settleRefresh, keys, [owner, rank, value, Math.ceil(forMs), stale], patient)
       const reply = await put(keptForMs[rank])
@@ -122,7 +121,7 @@ export function createRefreshEntries({ redis, names, now, toWall }: RefreshEntri
     function seenIn(place: unknown, value: unknown): Seen | undefined {
       if (typeof place !== 'number' || !Buffer.isBuffer(value)) return undefined
       const opened = read[place - 1]?.open('a', value.subarray(1))
-      const outcome = opened && readOutcome(opened, { now, toWall })
+      const outcome = opened && readOutcome(opened, times)
       return outcome && { outcome, value }
     }
   }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
-import type { Redis } from '../redis.ts'
 import type { Leases } from '../tokens/shared-leases.ts'
-import type { SharedNames } from '../tokens/shared-names.ts'
 import { isAnsweredByLine } from '../tokens/shared-outcomes.ts'
-import { createRefreshEntries, type RefreshEntry, type Seen } from './refresh-entries.ts'
-import { type Refreshed, type RefreshOutcome, type Times } from './refresh-outcomes.ts'
+import { digestOf } from '../tokens/token-key.ts'
+import type { Tombstones } from '../tokens/tombstones.ts'
+import { createRefreshEntries, type RefreshEntriesOptions, type RefreshEntry, type Seen } from './refresh-entries.ts'
+import type { Refreshed, RefreshOutcome } from './refresh-outcomes.ts'
 
 /**
  * Asks LINE for new tokens at most once in 30 s for all replicas, and all get the first answer. The answer can be another
@@ -17,12 +17,9 @@ export type AskOnce = (key: string, deadline: number, ask: () => Promise<Refresh
 /** For one process, its own flights and replays are enough. */
 export const askAtOnce: AskOnce = (_key, _deadline, ask) => ask()
 
-export type SharedRefreshesOptions = Times & {
-  readonly redis: Redis
-  readonly names: SharedNames
+export type SharedRefreshesOptions = RefreshEntriesOptions & {
   readonly leases: Leases
-  /** Whether an access token was revoked here. Its answer is not used again. */
-  readonly isRevoked: (accessToken: string) => boolean
+  readonly tombstones: Pick<Tombstones, 'has'>
   /** The longest call to LINE. */
   readonly lineTimeoutMs: number
 }
@@ -54,7 +51,7 @@ const lastLookMs = 500
  * In any other case the refusal is an outage, and the next try finds the other replica's answer, or is refused for good.
  */
 export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce {
-  const { leases, isRevoked, lineTimeoutMs } = options
+  const { leases, tombstones, lineTimeoutMs } = options
   const entries = createRefreshEntries(options)
   let workedAt = Number.NEGATIVE_INFINITY
 
@@ -100,8 +97,8 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
   /** `undefined`: the access token was revoked since, so LINE is asked for another one. */
   async function accept({ outcome, value }: Seen, attempt: Attempt): Promise<Refreshed | undefined> {
     if (outcome instanceof Error) throw outcome
-    const { accessToken } = outcome.tokens
-    if (!isRevoked(accessToken) && !(await entries.isRevoked(accessToken))) return outcome
+    const accessKey = digestOf(outcome.tokens.accessToken)
+    if (!tombstones.has(accessKey) && !(await entries.isRevoked(accessKey))) return outcome
     attempt.stale = value
     return undefined
   }

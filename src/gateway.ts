@@ -16,7 +16,10 @@ import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
 import { createRevocation } from './login/revocation.ts'
 import { createRevocationCalls } from './login/revocation-calls.ts'
+import { createSharedCodes } from './login/shared-codes.ts'
+import { createSharedRefreshes } from './login/shared-refreshes.ts'
 import { createUnconfirmed } from './login/unconfirmed.ts'
+import type { Redis } from './redis.ts'
 import type { Services } from './schema/context.ts'
 import { type DevPages, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
@@ -26,6 +29,8 @@ import { createForgotten } from './tokens/forgotten.ts'
 import { limitSources } from './tokens/limit-sources.ts'
 import { askLine } from './tokens/line-tier.ts'
 import { rememberInMemory } from './tokens/memory-tier.ts'
+import { createLeases } from './tokens/shared-leases.ts'
+import { createSharedNames } from './tokens/shared-names.ts'
 import { createSourceGate } from './tokens/source-gate.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
@@ -84,10 +89,10 @@ export async function createGateway(config: Config, surroundings: Surroundings =
 }
 
 /** What the services need from outside. */
-export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & { readonly clock: Clock }
+export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & { readonly clock: Clock; readonly redis?: Redis | undefined }
 
 /** Makes the services of the schema, from the LINE client upwards. */
-export function createServices(config: Config, { dispatcher, clock, telemetry }: ServicesWorld): Services {
+export function createServices(config: Config, { dispatcher, clock, telemetry, redis }: ServicesWorld): Services {
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
   const transport = createTransport({
@@ -133,11 +138,15 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
   const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
   const keySet = createKeySet(line.certs, now)
   const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten: users.leftSince })
+  const names = createSharedNames({ secrets: [config.cacheSecret ?? ''], lineUrl: config.lineApiUrl, unopened: () => {} })
+  const leases = redis && createLeases(redis)
+  const times = clock
+  const sharing = redis && leases && { redis, names, leases, times, tombstones, lineTimeoutMs: config.lineTimeoutMs }
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, forgotten, idTokens, now }),
-    refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
+    logins: createLogins({ line, memory, gate, families, forgotten, idTokens, now, exchangeOnce: sharing && createSharedCodes(sharing) }),
+    refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now, askOnce: sharing && createSharedRefreshes(sharing) }),
     revocation: createRevocation({
       channels,
       channelTokens,

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { InvalidGrant, type LineOutage, LineUnavailable } from '../line/errors.ts'
+import { InvalidGrant, isLineOutage, type LineOutage, LineUnavailable } from '../line/errors.ts'
 import type { Redis, Script } from '../redis.ts'
 import { type Leases, leaseMs } from '../tokens/shared-leases.ts'
 import type { SharedName, SharedNames } from '../tokens/shared-names.ts'
-import { isAnsweredByLine, readOutage, writeOutage } from '../tokens/shared-outcomes.ts'
+import { readOutage, writeOutage } from '../tokens/shared-outcomes.ts'
 
 /**
  * Exchanges a code that no replica has exchanged before. `spent`: the code already had its tokens or its refusal, or another
@@ -87,7 +87,7 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
       return result
     } catch (error) {
       if (error instanceof InvalidGrant) await spend(name)
-      else await free(name, owner, error)
+      else await free(name, owner, isLineOutage(error) && error.answered ? error : undefined)
       throw error
     } finally {
       letGo()
@@ -98,10 +98,10 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
     await redis.write([{ set: name.keyOf('c'), value: name.seal('c', nothing), forMs: spentForMs }], patient)
   }
 
-  /** Those who wait get this outage, if LINE answered with it. Who comes later asks LINE. */
-  async function free(name: SharedName, owner: Buffer, error: unknown): Promise<void> {
-    const outage = isAnsweredByLine(error) ? name.seal('o', Buffer.concat([owner, writeOutage(error)])) : nothing
-    await redis.run(freeCode, [name.keyOf('c'), name.keyOf('o')], [owner, outage, outageForMs], patient)
+  /** Those who wait get the outage, if LINE answered with it. Who comes later asks LINE. */
+  async function free(name: SharedName, owner: Buffer, outage: LineOutage | undefined): Promise<void> {
+    const sealed = outage === undefined ? nothing : name.seal('o', Buffer.concat([owner, writeOutage(outage)]))
+    await redis.run(freeCode, [name.keyOf('c'), name.keyOf('o')], [owner, sealed, outageForMs], patient)
   }
 }
 

@@ -135,6 +135,6 @@ export function isUnusable(error: unknown): error is LineUnavailable | Misconfig
 }
 
 /** LINE itself answered this call: its answer may be shared with other replicas. A failure of this process may not. */
-export function isAnsweredByLine(error: unknown): error is LineOutage | InvalidGrant {
-  return (isLineOutage(error) || error instanceof InvalidGrant) && error.answered
+export function isAnsweredByLine(error: unknown): error is LineOutage {
+  return isLineOutage(error) && error.answered
 }

@@ -445,11 +445,16 @@ describe('what LINE answered and is no good', () => {
   it.each([
     ['an unexpected status', answer(403)],
     ['an answer that cannot be read', answer(200, { access_token: 7 })],
-    ['a refused code or refresh token', answer(400, { error: 'invalid_grant' })],
     ['a request that LINE did not accept', answer(400, { error: 'invalid_request' })],
     ['a refused channel', answer(401, { error: 'invalid_client' })],
   ])('%s: every replica would get it', (_, given) => {
     expect(isAnsweredByLine(thrownBy(() => parseTokenResponse(given)))).toBe(true)
+  })
+
+  it('a refused code or refresh token: no outage, but LINE answered it', () => {
+    const refusal = thrownBy(() => parseTokenResponse(answer(400, { error: 'invalid_grant' })))
+    expect(refusal).toMatchObject({ code: 'INVALID_GRANT', answered: true })
+    expect(isAnsweredByLine(refusal)).toBe(false)
   })
 
   it('an error that this process made itself: not shared', () => {

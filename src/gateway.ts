@@ -89,7 +89,10 @@ export async function createGateway(config: Config, surroundings: Surroundings =
 }
 
 /** What the services need from outside. */
-export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & { readonly clock: Clock; readonly redis?: Redis | undefined }
+export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & {
+  readonly clock: Clock
+  readonly redis?: Redis | undefined
+}
 
 /** Makes the services of the schema, from the LINE client upwards. */
 export function createServices(config: Config, { dispatcher, clock, telemetry, redis }: ServicesWorld): Services {
@@ -138,15 +141,37 @@ export function createServices(config: Config, { dispatcher, clock, telemetry, r
   const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
   const keySet = createKeySet(line.certs, now)
   const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten: users.leftSince })
-  const names = createSharedNames({ secrets: [config.cacheSecret ?? ''], lineUrl: config.lineApiUrl, unopened: () => {} })
+  const names = createSharedNames({
+    secrets: [config.cacheSecret ?? ''],
+    lineUrl: config.lineApiUrl,
+    unopened: () => {},
+  })
   const leases = redis && createLeases(redis)
   const times = clock
   const sharing = redis && leases && { redis, names, leases, times, tombstones, lineTimeoutMs: config.lineTimeoutMs }
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, forgotten, idTokens, now, exchangeOnce: sharing && createSharedCodes(sharing) }),
-    refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now, askOnce: sharing && createSharedRefreshes(sharing) }),
+    logins: createLogins({
+      line,
+      memory,
+      gate,
+      families,
+      forgotten,
+      idTokens,
+      now,
+      exchangeOnce: sharing && createSharedCodes(sharing),
+    }),
+    refresher: createRefresher({
+      line,
+      memory,
+      gate,
+      forgotten,
+      tombstones,
+      families,
+      now,
+      askOnce: sharing && createSharedRefreshes(sharing),
+    }),
     revocation: createRevocation({
       channels,
       channelTokens,

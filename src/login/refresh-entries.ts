@@ -42,6 +42,8 @@ export type Settled = { readonly isMine: boolean; readonly first?: Refreshed | u
 
 export type RefreshEntries = {
   of(key: string): RefreshEntry
+  /** Whether answers of the last 30 s may be missing: Redis went away, came back, or has lost its data. */
+  wereLost(): boolean
   /** Whether Redis has a tombstone for this access token. */
   isRevoked(accessKey: string): Promise<boolean>
 }
@@ -58,8 +60,17 @@ const patient = { patient: true }
 
 export function createRefreshEntries({ redis, names, times }: RefreshEntriesOptions): RefreshEntries {
   const offers = createOffers()
+  const birthKey = names.entriesOf('stream', 'refreshes').write.keyOf('o')
+  /** `away`, or the birth of the data in Redis: random bytes that are written where there are none. */
+  let state: string | undefined
+  let changedAt = Number.NEGATIVE_INFINITY
 
-  return { of, isRevoked }
+  return { of, wereLost: () => performance.now() - changedAt < keptForMs[ranks.success], isRevoked }
+
+  function note(next: string): void {
+    if (state !== undefined && state !== next) changedAt = performance.now()
+    state = next
+  }
 
   async function isRevoked(accessKey: string): Promise<boolean> {
     const { read } = names.tombstonesOf('access', accessKey)
@@ -74,16 +85,22 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
     const [own] = read
     const leases = read.map((name) => name.keyOf('l'))
     const watched = [...leases, ...read.map((name) => name.keyOf('a'))]
-    const keys = [...watched, ...read.map((name) => name.keyOf('o'))]
+    const keys = [...watched, ...read.map((name) => name.keyOf('o')), birthKey]
 
     return { lease: own.keyOf('l'), watched, enter, look, lookForSuccess, settle, release }
 
     async function enter(owner: Buffer, stale: Buffer) {
       const reply = await redis.run(enterRefresh, keys, [owner, leaseMs, markedForMs, stale], patient)
-      if (Array.isArray(reply)) return seenIn(reply[0], reply[1]) ?? 'away'
-      if (reply === 0) return 'theirs'
-      if (reply === 1) return 'mine'
-      return reply === 2 ? 'taken over' : 'away'
+      if (!Array.isArray(reply)) return lost()
+      const [birth, state, answer] = reply
+      note(String(birth))
+      if (answer !== undefined) return seenIn(state, answer) ?? 'away'
+      return entered[state] ?? 'away'
+    }
+
+    function lost(): 'away' {
+      note('away')
+      return 'away'
     }
 
     function look(values: Values, stale: Buffer) {
@@ -113,6 +130,7 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
     }
 
     function settledIn(reply: Reply): Settled {
+      if (!Array.isArray(reply)) lost()
       if (!Array.isArray(reply)) return { isMine: false }
       const seen = seenIn(reply[1], reply[2])
       return { isMine: reply[0] === 1, first: seen?.outcome instanceof Error ? undefined : seen?.outcome }
@@ -131,32 +149,40 @@ function isOpened(name: SharedName, value: Buffer | undefined): boolean {
   return value !== undefined && name.open('t', value) !== undefined
 }
 
-/** Keys: the leases, the answers and the marks, each under every secret. The first of each is the one to write. */
+/** What the script replies where there is no answer yet. */
+const entered = ['theirs', 'mine', 'taken over'] as const
+
+/**
+ * Keys: the leases, the answers and the marks, each under every secret, the first of each is the one to write; then the birth
+ * of the data.
+ */
 const enterRefresh: Script = {
   name: 'enterRefresh',
   lua: `
-    local n = #KEYS / 3
+    local n = (#KEYS - 1) / 3
     local owner, leaseMs, markedForMs, stale = unpack(ARGV)
+    local birth = redis.call('GET', KEYS[#KEYS]) or owner
     for i = 1, n do
       local answer = redis.call('GET', KEYS[n + i])
-      if answer and answer ~= stale then return {i, answer} end
+      if answer and answer ~= stale then return {birth, i, answer} end
     end
     local isMarked = false
     for i = 1, n do
-      if redis.call('GET', KEYS[i]) then return 0 end
+      if redis.call('GET', KEYS[i]) then return {birth, 0} end
       if redis.call('GET', KEYS[2 * n + i]) then isMarked = true end
     end
     redis.call('SET', KEYS[1], owner, 'PX', leaseMs)
-    if isMarked then return 2 end
+    if birth == owner then redis.call('SET', KEYS[#KEYS], birth) end
+    if isMarked then return {birth, 2} end
     redis.call('SET', KEYS[2 * n + 1], owner, 'PX', markedForMs)
-    return 1`,
+    return {birth, 1}`,
 }
 
 /** A refusal counts only from the process with the lease. */
 const settleRefresh: Script = {
   name: 'settleRefresh',
   lua: `
-    local n = #KEYS / 3
+    local n = (#KEYS - 1) / 3
     local owner, rank, value, forMs, stale = unpack(ARGV)
     local isMine = redis.call('GET', KEYS[1]) == owner
     if isMine then redis.call('DEL', KEYS[1]) end

@@ -37,8 +37,6 @@ type Attempt = {
   stale: Buffer
 }
 
-/** Answers stay this long in Redis. After Redis was lost, another replica can have such an answer for this long. */
-const answerForMs = 30_000
 /** While Redis is away, it is asked this often whether it is back. */
 const lookAgainMs = 50
 /** How long a late answer of another replica is waited for. */
@@ -46,13 +44,13 @@ const lastLookMs = 500
 
 /**
  * LINE may replace a refresh token when it is used: then the second use is refused, although the session is alive. So a
- * refusal is final only if no other replica can have used the token: we had the lease from the first moment to the last.
+ * refusal is final only if no other replica can have used the token: we had the lease from the first moment to the last, and
+ * Redis has lost nothing lately.
  * In any other case the refusal is an outage, and the next try finds the other replica's answer, or is refused for good.
  */
 export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce {
   const { leases, tombstones, lineTimeoutMs } = options
   const entries = createRefreshEntries(options)
-  let workedAt = Number.NEGATIVE_INFINITY
 
   return askOnce
 
@@ -73,7 +71,6 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
 
   async function enter(attempt: Attempt): Promise<'mine' | 'theirs' | 'away' | Seen> {
     const entered = await attempt.entry.enter(attempt.owner, attempt.stale)
-    if (entered !== 'away') workedAt = performance.now()
     if (entered !== 'taken over') return entered
     attempt.isDoubtful = true
     return 'mine'
@@ -104,7 +101,6 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
 
   function askAlone(attempt: Attempt): Promise<Refreshed> {
     attempt.isAlone = true
-    if (performance.now() - workedAt < answerForMs) attempt.isDoubtful = true
     return askAndSettle(attempt)
   }
 
@@ -129,7 +125,7 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
 
   /** Another replica's success is better than our error. */
   async function settleError(attempt: Attempt, error: unknown): Promise<Refreshed> {
-    if (error instanceof InvalidGrant && attempt.isDoubtful) return lookOnceMore(attempt)
+    if (error instanceof InvalidGrant && (attempt.isDoubtful || entries.wereLost())) return lookOnceMore(attempt)
     if (!(error instanceof InvalidGrant) && !isAnsweredByLine(error)) {
       void attempt.entry.release(attempt.owner)
       throw error

@@ -31,7 +31,9 @@ export async function startReplicas(urls: readonly string[], settings: NodeJS.Pr
   const emulator = await startEmulator({ channels: [web, native, liff, foreign] })
   const lineUrls = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
   const shared = { CACHE_SECRET: 'x'.repeat(32), LINE_TIMEOUT_MS: '60000' }
-  const all = urls.map((url) => startReplica({ ...allChannels, ...lineUrls, ...shared, REDIS_URL: url, ...settings }, url))
+  const all = urls.map((url) =>
+    startReplica({ ...allChannels, ...lineUrls, ...shared, REDIS_URL: url, ...settings }, url),
+  )
   return { emulator, all: all.map(({ replica }) => replica), close }
 
   async function close(): Promise<void> {
@@ -57,6 +59,10 @@ function startReplica(settings: NodeJS.ProcessEnv, redisUrl: string) {
 }
 
 /** The same replicas several times, one after another: so callers spread over them. */
-export function spread<Result>(replicas: readonly Replica[], count: number, ask: (replica: Replica) => Result): Result[] {
+export function spread<Result>(
+  replicas: readonly Replica[],
+  count: number,
+  ask: (replica: Replica) => Result,
+): Result[] {
   return times(count, (n) => ask(replicas[n % replicas.length] as Replica))
 }

@@ -16,6 +16,8 @@ import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
 import { createRevocation } from './login/revocation.ts'
 import { createRevocationCalls } from './login/revocation-calls.ts'
+import { createSharedCodes } from './login/shared-codes.ts'
+import { createSharedRefreshes } from './login/shared-refreshes.ts'
 import { longestRefreshLifeMs } from './login/token-set.ts'
 import { createUnconfirmed } from './login/unconfirmed.ts'
 import { createRedis, type Redis } from './redis.ts'
@@ -194,11 +196,31 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     isForgotten: users.leftSince,
     learnUser: fleet?.learnUser,
   })
+  const sharing = fleet && { ...fleet, times: clock, tombstones, lineTimeoutMs: config.lineTimeoutMs }
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, forgotten, idTokens, now }),
-    refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
+    logins: createLogins({
+      line,
+      memory,
+      gate,
+      families,
+      forgotten,
+      idTokens,
+      now,
+      exchangeOnce: sharing && createSharedCodes(sharing),
+    }),
+    refresher: createRefresher({
+      line,
+      memory,
+      gate,
+      forgotten,
+      tombstones,
+      families,
+      now,
+      askOnce: sharing && createSharedRefreshes(sharing),
+      loadSession: fleet?.learnSession,
+    }),
     revocation: createRevocation({
       channels,
       channelTokens,

@@ -18,7 +18,7 @@ export type EntrySuffix =
   | 'p' // lease of a profile
   | 'i' // lease of a userinfo
   | 'd' // lease of a friendship
-  | 'o' // outcome of an exchange
+  | 'o' // outcome of an exchange; of a refresh: that it is under way
 
 /** The name of one thing in Redis. Only who has CACHE_SECRET can make it, or read what is stored under it. */
 export type SharedName = {

@@ -18,7 +18,8 @@ export type EntrySuffix =
   | 'p' // lease of a profile
   | 'i' // lease of a userinfo
   | 'd' // lease of a friendship
-  | 'o' // outcome of an exchange; of a refresh: that it is under way
+  | 'o' // outcome of an exchange
+  | 'e' // event in the stream
 
 /** The name of one thing in Redis. Only who has CACHE_SECRET can make it, or read what is stored under it. */
 export type SharedName = {

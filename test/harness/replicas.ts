@@ -54,6 +54,7 @@ function startReplica(settings: NodeJS.ProcessEnv) {
   return { replica, close }
 
   async function close(): Promise<void> {
+    services.close()
     await pool.destroy()
     await redis.close()
   }

@@ -228,7 +228,7 @@ describe('a session that another replica forgets while it is refreshed here', ()
       memory: { learn: vi.fn(), remember: vi.fn(), peek: vi.fn(), resolve: vi.fn() },
       gate: { admit: async () => ({ calls: 1, settle: () => {} }) },
       now: () => 0,
-      loadSession: async () => {
+      learnSession: async () => {
         if (isForgotten) tombstones.raise(key, { kind: 'session', forMs: 1_000, channelId: web.id, isOurs: true })
       },
       forgotten,

@@ -13,6 +13,8 @@ import { describeWithRedis, type RedisServer, useRedis } from '../harness/redis.
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, noSourceLimit, times, web } from '../harness/token-layer.ts'
 
+const redirectUri = 'https://app.example/callback'
+
 describeWithRedis('a refresh token on three replicas', () => {
   const { start } = useRedis()
   let fleet: Replicas | undefined
@@ -164,6 +166,27 @@ describeWithRedis('a refresh token on three replicas', () => {
     const [key = ''] = await keysOf(server, 'a')
     const value = String(await server.command('GET', key))
     for (const secret of [accessToken, refreshToken, next ?? '', web.id]) expect(value + key).not.toContain(secret)
+  })
+
+  it('logged out on another replica in the middle: nobody gets the new tokens', async () => {
+    const { emulator, a, b, c } = await begin()
+    const code = emulator.issueCode({ redirectUri, scope: 'openid profile' })
+    const { tokens } = await c.logins.exchangeCode({ code, redirectUri }, web, caller())
+    const refreshToken = tokens.refreshToken ?? ''
+    const { slow } = await held(a, refreshToken)
+    await b.revocation.revokeRefreshToken(refreshToken, web, caller())
+    await a.answers.release()
+    await expect(slow).rejects.toThrow(InvalidGrant)
+    for (const one of [a, b, c]) await expect(refresh(refreshToken)(one)).rejects.toThrow(InvalidGrant)
+  })
+
+  it('an answer with an access token that was revoked on another replica: LINE is asked', async () => {
+    const { a, b, c, refreshToken, calls } = await begin()
+    const first = await refresh(refreshToken)(a)
+    const token = b.toAccessToken(first.accessToken)
+    if (token !== undefined) await b.revocation.revokeAccessToken(token, caller())
+    expect((await refresh(refreshToken)(c)).accessToken).not.toBe(first.accessToken)
+    expect(calls()).toBe(2)
   })
 
   it('an answer with an access token that was revoked on this replica: LINE is asked', async () => {

@@ -6,6 +6,7 @@ import { describeWithRedis, useRedis } from '../harness/redis.ts'
 import { times } from '../harness/token-layer.ts'
 
 const mine = Buffer.from('mine')
+const patient = { patient: true }
 
 describeWithRedis('leases', () => {
   const { start } = useRedis()
@@ -47,7 +48,7 @@ describeWithRedis('leases', () => {
     const { server, redis, leases } = await begin()
     const reads = vi.spyOn(redis, 'read')
     const deadline = performance.now() + 60_000
-    const all = times(1_000, (n) => leases.watch([`k${n % 10}`, 'never'], ([value]) => value?.toString(), deadline))
+    const all = times(1_000, (n) => leases.watch([`k${n % 10}`, 'never'], ([value]) => value?.toString(), deadline, patient))
     await vi.waitUntil(() => reads.mock.calls.length > 0, { timeout: 10_000 })
     for (const n of times(10, (one) => one)) await server.command('SET', `k${n}`, `v${n}`)
     expect(await Promise.all(all)).toEqual(times(1_000, (n) => `v${n % 10}`))
@@ -60,13 +61,13 @@ describeWithRedis('leases', () => {
 
   it('the deadline: late; a decision that throws: its rejection; Redis is closed: away', async () => {
     const { redis, leases } = await begin()
-    const never = (deadline: number) => leases.watch(['k'], () => undefined, deadline)
+    const never = (deadline: number) => leases.watch(['k'], () => undefined, deadline, patient)
     expect(await never(performance.now() + 20)).toBe('late')
     expect(await never(performance.now() - 20)).toBe('late')
     const fault = () => {
       throw new TypeError('a fault')
     }
-    await expect(leases.watch(['k'], fault, performance.now() + 60_000)).rejects.toThrow('a fault')
+    await expect(leases.watch(['k'], fault, performance.now() + 60_000, patient)).rejects.toThrow('a fault')
     const waiting = never(performance.now() + 60_000)
     await redis.close()
     expect(await waiting).toBe('away')

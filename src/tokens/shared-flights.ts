@@ -1,6 +1,7 @@
+import { isLineOutage } from '../line/errors.ts'
 import { learnedAt, type TokenRecord } from './record.ts'
 import type { Leases } from './shared-leases.ts'
-import { readAnswer, writeAnswer } from './shared-outcomes.ts'
+import { readOutcome, writeOutcome } from './shared-outcomes.ts'
 import { fromStore } from './shared-records.ts'
 import type { Entries, Held, SharedStore } from './shared-store.ts'
 import type { SharedTombstones } from './shared-tombstones.ts'
@@ -76,7 +77,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
 
   async function conclude(question: Question, lease: Held, answer: Answer | undefined): Promise<void> {
     const isRefused = answer?.verdict === 'invalid'
-    const outcome = answer && writeAnswer(answer)
+    const outcome = answer && writeOutcome(answer)
     const wasKnown = await store.conclude(lease, { outcome, isRefused })
     if (isRefused && (wasKnown || question.known !== undefined)) refused(question.token.key, answer)
   }
@@ -99,7 +100,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
   }
 
   async function answerWith(lease: 'free' | { readonly outcome: Buffer }, question: Question) {
-    const answer = lease === 'free' ? undefined : readAnswer(lease.outcome)
+    const answer = lease === 'free' ? undefined : toAnswer(lease.outcome)
     return { answer: answer ?? (await behind(question)) }
   }
 
@@ -111,6 +112,13 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
 
 /** `seen`: what of the token is in Redis, as far as we know. */
 type Asked = { readonly question: Question; readonly seen: Entries }
+
+/** `undefined`: it cannot be read, or it is no answer about an access token. */
+function toAnswer(bytes: Buffer): Answer | undefined {
+  const outcome = readOutcome(bytes)
+  if (isLineOutage(outcome)) return { verdict: 'unknown', outage: outcome }
+  return outcome !== undefined && 'verdict' in outcome ? outcome : undefined
+}
 
 /** `undefined`: the other process is still asking LINE. */
 function endOf(now: ReturnType<SharedStore['read']>, seen: Entries) {

@@ -76,16 +76,9 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   }
 
   function learn(event: SharedEvent): void {
-    switch (event.kind) {
-      case 'refused':
-        return options.refused(event)
-      case 'paused':
-        return options.paused(event)
-      case 'anchor':
-        return
-      default:
-        shared.learnEvent(event)
-    }
+    if (event.kind === 'refused') options.refused(event)
+    else if (event.kind === 'paused') options.paused(event)
+    else if (event.kind !== 'anchor') shared.learnEvent(event)
   }
 
   function lost(): void {

@@ -1,10 +1,8 @@
+import type { SharedLookUp } from '../telemetry/telemetry.ts'
 import { type Ages, ageOf, learnedAt, type TokenRecord } from './record.ts'
 import type { Entries, SharedStore } from './shared-store.ts'
 import type { SharedTombstones } from './shared-tombstones.ts'
 import { type Answer, type BatchResolver, invalid, type Question, type Valid } from './token-resolver.ts'
-
-/** The outcome of a look-up in Redis. `old`: there is a record, but the question needs a newer one or another subject. */
-export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
 
 export type ShareRecordsOptions = {
   readonly store: Pick<SharedStore, 'look'>

@@ -6,6 +6,7 @@ import {
   fromUserEvent,
   readFamily,
   readTombstone,
+  type TokenEvent,
   type TombstoneEvent,
   writeFamily,
   writeTombstone,
@@ -58,7 +59,11 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
   }
 
   function learnEvent(event: TombstoneEvent): void {
-    if (event.kind === 'user') return users.learn(event.channelId, event.userId, fromUserEvent(event, clock))
+    if (event.kind === 'user') users.learn(event.channelId, event.userId, fromUserEvent(event, clock))
+    else learnDead(event)
+  }
+
+  function learnDead(event: TokenEvent): void {
     const stone = fromTokenEvent(event, clock)
     if (stone.forMs > 0) tombstones.learn(event.key, stone)
   }

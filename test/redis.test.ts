@@ -23,6 +23,7 @@ afterEach(async () => {
 })
 
 const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+const rights = '+hello +select +mget +set +del +eval +evalsha +get +xadd +xread +xrange +xrevrange'.split(' ')
 const echo = { name: 'echo', lua: 'return {ARGV[1], redis.call("GET", KEYS[1]), 7, false}' }
 
 describeWithRedis('Redis: the commands', () => {
@@ -61,6 +62,8 @@ describeWithRedis('Redis: the commands', () => {
       Array(20).fill(reply),
     )
     expect(await redis.run(echo, ['k'], [bytes], { patient: true })).toEqual(reply)
+    const ok = { name: 'ok', lua: 'return {redis.status_reply("OK")}' }
+    expect(await redis.run(ok, [], [])).toEqual([Buffer.from('OK')])
   })
 
   it('a stream: entries after an ID, whether one is there, the last one, a wait of a second without new ones', async () => {
@@ -78,15 +81,23 @@ describeWithRedis('Redis: the commands', () => {
     expect(stream.connections()).toBe(1)
   })
 
-  it('a database number, a user and a password in the URL, percent-encoded: used', async () => {
+  it('a database, a user and a password in the URL, percent-encoded; a user with few rights: everything works', async () => {
     const server = await servers.start()
-    await server.command('ACL', 'SETUSER', 'us:er', 'on', '>p@ss/w%rd ü', '~*', '+@all')
+    await server.command('ACL', 'SETUSER', 'us:er', 'on', '>p@ss/w%rd ü', '~*', '-@all', ...rights)
     await server.command('CONFIG', 'SET', 'requirepass', 'another')
     const secret = `${encodeURIComponent('us:er')}:${encodeURIComponent('p@ss/w%rd ü')}`
     const redis = connect(`redis://${secret}@127.0.0.1:${server.port}/3`)
     expect(await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])).toEqual(['OK'])
     await server.command('SELECT', 3)
     expect(await server.command('DBSIZE')).toBe(1)
+    expect(await redis.write([{ append: 'f', value: bytes }, { delete: 'none' }])).toHaveLength(2)
+    expect(await redis.run(echo, ['k'], ['1'])).toHaveLength(3)
+    expect(await redis.read(['k'])).toEqual([bytes])
+    const stream = redis.openStream('f')
+    const id = await untilOther(() => stream.last(), 'away')
+    expect(await stream.has(id ?? '')).toBe(true)
+    expect(await stream.readAfter('0')).toHaveLength(1)
+    expect(messages('error')).toEqual([])
   })
 })
 
@@ -99,8 +110,12 @@ describeWithRedis('Redis in trouble', () => {
     for (let round = 0; round < 5; round += 1) expect(await redis.write(set)).toBe('refused')
     expect(await redis.read(['k'])).toEqual([bytes])
     await server.command('CONFIG', 'SET', 'maxmemory', 0)
+    const reading = redis.openStream('f')
+    await expect.poll(() => reading.connections()).toBe(1)
+    const entries = reading.readAfter('0')
     await server.command('REPLICAOF', '127.0.0.1', 1)
     expect(await redis.write(set)).toBe('refused')
+    expect(await entries).toBe('away')
     await server.command('REPLICAOF', 'NO', 'ONE')
     await server.command('ACL', 'SETUSER', 'default', '-set', '-eval', '-evalsha')
     expect(await redis.write([...set, { delete: 'k' }])).toBe('refused')
@@ -108,7 +123,7 @@ describeWithRedis('Redis in trouble', () => {
     expect(await redis.read(['k'])).toEqual([undefined])
     expect(messages('error')).toEqual(Array(3).fill('REDIS_URL: Redis refuses a command or the connection'))
     expect(lines.map((line) => JSON.parse(line).error).filter(Boolean)).toEqual(['OOM', 'READONLY', 'NOPERM'])
-    expect(messages('warn')).toEqual([])
+    expect(lines.filter((line) => /away/.test(line) && !/stream/.test(line))).toEqual([])
   })
 
   it('no server: away at once, from the first call on', async () => {

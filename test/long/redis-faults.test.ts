@@ -75,9 +75,8 @@ function delay(ms: number): Step {
 /** Makes it the replica of a server that does not exist, or a primary again. */
 function replicate(staleData?: 'yes' | 'no'): Step {
   return async (server) => {
-    if (staleData === undefined) return server.command('REPLICAOF', 'NO', 'ONE')
-    await server.command('CONFIG', 'SET', 'replica-serve-stale-data', staleData)
-    await server.command('REPLICAOF', '127.0.0.1', 1)
+    if (staleData !== undefined) await server.command('CONFIG', 'SET', 'replica-serve-stale-data', staleData)
+    await server.command('REPLICAOF', ...(staleData === undefined ? ['NO', 'ONE'] : ['127.0.0.1', 1]))
   }
 }
 

@@ -48,6 +48,12 @@ export type RedisChange = { readonly connection: RedisConnectionName } & (
   | { readonly state: 'back'; readonly awayMs: number }
 )
 
+/**
+ * What Redis had about an access token. `old`: a record, but the question needs a newer one or another subject. `dead`: a
+ * tombstone.
+ */
+export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
+
 export type Telemetry = {
   readonly log: Logger
   lineCall(call: LineCall): void
@@ -56,6 +62,10 @@ export type Telemetry = {
   breaker(endpoint: string, change: BreakerChange): void
   redisCommand(outcome: RedisOutcome): void
   redisState(change: RedisChange): void
+  /** A look-up of an access token in Redis. */
+  sharedLookUp(outcome: SharedLookUp): void
+  /** An entry in Redis could not be opened. `kind`: the letter at the end of its key. */
+  sharedUnopened(kind: string): void
   /** Logs that Redis refuses commands or the connection, and waiting will not help. `word`: its error word, or the system's. */
   redisRefused(connection: RedisConnectionName, word: string): void
   /** Logs that a channel has no secret, but a call needs it. `setting` is where the operator must add it. */
@@ -87,7 +97,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   collectDefaultMetrics({ register: registry })
   const meters = createMeters(registry)
 
-  const redis = { redisCommand, redisState, redisRefused }
+  const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
   return { log, lineCall, operation, lookUp, breaker, ...redis, noChannelSecret, unexpected, metrics, gauge, flush }
 
   function lineCall(call: LineCall): void {
@@ -123,6 +133,17 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   function redisCommand(outcome: RedisOutcome): void {
     meters.redisCommands.add(outcome)
+  }
+
+  function sharedLookUp(outcome: SharedLookUp): void {
+    meters.sharedLookUps.add(outcome)
+  }
+
+  function sharedUnopened(kind: string): void {
+    meters.sharedUnopened.add(kind)
+    const setting = 'CACHE_SECRET'
+    const message = `${setting}: an entry in Redis cannot be opened: use the same secrets and LINE_API_URL in all processes`
+    write('error', message, { setting, kind })
   }
 
   function redisState({ connection, ...change }: RedisChange): void {
@@ -202,6 +223,16 @@ function createMeters(registry: Registry) {
       name: 'gateway_line_calls_total',
       help: 'Calls to the LINE Platform by endpoint and outcome',
       labelNames: ['endpoint', 'outcome'],
+    }),
+    sharedLookUps: createTally(registry, {
+      name: 'gateway_shared_lookups_total',
+      help: 'Look-ups of access tokens in Redis by outcome',
+      labelNames: ['outcome'],
+    }),
+    sharedUnopened: createTally(registry, {
+      name: 'gateway_shared_unopened_total',
+      help: 'Entries in Redis that could not be opened, by kind',
+      labelNames: ['kind'],
     }),
     redisCommands: createTally(registry, {
       name: 'gateway_redis_commands_total',

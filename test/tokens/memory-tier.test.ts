@@ -828,7 +828,7 @@ describe('the store', () => {
     const tombstones = createTombstones(() => 0, 10)
     const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { tombstones })
     tier.learn(junk('good').key, record)
-    tombstones.raise(junk('bad').key, { forMs: 1_000, channelId: '1', isOurs: true })
+    tombstones.raise(junk('bad').key, { kind: 'token', forMs: 1_000, channelId: '1', isOurs: true })
     tier.learn(junk('bad').key, record)
     expect(tier.resolve(question('good'))).toMatchObject({ verdict: 'valid' })
     expect(plain(tier.peek(junk('good').key))).toEqual(record)

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 
-const ours = { channelId: '1', isOurs: true }
-const strange = { channelId: '1', isOurs: false }
+const ours = { kind: 'token' as const, channelId: '1', isOurs: true }
+const strange = { kind: 'token' as const, channelId: '1', isOurs: false }
 
 it('a tombstone: there until its end', () => {
   let time = 0

@@ -91,7 +91,7 @@ describeWithRedis('Redis: the commands', () => {
     await server.command('SELECT', 3)
     expect(await server.command('DBSIZE')).toBe(1)
     expect(await redis.write([{ append: 'f', value: bytes }, { delete: 'none' }])).toHaveLength(2)
-    expect(await redis.run(echo, ['k'], ['1'])).toHaveLength(3)
+    expect(await redis.run(echo, ['k'], ['1'])).toHaveLength(4)
     expect(await redis.read(['k'])).toEqual([bytes])
     const stream = redis.openStream('f')
     const id = await untilOther(() => stream.last(), 'away')

@@ -86,7 +86,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
     await server.close()
     clearInterval(everySecond)
     services.unconfirmed.close()
-    services.close()
+    await services.close()
     if (surroundings.redis === undefined) await redis?.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
     telemetry.flush()
@@ -100,7 +100,7 @@ export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetr
 }
 
 /** Makes the services of the schema, from the LINE client upwards. `close` ends what they do in the background. */
-export function createServices(config: Config, world: ServicesWorld): Services & { close(): void } {
+export function createServices(config: Config, world: ServicesWorld): Services & { close(): Promise<void> } {
   const { dispatcher, clock, telemetry, redis } = world
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
@@ -240,7 +240,13 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     now,
     toWall,
     operationMs,
-    close: () => fleet?.close(),
+    close,
+  }
+
+  /** What was forgotten last may not be in Redis yet. */
+  async function close(): Promise<void> {
+    await fleet?.announced()
+    fleet?.close()
   }
 }
 

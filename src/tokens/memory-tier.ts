@@ -276,10 +276,14 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return checkLanded(question, await fly(question))
   }
 
-  /** A tombstone may have been raised while LINE was answering. */
+  /** A tombstone may have been raised while LINE was answering. A record of another process can be old already. */
   function checkLanded(question: Question, answer: Answer): Answer | Promise<Answer> {
-    if (answer.verdict !== 'valid' || answer.concern === undefined) return answer
-    return proofs.answer(question, answer.record, answer.concern)
+    if (answer.verdict !== 'valid') return answer
+    const { concern, record, isFromStore } = answer
+    if (concern !== undefined) return proofs.answer(question, record, concern)
+    if (isFromStore && ageOf(record, question.subject, now(), options) === 'aging')
+      rechecks.startBehind(question, record)
+    return answer
   }
 
   function fly(question: Question): Promise<Answer> {

@@ -104,6 +104,15 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.of('verifyAccessToken')).toBe(2)
   })
 
+  it('an aging record that only Redis has: answered, and re-checked once', async () => {
+    const { a, b, emulator, calls, advance } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await ask(a, token)
+    advance(400_000)
+    await Promise.all(times(10, () => ask(b, token)))
+    await expect.poll(() => calls.of('verifyAccessToken')).toBe(2)
+  })
+
   it('a stale record that only Redis has: checked first, and served while LINE is down', async () => {
     const { a, b, c, emulator, calls, advance } = await begin()
     const token = tokenOf(emulator.issueTokens().accessToken)

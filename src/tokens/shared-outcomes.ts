@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import {
-  InvalidGrant,
   isAnsweredByLine,
   isLineOutage,
   type LineOutage,
@@ -12,16 +11,15 @@ import type { TokenRefusal } from '../line/responses.ts'
 import type { Answer, Invalid } from './token-resolver.ts'
 
 /**
- * What LINE answered and is no record, as bytes for other replicas, which would get the same answer now: a refused token,
- * code or refresh token, and an outage that LINE answered itself.
+ * What LINE answered and is no record, as bytes for other replicas, which would get the same answer now: a refused access
+ * token, and an outage that LINE answered itself.
  */
-export type SharedOutcome = Invalid | InvalidGrant | LineOutage
+export type SharedOutcome = Invalid | LineOutage
 
 /** `undefined`: it must not be shared, because it is a record or a failure of this process. */
 export function writeOutcome(outcome: Answer | Error): Buffer | undefined {
   const shared = 'verdict' in outcome && outcome.verdict === 'unknown' ? outcome.outage : outcome
   if (isAnsweredByLine(shared)) return writeOutage(shared)
-  if (shared instanceof InvalidGrant) return shared.answered ? toBytes(grantText(shared)) : undefined
   if (!('verdict' in shared) || shared.verdict !== 'invalid') return undefined
   return toBytes({ invalid: shared.reason, lineRequestId: shared.lineRequestId })
 }
@@ -50,10 +48,6 @@ function outageText(outage: LineOutage): Text {
     return { code: outage.code, lineRequestId, message, retryAfter: outage.retryAfter }
   const { retryAfter, unusable } = outage
   return { code: outage.code, lineRequestId, message, retryAfter, unusable }
-}
-
-function grantText({ code, lineRequestId, message }: InvalidGrant): Text {
-  return { code, lineRequestId, message }
 }
 
 function toBytes(text: Text): Buffer {
@@ -88,9 +82,6 @@ const outcome = z.union([
   z
     .strictObject({ invalid: z.enum(reasons), lineRequestId })
     .transform(({ invalid: reason, ...facts }): Invalid => ({ verdict: 'invalid', reason, ...facts })),
-  z
-    .strictObject({ code: z.literal('INVALID_GRANT'), message, lineRequestId })
-    .transform((facts) => new InvalidGrant(facts.message, { ...facts, answered })),
   z
     .strictObject({
       code: z.literal('LINE_UNAVAILABLE'),

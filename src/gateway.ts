@@ -125,6 +125,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       redis,
       secrets: config.cacheSecrets,
       lineUrl: config.lineApiUrl,
+      channels,
       tombstones,
       users,
       families,

@@ -16,17 +16,24 @@ import type { Answer, Invalid } from './token-resolver.ts'
  */
 export type SharedOutcome = Invalid | LineOutage
 
-/** `undefined`: it must not be shared, because it is a record or a failure of this process. */
-export function writeOutcome(outcome: Answer | Error): Buffer | undefined {
+/**
+ * `undefined`: it must not be shared, because it is a record or a failure of this process. `channels`: those that this process
+ * has. A token of another channel may belong to a replica with other settings.
+ */
+export function writeOutcome(outcome: Answer | Error, channels: string): Buffer | undefined {
   const shared = 'verdict' in outcome && outcome.verdict === 'unknown' ? outcome.outage : outcome
   if (isAnsweredByLine(shared)) return writeOutage(shared)
   if (!('verdict' in shared) || shared.verdict !== 'invalid') return undefined
-  return toBytes({ invalid: shared.reason, lineRequestId: shared.lineRequestId })
+  const { reason, lineRequestId } = shared
+  return toBytes({ invalid: reason, lineRequestId, ...(reason === 'WRONG_CHANNEL' && { channels }) })
 }
 
-/** `undefined`: a release that we do not know wrote it. */
-export function readOutcome(bytes: Buffer): SharedOutcome | undefined {
-  return outcome.safeParse(parseJson(bytes)).data
+/** `undefined`: it is not for a process with these channels, or a release that we do not know wrote it. */
+export function readOutcome(bytes: Buffer, channels: string): SharedOutcome | undefined {
+  const read = parse(bytes)
+  if (read === undefined || !('invalid' in read)) return read
+  const { invalid: reason, channels: ofWriter, ...facts } = read
+  return ofWriter === undefined || ofWriter === channels ? { verdict: 'invalid', reason, ...facts } : undefined
 }
 
 /** An outage for which `isAnsweredByLine` is true. */
@@ -35,7 +42,7 @@ export function writeOutage(outage: LineOutage): Buffer {
 }
 
 export function readOutage(bytes: Buffer): LineOutage | undefined {
-  const read = readOutcome(bytes)
+  const read = parse(bytes)
   return isLineOutage(read) ? read : undefined
 }
 
@@ -52,6 +59,10 @@ function outageText(outage: LineOutage): Text {
 
 function toBytes(text: Text): Buffer {
   return Buffer.from(JSON.stringify(text))
+}
+
+function parse(bytes: Buffer): z.output<typeof outcome> | undefined {
+  return outcome.safeParse(parseJson(bytes)).data
 }
 
 function parseJson(bytes: Buffer): unknown {
@@ -79,9 +90,7 @@ const retryAfter = z.int().min(1).max(60)
 const answered = true
 
 const outcome = z.union([
-  z
-    .strictObject({ invalid: z.enum(reasons), lineRequestId })
-    .transform(({ invalid: reason, ...facts }): Invalid => ({ verdict: 'invalid', reason, ...facts })),
+  z.strictObject({ invalid: z.enum(reasons), lineRequestId, channels: z.string().optional() }),
   z
     .strictObject({
       code: z.literal('LINE_UNAVAILABLE'),

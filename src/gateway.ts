@@ -196,6 +196,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     isForgotten: users.leftSince,
     learnUser: fleet?.learnUser,
   })
+  const sharing = fleet && { ...fleet, times: clock, tombstones, patienceMs: config.lineTimeoutMs }
   return {
     resolve: memory.resolve,
     toAccessToken,
@@ -207,7 +208,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       forgotten,
       idTokens,
       now,
-      exchangeOnce: fleet && createSharedCodes(fleet),
+      exchangeOnce: sharing && createSharedCodes(sharing),
     }),
     refresher: createRefresher({
       line,
@@ -217,7 +218,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       tombstones,
       families,
       now,
-      askOnce: fleet && createSharedRefreshes({ ...fleet, times: clock, tombstones, patienceMs: config.lineTimeoutMs }),
+      askOnce: sharing && createSharedRefreshes(sharing),
       learnSession: fleet?.learnSession,
     }),
     revocation: createRevocation({

@@ -369,8 +369,9 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function learn(key: string, record: TokenRecord): void {
-    if (forgotten.isDeadCold(key, record)) records.remember(key, record)
-    else share?.(key, keep(key, record, 'verification'))
+    if (forgotten.isDeadCold(key, record)) return records.remember(key, record)
+    const kept = keep(key, record, 'verification')
+    share?.(key, kept)
   }
 
   function peek(key: string): TokenRecord | undefined {

@@ -369,7 +369,11 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function learn(key: string, record: TokenRecord): void {
-    if (forgotten.isDeadCold(key, record)) return records.remember(key, record)
+    if (forgotten.isDeadCold(key, record)) {
+      records.remember(key, record)
+      return
+    }
+    // Outside the optional call: without `share`, its arguments are not evaluated.
     const kept = keep(key, record, 'verification')
     share?.(key, kept)
   }

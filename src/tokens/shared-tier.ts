@@ -70,8 +70,8 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
   const names = createSharedNames({ secrets, lineUrl, unopened: telemetry.sharedUnopened })
   const leases = createLeases(redis)
   const store = createSharedStore({ redis, names, isOurs: channels.isOurs, clock })
-  const shared = createSharedTombstones({ ...options, names })
-  const { announce, announced, lostAt, close } = createSharedForgetting({
+  const shared = createSharedTombstones({ ...options, names, isTold: (verifiedAt) => forgetting.isTold(verifiedAt) })
+  const forgetting = createSharedForgetting({
     redis,
     names,
     shared,
@@ -80,6 +80,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     refused: ({ key, reason }) => options.refused(key, reason),
     paused: ({ endpoint, until }) => options.paused(endpoint, until - clock.wall()),
   })
+  const { announce, announced, lostAt, close } = forgetting
   tombstones.onChange((key, stone) => announce(toTokenEvent(key, stone, clock)))
   users.onChange((channelId, userId, departure) => announce(toUserEvent(channelId, userId, departure, clock)))
   families.onChange(shared.putFamily)
@@ -111,6 +112,3 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     close,
   }
 }
-
-/** The clocks of processes differ by no more than this (ms). */
-export const clockSkewMs = 5_000

@@ -373,8 +373,13 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function learn(key: string, record: TokenRecord): void {
-    if (forgotten.isDeadCold(key, record)) records.remember(key, record)
-    else share?.(key, keep(key, record, 'verification'))
+    if (forgotten.isDeadCold(key, record)) {
+      records.remember(key, record)
+      return
+    }
+    // Outside the optional call: without `share`, its arguments are not evaluated.
+    const kept = keep(key, record, 'verification')
+    share?.(key, kept)
   }
 
   function peek(key: string): TokenRecord | undefined {

@@ -14,6 +14,8 @@ import { timeUntil } from '../harness/time-until.ts'
 
 const lookUpsPerSecond = 300
 const normalWithinMs = 2_000
+/** Longer than this, nobody waits for it. */
+const longestRecoveryMs = 8_000
 /** A look-up may wait for Redis once. A longer wait than this is far more than that, on any machine. */
 const longestWaitMs = 2_500
 
@@ -29,16 +31,16 @@ describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', (
       '$name: no request fails, normal within 2 s of its end',
       async (fault) => {
         const load = await startLookUps(fleet(), lookUpsPerSecond)
-        await sleep(300)
-        const end = performance.now() + faultMs
-        await fault.begin(fleet())
-        const refreshed = await refreshAtAll()
-        await sleep(end - performance.now())
-        await fault.end(fleet())
-        const sharingAfter = await timeUntil(() => sharesRecords(fleet()), 30_000)
-        const forgettingAfter = sharingAfter + (await timeToForget(fleet()))
-        const lookUps = await load.stop()
-        const after = `normal after ${sharingAfter.toFixed(0)} ms, a logout everywhere after ${forgettingAfter.toFixed(0)} ms`
+      await sleep(300)
+      const end = performance.now() + faultMs
+      await fault.begin(fleet())
+      const refreshed = await refreshAtAll()
+      await sleep(end - performance.now())
+      await fault.end(fleet())
+      const sharingAfter = await timeUntil(() => sharesRecords(fleet()), longestRecoveryMs).catch(() => Infinity)
+      const forgettingAfter = sharingAfter + (await timeToForget(fleet()).catch(() => Infinity))
+      const lookUps = await load.stop()
+      const after = `normal after ${sharingAfter.toFixed(0)} ms, a logout everywhere after ${forgettingAfter.toFixed(0)} ms`
         print(
           `${fault.name}, +${latencyMs} ms: ${lookUpsText(lookUps)}; ${after}; ${refreshed.longestMs} ms for a refresh`,
         )
@@ -84,6 +86,6 @@ async function timeToForget(fleet: Fleet): Promise<number> {
   const start = performance.now()
   await logout(replicaAt(fleet, 0), accessToken)
   for (const replica of fleet.replicas)
-    await timeUntil(async () => (await view(replica, accessToken)) === 'refused', 30_000)
+    await timeUntil(async () => (await view(replica, accessToken)) === 'refused', longestRecoveryMs)
   return performance.now() - start
 }

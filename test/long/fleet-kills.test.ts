@@ -14,11 +14,11 @@ const answeredWithinMs = 3_000
 describeWithRedis('a replica that holds a lease', () => {
   const fleet = useFleet()
 
-  test('kill -9 in the middle of a verification: 1,000 others answered within 3 s, at most 2 calls', async () => {
+  test('kill -9 in the middle of a verification: 200 others answered within 3 s, at most 2 calls', async () => {
     const { emulator } = fleet()
     const { accessToken } = emulator.issueTokens()
-    const waits = await killWhileOthersWait('verifyAccessToken', 1_000, (replica) => view(replica, accessToken))
-    print(`kill -9 during a verification: 1,000 others after ${waitsText(waits)}, ${JSON.stringify(callsTo(emulator))}`)
+    const waits = await killWhileOthersWait('verifyAccessToken', 200, (replica) => view(replica, accessToken))
+    print(`kill -9 during a verification: 200 others after ${waitsText(waits)}, ${JSON.stringify(callsTo(emulator))}`)
     expect(Math.max(...waits)).toBeLessThan(answeredWithinMs)
     expect(emulator.calls.of('verifyAccessToken')).toBeLessThanOrEqual(2)
   })

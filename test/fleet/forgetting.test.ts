@@ -173,7 +173,10 @@ describeWithRedis('what one replica forgets', () => {
 
   async function refusedAt(replica: Replica, sessions: Sessions, name: keyof Sessions): Promise<number> {
     const ask = name === 'refreshToken' ? refreshUse.refreshToken : view
-    return timeUntil(async () => (await ask(replica, sessions[name])) === 'refused', longestMs, 1)
+    return timeUntil(async () => (await ask(replica, sessions[name])) === 'refused', longestMs, {
+      everyMs: 1,
+      what: `${name}: refused at replica ${fleet().replicas.indexOf(replica)}`,
+    })
   }
 
   /** The reaction as soon as it is this one, or the last one. */

@@ -177,5 +177,5 @@ describeWithRedis('three replicas and one LINE', () => {
   }
 })
 
-/** And the INFO of the test itself. */
-const readsOfTheStream = ['xread', 'xrange', 'xrevrange', 'info']
+/** And what a new connection sends on a slow machine, and the INFO of the test itself. */
+const readsOfTheStream = ['xread', 'xrange', 'xrevrange', 'hello', 'client', 'ping', 'info']

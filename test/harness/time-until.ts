@@ -1,10 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Waits until the condition is true, and throws if that takes longer than `withinMs`. Returns how long it took, in ms. */
-export async function timeUntil(condition: () => boolean | Promise<boolean>, withinMs: number, everyMs = 5) {
+type Options = { readonly everyMs?: number; readonly what?: string }
+
+/**
+ * Waits until the condition is true, and throws if that takes longer than `withinMs`. Returns how long it took, in ms.
+ * `what` is for the message.
+ */
+export async function timeUntil(
+  condition: () => boolean | Promise<boolean>,
+  withinMs: number,
+  { everyMs = 5, what = 'It' }: Options = {},
+): Promise<number> {
   const start = performance.now()
   while (!(await condition())) {
-    if (performance.now() - start > withinMs) throw new Error(`It was not so within ${withinMs} ms`)
+    if (performance.now() - start > withinMs) throw new Error(`${what} was not so within ${withinMs} ms`)
     await sleep(everyMs)
   }
   return performance.now() - start

@@ -31,16 +31,16 @@ describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', (
       '$name: no request fails, normal within 2 s of its end',
       async (fault) => {
         const load = await startLookUps(fleet(), lookUpsPerSecond)
-      await sleep(300)
-      const end = performance.now() + faultMs
-      await fault.begin(fleet())
-      const refreshed = await refreshAtAll()
-      await sleep(end - performance.now())
-      await fault.end(fleet())
-      const sharingAfter = await timeUntil(() => sharesRecords(fleet()), longestRecoveryMs).catch(() => Infinity)
-      const forgettingAfter = sharingAfter + (await timeToForget(fleet()).catch(() => Infinity))
-      const lookUps = await load.stop()
-      const after = `normal after ${sharingAfter.toFixed(0)} ms, a logout everywhere after ${forgettingAfter.toFixed(0)} ms`
+        await sleep(300)
+        const end = performance.now() + faultMs
+        await fault.begin(fleet())
+        const refreshed = await refreshAtAll()
+        await sleep(end - performance.now())
+        await fault.end(fleet())
+        const sharingAfter = await timeUntil(() => sharesRecords(fleet()), longestRecoveryMs).catch(() => Infinity)
+        const forgettingAfter = sharingAfter + (await timeToForget(fleet()).catch(() => Infinity))
+        const lookUps = await load.stop()
+        const after = `normal after ${sharingAfter.toFixed(0)} ms, a logout everywhere after ${forgettingAfter.toFixed(0)} ms`
         print(
           `${fault.name}, +${latencyMs} ms: ${lookUpsText(lookUps)}; ${after}; ${refreshed.longestMs} ms for a refresh`,
         )

@@ -118,7 +118,9 @@ describeWithRedis('logouts while Redis is away', () => {
   function refusedEverywhere(tokens: readonly string[]): Promise<number[]> {
     const each = fleet().replicas.flatMap((replica) => tokens.map((token) => ({ replica, token })))
     return Promise.all(
-      each.map(({ replica, token }) => timeUntil(async () => (await view(replica, token)) === 'refused', 20_000, 20)),
+      each.map(({ replica, token }) =>
+        timeUntil(async () => (await view(replica, token)) === 'refused', 20_000, { everyMs: 20 }),
+      ),
     )
   }
 

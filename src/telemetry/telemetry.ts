@@ -236,7 +236,7 @@ function createMeters(registry: Registry) {
     }),
     redisCommands: createTally(registry, {
       name: 'gateway_redis_commands_total',
-      help: 'Commands to Redis by outcome',
+      help: 'Commands to Redis by outcome, without those that read the stream',
       labelNames: ['outcome'],
     }),
     lineSeconds: createDurations(registry, {

@@ -26,14 +26,15 @@ export type Replicas = {
   close(): Promise<void>
 }
 
-/** `urls`: where each replica finds Redis. Leases end by the clock of Redis, so these replicas have the real time. */
-export async function startReplicas(urls: readonly string[], settings: NodeJS.ProcessEnv = {}): Promise<Replicas> {
+/**
+ * `settings`: of each replica, with its REDIS_URL. Leases end by the clock of Redis, so these replicas have the real time. Calls to LINE
+ * have the longest deadline allowed.
+ */
+export async function startReplicas(settings: readonly NodeJS.ProcessEnv[]): Promise<Replicas> {
   const emulator = await startEmulator({ channels: [web, native, liff, foreign] })
   const lineUrls = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
-  const shared = { CACHE_SECRET: 'x'.repeat(32), LINE_TIMEOUT_MS: '60000' }
-  const all = urls.map((url) =>
-    startReplica({ ...allChannels, ...lineUrls, ...shared, REDIS_URL: url, ...settings }, url),
-  )
+  const shared = { ...allChannels, ...lineUrls, CACHE_SECRET: 'x'.repeat(32), LINE_TIMEOUT_MS: '60000' }
+  const all = settings.map((own) => startReplica({ ...shared, ...own }))
   return { emulator, all: all.map(({ replica }) => replica), close }
 
   async function close(): Promise<void> {
@@ -42,17 +43,18 @@ export async function startReplicas(urls: readonly string[], settings: NodeJS.Pr
   }
 }
 
-function startReplica(settings: NodeJS.ProcessEnv, redisUrl: string) {
+function startReplica(settings: NodeJS.ProcessEnv) {
   const config = readConfig(settings)
   const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
   const { dispatcher, answers } = holdAnswers(pool)
   const telemetry = createTelemetry({ logLevel: 'silent' })
-  const redis = createRedis(redisUrl, { telemetry })
+  const redis = createRedis(settings.REDIS_URL ?? '', { telemetry })
   const services = createServices(config, { dispatcher, clock: createClock(), telemetry, redis })
   const replica: Replica = { ...services, redis, answers, cutFromLine: () => pool.destroy() }
   return { replica, close }
 
   async function close(): Promise<void> {
+    services.close()
     await pool.destroy()
     await redis.close()
   }

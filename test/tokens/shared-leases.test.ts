@@ -48,7 +48,9 @@ describeWithRedis('leases', () => {
     const { server, redis, leases } = await begin()
     const reads = vi.spyOn(redis, 'read')
     const deadline = performance.now() + 60_000
-    const all = times(1_000, (n) => leases.watch([`k${n % 10}`, 'never'], ([value]) => value?.toString(), deadline, patient))
+    const all = times(1_000, (n) =>
+      leases.watch([`k${n % 10}`, 'never'], ([value]) => value?.toString(), deadline, patient),
+    )
     await vi.waitUntil(() => reads.mock.calls.length > 0, { timeout: 10_000 })
     for (const n of times(10, (one) => one)) await server.command('SET', `k${n}`, `v${n}`)
     expect(await Promise.all(all)).toEqual(times(1_000, (n) => `v${n % 10}`))

@@ -9,10 +9,11 @@ import { type RedisProxy, type RedisServer, startProxy, startRedis } from './red
 import { type Ask, type Reply, toReply } from './running-gateway.ts'
 import { timeUntil } from './time-until.ts'
 
-/** A gateway as a process of its own, with a proxy of its own between it and Redis. */
+/** A gateway as a process of its own. */
 export type Replica = Opener & {
   readonly url: string
   readonly metricsUrl: string
+  /** Its way to Redis, in a fleet with `proxies`. */
   readonly proxy: RedisProxy
   readonly program: Program
   /** How often it went without Redis, because Redis had no answer in time or was not there. */
@@ -41,6 +42,11 @@ export type FleetOptions = EmulatorOptions & {
   /** Default 3. */
   readonly replicas?: number
   readonly settings?: NodeJS.ProcessEnv
+  /**
+   * Each replica reaches Redis through a proxy of its own, which is in the process of the test: what keeps that busy makes
+   * Redis late.
+   */
+  readonly proxies?: boolean
   /** For error lines that the test causes itself. */
   readonly expectedErrors?: RegExp
   /** More arguments of redis-server. */
@@ -65,7 +71,7 @@ const connectedWithinMs = 3_000
 const withRedis = new Set(['done', 'found', 'absent', 'dead', 'old'])
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
-  const { replicas: count = 3, settings = {}, expectedErrors, redisSettings = [], ...line } = options
+  const { replicas: count = 3, settings = {}, proxies = false, expectedErrors, redisSettings = [], ...line } = options
   const emulator = await startEmulator({ channels: [web, foreign], ...line })
   const redis = await startRedis(...redisSettings)
   const agent = new Agent({ connections: 200, headersTimeout: 0, bodyTimeout: 0 })
@@ -82,7 +88,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       ...defaults,
       LINE_API_URL: emulator.url,
       LINE_ACCESS_URL: emulator.url,
-      REDIS_URL: proxy.url,
+      REDIS_URL: proxies ? proxy.url : redis.url,
       CACHE_SECRET: secret,
       ...settings,
       ...more,

@@ -13,7 +13,7 @@ const view = uses['viewer { displayName }']
 const cutMs = 10_000
 
 describeWithRedis('logouts while Redis is away', () => {
-  const fleet = useFleet({ users: manyUsers(50) })
+  const fleet = useFleet({ proxies: true, users: manyUsers(50) })
 
   test('one replica cut off for 10 s, 20 logouts a second at all three: none lost, all refused within 1 s of its return', async () => {
     const tokens = await warmTokens(200)

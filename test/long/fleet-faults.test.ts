@@ -24,7 +24,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', () => {
   describe.each([0, 12])('%i ms of latency', (latencyMs) => {
-    const fleet = useFleet({ proxies: true, users: manyUsers(200), redisSettings: settingsForFaults(folder) })
+    const fleet = useFleet({
+      proxies: true,
+      users: manyUsers(200),
+      redisSettings: settingsForFaults(folder),
+      // Operators must hear of a Redis that is full, read-only or closed to us.
+      expectedErrors: /REDIS_URL: Redis refuses/,
+    })
     beforeAll(() => setDelay(fleet(), latencyMs))
 
     test.each(redisFaults(folder, latencyMs))(

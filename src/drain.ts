@@ -38,11 +38,16 @@ export function createDrain(
   server: Server,
   requests: Requests,
   times: { readonly shutdownDelayMs: number; readonly shutdownGraceMs: number },
+  stop: () => Promise<void> = () => stopAccepting(server),
 ): Drain {
   const sockets = new Set<Socket>()
+  let lastClosed = (): void => {}
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    socket.once('close', () => {
+      sockets.delete(socket)
+      if (sockets.size === 0) lastClosed()
+    })
   })
   let begun = false
 
@@ -52,8 +57,11 @@ export function createDrain(
     begun = true
     await sleep(times.shutdownDelayMs)
     const graceEndsAt = performance.now() + times.shutdownGraceMs
-    await acceptWaiting(server)
-    const closed = closeListener(server)
+    await stop()
+    const closed = new Promise<void>((resolve) => {
+      lastClosed = resolve
+      if (sockets.size === 0) resolve()
+    })
     closeAfterAnswers(server, requests.underWay)
     await answerTheRest(closed, graceEndsAt)
     requests.refuseAll()
@@ -74,6 +82,13 @@ export function createDrain(
   }
 }
 
+/** Closes the listener, when all connections that wait for it are accepted. Leaves all connections open. */
+export async function stopAccepting(server: NetServer): Promise<void> {
+  await acceptWaiting(server)
+  // `close` of an HTTP server also closes idle connections, and resets clients that are just sending.
+  NetServer.prototype.close.call(server)
+}
+
 /** Closes a server and its idle connections. Cuts those that are left after this time. */
 export async function closeWithin(server: Server, ms: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -85,7 +100,7 @@ export async function closeWithin(server: Server, ms: number): Promise<void> {
  * Accepts the connections that wait in the queue of the listener: the system resets them when the listener closes. With
  * the shortest queue, the system does not answer new clients until then, and refuses them when they try again.
  */
-async function acceptWaiting(server: Server): Promise<void> {
+async function acceptWaiting(server: NetServer): Promise<void> {
   let accepted = 0
   const count = () => {
     accepted += 1
@@ -100,14 +115,6 @@ async function acceptWaiting(server: Server): Promise<void> {
     await nextTurn()
   }
   server.off('connection', count)
-}
-
-/**
- * Closes the listener and leaves all connections open. `close` of an HTTP server also closes idle connections, and resets
- * clients that are just sending. Resolves when the last connection is closed.
- */
-function closeListener(server: Server): Promise<void> {
-  return new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()))
 }
 
 /** On a connection with several requests under way, only the last answer closes it. */

@@ -18,7 +18,7 @@ import { createRevocation } from './login/revocation.ts'
 import { createRevocationCalls } from './login/revocation-calls.ts'
 import { createUnconfirmed } from './login/unconfirmed.ts'
 import type { Services } from './schema/context.ts'
-import { type DevPages, startServer } from './server.ts'
+import { type DevPages, type Listener, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { inBatches } from './tokens/batches.ts'
 import { createFamilies } from './tokens/families.ts'
@@ -42,10 +42,12 @@ export type Surroundings = {
   readonly telemetry?: Telemetry
   /** The extra pages of `npm run dev`. Absent in production. */
   readonly dev?: (origin: string) => DevPages
+  /** Where connections come from. Default: HOST and PORT. */
+  readonly listener?: Listener
 }
 
 export type Gateway = {
-  /** `http://HOST:PORT` with the real address and port. */
+  /** `http://HOST:PORT` with the real address and port, or the text of the listener. */
   readonly url: string
   /** The origin of the metrics server. `undefined` without METRICS_PORT. */
   readonly metricsUrl: string | undefined
@@ -59,7 +61,12 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const services = createServices(config, { dispatcher, clock, telemetry })
-  const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
+  const server = await startServer(config, {
+    services,
+    telemetry,
+    dev: surroundings.dev,
+    listener: surroundings.listener,
+  })
   const everySecond = setInterval(tick, 1_000).unref()
 
   return { url: server.url, metricsUrl: server.metricsUrl, close }

@@ -1,4 +1,5 @@
-import { isWorker, serveAsWorker, startWorkers, WorkersError } from './cluster.ts'
+import { startWorkers, WorkersError } from './cluster/primary.ts'
+import { isWorker, serveAsWorker } from './cluster/worker.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { endOnSignal, endProcess, surviveReaders } from './signals.ts'

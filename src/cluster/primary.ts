@@ -10,7 +10,7 @@ import { createHandOver } from './hand-over.ts'
 import { type FromWorker, tellWorker } from './messages.ts'
 import { createNumbersReader } from './numbers.ts'
 
-/** The first worker ended before it was ready. It has printed the reason. */
+/** No worker became ready. They have printed the reason. */
 export class WorkersError extends Error {}
 
 /** A worker that lived this long has not failed at its start. */
@@ -20,8 +20,8 @@ const longestPauseMs = 10_000
 const readEveryMs = 5_000
 
 /**
- * Starts `config.workers` processes, listens for them, and replaces those that end. One of them starts before the others: if
- * it fails, all would. `close` drains all of them. METRICS_PORT is served here, for all workers together.
+ * Starts `config.workers` processes, listens for them when they are ready, and replaces those that end. `close` drains all
+ * of them. METRICS_PORT is served here, for all workers together.
  */
 export async function startWorkers(config: Config, telemetry: Telemetry): Promise<Gateway> {
   // JSON has no NaN and no Infinity.
@@ -32,6 +32,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   const numbers = createNumbersReader(telemetry)
   const listener = createServer({ pauseOnConnect: true, noDelay: true }, handOver.give)
   let state: 'starting' | 'serving' | 'draining' = 'starting'
+  const failedAtStart: (() => void)[] = []
   let stopped: Promise<void> | undefined
   let allEnded = (): void => {}
   telemetry.gauge('gateway_workers', 'Worker processes', () => running.size)
@@ -40,10 +41,11 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   })
 
   const metrics = await startMetricsServer(config, { ...telemetry, metrics: numbers.write })
-  if (!(await start())) throw new WorkersError()
+  const areReady = await Promise.all(Array.from({ length: config.workers }, () => start()))
+  if (!areReady.includes(true)) throw new WorkersError()
   const url = await listen(listener, config.host, config.port)
   state = 'serving'
-  await Promise.all(Array.from({ length: config.workers - 1 }, () => start()))
+  for (const replaceFailed of failedAtStart) replaceFailed()
   const reads = setInterval(numbers.read, readEveryMs).unref()
   if (metrics === undefined) clearInterval(reads)
   return { url, metricsUrl: metrics?.url, close }
@@ -55,7 +57,9 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
       const worker = fork(told, (how) => {
         lose(worker)
         resolve(false)
-        if (state === 'serving') replace(worker, how, performance.now() - startedAt < steadyMs ? failures + 1 : 0)
+        const again = () => replace(worker, how, performance.now() - startedAt < steadyMs ? failures + 1 : 0)
+        if (state === 'serving') again()
+        else failedAtStart.push(again)
       })
       running.add(worker)
 

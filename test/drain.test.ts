@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { holdCalls } from './harness/held-calls.ts'
 import { connectTo, receive, statusesIn } from './harness/raw-http.ts'
@@ -183,6 +184,48 @@ describe('a drain without requests', () => {
     expect(await Promise.all(clients)).toEqual(Array(50).fill('told to close'))
   })
 })
+
+describe('clients that connect in the moment when the listener closes', () => {
+  const gateway = useRunningGateway(hour)
+
+  test.for([1, 2, 3, 4])('one in each %i turns of the event loop: each is answered or refused', async (every) => {
+    const sockets: Socket[] = []
+    const outcomes: string[] = []
+    let [turns, drained] = [0, false]
+    const turn = () => {
+      turns += 1
+      if (turns % every === 0) sockets.push(newClient(gateway().url, outcomes))
+      if (!drained) setImmediate(turn)
+    }
+    setImmediate(turn)
+    await expect.poll(() => outcomes.length, { timeout: 30_000 }).toBeGreaterThan(20)
+    await gateway().drain()
+    drained = true
+    // By then Node has read what became of each client.
+    for (let n = 0; n < 3; n += 1) await nextTurn()
+    const unanswered = sockets.filter(({ connecting }) => connecting)
+    for (const socket of unanswered) socket.destroy()
+    await expect.poll(() => outcomes.length, { timeout: 30_000 }).toBe(sockets.length)
+    const others = outcomes.filter((outcome) => outcome !== 'answered' && outcome !== 'ECONNREFUSED')
+    // The system has not answered these. They would try again after a second.
+    expect(others).toEqual(unanswered.map(() => 'destroyed'))
+  })
+})
+
+/** Connects, sends a request at once, and adds what becomes of it. */
+function newClient(url: string, outcomes: string[]): Socket {
+  const socket = connectTo(url)
+  socket.write('GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  let outcome = 'destroyed'
+  socket.once('data', () => {
+    outcome = 'answered'
+  })
+  socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+    outcome = String(code)
+  })
+  socket.once('close', () => outcomes.push(outcome))
+  return socket
+}
 
 describe('the end of the grace', () => {
   const gateway = useRunningGateway({ SHUTDOWN_GRACE_SECONDS: '1', CORS_ORIGINS: 'https://app.example' })

@@ -40,12 +40,35 @@ export type LookUp =
   | 'unanswered'
   | 'limited'
 
+/** How a command to Redis ended. `late`: no reply in time. `away`: not sent, or its connection was lost. */
+export type RedisOutcome = 'done' | 'refused' | 'late' | 'away'
+/** `patient`: for refresh tokens and codes. */
+export type RedisConnectionName = 'look-ups' | 'patient' | 'stream'
+export type RedisChange = { readonly connection: RedisConnectionName } & (
+  | { readonly state: 'away'; readonly cause: string }
+  | { readonly state: 'back'; readonly awayMs: number }
+)
+
+/**
+ * What Redis had about an access token. `old`: a record, but the question needs a newer one or another subject. `dead`: a
+ * tombstone.
+ */
+export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
+
 export type Telemetry = {
   readonly log: Logger
   lineCall(call: LineCall): void
   operation(operation: Operation): void
   lookUp(outcome: LookUp): void
   breaker(endpoint: string, change: BreakerChange): void
+  redisCommand(outcome: RedisOutcome): void
+  redisState(change: RedisChange): void
+  /** A look-up of an access token in Redis. */
+  sharedLookUp(outcome: SharedLookUp): void
+  /** An entry in Redis could not be opened. `kind`: the letter at the end of its key. */
+  sharedUnopened(kind: string): void
+  /** Logs that Redis refuses commands or the connection, and waiting will not help. `word`: its error word, or the system's. */
+  redisRefused(connection: RedisConnectionName, word: string): void
   /** Logs that a channel has no secret, but a call needs it. `setting` is where the operator must add it. */
   noChannelSecret(setting: string, channelId: string): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
@@ -73,6 +96,8 @@ export type TelemetryOptions = {
 
 /** A successful operation slower than this gets a log line as well. */
 const slowMs = 1_000
+/** Every entry of a process with another secret is such an entry: one line says it. */
+const unopenedEveryMs = 10 * 60_000
 
 /** Log lines and counters. Each logged field is named here, so that no other value of a caller or of LINE is logged. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
@@ -81,13 +106,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { sample, flush } = createSampler()
   collectDefaultMetrics({ register: registry })
   const meters = createMeters(registry)
+  let unopenedAgainAt = 0
 
+  const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
   return {
     log,
     lineCall,
     operation,
     lookUp,
     breaker,
+    ...redis,
     noChannelSecret,
     unexpected,
     metrics,
@@ -126,6 +154,36 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     const { state } = change
     const opened = state === 'open' && { cause: change.cause, seconds: change.forMs / 1_000 }
     write(opened ? 'warn' : 'info', 'circuit breaker', { endpoint, state, ...opened }, `${endpoint} ${state}`)
+  }
+
+  function redisCommand(outcome: RedisOutcome): void {
+    meters.redisCommands.add(outcome)
+  }
+
+  function sharedLookUp(outcome: SharedLookUp): void {
+    meters.sharedLookUps.add(outcome)
+  }
+
+  function sharedUnopened(kind: string): void {
+    meters.sharedUnopened.add(kind)
+    if (performance.now() < unopenedAgainAt) return
+    unopenedAgainAt = performance.now() + unopenedEveryMs
+    const setting = 'CACHE_SECRET'
+    log.error(
+      { setting, kind },
+      `${setting}: an entry in Redis cannot be opened: all processes need the same secrets and the same LINE_API_URL`,
+    )
+  }
+
+  function redisState({ connection, ...change }: RedisChange): void {
+    const { state } = change
+    if (state === 'away') write('warn', 'Redis is away', { connection, cause: change.cause }, connection)
+    else write('info', 'Redis is back', { connection, awayMs: Math.round(change.awayMs) }, connection)
+  }
+
+  function redisRefused(connection: RedisConnectionName, word: string): void {
+    const setting = 'REDIS_URL'
+    write('error', `${setting}: Redis refuses a command or the connection`, { setting, connection, error: word }, word)
   }
 
   function noChannelSecret(setting: string, channelId: string): void {
@@ -207,6 +265,21 @@ function createMeters(registry: Registry) {
       name: 'gateway_workers_ended_total',
       help: 'Workers that ended without being asked to, by signal or exit code',
       labelNames: ['how'],
+    }),
+    sharedLookUps: createTally(registry, {
+      name: 'gateway_shared_lookups_total',
+      help: 'Look-ups of access tokens in Redis by outcome',
+      labelNames: ['outcome'],
+    }),
+    sharedUnopened: createTally(registry, {
+      name: 'gateway_shared_unopened_total',
+      help: 'Entries in Redis that could not be opened, by kind',
+      labelNames: ['kind'],
+    }),
+    redisCommands: createTally(registry, {
+      name: 'gateway_redis_commands_total',
+      help: 'Commands to Redis by outcome, without those that read the stream',
+      labelNames: ['outcome'],
     }),
     lineSeconds: createDurations(registry, {
       name: 'gateway_line_call_duration_seconds',

@@ -57,9 +57,8 @@ export function createRedis(url: string, { telemetry }: { readonly telemetry: Te
   const lookUps = openConnection(target, { name: 'look-ups', limitMs: 100, telemetry })
   const patient = openConnection(target, { name: 'patient', limitMs: 1_500, telemetry })
   const streams = new Set<RedisStream>()
-  telemetry.gauge('gateway_redis_up', '1 while Redis answers look-ups, 0 while it is away', () =>
-    Number(lookUps.isUp()),
-  )
+  const isUp = () => Number(lookUps.isUp())
+  telemetry.gauge('gateway_redis_up', '1 while Redis answers look-ups, 0 while it is away', isUp, 'min')
   return { read, run, write, openStream: open, close }
 
   async function read(

@@ -12,54 +12,56 @@ export type HandOver = {
   give(socket: Socket): void
   /** The worker takes connections from now on. */
   join(worker: Worker): void
-  /** The worker takes no more connections. It has got, or gets before any later message, those that were given to it. */
+  /** The worker takes no more connections. It gets those on the way before any later message. */
   leave(worker: Worker): void
-  /** The worker has ended. Connections that it has not got are given to another one. */
+  /** The worker has ended. A connection that it has not got is given to another one. */
   lose(worker: Worker): void
+  /** Resolves when no connection waits for a worker. */
+  allGiven(): Promise<void>
 }
 
-/** Connections that may wait while there is no worker. */
-const mostWaiting = 1_000
+/** Connections that may wait for a worker. */
+const mostWaiting = 10_000
 
 export function createHandOver(): HandOver {
   /** In the order of their turns. */
   const workers = new Set<Worker>()
-  const onTheWay = new Map<Worker, Set<Socket>>()
+  /** One for each worker at most. So a worker that hangs gets two connections, not half of them. */
+  const onTheWay = new Map<Worker, Socket>()
   const waiting: Socket[] = []
+  let noneWaits = (): void => {}
 
-  return { give, join, leave, lose }
+  return { give, join, leave, lose, allGiven }
 
   function give(socket: Socket): void {
-    const worker = nextWorker()
-    if (worker !== undefined) send(worker, socket)
-    else if (waiting.length < mostWaiting) waiting.push(socket)
+    if (waiting.length < mostWaiting) waiting.push(socket)
     else socket.destroy()
+    giveWaiting()
   }
 
-  /** A worker that hangs takes no connection, so it soon has the most on the way. */
-  function nextWorker(): Worker | undefined {
-    let next: Worker | undefined
-    let fewest = Number.POSITIVE_INFINITY
+  function giveWaiting(): void {
     for (const worker of workers) {
-      const size = onTheWay.get(worker)?.size ?? 0
-      if (size < fewest) [next, fewest] = [worker, size]
+      const socket = onTheWay.has(worker) ? undefined : waiting.shift()
+      if (socket !== undefined) send(worker, socket)
     }
-    if (next !== undefined && workers.delete(next)) workers.add(next)
-    return next
+    if (waiting.length === 0) noneWaits()
   }
 
   function send(worker: Worker, socket: Socket): void {
-    const sockets = onTheWay.get(worker) ?? new Set()
-    onTheWay.set(worker, sockets.add(socket))
+    workers.delete(worker)
+    workers.add(worker)
+    onTheWay.set(worker, socket)
     // The callback comes when the worker has taken the connection before this one.
     worker.process.send('connection', socket, {}, (error) => {
-      if (sockets.delete(socket) && error !== null) give(socket)
+      if (error !== null) lose(worker)
+      else if (onTheWay.get(worker) === socket) onTheWay.delete(worker)
+      giveWaiting()
     })
   }
 
   function join(worker: Worker): void {
     workers.add(worker)
-    for (const socket of waiting.splice(0)) give(socket)
+    giveWaiting()
   }
 
   function leave(worker: Worker): void {
@@ -67,9 +69,16 @@ export function createHandOver(): HandOver {
   }
 
   function lose(worker: Worker): void {
+    const socket = onTheWay.get(worker)
     workers.delete(worker)
-    const lost = onTheWay.get(worker) ?? []
     onTheWay.delete(worker)
-    for (const socket of lost) give(socket)
+    if (socket !== undefined) give(socket)
+  }
+
+  function allGiven(): Promise<void> {
+    return new Promise((resolve) => {
+      noneWaits = resolve
+      if (waiting.length === 0) resolve()
+    })
   }
 }

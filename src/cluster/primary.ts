@@ -110,7 +110,9 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
     state = 'draining'
     clearInterval(reads)
     for (const pause of pauses) clearTimeout(pause)
-    stopped = sleep(config.shutdownDelayMs).then(() => stopAccepting(listener))
+    stopped = sleep(config.shutdownDelayMs)
+      .then(() => stopAccepting(listener))
+      .then(handOver.allGiven)
     for (const worker of running) tellWorker(worker, 'drain')
     await stopped
     await new Promise<void>((resolve) => {

@@ -72,9 +72,8 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
   const lookUps = openConnection(target, { name: 'look-ups', limitMs: lookUpMs, telemetry })
   const patient = openConnection(target, { name: 'patient', limitMs: patientMs, telemetry })
   const streams = new Set<RedisStream>()
-  telemetry.gauge('gateway_redis_up', '1 while Redis answers look-ups, 0 while it is away', () =>
-    Number(lookUps.isUp()),
-  )
+  const isUp = () => Number(lookUps.isUp())
+  telemetry.gauge('gateway_redis_up', '1 while Redis answers look-ups, 0 while it is away', isUp, 'min')
   return { read, run, write, openStream: open, close }
 
   async function read(

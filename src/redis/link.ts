@@ -112,8 +112,9 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
     })
   }
 
+  /** Nobody has failed, so `lost` is not called. */
   function drop(): void {
-    cause = 'timeout'
+    ;[wasReady, cause] = [false, 'timeout']
     client.stream.destroy()
   }
 

@@ -94,7 +94,7 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   function connectAgain(): void {
     if (performance.now() - triedAt < readOnlyEveryMs) return
     triedAt = performance.now()
-    link.drop()
+    link.drop('READONLY')
   }
 
   function unsent(): Away {

@@ -6,7 +6,7 @@ import { parseTarget } from './redis/target.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 export type { Away, Refused } from './redis/connection.ts'
-export type { RedisStream, StreamEntry } from './redis/stream.ts'
+export { mostEntries, type RedisStream, type StreamEntry } from './redis/stream.ts'
 
 /**
  * The connection to Redis or Valkey: the few commands that we need, with their time limits, and a pause while it is in
@@ -57,8 +57,8 @@ export type WriteCommand =
   | { readonly delete: string }
   | { readonly append: string; readonly value: Buffer }
 
-/** The stream keeps about this many entries. */
-const streamLength = 100_000
+/** The stream keeps at least this many entries. */
+export const streamLength = 100_000
 
 export type RedisOptions = {
   readonly telemetry: Telemetry

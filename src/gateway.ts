@@ -141,6 +141,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       longestLifeMs: longestRefreshLifeMs,
       patienceMs: config.lineTimeoutMs,
       refused: (key, reason) => memory.learnRefusal(key, reason),
+      dropped: (key) => memory.drop(key),
       paused: transport.pause,
       clock,
       telemetry,

@@ -59,6 +59,8 @@ export type SharedTierOptions = {
   readonly patienceMs: number
   /** LINE has refused a token to another process. */
   readonly refused: (key: string, reason: TokenRefusal) => void
+  /** Another process has forgotten a token. */
+  readonly dropped: (key: string) => void
   /** LINE's 429 to another process. */
   readonly paused: (endpoint: string, forMs: number) => void
   readonly clock: Clock

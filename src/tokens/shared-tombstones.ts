@@ -41,6 +41,8 @@ export type SharedTombstonesOptions = {
   readonly tombstones: Tombstones
   readonly users: UserTombstones
   readonly families: Families
+  /** A token is dead, so its record is dropped. Otherwise the record would be good again if its tombstone had to make room. */
+  readonly dropped: (key: string) => void
   readonly clock: Clock
   /** Whether the stream has told us all that can concern a token which LINE confirmed at this time (process time, ms). */
   readonly isTold: (verifiedAt: number) => boolean
@@ -49,7 +51,7 @@ export type SharedTombstonesOptions = {
 }
 
 export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
-  const { redis, names, tombstones, users, families, clock, isTold, longestLifeMs } = options
+  const { redis, names, tombstones, users, families, dropped, clock, isTold, longestLifeMs } = options
 
   return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, putFamily }
 
@@ -65,7 +67,9 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
 
   function learnDead(event: TokenEvent): void {
     const stone = fromTokenEvent(event, clock)
-    if (stone.forMs > 0) tombstones.learn(event.key, stone)
+    if (stone.forMs <= 0) return
+    tombstones.learn(event.key, stone)
+    if (stone.kind === 'token') dropped(event.key)
   }
 
   async function learnAbout(origins: readonly Origin[]): Promise<void> {
@@ -105,7 +109,7 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
 
   function wantedAbout({ channelId, family, userId }: Pick<Origin, 'channelId' | 'family' | 'userId'>) {
     const ofSession = family === undefined ? [] : [sessionOf(family)]
-    return userId === undefined ? ofSession : [...ofSession, userOf(channelId, userId)]
+    return userId === undefined ? ofSession : [...ofSession, ...oneByOne(userOf(channelId, userId))]
   }
 
   function sessionOf(refreshKey: string): Wanted {
@@ -132,6 +136,12 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
   function putFamily(refreshKey: string, family: Family): void {
     void redis.write([setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)])
   }
+}
+
+/** A user can have left several times, told under different secrets: the latest departure counts, wherever it is. */
+function oneByOne({ names, suffix }: Wanted): readonly Wanted[] {
+  if (names.read.length === 1) return [{ names, suffix }]
+  return names.read.map((name) => ({ names: { write: name, read: [name] }, suffix }))
 }
 
 function setIn({ names, suffix }: Wanted, value: Buffer, forMs: number): WriteCommand {

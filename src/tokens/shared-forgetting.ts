@@ -55,7 +55,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   const outbox = createOutbox({ redis, commandsFor, steady: clock.steady })
   const tail = followStream({
     stream: redis.openStream(streamKey),
-    from: clock.wall() - overlapMs,
+    from: Math.floor(clock.wall()) - overlapMs,
     take: (entries) => entries.forEach(take),
     isEmpty: () => announce({ kind: 'anchor' }),
     lost,

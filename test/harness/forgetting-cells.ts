@@ -136,15 +136,22 @@ function fateInSession(cell: Cell, name: Name): Fate {
   const { act, origin, place } = cell
   const endsSession = act === 'logout with refresh token' || act === 'revoke refresh token'
   if (name === 'access') return act === 'revoke refresh token' && origin === 'seen' ? 'open' : 'dead'
+  if (name.startsWith('new') && isInFlightElsewhere(cell)) return 'open'
   // LINE gives the refresh token back on a refresh, so the new access token is of the phone's session.
   if (name === 'new access') return place === 'refresh in flight' && endsSession ? 'dead' : 'alive'
-  if (name === 'refresh' && endsSession) return isJunkToUs(cell) && !isTold(cell) ? 'open' : 'dead'
+  if (name === 'refresh' && endsSession)
+    return (isJunkToUs(cell) || isInFlightElsewhere(cell)) && !isTold(cell) ? 'open' : 'dead'
   return 'alive'
 }
 
 /** A refresh token that we never saw, revoked by itself: for us it looks like junk until LINE answers. */
 function isJunkToUs({ act, origin, place }: Cell): boolean {
   return act === 'revoke refresh token' && origin === 'seen' && place !== 'refresh in flight'
+}
+
+/** The first refresh of a session that no replica has seen, while another replica is asked to revoke its refresh token. */
+function isInFlightElsewhere({ act, origin, place, replica }: Cell): boolean {
+  return replica !== 'same' && act === 'revoke refresh token' && origin === 'seen' && place === 'refresh in flight'
 }
 
 function fateOfUser(cell: Cell, name: Name): Fate {

@@ -39,6 +39,7 @@ async function keepAsking(): Promise<void> {
 
 function nextNumber(): number {
   if (order === 'random') return first + Math.floor(Math.random() * count)
+  if (order === 'turn') return first + (sent++ % count)
   return order === 'new' ? first + sent++ : first
 }
 

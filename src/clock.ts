@@ -12,6 +12,8 @@ export type Clock = {
   wall(): number
   /** A value of `now()` as a time of the wall clock. For callers to read. */
   toWall(time: number): number
+  /** A time of the wall clock as a value of `now()`. For what other processes have written. */
+  fromWall(wallTime: number): number
   /**
    * The last `now()` at which the two clocks had drifted apart by more than 5 s: a suspend or a correction. Values of
    * `now()` from before are smaller. -Infinity: never.
@@ -53,6 +55,7 @@ export function createClock({ wall, monotonic }: ClockSources = systemSources): 
     now,
     wall,
     toWall: (some) => some - aheadBy,
+    fromWall: (some) => some + aheadBy,
     driftedAt: () => driftedAt,
     steady: () => steadyOffset + monotonic(),
   }

@@ -44,12 +44,13 @@ export function createForgetting({ memory, families, tombstones, users, clock }:
     key: string,
     { channelId, isOurs, record }: { channelId: string; isOurs: boolean; record?: TokenRecord | undefined },
   ): void {
-    tombstones.raise(key, { forMs: lifeOf(record), channelId, isOurs })
+    tombstones.raise(key, { kind: 'token', forMs: lifeOf(record), channelId, isOurs })
     memory.drop(key)
   }
 
   function forgetSession(refreshKey: string, session: { channelId: string; isOurs: boolean }): void {
-    for (const key of keysOf(refreshKey)) tombstones.raise(key, { forMs: longestRefreshLifeMs, ...session })
+    for (const key of keysOf(refreshKey))
+      tombstones.raise(key, { kind: 'session', forMs: longestRefreshLifeMs, ...session })
   }
 
   function confirmSession(refreshKey: string): void {

@@ -106,7 +106,9 @@ export function createLogins(options: LoginsOptions): Logins {
     )
     const userId = subjectOf(answer.idToken, channel.id)
     const key = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
-    const family = key ? families.begin(key, { channelId: channel.id, begunAt, userId }).id : undefined
+    const family = key
+      ? families.begin(key, { channelId: channel.id, begunAt, begunTime: askedAt, userId }).id
+      : undefined
     const origin = { channelId: channel.id, family, userId, verifiedAt: askedAt }
     learnTokens(memory, digestOf(answer.accessToken), answer, origin)
     return { tokens: toTokenSet(answer, askedAt), idToken: answer.idToken }

@@ -93,7 +93,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
       )
       // Where LINE returns no refresh token, the one sent is still the one to use.
       const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
-      const start = { channelId: channel.id, begunAt, userId: undefined }
+      const start = { channelId: channel.id, begunAt, begunTime: askedAt, userId: undefined }
       const { id, userId } = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
       const accessKey = digestOf(kept.accessToken)
       learnTokens(memory, accessKey, kept, { channelId: channel.id, family: id, userId, verifiedAt: askedAt })
@@ -118,6 +118,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
     if (!forgotten.isDeadSession(key)) return tokens
     if (family !== undefined)
       tombstones.raise(digestOf(tokens.accessToken), {
+        kind: 'token',
         forMs: longestLifeMs,
         channelId: family.channelId,
         isOurs: true,

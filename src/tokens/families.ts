@@ -17,8 +17,10 @@ export type Family = {
   /** The key of its first refresh token. */
   readonly id: string
   readonly channelId: string
-  /** The `count` of the tombstones of users when the call to LINE began that started it. */
-  readonly begunAt: number
+  /** The `count` of the tombstones of users when the call to LINE began that started it. `undefined`: in another process. */
+  readonly begunAt: number | undefined
+  /** When that call began (process time, ms). */
+  readonly begunTime: number
   /** `undefined` until an answer of LINE contains the user ID. */
   userId: string | undefined
 }
@@ -33,29 +35,50 @@ export type Families = {
   find(refreshKey: string): Family | undefined
   /** A token of the family turned out to be this user's. */
   learnUser(family: string, userId: string): void
+  /** Another process knows the family of the refresh token. */
+  learn(refreshKey: string, family: Omit<Family, 'begunAt'>): void
+}
+
+export type FamiliesOptions = {
+  readonly most?: number
+  /** Gets each family that this process made or changed, with the key of the refresh token. */
+  readonly changed?: (refreshKey: string, family: Family) => void
 }
 
 const mostKnown = 100_000
 
-export function createFamilies(most = mostKnown): Families {
+export function createFamilies({ most = mostKnown, changed = () => {} }: FamiliesOptions = {}): Families {
   const families = createBoundedMap<Family>(most)
 
-  return { begin, continueWith, find: (refreshKey) => families.get(refreshKey), learnUser }
+  return { begin, continueWith, find: (refreshKey) => families.get(refreshKey), learnUser, learn }
 
   function begin(refreshKey: string, start: Omit<Family, 'id'>): Family {
-    const family = { ...start, id: refreshKey }
-    families.set(refreshKey, family)
-    return family
+    return put(refreshKey, { ...start, id: refreshKey })
   }
 
   function continueWith(refreshKey: string, replaced: string, start: Omit<Family, 'id'>): Family {
     const family = families.get(replaced) ?? begin(replaced, start)
+    return families.get(refreshKey) === family ? family : put(refreshKey, family)
+  }
+
+  function put(refreshKey: string, family: Family): Family {
     families.set(refreshKey, family)
+    changed(refreshKey, family)
     return family
   }
 
   function learnUser(id: string, userId: string): void {
     const family = families.peek(id)
-    if (family !== undefined) family.userId = userId
+    if (family === undefined || family.userId === userId) return
+    family.userId = userId
+    changed(id, family)
+  }
+
+  /** All refresh tokens of a family share one object, so that they learn the user together. */
+  function learn(refreshKey: string, { id, userId, ...start }: Omit<Family, 'begunAt'>): void {
+    const family = families.get(refreshKey) ?? families.get(id) ?? { ...start, id, userId, begunAt: undefined }
+    family.userId ??= userId
+    families.set(id, family)
+    families.set(refreshKey, family)
   }
 }

@@ -36,6 +36,8 @@ export type ForgottenOptions = {
   readonly tombstones: Tombstones
   readonly users: UserTombstones
   readonly families: Families
+  /** How much the clocks of the processes that share records can differ (ms). Default 0: records are not shared. */
+  readonly skewMs?: number
 }
 
 /**
@@ -45,7 +47,7 @@ export type ForgottenOptions = {
 const graceMs = 5_000
 
 /** Compares a token with the tombstones. It runs on every cache hit, so the usual case comes first: nothing is forgotten. */
-export function createForgotten({ tombstones, users, families }: ForgottenOptions): Forgotten {
+export function createForgotten({ tombstones, users, families, skewMs = 0 }: ForgottenOptions): Forgotten {
   return { concerns, concernsLanded, count: users.count, isDeadCold, isUntold, isDeadSession, mayConcern }
 
   function concerns(key: string, record: TokenRecord): Concern {
@@ -55,7 +57,7 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
     if (userOf(record) === undefined) return record.verifiedAt <= latest.at ? 'unnamed' : undefined
     const stone = stoneOf(record)
     if (stone === undefined || record.verifiedAt > stone.at + graceMs) return undefined
-    return isFromBefore(stone, record) ? 'dead' : 'unproven'
+    return isFromBefore(stone, record.verifiedAt) ? 'dead' : 'unproven'
   }
 
   function concernsLanded(key: string, record: TokenRecord, begunAt: number): Concern {
@@ -65,13 +67,14 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
     if (userOf(record) === undefined) return 'unnamed'
     const stone = stoneOf(record)
     if (stone === undefined || stone.number <= begunAt) return undefined
-    return stone.raisedNumber > begunAt ? 'dead' : 'unproven'
+    const isBefore = stone.isLearned ? isFromBefore(stone, record.verifiedAt) : stone.raisedNumber > begunAt
+    return isBefore ? 'dead' : 'unproven'
   }
 
   function isDeadCold(key: string, origin: Origin | undefined): boolean {
     if (!tombstones.isEmpty() && isRevoked(key, origin?.family)) return true
     const stone = users.isEmpty() || origin === undefined ? undefined : stoneOf(origin)
-    return stone !== undefined && origin !== undefined && isFromBefore(stone, origin)
+    return stone !== undefined && origin !== undefined && isFromBefore(stone, origin.verifiedAt)
   }
 
   function isUntold(origin: Origin): boolean {
@@ -83,13 +86,19 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
     const family = families.find(refreshKey)
     if (isRevoked(refreshKey, family?.id)) return true
     const stone = family?.userId === undefined ? undefined : users.find(family.channelId, family.userId)
-    return stone !== undefined && family !== undefined && stone.raisedNumber > family.begunAt
+    return stone !== undefined && family !== undefined && hasBegunBefore(stone, family)
+  }
+
+  /** Of events in this process the order is certain. Else their times are compared. */
+  function hasBegunBefore(stone: UserTombstone, { begunAt, begunTime }: Family): boolean {
+    if (begunAt !== undefined && !stone.isLearned) return stone.raisedNumber > begunAt
+    return isFromBefore(stone, begunTime)
   }
 
   function mayConcern(family: Family | undefined, begunAt: number): boolean {
     if (family === undefined || family.userId !== undefined) return false
     const latest = users.latestOf(family.channelId)
-    if (latest === undefined || latest.number <= family.begunAt) return false
+    if (latest === undefined || latest.number <= (family.begunAt ?? 0)) return false
     return latest.number > begunAt || users.isAnyLeaving(family.channelId)
   }
 
@@ -105,9 +114,12 @@ export function createForgotten({ tombstones, users, families }: ForgottenOption
   function userOf({ userId, family }: Origin): string | undefined {
     return userId ?? (family === undefined ? undefined : families.find(family)?.userId)
   }
-}
 
-/** Within one millisecond, the order is not known. While LINE does not know of the departure, its proof would mislead. */
-function isFromBefore({ raisedAt, isLeaving }: UserTombstone, { verifiedAt }: Origin): boolean {
-  return isLeaving ? verifiedAt <= raisedAt : verifiedAt < raisedAt
+  /**
+   * Within one millisecond, or within the difference of two clocks, the order is not known: LINE decides. While LINE does not
+   * know of the departure, its proof would mislead.
+   */
+  function isFromBefore({ raisedAt, isLeaving }: UserTombstone, time: number): boolean {
+    return isLeaving ? time <= raisedAt + skewMs : time < raisedAt - skewMs
+  }
 }

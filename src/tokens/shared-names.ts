@@ -1,3 +1,7 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { createBoundedMap } from './bounded-map.ts'
+import { createSharedSeal, type SharedSeal } from './shared-seal.ts'
+
 /** What an entry is about. A token, a session (by the key of its first refresh token) and a user can have several entries. */
 export type SharedKind = 'access' | 'refresh' | 'code' | 'user' | 'stream'
 
@@ -27,11 +31,143 @@ export type SharedName = {
 }
 
 /** The same thing under each secret in CACHE_SECRET. Written under the first one, read under all of them. */
-export type SharedNameSet = { readonly write: SharedName; readonly read: readonly [SharedName, ...SharedName[]] }
+export type SharedNameSet = {
+  readonly write: SharedName
+  readonly read: readonly [SharedName, ...SharedName[]]
+  /** For an entry whose key does not tell under which of them it was sealed, as in the stream. */
+  open(suffix: EntrySuffix, sealed: Buffer): Buffer | undefined
+}
 
 export type SharedNames = {
   /** For records, leases, answers and codes: they have the version of this release. */
   entriesOf(kind: SharedKind, key: string): SharedNameSet
   /** For tombstones, families and the stream: the release before must read them too, so they have a version of their own. */
   tombstonesOf(kind: SharedKind, key: string): SharedNameSet
+}
+
+export type SharedNamesOptions = {
+  /** CACHE_SECRET. */
+  readonly secrets: readonly string[]
+  /** LINE_API_URL. What one LINE answered is never used for another one. */
+  readonly lineUrl: string
+  /** An entry was not sealed for its place: it was changed, moved or cut, or its writer does not have our secret. */
+  readonly unopened: (suffix: EntrySuffix) => void
+  readonly versions?: Versions
+}
+
+/** Of each list, the first version is written and all are read. */
+type Versions = { readonly entries: readonly [number]; readonly tombstones: readonly [number, ...number[]] }
+const currentVersions: Versions = { entries: [1], tombstones: [1] }
+
+/** A token is named several times on its way. So many names are kept that this costs one HMAC. */
+const mostKept = 1_000
+const idBytes = 32
+
+/**
+ * A name is one HMAC-SHA512 under a secret, of the version, the kind, LINE's URL and the key. Half of it is the ID in Redis,
+ * the other half is the key for AES-256-GCM. Nothing in Redis can be compared with a digest made without the secret.
+ */
+export function createSharedNames(options: SharedNamesOptions): SharedNames {
+  const { entries, tombstones } = options.versions ?? currentVersions
+  const secrets = options.secrets.map((secret) => createSecretKey(secret, 'utf8'))
+  const world = { lineUrl: options.lineUrl, seal: createSharedSeal(), unopened: options.unopened }
+  const entriesOf = nameSets(secrets, entries, world)
+  const areEqual = entries.join() === tombstones.join()
+  return { entriesOf, tombstonesOf: areEqual ? entriesOf : nameSets(secrets, tombstones, world) }
+}
+
+type World = Pick<SharedNamesOptions, 'lineUrl' | 'unopened'> & { readonly seal: SharedSeal }
+
+function nameSets(secrets: readonly KeyObject[], versions: readonly number[], world: World) {
+  const kept = createBoundedMap<NameSet>(mostKept)
+  const places = new Map<SharedKind, readonly Place[]>()
+
+  return (kind: SharedKind, key: string): SharedNameSet => {
+    const known = kept.get(`${kind} ${key}`)
+    if (known !== undefined) return known
+    const made = new NameSet(placesOf(kind).map((place) => new Name(place, key)) as [Name, ...Name[]], world)
+    kept.set(`${kind} ${key}`, made)
+    return made
+  }
+
+  function placesOf(kind: SharedKind): readonly Place[] {
+    const known = places.get(kind)
+    if (known !== undefined) return known
+    const made = secrets.flatMap((secret) => versions.map((version) => placeOf(secret, version, kind, world)))
+    places.set(kind, made)
+    return made
+  }
+}
+
+/** What all names of a kind under one secret have in common. */
+type Place = World & { readonly secret: KeyObject; readonly prefix: Buffer }
+
+/** JSON says itself where it ends, so no two places with keys behind them are the same bytes. */
+function placeOf(secret: KeyObject, version: number, kind: SharedKind, world: World): Place {
+  return { ...world, secret, prefix: Buffer.from(JSON.stringify([version, kind, world.lineUrl])) }
+}
+
+class NameSet implements SharedNameSet {
+  readonly read: readonly [Name, ...Name[]]
+  readonly #unopened: World['unopened']
+
+  constructor(names: readonly [Name, ...Name[]], { unopened }: World) {
+    this.read = names
+    this.#unopened = unopened
+  }
+
+  get write(): Name {
+    return this.read[0]
+  }
+
+  open(suffix: EntrySuffix, sealed: Buffer): Buffer | undefined {
+    for (const name of this.read) {
+      const value = name.unseal(suffix, sealed)
+      if (value !== undefined) return value
+    }
+    this.#unopened(suffix)
+    return undefined
+  }
+}
+
+/** It computes its HMAC when it is first used: with several secrets, most names are made for the second one in vain. */
+class Name implements SharedName {
+  readonly #place: Place
+  readonly #key: string
+  #parts: { readonly id: string; readonly sealingKey: Buffer } | undefined
+
+  constructor(place: Place, key: string) {
+    this.#place = place
+    this.#key = key
+  }
+
+  keyOf(suffix: EntrySuffix): string {
+    return `{${this.#derived().id}}${suffix}`
+  }
+
+  seal(suffix: EntrySuffix, value: Buffer): Buffer {
+    const { id, sealingKey } = this.#derived()
+    return this.#place.seal.seal(value, sealingKey, id + suffix)
+  }
+
+  open(suffix: EntrySuffix, sealed: Buffer): Buffer | undefined {
+    const value = this.unseal(suffix, sealed)
+    if (value === undefined) this.#place.unopened(suffix)
+    return value
+  }
+
+  /** As `open`, but not counted. */
+  unseal(suffix: EntrySuffix, sealed: Buffer): Buffer | undefined {
+    const { id, sealingKey } = this.#derived()
+    return this.#place.seal.unseal(sealed, sealingKey, id + suffix)
+  }
+
+  /** Two bytes a character, so that every text has bytes of its own: a user ID can have any character. */
+  #derived() {
+    if (this.#parts !== undefined) return this.#parts
+    const { secret, prefix } = this.#place
+    const digest = createHmac('sha512', secret).update(prefix).update(this.#key, 'utf16le').digest()
+    this.#parts = { id: digest.toString('base64url', 0, idBytes), sealingKey: digest.subarray(idBytes) }
+    return this.#parts
+  }
 }

@@ -14,18 +14,22 @@ export type Tombstones = {
   find(key: string): Tombstone | undefined
   /** LINE has revoked it too. */
   confirm(key: string): void
+  /** Another process has raised it or confirmed it. */
+  learn(key: string, stone: LearnedTombstone): void
 }
 
 export type NewTombstone = {
+  /** A session is marked by the key of a refresh token. */
+  readonly kind: 'token' | 'session'
   readonly forMs: number
   readonly channelId: string
   /** LINE has accepted or issued the token to us. Anybody can raise a tombstone for other tokens. */
   readonly isOurs: boolean
 }
 
-export type Tombstone = {
-  readonly channelId: string
-  readonly isOurs: boolean
+export type LearnedTombstone = Omit<NewTombstone, 'isOurs'> & { readonly isConfirmed: boolean }
+
+export type Tombstone = Pick<NewTombstone, 'kind' | 'channelId' | 'isOurs'> & {
   /** Without LINE's confirmation, LINE may still accept the token: revoke it there again. */
   readonly isConfirmed: boolean
   readonly until: number
@@ -38,38 +42,61 @@ export type Tombstone = {
  */
 const mostOfAKind = 100_000
 
+export type TombstonesOptions = {
+  readonly most?: number
+  /** Gets each change that this process made. The tombstones of strangers are left out. */
+  readonly changed?: (key: string, stone: Tombstone) => void
+}
+
 /** `steady`: milliseconds on a clock that never runs fast. A tombstone must not end early. */
-export function createTombstones(steady: () => number, most = mostOfAKind): Tombstones {
+export function createTombstones(
+  steady: () => number,
+  { most = mostOfAKind, changed = () => {} }: TombstonesOptions = {},
+): Tombstones {
   const unconfirmed = createBoundedMap<Tombstone>(most)
   const confirmed = createBoundedMap<Tombstone>(most)
   const ofStrangers = createBoundedMap<Tombstone>(most)
   const kinds = [unconfirmed, confirmed, ofStrangers]
   let wasRaised = false
 
-  return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm }
+  return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm, learn }
 
   function isEmpty(): boolean {
     return !wasRaised || unconfirmed.size + confirmed.size + ofStrangers.size === 0
   }
 
-  function raise(key: string, { forMs, channelId, isOurs }: NewTombstone): void {
-    wasRaised = true
+  function raise(key: string, { forMs, isOurs, ...facts }: NewTombstone): void {
     const existing = find(key)
-    const until = Math.max(steady() + forMs, existing?.until ?? 0)
-    put(key, {
-      channelId: existing?.channelId ?? channelId,
+    change(key, existing, {
+      ...(existing ?? { ...facts, isConfirmed: false }),
       isOurs: isOurs || existing?.isOurs === true,
-      isConfirmed: existing?.isConfirmed ?? false,
-      until,
+      until: Math.max(steady() + forMs, existing?.until ?? 0),
     })
   }
 
   function confirm(key: string): void {
     const existing = find(key)
-    if (existing !== undefined) put(key, { ...existing, isConfirmed: true })
+    if (existing !== undefined) change(key, existing, { ...existing, isConfirmed: true })
+  }
+
+  function learn(key: string, { forMs, isConfirmed, ...facts }: LearnedTombstone): void {
+    const existing = find(key)
+    put(key, {
+      ...facts,
+      isOurs: true,
+      isConfirmed: isConfirmed || existing?.isConfirmed === true,
+      until: Math.max(steady() + forMs, existing?.until ?? 0),
+    })
+  }
+
+  function change(key: string, before: Tombstone | undefined, stone: Tombstone): void {
+    put(key, stone)
+    const isNew = before?.isOurs !== true || before.isConfirmed !== stone.isConfirmed || before.until < stone.until
+    if (stone.isOurs && isNew) changed(key, stone)
   }
 
   function put(key: string, stone: Tombstone): void {
+    wasRaised = true
     for (const kind of kinds) kind.delete(key)
     kindOf(stone).set(key, stone)
   }

@@ -11,6 +11,8 @@ export type UserTombstones = {
   raise(channelId: string, userId: string): void
   /** LINE was told, or will not be told any more. */
   confirm(channelId: string, userId: string): void
+  /** Another process was told that the user leaves, or told LINE. A departure that is not later than the known one changes nothing. */
+  learn(channelId: string, userId: string, departure: Departure): void
   find(channelId: string, userId: string): UserTombstone | undefined
   /** Whether the user left at this time of the wall clock (epoch ms) or later. */
   leftSince(channelId: string, userId: string, wallTime: number): boolean
@@ -23,24 +25,38 @@ export type UserTombstones = {
 }
 
 /** Times are process time (ms). */
-export type UserTombstone = {
+export type Departure = {
   /** When we were told that the user leaves. */
   readonly raisedAt: number
-  /** The same on the steady clock. */
-  readonly raisedSteady: number
-  /** The value of `count` from then on. */
-  readonly raisedNumber: number
   /** When LINE was told, or else `raisedAt`. What LINE said before this is no proof of a token. */
   readonly at: number
-  /** The value of `count` from then on. */
-  readonly number: number
   readonly isLeaving: boolean
+}
+
+export type UserTombstone = Departure & {
+  /** The same on the steady clock. */
+  readonly raisedSteady: number
+  /** The value of `count` since this process knows of the departure. */
+  readonly raisedNumber: number
+  /** The value of `count` since `at`. */
+  readonly number: number
+  /** Another process was told: its clock differs from ours, and what it did came before we knew of it. */
+  readonly isLearned: boolean
 }
 
 /** With more than this, the least recently used one is dropped. LINE has revoked the tokens of nearly all of these users. */
 const mostUsers = 100_000
 
-export function createUserTombstones(clock: Clock, most = mostUsers): UserTombstones {
+export type UserTombstonesOptions = {
+  readonly most?: number
+  /** Gets each change that this process made. */
+  readonly changed?: (channelId: string, userId: string, departure: Departure) => void
+}
+
+export function createUserTombstones(
+  clock: Clock,
+  { most = mostUsers, changed = () => {} }: UserTombstonesOptions = {},
+): UserTombstones {
   const { now, wall, toWall, steady } = clock
   const users = createBoundedMap<UserTombstone>(most, leftOut)
   const latest = new Map<string, UserTombstone>()
@@ -51,6 +67,7 @@ export function createUserTombstones(clock: Clock, most = mostUsers): UserTombst
     isEmpty: () => users.size === 0,
     raise,
     confirm,
+    learn,
     find,
     leftSince,
     latestOf: (channelId) => latest.get(channelId),
@@ -60,15 +77,9 @@ export function createUserTombstones(clock: Clock, most = mostUsers): UserTombst
 
   function raise(channelId: string, userId: string): void {
     count += 1
-    leaving.set(channelId, (leaving.get(channelId) ?? new Set()).add(userId))
-    put(channelId, userId, {
-      raisedAt: now(),
-      raisedSteady: steady(),
-      raisedNumber: count,
-      at: now(),
-      number: count,
-      isLeaving: true,
-    })
+    const time = now()
+    const numbers = { raisedNumber: count, number: count, isLearned: false }
+    change(channelId, userId, { raisedAt: time, at: time, isLeaving: true, raisedSteady: steady(), ...numbers })
   }
 
   /** What LINE said while it did not know of the departure is no proof either. */
@@ -76,13 +87,35 @@ export function createUserTombstones(clock: Clock, most = mostUsers): UserTombst
     const existing = find(channelId, userId)
     if (existing?.isLeaving !== true) return
     count += 1
-    leaving.get(channelId)?.delete(userId)
-    put(channelId, userId, { ...existing, at: now(), number: count, isLeaving: false })
+    change(channelId, userId, { ...existing, at: now(), number: count, isLeaving: false })
+  }
+
+  function learn(channelId: string, userId: string, departure: Departure): void {
+    const existing = find(channelId, userId)
+    if (existing !== undefined && !isLater(departure, existing)) return
+    count += 1
+    const raisedSteady = steady() - (now() - departure.raisedAt)
+    const known = existing?.raisedAt === departure.raisedAt ? existing : undefined
+    put(channelId, userId, {
+      ...departure,
+      raisedSteady,
+      raisedNumber: known?.raisedNumber ?? count,
+      number: count,
+      isLearned: known?.isLearned ?? true,
+    })
+  }
+
+  function change(channelId: string, userId: string, stone: UserTombstone): void {
+    put(channelId, userId, stone)
+    changed(channelId, userId, stone)
   }
 
   function put(channelId: string, userId: string, stone: UserTombstone): void {
     users.set(keyOf(channelId, userId), stone)
-    latest.set(channelId, stone)
+    const leavingHere = leaving.get(channelId) ?? new Set()
+    if (stone.isLeaving) leaving.set(channelId, leavingHere.add(userId))
+    else leavingHere.delete(userId)
+    latest.set(channelId, latestOfBoth(stone, latest.get(channelId)))
   }
 
   function leftOut(key: string): void {
@@ -101,6 +134,18 @@ export function createUserTombstones(clock: Clock, most = mostUsers): UserTombst
   function find(channelId: string, userId: string): UserTombstone | undefined {
     return users.get(keyOf(channelId, userId))
   }
+}
+
+/** Confirmed at LINE counts as later than the same departure before. */
+function isLater(departure: Departure, known: Departure): boolean {
+  if (departure.raisedAt !== known.raisedAt) return departure.raisedAt > known.raisedAt
+  return known.isLeaving && !departure.isLeaving
+}
+
+/** A departure that we learn of late can be earlier than the latest one. */
+function latestOfBoth(stone: UserTombstone, latest: UserTombstone | undefined): UserTombstone {
+  if (latest === undefined || stone.at >= latest.at) return stone
+  return { ...latest, number: stone.number }
 }
 
 /** A channel ID has no spaces. */

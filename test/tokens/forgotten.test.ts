@@ -28,7 +28,7 @@ describe('a stored record', () => {
 
   it('its token or its session was revoked: dead; another one: not concerned', () => {
     const { tombstones, forgotten } = everything()
-    for (const key of ['a', 'f']) tombstones.raise(key, { forMs: 100, channelId, isOurs: true })
+    for (const key of ['a', 'f']) tombstones.raise(key, { kind: 'token', forMs: 100, channelId, isOurs: true })
     expect(forgotten.concerns('a', recordOf({}))).toBe('dead')
     expect(forgotten.concerns('b', recordOf({ family: 'f' }))).toBe('dead')
     expect(forgotten.concerns('b', recordOf({ family: 'g' }))).toBeUndefined()
@@ -68,7 +68,7 @@ describe('a stored record', () => {
 
   it('of an unknown user, in a session whose user is known: that user', () => {
     const { users, families, forgotten } = everything()
-    families.begin('f', { channelId, begunAt: 0, userId: undefined })
+    families.begin('f', { channelId, begunAt: 0, begunTime: 0, userId: undefined })
     users.raise(channelId, userId)
     families.learnUser('f', 'U2')
     expect(forgotten.concerns('a', recordOf({ family: 'f' }))).toBeUndefined()
@@ -101,7 +101,7 @@ describe('a token without a record', () => {
     users.raise(channelId, userId)
     expect([forgotten.isDeadCold('a', origin), forgotten.isDeadCold('a', undefined)]).toEqual([true, false])
     expect(forgotten.isDeadCold('a', { ...origin, verifiedAt: 1_001 })).toBe(false)
-    tombstones.raise('g', { forMs: 100, channelId, isOurs: true })
+    tombstones.raise('g', { kind: 'token', forMs: 100, channelId, isOurs: true })
     expect(forgotten.isDeadCold('a', { ...origin, userId: undefined, family: 'g' })).toBe(true)
   })
 })
@@ -109,20 +109,20 @@ describe('a token without a record', () => {
 describe('a session', () => {
   it('revoked by any of its refresh tokens: dead; its user left after it began: dead; a later one: not', () => {
     const { tombstones, users, families, forgotten } = everything()
-    families.begin('first', { channelId, begunAt: forgotten.count(), userId })
-    families.continueWith('second', 'first', { channelId, begunAt: forgotten.count(), userId: undefined })
+    families.begin('first', { channelId, begunAt: forgotten.count(), begunTime: 0, userId })
+    families.continueWith('second', 'first', { channelId, begunAt: forgotten.count(), begunTime: 0, userId: undefined })
     expect(['first', 'second'].map(forgotten.isDeadSession)).toEqual([false, false])
     users.raise(channelId, userId)
-    families.begin('later', { channelId, begunAt: forgotten.count(), userId })
+    families.begin('later', { channelId, begunAt: forgotten.count(), begunTime: 0, userId })
     users.confirm(channelId, userId)
     expect(['first', 'second', 'later'].map(forgotten.isDeadSession)).toEqual([true, true, false])
-    tombstones.raise('later', { forMs: 100, channelId, isOurs: true })
+    tombstones.raise('later', { kind: 'token', forMs: 100, channelId, isOurs: true })
     expect(['later', 'unknown'].map(forgotten.isDeadSession)).toEqual([true, false])
   })
 
   it('of an unknown user: it may be of one who leaves, and of one who left while LINE was issuing its tokens', () => {
     const { users, families, forgotten } = everything()
-    const family = families.begin('first', { channelId, begunAt: forgotten.count(), userId: undefined })
+    const family = families.begin('first', { channelId, begunAt: forgotten.count(), begunTime: 0, userId: undefined })
     const before = forgotten.count()
     expect(forgotten.mayConcern(family, before)).toBe(false)
     users.raise(channelId, userId)

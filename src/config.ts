@@ -6,7 +6,7 @@ import { createSettingReader, type SettingReader } from './config/setting-reader
 import {
   addressBlock,
   anyText,
-  cacheSecret,
+  cacheSecrets,
   channel,
   channels,
   corsOrigin,
@@ -49,8 +49,8 @@ export type Config = {
     readonly http: string | undefined
     readonly none: string | undefined
   }
-  readonly redisUrl: string | undefined
-  readonly cacheSecret: string | undefined
+  readonly redisUrl: string | undefined // can have a password
+  readonly cacheSecrets: readonly string[] // the first one writes and signs, all of them read; never empty with redisUrl
   readonly cacheMaxTokens: number
   readonly freshForMs: number // Infinity when both ages are 0: a token is trusted until it expires
   readonly maxStaleMs: number // Infinity when both ages are 0
@@ -167,12 +167,14 @@ function readEitherCase<T extends z.ZodType>({ given, check }: SettingReader, na
   return lower === undefined ? check(upper, rule, () => name) : check(lower, rule, () => name.toLowerCase())
 }
 
-function readSharedTier({ given, check, read, warnings }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecret'> {
+function readSharedTier({ given, check, problems }: SettingReader): Pick<Config, 'redisUrl' | 'cacheSecrets'> {
   const redis = given('REDIS_URL')
-  if (redis !== undefined) warnings.push('REDIS_URL: is ignored, because the shared tier is not built yet')
+  const secrets = given('CACHE_SECRET')
+  if (redis !== undefined && secrets === undefined)
+    problems.push('CACHE_SECRET: is missing: REDIS_URL needs it: expected 32 bytes or more')
   return {
     redisUrl: check(redis, redisUrl.optional(), () => 'REDIS_URL'),
-    cacheSecret: read('CACHE_SECRET', redis === undefined ? cacheSecret.optional() : cacheSecret),
+    cacheSecrets: check(secrets, cacheSecrets, (place) => `CACHE_SECRET${place}`),
   }
 }
 

@@ -16,7 +16,11 @@ import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
 import { createRevocation } from './login/revocation.ts'
 import { createRevocationCalls } from './login/revocation-calls.ts'
+import { createSharedCodes } from './login/shared-codes.ts'
+import { createSharedRefreshes } from './login/shared-refreshes.ts'
+import { longestRefreshLifeMs } from './login/token-set.ts'
 import { createUnconfirmed } from './login/unconfirmed.ts'
+import { createRedis, type Redis } from './redis.ts'
 import type { Services } from './schema/context.ts'
 import { type DevPages, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
@@ -26,6 +30,7 @@ import { createForgotten } from './tokens/forgotten.ts'
 import { limitSources } from './tokens/limit-sources.ts'
 import { askLine } from './tokens/line-tier.ts'
 import { rememberInMemory } from './tokens/memory-tier.ts'
+import { clockSkewMs, createSharedTier, type SharedTier } from './tokens/shared-tier.ts'
 import { createSourceGate } from './tokens/source-gate.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
@@ -35,6 +40,8 @@ import { createUserTombstones } from './tokens/user-tombstones.ts'
 /** The dependencies of a gateway. Tests pass their own. Without them, `createGateway` makes those of production. */
 export type Surroundings = {
   readonly dispatcher?: Dispatcher
+  /** Default: a connection to REDIS_URL. Without that setting, nothing is shared. */
+  readonly redis?: Redis
   /** The wall clock, epoch ms. Default `Date.now`. */
   readonly now?: () => number
   /** The monotonic clock, ms from any moment. Default `performance.now`; with `now` and without this, it follows `now`. */
@@ -58,7 +65,8 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
   const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
-  const services = createServices(config, { dispatcher, clock, telemetry })
+  const redis = surroundings.redis ?? redisFor(config, telemetry)
+  const services = createServices(config, { dispatcher, clock, telemetry, redis })
   const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
   const everySecond = setInterval(tick, 1_000).unref()
 
@@ -78,16 +86,22 @@ export async function createGateway(config: Config, surroundings: Surroundings =
     await server.close()
     clearInterval(everySecond)
     services.unconfirmed.close()
+    services.close()
+    if (surroundings.redis === undefined) await redis?.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
     telemetry.flush()
   }
 }
 
 /** What the services need from outside. */
-export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & { readonly clock: Clock }
+export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & {
+  readonly clock: Clock
+  readonly redis?: Redis | undefined
+}
 
-/** Makes the services of the schema, from the LINE client upwards. */
-export function createServices(config: Config, { dispatcher, clock, telemetry }: ServicesWorld): Services {
+/** Makes the services of the schema, from the LINE client upwards. `close` ends what they do in the background. */
+export function createServices(config: Config, world: ServicesWorld): Services & { close(): void } {
+  const { dispatcher, clock, telemetry, redis } = world
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
   const transport = createTransport({
@@ -99,16 +113,40 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     now,
     wall,
     telemetry,
+    limited: (endpoint, forMs) => fleet?.pauseOthers(endpoint, forMs),
   })
   const line = createLineClient(transport)
   const tombstones = createTombstones(clock.steady)
   const users = createUserTombstones(clock)
   const families = createFamilies()
-  const forgotten = createForgotten({ tombstones, users, families })
+  const fleet =
+    redis &&
+    createSharedTier({
+      redis,
+      secrets: config.cacheSecrets,
+      lineUrl: config.lineApiUrl,
+      tombstones,
+      users,
+      families,
+      ages: config,
+      longestLifeMs: longestRefreshLifeMs,
+      patienceMs: config.lineTimeoutMs,
+      refused: (key, reason) => memory.learnRefusal(key, reason),
+      paused: transport.pause,
+      clock,
+      telemetry,
+    })
+  const { shareRecords, shareFlights } = fleet ?? alone
+  const forgotten = createForgotten({ tombstones, users, families, skewMs: fleet && clockSkewMs })
   const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
   const memory = rememberInMemory(
-    rememberUnusable(inBatches(limitSources(askLine(line, channels.isOurs, now), gate)), now),
+    rememberUnusable(
+      inBatches(shareRecords(limitSources(shareFlights(askLine(line, channels.isOurs, now)), gate))),
+      now,
+    ),
     {
+      share: fleet?.put,
+      missedAt: fleet?.missedAt,
       freshForMs: config.freshForMs,
       maxStaleMs: config.maxStaleMs,
       maxTokens: config.cacheMaxTokens,
@@ -126,18 +164,63 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
   })
   const forgetting = createForgetting({ memory, families, tombstones, users, clock })
-  const calls = createRevocationCalls({ line, channelTokens, forgetting, tombstones, users, now })
+  const calls = createRevocationCalls({
+    line,
+    channelTokens,
+    forgetting,
+    tombstones,
+    users,
+    announced: fleet?.announced,
+    now,
+  })
   const unconfirmed = createUnconfirmed({ calls, steady: clock.steady, telemetry, attemptMs: 2 * operationMs })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
-  const nonces = createNonces(nonceSecret(config))
-  const knownTokens = createKnownTokens({ channels, memory, forgotten, tombstones, families, calls, gate })
+  const nonces = createNonces(nonceSecrets(config))
+  const knownTokens = createKnownTokens({
+    channels,
+    memory,
+    forgotten,
+    tombstones,
+    families,
+    calls,
+    gate,
+    learnSession: fleet?.learnSession,
+  })
   const keySet = createKeySet(line.certs, now)
-  const idTokens = createIdTokens({ channels, keySet, nonces, buckets: gate, wall, isForgotten: users.leftSince })
+  const idTokens = createIdTokens({
+    channels,
+    keySet,
+    nonces,
+    buckets: gate,
+    wall,
+    isForgotten: users.leftSince,
+    learnUser: fleet?.learnUser,
+  })
+  const sharing = fleet && { ...fleet, times: clock, tombstones, lineTimeoutMs: config.lineTimeoutMs }
   return {
     resolve: memory.resolve,
     toAccessToken,
-    logins: createLogins({ line, memory, gate, families, forgotten, idTokens, now }),
-    refresher: createRefresher({ line, memory, gate, forgotten, tombstones, families, now }),
+    logins: createLogins({
+      line,
+      memory,
+      gate,
+      families,
+      forgotten,
+      idTokens,
+      now,
+      exchangeOnce: sharing && createSharedCodes(sharing),
+    }),
+    refresher: createRefresher({
+      line,
+      memory,
+      gate,
+      forgotten,
+      tombstones,
+      families,
+      now,
+      askOnce: sharing && createSharedRefreshes(sharing),
+      loadSession: fleet?.learnSession,
+    }),
     revocation: createRevocation({
       channels,
       channelTokens,
@@ -158,21 +241,31 @@ export function createServices(config: Config, { dispatcher, clock, telemetry }:
     now,
     toWall,
     operationMs,
+    close: () => fleet?.close(),
   }
+}
+
+/** The tiers of a process that shares nothing. */
+const alone: Pick<SharedTier, 'shareRecords' | 'shareFlights'> = {
+  shareRecords: (behind) => behind,
+  shareFlights: (behind) => behind,
+}
+
+function redisFor({ redisUrl }: Config, telemetry: Telemetry): Redis | undefined {
+  return redisUrl === undefined ? undefined : createRedis(redisUrl, { telemetry })
 }
 
 /** An operation may last this much longer than one call to LINE: it may need two calls, and most calls are short. */
 const operationMarginMs = 1_000
 
 /**
- * The key that signs our nonces. A secret that all replicas share, so that each replica recognizes the nonces of the
- * others. Without a shared secret it is random and belongs to this process.
+ * The keys that sign our nonces: secrets that all replicas share, so that each replica recognizes the nonces of the others,
+ * also those from before CACHE_SECRET was set. Without a shared secret the key is random and belongs to this process.
  */
-function nonceSecret(config: Config): string {
-  const shared = [config.cacheSecret, ...config.channels.map(({ secret }) => secret)].find(
-    (secret) => secret !== undefined,
-  )
-  return shared ?? randomBytes(32).toString('hex')
+function nonceSecrets(config: Config): readonly [string, ...string[]] {
+  const ofChannels = config.channels.flatMap(({ secret }) => secret ?? [])
+  const [first = randomBytes(32).toString('hex'), ...others] = [...config.cacheSecrets, ...ofChannels]
+  return [first, ...others]
 }
 
 function clockSources({ now, monotonic = now }: Surroundings): ClockSources {

@@ -1,6 +1,16 @@
+import type { Redis as Client } from 'ioredis'
+import { type Away, openConnection, type Refused } from './redis/connection.ts'
+import { isNotNow, isReply } from './redis/errors.ts'
+import { openStream, type RedisStream, valueField } from './redis/stream.ts'
+import { parseTarget } from './redis/target.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
+
+export type { Away, Refused } from './redis/connection.ts'
+export type { RedisStream, StreamEntry } from './redis/stream.ts'
+
 /**
  * The connection to Redis or Valkey: the few commands that we need, with their time limits, and a pause while it is in
- * trouble. Only this file knows the client library. Nothing here throws or rejects: trouble is a value.
+ * trouble. Only this file and `redis/` know the client library. Nothing here throws or rejects: trouble is a value.
  */
 export type Redis = {
   /** The values of the keys, all read at one moment. `undefined` for a key that does not exist. */
@@ -18,10 +28,6 @@ export type Redis = {
   close(): Promise<void>
 }
 
-/** No answer in time, no connection, or a pause after that. Says nothing about the data. */
-export type Away = 'away'
-/** Redis answered with an error: out of memory, read-only, no permission. It is there, so this causes no pause. */
-export type Refused = 'refused'
 export type Reply = Value | Refused | Away
 export type Value = number | null | Buffer | readonly Value[]
 export type Argument = string | number | Buffer
@@ -34,7 +40,7 @@ export type CommandOptions = {
   readonly patient?: boolean
 }
 
-/** A Lua script. It returns numbers, byte strings (as Buffer), lists of them, or nil (as null). */
+/** A Lua script. No two scripts have the same name. It returns numbers, byte strings (as Buffer), lists of them, or nil (as null). */
 export type Script = { readonly name: string; readonly lua: string }
 
 export type WriteCommand =
@@ -42,16 +48,80 @@ export type WriteCommand =
   | { readonly delete: string }
   | { readonly append: string; readonly value: Buffer }
 
-export type StreamEntry = { readonly id: string; readonly value: Buffer }
+/** The stream keeps about this many entries. */
+const streamLength = 100_000
 
-export type RedisStream = {
-  /** The entries after this ID, at most 200. Waits up to a second for the first one: `[]` if there was none. */
-  readAfter(id: string): Promise<readonly StreamEntry[] | Away>
-  /** Whether the entry is still there. */
-  has(id: string): Promise<boolean | Away>
-  /** The ID of the last entry. `undefined`: the stream is empty. */
-  last(): Promise<string | undefined | Away>
-  /** How many connections there were so far. Another number than before: entries and data may have been lost. */
-  connections(): number
-  close(): void
+/** Connects at once. `url`: `redis://` or `rediss://`. While Redis is away, it tries again for ever. */
+export function createRedis(url: string, { telemetry }: { readonly telemetry: Telemetry }): Redis {
+  const target = parseTarget(url)
+  const lookUps = openConnection(target, { name: 'look-ups', limitMs: 100, telemetry })
+  const patient = openConnection(target, { name: 'patient', limitMs: 1_500, telemetry })
+  const streams = new Set<RedisStream>()
+  telemetry.gauge('gateway_redis_up', '1 while Redis answers look-ups, 0 while it is away', () =>
+    Number(lookUps.isUp()),
+  )
+  return { read, run, write, openStream: open, close }
+
+  async function read(
+    keys: readonly string[],
+    options?: CommandOptions,
+  ): Promise<readonly (Buffer | undefined)[] | Away> {
+    if (keys.length === 0) return []
+    const values = await connectionFor(options).send((client) => client.mgetBuffer([...keys]))
+    return typeof values === 'string' ? 'away' : values.map((value) => value ?? undefined)
+  }
+
+  function run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    options?: CommandOptions,
+  ): Promise<Reply> {
+    return connectionFor(options).send((client) => commandOf(client, script)(keys.length, ...keys, ...args))
+  }
+
+  function write(
+    commands: readonly WriteCommand[],
+    options?: CommandOptions,
+  ): Promise<readonly unknown[] | Refused | Away> {
+    return connectionFor(options).send((client) => sendAll(client, commands))
+  }
+
+  function open(key: string): RedisStream {
+    const stream = openStream(target, key, telemetry)
+    streams.add(stream)
+    return stream
+  }
+
+  async function close(): Promise<void> {
+    for (const stream of streams) stream.close()
+    await Promise.all([lookUps.close(), patient.close()])
+  }
+
+  function connectionFor(options: CommandOptions | undefined) {
+    return options?.patient === true ? patient : lookUps
+  }
+}
+
+type ScriptCommand = (count: number, ...rest: readonly Argument[]) => Promise<Value>
+
+/** The client sends the script once a connection and its digest after that, and sends it again where Redis has lost it. */
+function commandOf(client: Client, { name, lua }: Script): ScriptCommand {
+  const commands = client as unknown as Record<string, ScriptCommand | undefined>
+  const known = commands[`script:${name}Buffer`]
+  if (known === undefined) client.defineCommand(`script:${name}`, { lua })
+  return (known ?? commands[`script:${name}Buffer`])?.bind(client) as ScriptCommand
+}
+
+async function sendAll(client: Client, commands: readonly WriteCommand[]): Promise<readonly unknown[]> {
+  const pipeline = client.pipeline()
+  for (const command of commands) {
+    if ('set' in command) pipeline.set(command.set, command.value, 'PX', Math.max(1, Math.ceil(command.forMs)))
+    else if ('delete' in command) pipeline.del(command.delete)
+    else pipeline.xadd(command.append, 'MAXLEN', '~', streamLength, '*', valueField, command.value)
+  }
+  const replies = (await pipeline.exec()) ?? []
+  const errors = replies.flatMap(([error]) => error ?? [])
+  if (errors.length > 0) throw errors.find((error) => !isReply(error)) ?? errors.find(isNotNow) ?? errors[0]
+  return replies.map(([, value]) => value)
 }

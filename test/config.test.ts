@@ -53,7 +53,7 @@ describe('defaults', () => {
       port: 4000,
       proxies: { https: undefined, http: undefined, none: undefined },
       redisUrl: undefined,
-      cacheSecret: undefined,
+      cacheSecrets: [],
       cacheMaxTokens: 100_000,
       freshForMs: 300_000,
       maxStaleMs: 3_600_000,
@@ -164,7 +164,7 @@ describe('good values', () => {
       { PORT: ' 65535 ', METRICS_PORT: '9090' },
       { port: 65_535, metricsPort: 9090 },
     ],
-    [{ CACHE_SECRET: 'é'.repeat(16) }, { cacheSecret: 'é'.repeat(16), warnings: [] }],
+    [{ CACHE_SECRET: 'é'.repeat(16) }, { cacheSecrets: ['é'.repeat(16)], warnings: [] }],
     [
       { HTTPS_PROXY: 'http://user:p%40ss@proxy.example:3128/', HTTP_PROXY: 'https://[fd00::1]', NO_PROXY: '*.a,::1' },
       {
@@ -256,7 +256,6 @@ describe('bad values', () => {
     ['PORT', ['65536', ...notWhole]],
     ['METRICS_PORT', ['65536', ...notWhole]],
     ...['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'].map((name): [string, string[]] => [name, notAProxy]),
-    ['CACHE_SECRET', ['short', 'x'.repeat(31)]],
     ['CACHE_MAX_TOKENS', ['0', '16777217', '100000000', ...notWhole]],
     ['VERIFICATION_FRESH_SECONDS', ['2592001', ...notWhole]],
     ['VERIFICATION_MAX_STALE_SECONDS', ['2592001', '0', ...notWhole]],
@@ -295,6 +294,7 @@ describe('bad values', () => {
       ],
     ],
     ['TRUSTED_PROXIES', notABlock],
+    ['CACHE_SECRET', ['short', 'x'.repeat(31), 'é'.repeat(15)]],
     [
       'CORS_ORIGINS',
       [
@@ -314,10 +314,6 @@ describe('bad values', () => {
   it('an extra comma: a problem, not an empty list that allows any', () => {
     expectOneProblem(problemsWith({ LINE_REDIRECT_URIS: 'https://a.example/,' }), 'LINE_REDIRECT_URIS[1]: ')
     expect(problemsWith({ LINE_REDIRECT_URIS: ',' })).toHaveLength(2)
-  })
-
-  it.each(['http://cache', 'cache:6379', 'redis:cache', 'redis://', 'rediss:///0'])('REDIS_URL %s', (REDIS_URL) => {
-    expectOneProblem(problemsWith({ REDIS_URL, CACHE_SECRET: longSecret }), 'REDIS_URL: ')
   })
 })
 
@@ -466,7 +462,7 @@ describe('problems', () => {
   it('no warning quotes a value', () => {
     const env = { REDIS_URL: `redis://:${canary}@cache`, CACHE_SECRET: canary.repeat(8), LINE_CHANNEL_ID: canary }
     const { warnings } = configOf({ ...env, LINE_CHANNELS: `[{"id":"1","secret":"${canary}"}]` })
-    expect(warnings).toHaveLength(2)
+    expect(warnings).toHaveLength(1)
     expect(warnings.join()).not.toContain(canary)
   })
 })
@@ -623,17 +619,69 @@ describe('the ages at which a token is re-checked', () => {
 })
 
 describe('the shared tier', () => {
-  it.each(['redis://cache:6379', 'rediss://user:pass@cache.example/0'])(
-    'REDIS_URL=%s: accepted with one warning',
-    (REDIS_URL) => {
-      const config = configOf({ REDIS_URL, CACHE_SECRET: longSecret })
-      expect(config).toMatchObject({ redisUrl: REDIS_URL, cacheSecret: longSecret })
-      expect(config.warnings).toEqual([expect.stringMatching(/^REDIS_URL: is ignored.*not built yet/)])
-    },
-  )
+  const otherSecret = 'another secret of thirty-two bytes'
+  const withRedis = (REDIS_URL: string) => ({ REDIS_URL, CACHE_SECRET: longSecret })
+
+  it.each([
+    'redis://cache',
+    'redis://cache:6379',
+    'rediss://user:pass@cache.example/0',
+    'redis://:p%40ss%2Fword@my_cache:6380/15',
+    'redis://[::1]:6379/',
+    'redis://127.0.0.1',
+  ])('REDIS_URL=%s: accepted without a warning', (REDIS_URL) => {
+    const config = configOf(withRedis(REDIS_URL))
+    expect(config).toMatchObject({ redisUrl: REDIS_URL, cacheSecrets: [longSecret], warnings: [] })
+  })
+
+  it.each([
+    'http://cache',
+    'cache:6379',
+    'redis:cache',
+    'redis://',
+    'rediss:///0',
+    'redis://:6379',
+    'redis://user:pass@',
+    'redis://cache:0',
+    'redis://cache:65536',
+    'redis://cache:port',
+    'redis://cache/zero',
+    'redis://cache/-1',
+    'redis://cache/0/1',
+    'redis://cache/123456',
+    'redis://cache?db=1',
+    'redis://cache/0?family=6',
+    'redis://cache/0#x',
+    'redis://cache\\0',
+    'redis://p@ss@cache',
+    'redis://password@cache',
+    'redis://:p%zz@cache',
+    'redis://one,two',
+    'redis://a b',
+    'redis://[cache]',
+  ])('REDIS_URL=%s: a problem', (REDIS_URL) => {
+    expectOneProblem(problemsWith(withRedis(REDIS_URL)), 'REDIS_URL: ')
+  })
 
   it('REDIS_URL without a good CACHE_SECRET: a problem', () => {
     expectOneProblem(problemsWith({ REDIS_URL: 'redis://cache' }), 'CACHE_SECRET: is missing')
-    expectOneProblem(problemsWith({ REDIS_URL: 'redis://cache', CACHE_SECRET: 'short' }), 'CACHE_SECRET: is too short')
+    expectOneProblem(
+      problemsWith({ REDIS_URL: 'redis://cache', CACHE_SECRET: 'short' }),
+      'CACHE_SECRET[0]: is too short',
+    )
+  })
+
+  it('CACHE_SECRET with several secrets: a list in this order', () => {
+    const { cacheSecrets } = configOf({ CACHE_SECRET: ` ${longSecret} ,${otherSecret}` })
+    expect(cacheSecrets).toEqual([longSecret, otherSecret])
+  })
+
+  it.each([
+    ['an empty part', `${longSecret},,${otherSecret}`, 'CACHE_SECRET[1]: is too short'],
+    ['a comma at the end', `${longSecret},`, 'CACHE_SECRET[1]: is too short'],
+    ['a short part', `${longSecret},${otherSecret.slice(0, 31)}`, 'CACHE_SECRET[1]: is too short'],
+    ['one secret twice', `${longSecret},${longSecret}`, 'CACHE_SECRET: has the same secret twice'],
+  ])('CACHE_SECRET with %s: a problem with its place', (_, CACHE_SECRET, problem) => {
+    expectOneProblem(problemsWith({ CACHE_SECRET }), problem)
   })
 })

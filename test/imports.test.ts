@@ -15,7 +15,7 @@ const layers = ['main', 'gateway', 'server', 'drain', 'endpoints', 'graphql', 's
 /** `dev/` is in the top layer, like `main.ts`: both start a gateway. */
 const besideMain = ['dev']
 /** The layers use these. These use no layer. */
-const shared = ['clock', 'config', 'http', 'signals', 'telemetry']
+const shared = ['clock', 'config', 'http', 'redis', 'signals', 'telemetry']
 /** The layers of the emulator. It shares no code with the gateway, so that both cannot have the same mistake about LINE. */
 const emulatorLayers = [
   'main',

@@ -72,14 +72,15 @@ export const proxyUrl = text(
 export const anyText = z.string()
 
 export const redisUrl = text(
-  (url) => /^rediss?:\/\/[^/]/.test(url) && URL.canParse(url),
-  'must be a redis:// or rediss:// URL',
+  (url) => redisParts.test(url) && URL.canParse(url) && isDecodable(new URL(url)) && hasWholeCredentials(new URL(url)),
+  'must be redis://host:port/number or rediss://host:port/number, also with user:password@ or :password@: percent-encode their special characters; the number is that of the database; without query or fragment',
 )
-export const cacheSecret = text(
-  (secret) => Buffer.byteLength(secret) >= 32,
-  'is too short: expected 32 bytes or more',
-  'is missing: REDIS_URL needs it: expected 32 bytes or more',
-)
+/** Port and database number can be left out. The client would take members of a query as its own settings. */
+const redisParts = /^rediss?:\/\/([^/?#@\\\s]+@)?([a-z0-9._-]+|\[[0-9a-f:.]+\])(:0*[1-9]\d*)?(\/\d{0,5})?$/i
+/** Several secrets in a list are for a change of the secret. */
+export const cacheSecrets = list(
+  text((secret) => Buffer.byteLength(secret) >= 32, 'is too short: expected 32 bytes or more, without a comma'),
+).refine((all) => new Set(all).size === all.length, { error: 'has the same secret twice: expected each secret once' })
 
 export const channel = z
   .strictObject(
@@ -117,6 +118,11 @@ function isDecodable({ username, password }: URL): boolean {
   } catch {
     return false
   }
+}
+
+/** The text before `@` is often meant as the password, but without a colon it is a user. */
+function hasWholeCredentials({ username, password }: URL): boolean {
+  return username === '' || password !== ''
 }
 
 function parseJson(json: string): unknown {

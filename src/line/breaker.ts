@@ -20,19 +20,26 @@ export type Breaker = {
   undecided(): void
   /** LINE answered 429. Returns the seconds until the next call may be sent. */
   limited(retryAfterMs: number | undefined): number
+  /** LINE answered 429 to another replica, which has this time to wait. */
+  pauseFor(ms: number): void
 }
 
 /**
  * Closed until ten failures in a row or one 429. Then open for a pause, then half open for one probe.
- * Only transport errors, 5xx and 429 count as failures. A refused token is a normal answer. `changed` gets each new state.
+ * Only transport errors, 5xx and 429 count as failures. A refused token is a normal answer. `changed` gets each new state,
+ * `wasLimited` each new pause because of LINE's 429 to this process (ms).
  */
-export function createBreaker(now: () => number, changed: (change: BreakerChange) => void = () => {}): Breaker {
+export function createBreaker(
+  now: () => number,
+  changed: (change: BreakerChange) => void = () => {},
+  wasLimited: (forMs: number) => void = () => {},
+): Breaker {
   let failures = 0
   let openUntil = Number.NEGATIVE_INFINITY
   let pausedBy: 'failures' | 'limit' | undefined
   let probing = false
 
-  return { check, enter, succeeded, failed, undecided, limited }
+  return { check, enter, succeeded, failed, undecided, limited, pauseFor }
 
   function check(): void {
     if (pausedBy === undefined) return
@@ -68,19 +75,27 @@ export function createBreaker(now: () => number, changed: (change: BreakerChange
 
   function limited(retryAfterMs: number | undefined): number {
     const waitMs = Math.min(Math.max(retryAfterMs ?? pauseMs, pauseMs), longestPauseMs)
-    pause('limit', waitMs)
+    if (pause('limit', waitMs)) wasLimited(waitMs)
     return Math.ceil((openUntil - now()) / 1_000)
   }
 
-  /** The pause that ends last holds, with its cause. A pause that only becomes a little longer is not a change. */
-  function pause(cause: 'failures' | 'limit', forMs: number): void {
+  function pauseFor(ms: number): void {
+    if (ms > 0) pause('limit', Math.min(ms, longestPauseMs))
+  }
+
+  /**
+   * The pause that ends last holds, with its cause. A pause that only becomes a little longer is not a change: then the
+   * result is false.
+   */
+  function pause(cause: 'failures' | 'limit', forMs: number): boolean {
     const until = now() + forMs
-    if (pausedBy !== undefined && openUntil > until) return
+    if (pausedBy !== undefined && openUntil > until) return false
     const isNew = pausedBy !== cause || probing || until - openUntil > pauseMs
     openUntil = until
     pausedBy = cause
     probing = false
     if (isNew) changed({ state: 'open', cause, forMs })
+    return isNew
   }
 
   function refusal(waitMs: number): LineOutage {

@@ -8,6 +8,11 @@ type LineFacts = {
   /** Seconds after which a retry can help. Absent if a retry cannot help. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown
+  /**
+   * LINE itself answered this call, so every replica would get the same answer now. Default false: a time limit, a broken
+   * connection, a full queue or a pause is a matter of this process.
+   */
+  readonly answered?: boolean
 }
 
 /** LINE timed out, reset the connection, answered 5xx or gave an answer that it does not document. */
@@ -19,6 +24,7 @@ export class LineUnavailable extends ExpectedError {
   readonly sent: boolean
   /** True if LINE answered, but neither accepted nor refused the credential: a 403, a 404, an unreadable answer. */
   readonly unusable: boolean
+  readonly answered: boolean
 
   constructor(message: string, facts: LineFacts & { readonly sent?: boolean; readonly unusable?: boolean } = {}) {
     super(message, { cause: facts.cause })
@@ -27,6 +33,7 @@ export class LineUnavailable extends ExpectedError {
     this.retryAfter = facts.retryAfter
     this.sent = facts.sent ?? true
     this.unusable = facts.unusable ?? false
+    this.answered = facts.answered ?? this.unusable
   }
 }
 
@@ -38,11 +45,14 @@ export class Misconfigured extends ExpectedError {
   readonly code = 'MISCONFIGURED'
   readonly retryAfter = undefined
   readonly lineRequestId: string | undefined
+  /** False if we have no secret for the channel, so that LINE was not called. */
+  readonly answered: boolean
 
-  constructor(facts: Pick<LineFacts, 'lineRequestId'> = {}) {
+  constructor(facts: Pick<LineFacts, 'lineRequestId' | 'answered'> = {}) {
     super('The settings of this gateway are wrong for the channel: its operator must correct them')
     this.name = 'Misconfigured'
     this.lineRequestId = facts.lineRequestId
+    this.answered = facts.answered ?? false
   }
 }
 
@@ -51,12 +61,15 @@ export class LineRateLimited extends ExpectedError {
   readonly code = 'LINE_RATE_LIMITED'
   readonly lineRequestId: string | undefined
   readonly retryAfter: number
+  /** False if our queue is full or LINE's 429 came before. */
+  readonly answered: boolean
 
   constructor(facts: LineFacts & { readonly retryAfter: number; readonly message?: string }) {
     super(facts.message ?? 'Too many calls to LINE: try again later', { cause: facts.cause })
     this.name = 'LineRateLimited'
     this.lineRequestId = facts.lineRequestId
     this.retryAfter = facts.retryAfter
+    this.answered = facts.answered ?? false
   }
 }
 
@@ -64,11 +77,14 @@ export class LineRateLimited extends ExpectedError {
 export class InvalidGrant extends ExpectedError {
   readonly code = 'INVALID_GRANT'
   readonly lineRequestId: string | undefined
+  /** False if we refused it because of what we know. */
+  readonly answered: boolean
 
-  constructor(message: string, facts: Pick<LineFacts, 'lineRequestId'> = {}) {
+  constructor(message: string, facts: Pick<LineFacts, 'lineRequestId' | 'answered'> = {}) {
     super(message)
     this.name = 'InvalidGrant'
     this.lineRequestId = facts.lineRequestId
+    this.answered = facts.answered ?? false
   }
 }
 
@@ -116,4 +132,9 @@ export function isLineOutage(error: unknown): error is LineOutage {
 /** LINE answered, and would give the same answer again: a 403, an unreadable answer, a refusal of our settings. */
 export function isUnusable(error: unknown): error is LineUnavailable | Misconfigured {
   return error instanceof Misconfigured || (error instanceof LineUnavailable && error.unusable)
+}
+
+/** LINE itself answered this call: its answer may be shared with other replicas. A failure of this process may not. */
+export function isAnsweredByLine(error: unknown): error is LineOutage {
+  return isLineOutage(error) && error.answered
 }

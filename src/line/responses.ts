@@ -198,8 +198,12 @@ function assertGranted(answer: LineAnswer): void {
   answer.judged?.({ outcome: 'refused' })
   const { lineRequestId } = answer
   if (error === 'invalid_grant')
-    throw new InvalidGrant('LINE refused the code or refresh token: log in again', { lineRequestId })
-  throw new LineUnavailable('LINE did not accept the form of this request', { lineRequestId, unusable: true })
+    throw new InvalidGrant('LINE refused the code or refresh token: log in again', { lineRequestId, answered: true })
+  throw new LineUnavailable('LINE did not accept the form of this request', {
+    lineRequestId,
+    unusable: true,
+    answered: true,
+  })
 }
 
 /** On the endpoints that get our channel secret: LINE refuses the channel, whatever the caller sent. */
@@ -207,7 +211,7 @@ function assertConfigured(answer: LineAnswer): void {
   const { status, body, lineRequestId } = answer
   if ((status !== 400 && status !== 401) || !misconfigurations.has(member(body, 'error'))) return
   answer.judged?.({ outcome: 'refused', isMisconfigured: true })
-  throw new Misconfigured({ lineRequestId })
+  throw new Misconfigured({ lineRequestId, answered: true })
 }
 
 const misconfigurations = new Set<unknown>(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
@@ -276,7 +280,7 @@ const wrongStatus = 'unexpected HTTP status code'
 /** LINE does not document this answer for this call. It says nothing about the token, so no user is logged out. */
 function undocumented(answer: LineAnswer, failure: string, cause?: WrongMember) {
   answer.judged?.({ outcome: 'unreadable', failure })
-  const facts = { lineRequestId: answer.lineRequestId, retryAfter: 2, unusable: true, cause }
+  const facts = { lineRequestId: answer.lineRequestId, retryAfter: 2, unusable: true, answered: true, cause }
   return {
     verdict: 'unknown',
     outage: new LineUnavailable(`LINE gave an unexpected answer (status ${answer.status})`, facts),

@@ -52,6 +52,8 @@ export type Transport = {
   room(): number
   /** The error with which `send` would reject now because the endpoint's breaker is open. It costs no promise. */
   refusalFor(endpoint: string): LineOutage | undefined
+  /** LINE limited another replica: no calls to the endpoint for so long, at most a minute. `limited` is not called. */
+  pause(endpoint: string, forMs: number): void
 }
 
 export type TransportOptions = {
@@ -66,6 +68,8 @@ export type TransportOptions = {
   readonly telemetry: Telemetry
   /** The setting that holds the secrets of our channels: the log names it when LINE refuses one. */
   readonly channelSetting: string
+  /** LINE's 429 has begun a pause of the endpoint, which other replicas should keep too. */
+  readonly limited?: (endpoint: string, forMs: number) => void
 }
 
 /** Calls that may wait in the queue of each lane, for each slot. */
@@ -91,7 +95,7 @@ export function createTransport(options: TransportOptions): Transport {
   const reports = createCallReports(telemetry, options.channelSetting)
   telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE in flight', () => maxConcurrency - slots.free())
 
-  return { send, room: slots.free, refusalFor }
+  return { send, room: slots.free, refusalFor, pause: (endpoint, forMs) => breakerOf(endpoint).pauseFor(forMs) }
 
   function refusalFor(endpoint: string): LineOutage | undefined {
     try {
@@ -174,13 +178,13 @@ export function createTransport(options: TransportOptions): Transport {
     if (raw.status === 429) {
       const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], wall()))
       reports.ended(request, { outcome: 'limited', ...facts })
-      throw new LineRateLimited({ retryAfter, lineRequestId })
+      throw new LineRateLimited({ retryAfter, lineRequestId, answered: true })
     }
     if (raw.status >= 500) {
       breaker.failed()
       const message = 'LINE answered with a server error'
       reports.ended(request, { outcome: 'failed', failure: message, ...facts })
-      throw new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, lineRequestId })
+      throw new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, lineRequestId, answered: true })
     }
   }
 
@@ -207,7 +211,11 @@ export function createTransport(options: TransportOptions): Transport {
   function breakerOf(endpoint: string): Breaker {
     const known = breakers.get(endpoint)
     if (known) return known
-    const breaker = createBreaker(now, (change) => telemetry.breaker(endpoint, change))
+    const breaker = createBreaker(
+      now,
+      (change) => telemetry.breaker(endpoint, change),
+      (forMs) => options.limited?.(endpoint, forMs),
+    )
     breakers.set(endpoint, breaker)
     return breaker
   }

@@ -50,6 +50,8 @@ export type IdTokensOptions = {
   readonly wall: () => number
   /** Whether the user has left the service since then. `issuedAt`: epoch ms of the wall clock. Default: never. */
   readonly isForgotten?: (channelId: string, userId: string, issuedAt: number) => boolean
+  /** Learns from other processes whether the user has left. Default: there are none. */
+  readonly learnUser?: ((channelId: string, userId: string) => Promise<void>) | undefined
 }
 
 type Question = {
@@ -63,7 +65,7 @@ type Sent = { readonly token: UncheckedIdToken; readonly channel: Channel }
 
 /** ID tokens are checked here and not at LINE: checking a signature needs no call. */
 export function createIdTokens(options: IdTokensOptions): IdTokens {
-  const { channels, keySet, nonces, wall, isForgotten = () => false } = options
+  const { channels, keySet, nonces, wall, learnUser, isForgotten = () => false } = options
   const guardOf = createIdTokenGuards(options.buckets)
 
   return {
@@ -89,7 +91,7 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
       const begun = begin(question)
       const claims = begun instanceof Promise ? resume(await guard.wait(deadline, begun), question) : begun
       guard.passed()
-      return claims
+      return guard === unguarded ? claims : await afterOthers(claims)
     } catch (error) {
       if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed()
       throw error
@@ -113,10 +115,20 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
   function finish({ token, channel }: Sent, key: KeyObject, { expected, guard }: Question): IdTokenClaims {
     const claims = checkIdToken(token, key, channel, wall)
     // LINE dates its tokens in seconds. One that it has just sent us is not from before a departure in the same second.
-    if (guard !== unguarded && isForgotten(claims.aud, claims.sub, claims.iat * 1_000))
-      throw new InvalidIdToken('EXPIRED')
+    if (guard !== unguarded) assertNotForgotten(claims)
     assertNonce(claims.nonce, expected.nonce)
     return claims
+  }
+
+  async function afterOthers(claims: IdTokenClaims): Promise<IdTokenClaims> {
+    if (learnUser === undefined) return claims
+    await learnUser(claims.aud, claims.sub)
+    assertNotForgotten(claims)
+    return claims
+  }
+
+  function assertNotForgotten({ aud, sub, iat }: IdTokenClaims): void {
+    if (isForgotten(aud, sub, iat * 1_000)) throw new InvalidIdToken('EXPIRED')
   }
 
   function read({ idToken, expected }: Question): Sent {

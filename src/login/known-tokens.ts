@@ -44,6 +44,8 @@ export type KnownTokens = {
   refusalOf(token: AccessToken, caller: Caller): Promise<Invalid | undefined>
   /** The user of a token. Without it, the user's other tokens cannot be forgotten. */
   userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown>
+  /** Learns what other processes know about the session of a refresh token. */
+  learnSession(refreshToken: string): Promise<unknown>
   /** The channel for which LINE issued a refresh token through us, else `hint`. */
   channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint
 }
@@ -56,13 +58,15 @@ export type KnownTokensOptions = {
   readonly families: Families
   readonly calls: Pick<RevocationCalls, 'userOf'>
   readonly gate: SourceGate
+  /** By the key of the refresh token. Default: there are no other processes. */
+  readonly learnSession?: ((refreshKey: string) => Promise<void>) | undefined
 }
 
 export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   const { channels, memory, forgotten, tombstones, families, calls, gate } = options
   const flights = createFlights<Named | Invalid>()
 
-  return { identify, refusalOf, userOf, channelOf }
+  return { identify, refusalOf, userOf, learnSession, channelOf }
 
   async function identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown> {
     const { key } = token
@@ -123,6 +127,12 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
       if (isOutage(error)) return { verdict: 'unknown', outage: error }
       throw error
     }
+  }
+
+  /** A key contains the channel. */
+  async function learnSession(refreshToken: string): Promise<unknown> {
+    const { learnSession: learn } = options
+    return learn && Promise.all(channels.all.map(({ id }) => learn(refreshKeyOf(id, refreshToken))))
   }
 
   function channelOf<Hint extends Channel | undefined>(refreshToken: string, hint: Hint): Channel | Hint {

@@ -13,6 +13,7 @@ import { guarded, type SourceGate } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 import type { IdTokens } from './id-tokens.ts'
+import { type ExchangeOnce, exchangeAtOnce } from './shared-codes.ts'
 import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
 
 /** An authorization code with the values it is bound to (RFC 6749 section 4.1.3, RFC 7636 section 4.5). */
@@ -51,6 +52,8 @@ export type LoginsOptions = {
   readonly forgotten: Forgotten
   readonly idTokens: IdTokens
   readonly now: () => number
+  /** With Redis: one attempt at a time for all replicas. */
+  readonly exchangeOnce?: ExchangeOnce | undefined
 }
 
 /** The lifetime of LINE's codes. */
@@ -63,7 +66,7 @@ const maxSpent = 100_000
  * one code: while an attempt is under way, other callers with the same code wait for its end and get no tokens.
  */
 export function createLogins(options: LoginsOptions): Logins {
-  const { line, memory, gate, families, forgotten, idTokens, now } = options
+  const { line, memory, gate, families, forgotten, idTokens, now, exchangeOnce = exchangeAtOnce } = options
   const spentAt = createBoundedMap<number>(maxSpent)
   const attempts = createFlights<Login>()
 
@@ -89,7 +92,7 @@ export function createLogins(options: LoginsOptions): Logins {
   ): Promise<Login> {
     if (isSpent(mark)) throw spent()
     try {
-      const login = await askLine(authorization, channel, caller)
+      const login = await askLine(mark, authorization, channel, caller)
       spentAt.set(mark, now())
       return login
     } catch (error) {
@@ -98,12 +101,18 @@ export function createLogins(options: LoginsOptions): Logins {
     }
   }
 
-  async function askLine(authorization: AuthorizationCode, channel: Channel, caller: Caller): Promise<Login> {
+  async function askLine(
+    mark: string,
+    authorization: AuthorizationCode,
+    channel: Channel,
+    caller: Caller,
+  ): Promise<Login> {
     const askedAt = now()
     const begunAt = forgotten.count()
-    const answer = await guarded(gate, caller, async () =>
-      parseTokenResponse(await line.exchangeCode(channel, authorization, caller)),
-    )
+    const ask = async () => parseTokenResponse(await line.exchangeCode(channel, authorization, caller))
+    const askFirst = () => exchangeOnce(mark, caller.deadline, ask)
+    const answer = await guarded(gate, caller, askFirst, (found) => (found === 'spent' ? 'open' : 'good'))
+    if (answer === 'spent') throw spent()
     const userId = subjectOf(answer.idToken, channel.id)
     const key = answer.refreshToken && refreshKeyOf(channel.id, answer.refreshToken)
     const family = key

@@ -10,23 +10,24 @@ const proofLength = 16
 
 /**
  * A nonce is random bytes and their keyed digest (HMAC-SHA256, 16 bytes). So it is never stored, and a replica with the
- * same secret recognizes it as ours.
+ * same secret recognizes it as ours. The first secret signs. A nonce signed with any of them is ours.
  */
-export function createNonces(secret: string): Nonces {
+export function createNonces(secrets: readonly [string, ...string[]]): Nonces {
   return { issue, isOurs }
 
   function issue(): string {
     const random = randomBytes(randomLength)
-    return Buffer.concat([random, proofOf(random)]).toString('base64url')
+    return Buffer.concat([random, proofOf(random, secrets[0])]).toString('base64url')
   }
 
   function isOurs(nonce: string): boolean {
     const bytes = Buffer.from(nonce, 'base64url')
     if (bytes.length !== randomLength + proofLength) return false
-    return timingSafeEqual(proofOf(bytes.subarray(0, randomLength)), bytes.subarray(randomLength))
+    const [random, proof] = [bytes.subarray(0, randomLength), bytes.subarray(randomLength)]
+    return secrets.some((secret) => timingSafeEqual(proofOf(random, secret), proof))
   }
+}
 
-  function proofOf(random: Uint8Array): Buffer {
-    return createHmac('sha256', secret).update('nonce').update(random).digest().subarray(0, proofLength)
-  }
+function proofOf(random: Uint8Array, secret: string): Buffer {
+  return createHmac('sha256', secret).update('nonce').update(random).digest().subarray(0, proofLength)
 }

@@ -14,6 +14,8 @@ import { digestOf } from '../tokens/token-key.ts'
 import type { Caller, Outage } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { createUnusables } from '../tokens/unusables.ts'
+import type { Refreshed } from './refresh-outcomes.ts'
+import { type AskOnce, askAtOnce } from './shared-refreshes.ts'
 import { learnTokens, refreshKeyOf, type TokenSet, toTokenSet } from './token-set.ts'
 
 export type Refresher = {
@@ -29,6 +31,10 @@ export type RefresherOptions = {
   readonly tombstones: Tombstones
   readonly families: Families
   readonly now: () => number
+  /** With Redis: one call to LINE for all replicas. */
+  readonly askOnce?: AskOnce | undefined
+  /** With Redis: learns what other replicas know of the session: its family, and whether it or its user was forgotten. */
+  readonly loadSession?: ((refreshKey: string) => Promise<void>) | undefined
 }
 
 type Replay = {
@@ -47,13 +53,15 @@ const replayForMs = 30_000
 /** How long tokens are kept that nobody got yet. */
 const keptForMs = 60 * 60_000
 const maxReplays = 20_000
+/** A `count` of forgotten users: other processes count for themselves, so each departure may have come after their call. */
+const beforeAll = 0
 
 /**
  * The same refresh token presented many times within 30 s costs one call to LINE, and all get the same answer. The
  * answer is kept encrypted under the refresh token itself, so our memory holds nothing that is usable without it.
  */
 export function createRefresher(options: RefresherOptions): Refresher {
-  const { line, memory, gate, forgotten, tombstones, families, now } = options
+  const { line, memory, gate, forgotten, tombstones, families, now, askOnce = askAtOnce, loadSession } = options
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
   const unusables = createUnusables(now)
@@ -63,6 +71,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
+    if (loadSession !== undefined) await loadSession(key)
     if (forgotten.isDeadSession(key) || refusals.find(key) !== undefined) throw refused()
     const found = findReplay(key)
     const replayed = found && (await replay(found, key, refreshToken, caller))
@@ -85,27 +94,46 @@ export function createRefresher(options: RefresherOptions): Refresher {
   }
 
   async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller): Promise<Fetched> {
+    const ask = () => askLine(key, refreshToken, channel, caller)
+    try {
+      const refreshed = await guarded(gate, caller, () => askOnce(key, caller.deadline, ask))
+      if (loadSession !== undefined) await loadSession(key)
+      return remember(refreshed, key, refreshToken)
+    } catch (error) {
+      if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
+      throw error
+    }
+  }
+
+  async function askLine(key: string, refreshToken: string, channel: Channel, caller: Caller): Promise<Refreshed> {
     const askedAt = now()
     const begunAt = forgotten.count()
     try {
-      const answer = await guarded(gate, caller, async () =>
-        parseTokenResponse(await line.refresh(channel, refreshToken, caller)),
-      )
+      const answer = parseTokenResponse(await line.refresh(channel, refreshToken, caller))
       // Where LINE returns no refresh token, the one sent is still the one to use.
-      const kept = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
+      const tokens = { ...answer, refreshToken: answer.refreshToken ?? refreshToken }
       const start = { channelId: channel.id, begunAt, begunTime: askedAt, userId: undefined }
-      const { id, userId } = families.continueWith(refreshKeyOf(channel.id, kept.refreshToken), key, start)
-      const accessKey = digestOf(kept.accessToken)
-      learnTokens(memory, accessKey, kept, { channelId: channel.id, family: id, userId, verifiedAt: askedAt })
-      const tokens = toTokenSet(kept, askedAt)
-      const sealed = seal(JSON.stringify(tokens), refreshToken, 'refresh')
-      replays.set(key, { sealed, accessKey, begunAt, until: now() + replayForMs })
-      return { tokens, begunAt }
+      const family = families.continueWith(refreshKeyOf(channel.id, tokens.refreshToken), key, start)
+      return { tokens, askedAt, begunAt, family }
     } catch (error) {
-      if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
       unusables.add(key, error)
       throw error
     }
+  }
+
+  function remember({ tokens, askedAt, begunAt, family }: Refreshed, key: string, refreshToken: string): Fetched {
+    const { id, channelId, userId } = family
+    const isOurs = begunAt !== undefined
+    if (!isOurs) for (const one of [key, refreshKeyOf(channelId, tokens.refreshToken)]) families.learn(one, family)
+    const accessKey = digestOf(tokens.accessToken)
+    // The clock of another process may be ahead of ours.
+    const verifiedAt = Math.min(askedAt, now())
+    learnTokens(memory, accessKey, tokens, { channelId, family: id, userId, verifiedAt })
+    const fetched = { tokens: toTokenSet(tokens, askedAt), begunAt: begunAt ?? beforeAll }
+    const sealed = seal(JSON.stringify(fetched.tokens), refreshToken, 'refresh')
+    const until = (isOurs ? now() : verifiedAt) + replayForMs
+    replays.set(key, { sealed, accessKey, begunAt: fetched.begunAt, until })
+    return fetched
   }
 
   /**

@@ -51,11 +51,13 @@ export type RevocationCallsOptions = {
   readonly forgetting: Forgetting
   readonly tombstones: Tombstones
   readonly users: UserTombstones
+  /** Resolves when other processes can know what was forgotten here. LINE is called after that. */
+  readonly announced?: (() => Promise<void>) | undefined
   readonly now: () => number
 }
 
 export function createRevocationCalls(options: RevocationCallsOptions): RevocationCalls {
-  const { line, channelTokens, forgetting, tombstones, users, now } = options
+  const { line, channelTokens, forgetting, tombstones, users, announced, now } = options
   const flights = createFlights<LineAnswer>()
   const unusables = createUnusables(now)
   const call = { 'access token': revokeAccessToken, session: revokeSession, user: deauthorize }
@@ -67,11 +69,17 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
     const outage = unusables.find(id)
     if (outage !== undefined) throw outage
     return flights.fly(id, caller, () =>
-      through(() => call[job.kind](job, caller)).catch((error) => {
+      through(() => announceAndCall(job, caller)).catch((error) => {
         unusables.add(id, error)
         throw error
       }),
     )
+  }
+
+  async function announceAndCall(job: RevocationJob, caller: Caller): Promise<LineAnswer> {
+    const known = await named(job, caller)
+    await announced?.()
+    return call[job.kind](known, caller)
   }
 
   /** The user's tokens from before stay dead here. LINE decides about later ones. */
@@ -94,7 +102,7 @@ export function createRevocationCalls(options: RevocationCallsOptions): Revocati
   }
 
   async function deauthorize(job: RevocationJob, caller: Caller): Promise<LineAnswer> {
-    const { key, channel, userId } = await named(job, caller)
+    const { key, channel, userId } = job
     const answer = await deauthorizeOnceMore(job, caller)
     assertDeauthorized(answer)
     tombstones.confirm(key)

@@ -92,6 +92,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   async function revokeRefreshToken(refreshToken: string, hint: Channel, caller: Caller): Promise<Revoked> {
+    await knownTokens.learnSession(refreshToken)
     return revokeSession(refreshToken, channelOf(refreshToken, hint), caller)
   }
 
@@ -123,6 +124,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   async function logout(token: AccessToken, refreshToken: string | undefined, caller: Caller): Promise<Revoked> {
+    if (refreshToken !== undefined) await knownTokens.learnSession(refreshToken)
     const known = await identify(token, caller)
     if (known.verdict === 'invalid') return logoutRefused(known, channels.only, refreshToken, caller)
     if (known.verdict === 'unknown') return logoutUnverified(token, known, refreshToken, caller)

@@ -17,7 +17,7 @@ export type TokenSet = {
   readonly scopes: readonly string[] | null
 }
 
-export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
+export function toTokenSet(answer: Omit<TokenResponse, 'idToken'>, askedAt: number): TokenSet {
   const { expiresInMs } = answer
   return Object.freeze({
     accessToken: answer.accessToken,
@@ -36,7 +36,7 @@ export function toTokenSet(answer: TokenResponse, askedAt: number): TokenSet {
 export function learnTokens(
   memory: Pick<MemoryTier, 'learn' | 'remember'>,
   accessKey: string,
-  { scopes, expiresInMs }: TokenResponse,
+  { scopes, expiresInMs }: Pick<TokenResponse, 'scopes' | 'expiresInMs'>,
   origin: Omit<Origin, 'expiresAt'>,
 ): void {
   const expiresAt = origin.verifiedAt + (expiresInMs ?? longestLifeMs)

@@ -39,12 +39,35 @@ export type LookUp =
   | 'unanswered'
   | 'limited'
 
+/** How a command to Redis ended. `late`: no reply in time. `away`: not sent, or its connection was lost. */
+export type RedisOutcome = 'done' | 'refused' | 'late' | 'away'
+/** `patient`: for refresh tokens and codes. */
+export type RedisConnectionName = 'look-ups' | 'patient' | 'stream'
+export type RedisChange = { readonly connection: RedisConnectionName } & (
+  | { readonly state: 'away'; readonly cause: string }
+  | { readonly state: 'back'; readonly awayMs: number }
+)
+
+/**
+ * What Redis had about an access token. `old`: a record, but the question needs a newer one or another subject. `dead`: a
+ * tombstone.
+ */
+export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
+
 export type Telemetry = {
   readonly log: Logger
   lineCall(call: LineCall): void
   operation(operation: Operation): void
   lookUp(outcome: LookUp): void
   breaker(endpoint: string, change: BreakerChange): void
+  redisCommand(outcome: RedisOutcome): void
+  redisState(change: RedisChange): void
+  /** A look-up of an access token in Redis. */
+  sharedLookUp(outcome: SharedLookUp): void
+  /** An entry in Redis could not be opened. `kind`: the letter at the end of its key. */
+  sharedUnopened(kind: string): void
+  /** Logs that Redis refuses commands or the connection, and waiting will not help. `word`: its error word, or the system's. */
+  redisRefused(connection: RedisConnectionName, word: string): void
   /** Logs that a channel has no secret, but a call needs it. `setting` is where the operator must add it. */
   noChannelSecret(setting: string, channelId: string): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
@@ -74,7 +97,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   collectDefaultMetrics({ register: registry })
   const meters = createMeters(registry)
 
-  return { log, lineCall, operation, lookUp, breaker, noChannelSecret, unexpected, metrics, gauge, flush }
+  const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
+  return { log, lineCall, operation, lookUp, breaker, ...redis, noChannelSecret, unexpected, metrics, gauge, flush }
 
   function lineCall(call: LineCall): void {
     if (call.outcome !== 'not_sent') {
@@ -105,6 +129,32 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     const { state } = change
     const opened = state === 'open' && { cause: change.cause, seconds: change.forMs / 1_000 }
     write(opened ? 'warn' : 'info', 'circuit breaker', { endpoint, state, ...opened }, `${endpoint} ${state}`)
+  }
+
+  function redisCommand(outcome: RedisOutcome): void {
+    meters.redisCommands.add(outcome)
+  }
+
+  function sharedLookUp(outcome: SharedLookUp): void {
+    meters.sharedLookUps.add(outcome)
+  }
+
+  function sharedUnopened(kind: string): void {
+    meters.sharedUnopened.add(kind)
+    const setting = 'CACHE_SECRET'
+    const message = `${setting}: an entry in Redis cannot be opened: use the same secrets and LINE_API_URL in all processes`
+    write('error', message, { setting, kind })
+  }
+
+  function redisState({ connection, ...change }: RedisChange): void {
+    const { state } = change
+    if (state === 'away') write('warn', 'Redis is away', { connection, cause: change.cause }, connection)
+    else write('info', 'Redis is back', { connection, awayMs: Math.round(change.awayMs) }, connection)
+  }
+
+  function redisRefused(connection: RedisConnectionName, word: string): void {
+    const setting = 'REDIS_URL'
+    write('error', `${setting}: Redis refuses a command or the connection`, { setting, connection, error: word }, word)
   }
 
   function noChannelSecret(setting: string, channelId: string): void {
@@ -173,6 +223,21 @@ function createMeters(registry: Registry) {
       name: 'gateway_line_calls_total',
       help: 'Calls to the LINE Platform by endpoint and outcome',
       labelNames: ['endpoint', 'outcome'],
+    }),
+    sharedLookUps: createTally(registry, {
+      name: 'gateway_shared_lookups_total',
+      help: 'Look-ups of access tokens in Redis by outcome',
+      labelNames: ['outcome'],
+    }),
+    sharedUnopened: createTally(registry, {
+      name: 'gateway_shared_unopened_total',
+      help: 'Entries in Redis that could not be opened, by kind',
+      labelNames: ['kind'],
+    }),
+    redisCommands: createTally(registry, {
+      name: 'gateway_redis_commands_total',
+      help: 'Commands to Redis by outcome',
+      labelNames: ['outcome'],
     }),
     lineSeconds: createDurations(registry, {
       name: 'gateway_line_call_duration_seconds',

@@ -37,20 +37,21 @@ export type Families = {
   learnUser(family: string, userId: string): void
   /** Another process knows the family of the refresh token. */
   learn(refreshKey: string, family: Omit<Family, 'begunAt'>): void
-}
-
-export type FamiliesOptions = {
-  readonly most?: number
-  /** Gets each family that this process made or changed, with the key of the refresh token. */
-  readonly changed?: (refreshKey: string, family: Family) => void
+  /** `listener` gets each family that this process makes or changes, with the key of the refresh token. */
+  onChange(listener: (refreshKey: string, family: Family) => void): void
 }
 
 const mostKnown = 100_000
 
-export function createFamilies({ most = mostKnown, changed = () => {} }: FamiliesOptions = {}): Families {
+export function createFamilies(most = mostKnown): Families {
   const families = createBoundedMap<Family>(most)
+  let changed: (refreshKey: string, family: Family) => void = () => {}
 
-  return { begin, continueWith, find: (refreshKey) => families.get(refreshKey), learnUser, learn }
+  return { begin, continueWith, find: (refreshKey) => families.get(refreshKey), learnUser, learn, onChange }
+
+  function onChange(listener: typeof changed): void {
+    changed = listener
+  }
 
   function begin(refreshKey: string, start: Omit<Family, 'id'>): Family {
     return put(refreshKey, { ...start, id: refreshKey })

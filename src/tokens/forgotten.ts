@@ -37,7 +37,7 @@ export type ForgottenOptions = {
   readonly users: UserTombstones
   readonly families: Families
   /** How much the clocks of the processes that share records can differ (ms). Default 0: records are not shared. */
-  readonly skewMs?: number
+  readonly skewMs?: number | undefined
 }
 
 /**

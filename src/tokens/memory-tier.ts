@@ -36,6 +36,8 @@ export type MemoryTier = {
   originOf(key: string): Origin | undefined
   /** Drops a record, but not its origin. The caller raises the tombstone, so that no answer in flight stores it again. */
   drop(key: string): void
+  /** LINE has refused the token to another process. */
+  learnRefusal(key: string, reason: TokenRefusal): void
   size(): number
 }
 
@@ -46,6 +48,10 @@ export type MemoryTierOptions = Ages & {
   /** The outage that the tiers below would answer now for a cold token of this client. It costs no promise. */
   readonly refusalFor: (clientAddress: string) => Outage | undefined
   readonly maxTokens: number
+  /** Gets the records that come from no question, for other processes. */
+  readonly share?: ((key: string, record: TokenRecord) => void) | undefined
+  /** When this process last missed what others were told to forget (process time, ms). -Infinity: never. */
+  readonly missedAt?: (() => number) | undefined
   readonly forgotten: Forgotten
   readonly families: Families
   readonly clock: Pick<Clock, 'now' | 'driftedAt'>
@@ -107,7 +113,7 @@ export type MemoryTierOptions = Ages & {
  * promise.
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
-  const { forgotten, families, clock, telemetry } = options
+  const { forgotten, families, clock, telemetry, share, missedAt = () => Number.NEGATIVE_INFINITY } = options
   const { now } = clock
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
@@ -133,6 +139,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     peek,
     originOf,
     drop: records.retire,
+    learnRefusal,
     size: records.size,
   }
 
@@ -156,18 +163,23 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (hasDriftedSince(record)) return answerDrifted(question, record, time)
     switch (ageOf(record, question.subject, time, options, spreadOf(question.token.key))) {
       case 'fresh':
+        if (record.verifiedAt < missedAt()) return serveAndRecheck(question, record)
         telemetry.lookUp('fresh')
         return { verdict: 'valid', record }
       case 'aging':
-        telemetry.lookUp('rechecking')
-        rechecks.startBehind(question, record)
-        return { verdict: 'valid', record }
+        return serveAndRecheck(question, record)
       case 'stale':
         return recheckFirst(question, record)
       case undefined:
         telemetry.lookUp('missed')
         return flyAndCheck({ ...question, known: record })
     }
+  }
+
+  function serveAndRecheck(question: Question, record: TokenRecord): Answer {
+    telemetry.lookUp('rechecking')
+    rechecks.startBehind(question, record)
+    return { verdict: 'valid', record }
   }
 
   /**
@@ -182,9 +194,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       case 'stale':
         return verifyFirst(question, record)
       default:
-        telemetry.lookUp('rechecking')
-        rechecks.startBehind(verification, record)
-        return { verdict: 'valid', record }
+        return serveAndRecheck(verification, record)
     }
   }
 
@@ -303,13 +313,16 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return answer
   }
 
+  /** What another process got from LINE says itself when that was. */
   function landValid({ token: { key }, subject }: Question, answer: Valid, begunAt: Counts): Answer {
     const refusedAs = refusals.findSince(key, begunAt.refusals)
     if (refusedAs !== undefined) return invalid(refusedAs)
     const known = before(key)
     const record = keep(key, answer.record, subject)
     const time = now()
-    const concern = forgotten.concernsLanded(key, record, begunAt.forgotten) ?? concernFromBefore(key, record, known)
+    const concern = answer.isFromStore
+      ? forgotten.concerns(key, record)
+      : (forgotten.concernsLanded(key, record, begunAt.forgotten) ?? concernFromBefore(key, record, known))
     // The machine was suspended, or its clock set, while LINE was answering.
     if (hasDriftedSince(record)) return { ...answer, record, concern: concern ?? 'unproven' }
     if (record.expiresAt <= time) return expire(key)
@@ -333,9 +346,13 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function refuse(key: string, refusal: Invalid): Answer {
     telemetry.lookUp('refused_by_line')
-    records.retire(key)
-    refusals.add(key, refusal.reason)
+    learnRefusal(key, refusal.reason)
     return refusal
+  }
+
+  function learnRefusal(key: string, reason: TokenRefusal): void {
+    records.retire(key)
+    refusals.add(key, reason)
   }
 
   function expire(key: string): Answer {
@@ -353,7 +370,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function learn(key: string, record: TokenRecord): void {
     if (forgotten.isDeadCold(key, record)) records.remember(key, record)
-    else keep(key, record, 'verification')
+    else share?.(key, keep(key, record, 'verification'))
   }
 
   function peek(key: string): TokenRecord | undefined {

@@ -63,7 +63,13 @@ export function createProofs(options: ProofsOptions): Proofs {
   async function prove(question: Question, record: TokenRecord, attemptsLeft: number): Promise<Answer> {
     const begunAt = count()
     if (attemptsLeft === 0) return unanswered(question, { verdict: 'unknown', outage: notProven })
-    const verified = await ask({ ...question, subject: 'verification', known: record, lane: 'recheck' })
+    const verified = await ask({
+      ...question,
+      subject: 'verification',
+      known: record,
+      lane: 'recheck',
+      mustAskLine: true,
+    })
     if (verified.verdict !== 'valid') return verified
     const { concern, record: proven } = verified
     if (concern === undefined) {

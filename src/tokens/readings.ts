@@ -54,10 +54,26 @@ export type ReadingName = keyof typeof readings
 
 export const readingNames = Object.keys(readings) as readonly ReadingName[]
 
-const kept: Record<keyof KeptReadings, true> = { profile: true, friendship: true }
+const kept: { readonly [Name in keyof KeptReadings]: readonly (keyof NonNullable<KeptReadings[Name]>)[] } = {
+  profile: ['displayName', 'pictureUrl', 'statusMessage'],
+  friendship: ['isFriend'],
+}
 
 /** The members of a record that contain a reading. */
 export const keptReadings = Object.keys(kept) as readonly (keyof KeptReadings)[]
+
+/** A reading of the record, as if it had been read later by this (ms). A stored one has getters, which a spread would not copy. */
+export function shiftReading<Name extends keyof KeptReadings>(
+  record: KeptReadings,
+  name: Name,
+  byMs: number,
+): KeptReadings[Name] {
+  const reading = record[name]
+  if (reading === undefined) return reading
+  const facts = reading as Readonly<Record<PropertyKey, unknown>>
+  const members = kept[name].map((member) => [member, facts[member]])
+  return Object.freeze({ ...Object.fromEntries(members), readAt: reading.readAt + byMs })
+}
 
 type Row<Facts> = Pick<Reading, 'scope' | 'learnedAt'> & {
   readonly judge: (answer: LineAnswer) => Verdict<Facts>

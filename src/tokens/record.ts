@@ -1,5 +1,5 @@
 import type { Origin } from './families.ts'
-import { type KeptReadings, keptReadings, type ReadingName, readings } from './readings.ts'
+import { type KeptReadings, keptReadings, type ReadingName, readings, shiftReading } from './readings.ts'
 
 /** The subject of a question about a token: one call to LINE each. A good reading also proves the token valid. */
 export type Subject = 'verification' | ReadingName
@@ -51,11 +51,26 @@ export function withFacts(record: TokenRecord, changed: Partial<TokenRecord>): T
 
 /** How old a record's answer about a subject is. The fresh age is multiplied by `spread`. */
 export function ageOf(record: TokenRecord, subject: Subject, now: number, ages: Ages, spread = 1): Age {
-  const learnedAt = subject === 'verification' ? record.verifiedAt : readings[subject].learnedAt(record)
-  if (learnedAt === undefined) return undefined
-  const age = now - learnedAt
+  const since = learnedAt(record, subject)
+  if (since === undefined) return undefined
+  const age = now - since
   if (age >= ages.maxStaleMs) return 'stale'
   return age < ages.freshForMs * spread ? 'fresh' : 'aging'
+}
+
+/** When the record got its answer about a subject (process time, ms). `undefined`: it has none. */
+export function learnedAt(record: TokenRecord, subject: Subject): number | undefined {
+  return subject === 'verification' ? record.verifiedAt : readings[subject].learnedAt(record)
+}
+
+/** The same record with all its times later by this (ms). */
+export function shiftTimes(record: TokenRecord, byMs: number): TokenRecord {
+  if (byMs === 0) return record
+  return withFacts(record, {
+    verifiedAt: record.verifiedAt + byMs,
+    expiresAt: record.expiresAt + byMs,
+    ...mapReadings((name) => shiftReading(record, name, byMs)),
+  })
 }
 
 /**

@@ -19,6 +19,7 @@ export type EntrySuffix =
   | 'i' // lease of a userinfo
   | 'd' // lease of a friendship
   | 'o' // outcome of an exchange
+  | 'e' // event in the stream
 
 /** The name of one thing in Redis. Only who has CACHE_SECRET can make it, or read what is stored under it. */
 export type SharedName = {
@@ -134,7 +135,9 @@ class NameSet implements SharedNameSet {
 class Name implements SharedName {
   readonly #place: Place
   readonly #key: string
-  #parts: { readonly id: string; readonly sealingKey: Buffer } | undefined
+  #digest: Buffer | undefined
+  #id: string | undefined
+  #sealingKey: KeyObject | undefined
 
   constructor(place: Place, key: string) {
     this.#place = place
@@ -142,12 +145,11 @@ class Name implements SharedName {
   }
 
   keyOf(suffix: EntrySuffix): string {
-    return `{${this.#derived().id}}${suffix}`
+    return `{${this.#idText()}}${suffix}`
   }
 
   seal(suffix: EntrySuffix, value: Buffer): Buffer {
-    const { id, sealingKey } = this.#derived()
-    return this.#place.seal.seal(value, sealingKey, id + suffix)
+    return this.#place.seal.seal(value, this.#keyForSeal(), this.#idText() + suffix)
   }
 
   open(suffix: EntrySuffix, sealed: Buffer): Buffer | undefined {
@@ -158,16 +160,23 @@ class Name implements SharedName {
 
   /** As `open`, but not counted. */
   unseal(suffix: EntrySuffix, sealed: Buffer): Buffer | undefined {
-    const { id, sealingKey } = this.#derived()
-    return this.#place.seal.unseal(sealed, sealingKey, id + suffix)
+    return this.#place.seal.unseal(sealed, this.#keyForSeal(), this.#idText() + suffix)
+  }
+
+  #idText(): string {
+    this.#id ??= this.#halves().toString('base64url', 0, idBytes)
+    return this.#id
+  }
+
+  #keyForSeal(): KeyObject {
+    this.#sealingKey ??= createSecretKey(this.#halves().subarray(idBytes))
+    return this.#sealingKey
   }
 
   /** Two bytes a character, so that every text has bytes of its own: a user ID can have any character. */
-  #derived() {
-    if (this.#parts !== undefined) return this.#parts
+  #halves(): Buffer {
     const { secret, prefix } = this.#place
-    const digest = createHmac('sha512', secret).update(prefix).update(this.#key, 'utf16le').digest()
-    this.#parts = { id: digest.toString('base64url', 0, idBytes), sealingKey: digest.subarray(idBytes) }
-    return this.#parts
+    this.#digest ??= createHmac('sha512', secret).update(prefix).update(this.#key, 'utf16le').digest()
+    return this.#digest
   }
 }

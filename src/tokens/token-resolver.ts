@@ -5,6 +5,7 @@ import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { Concern } from './forgotten.ts'
 import type { ReadingName } from './readings.ts'
 import type { Subject, TokenRecord } from './record.ts'
+import type { Entries } from './shared-store.ts'
 import type { AccessToken } from './token-key.ts'
 
 /**
@@ -29,6 +30,10 @@ export type Question = Caller & {
   readonly known?: TokenRecord | undefined
   /** LINE has confirmed the token in this question, after its user had left. */
   readonly isProven?: boolean
+  /** Only LINE's own answer to this question counts: no record or flight that other processes share. */
+  readonly mustAskLine?: boolean
+  /** What the processes share about the token, as a tier above has read it. */
+  readonly shared?: Entries | undefined
   /** A reading to fetch at the same time, if there is room: a cold token's profile together with its verification. */
   readonly alongside?: ReadingName | undefined
 }
@@ -43,6 +48,8 @@ export type Valid = {
   readonly unread?: { readonly subject: Subject; readonly outage: Outage } | undefined
   /** How the token is concerned by what was forgotten while LINE was answering. */
   readonly concern?: Concern
+  /** Another process got the record from LINE, at the time that it says. */
+  readonly isFromStore?: boolean
 }
 
 /** The token is bad: LINE refused it, a caller revoked it here, or it has expired. */

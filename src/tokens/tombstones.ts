@@ -16,6 +16,8 @@ export type Tombstones = {
   confirm(key: string): void
   /** Another process has raised it or confirmed it. */
   learn(key: string, stone: LearnedTombstone): void
+  /** `listener` gets each change that this process makes. The tombstones of strangers are left out. */
+  onChange(listener: (key: string, stone: Tombstone) => void): void
 }
 
 export type NewTombstone = {
@@ -42,24 +44,20 @@ export type Tombstone = Pick<NewTombstone, 'kind' | 'channelId' | 'isOurs'> & {
  */
 const mostOfAKind = 100_000
 
-export type TombstonesOptions = {
-  readonly most?: number
-  /** Gets each change that this process made. The tombstones of strangers are left out. */
-  readonly changed?: (key: string, stone: Tombstone) => void
-}
-
 /** `steady`: milliseconds on a clock that never runs fast. A tombstone must not end early. */
-export function createTombstones(
-  steady: () => number,
-  { most = mostOfAKind, changed = () => {} }: TombstonesOptions = {},
-): Tombstones {
+export function createTombstones(steady: () => number, most = mostOfAKind): Tombstones {
   const unconfirmed = createBoundedMap<Tombstone>(most)
   const confirmed = createBoundedMap<Tombstone>(most)
   const ofStrangers = createBoundedMap<Tombstone>(most)
   const kinds = [unconfirmed, confirmed, ofStrangers]
   let wasRaised = false
+  let changed: (key: string, stone: Tombstone) => void = () => {}
 
-  return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm, learn }
+  return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm, learn, onChange }
+
+  function onChange(listener: typeof changed): void {
+    changed = listener
+  }
 
   function isEmpty(): boolean {
     return !wasRaised || unconfirmed.size + confirmed.size + ofStrangers.size === 0

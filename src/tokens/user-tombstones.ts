@@ -13,6 +13,8 @@ export type UserTombstones = {
   confirm(channelId: string, userId: string): void
   /** Another process was told that the user leaves, or told LINE. A departure that is not later than the known one changes nothing. */
   learn(channelId: string, userId: string, departure: Departure): void
+  /** `listener` gets each change that this process makes. */
+  onChange(listener: (channelId: string, userId: string, departure: Departure) => void): void
   find(channelId: string, userId: string): UserTombstone | undefined
   /** Whether the user left at this time of the wall clock (epoch ms) or later. */
   leftSince(channelId: string, userId: string, wallTime: number): boolean
@@ -47,32 +49,29 @@ export type UserTombstone = Departure & {
 /** With more than this, the least recently used one is dropped. LINE has revoked the tokens of nearly all of these users. */
 const mostUsers = 100_000
 
-export type UserTombstonesOptions = {
-  readonly most?: number
-  /** Gets each change that this process made. */
-  readonly changed?: (channelId: string, userId: string, departure: Departure) => void
-}
-
-export function createUserTombstones(
-  clock: Clock,
-  { most = mostUsers, changed = () => {} }: UserTombstonesOptions = {},
-): UserTombstones {
+export function createUserTombstones(clock: Clock, most = mostUsers): UserTombstones {
   const { now, wall, toWall, steady } = clock
   const users = createBoundedMap<UserTombstone>(most, leftOut)
   const latest = new Map<string, UserTombstone>()
   const leaving = new Map<string, Set<string>>()
   let count = 0
+  let changed: (channelId: string, userId: string, departure: Departure) => void = () => {}
 
   return {
     isEmpty: () => users.size === 0,
     raise,
     confirm,
     learn,
+    onChange,
     find,
     leftSince,
     latestOf: (channelId) => latest.get(channelId),
     isAnyLeaving: (channelId) => (leaving.get(channelId)?.size ?? 0) > 0,
     count: () => count,
+  }
+
+  function onChange(listener: typeof changed): void {
+    changed = listener
   }
 
   function raise(channelId: string, userId: string): void {

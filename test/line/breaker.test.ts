@@ -198,6 +198,36 @@ describe('429', () => {
   })
 })
 
+describe('a pause of another replica', () => {
+  it('refuses calls as a 429 of our own does, and is one change', () => {
+    breaker.pauseFor(5_000)
+    expect(refusal()).toBeInstanceOf(LineRateLimited)
+    expect(refusal()).toMatchObject({ retryAfter: 5, answered: false })
+    breaker.pauseFor(4_000)
+    expect(changes).toEqual([{ state: 'open', cause: 'limit', forMs: 5_000 }])
+    time += 5_000
+    expect(refusal()).toBeUndefined()
+  })
+
+  it('lasts a minute at most', () => {
+    breaker.pauseFor(3_600_000)
+    time += 60_000
+    expect(refusal()).toBeUndefined()
+  })
+
+  it.each([0, -1, Number.NaN, Number.NEGATIVE_INFINITY])('%s ms: none', (ms) => {
+    breaker.pauseFor(ms)
+    expect(refusal()).toBeUndefined()
+    expect(changes).toEqual([])
+  })
+
+  it('does not cut a longer one of our own', () => {
+    breaker.limited(20_000)
+    breaker.pauseFor(1_000)
+    expect(refusal()).toMatchObject({ retryAfter: 20 })
+  })
+})
+
 describe('changes', () => {
   const [halfOpen, closed] = [{ state: 'half_open' }, { state: 'closed' }]
   const failed = { state: 'open', cause: 'failures', forMs: 1_000 }

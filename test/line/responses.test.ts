@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Judgement } from '../../src/line/call-reports.ts'
-import { InvalidGrant, LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
+import { InvalidGrant, isAnsweredByLine, LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
 import {
   assertDeauthorized,
   assertRevoked,
@@ -438,6 +438,28 @@ describe('our own settings', () => {
   it('invalid_request for a code or refresh token: LINE_UNAVAILABLE without retryAfter (D3)', () => {
     const error = thrownBy(() => parseTokenResponse(answer(400, { error: 'invalid_request' })))
     expect(error).toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: undefined, unusable: true })
+  })
+})
+
+describe('what LINE answered and is no good', () => {
+  it.each([
+    ['an unexpected status', answer(403)],
+    ['an answer that cannot be read', answer(200, { access_token: 7 })],
+    ['a request that LINE did not accept', answer(400, { error: 'invalid_request' })],
+    ['a refused channel', answer(401, { error: 'invalid_client' })],
+  ])('%s: every replica would get it', (_, given) => {
+    expect(isAnsweredByLine(thrownBy(() => parseTokenResponse(given)))).toBe(true)
+  })
+
+  it('a refused code or refresh token: no outage, but LINE answered it', () => {
+    const refusal = thrownBy(() => parseTokenResponse(answer(400, { error: 'invalid_grant' })))
+    expect(refusal).toMatchObject({ code: 'INVALID_GRANT', answered: true })
+    expect(isAnsweredByLine(refusal)).toBe(false)
+  })
+
+  it('an error that this process made itself: not shared', () => {
+    const own = [new InvalidGrant('used'), new LineUnavailable('late'), new Misconfigured(), new Error('a bug'), 'text']
+    expect(own.filter(isAnsweredByLine)).toEqual([])
   })
 })
 

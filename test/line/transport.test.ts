@@ -1,7 +1,7 @@
 import { Agent } from 'undici'
 import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
-import { isLineOutage, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
+import { isAnsweredByLine, isLineOutage, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { judgeProfile } from '../../src/line/responses.ts'
 import {
   answerText,
@@ -168,6 +168,27 @@ describe('429', () => {
     expect(await transport.send(profile)).toMatchObject({ status: 401 })
   })
 
+  it('of 16 calls in flight: other replicas hear of it once, and of its length', async () => {
+    const told: unknown[] = []
+    const { emulator, transport } = await toEmulator({ limited: (...pause) => void told.push(pause) })
+    emulator.faults.set('verifyAccessToken', { status: 429, headers: { 'retry-after': '7' } })
+    await Promise.all(Array.from({ length: 16 }, () => rateLimitOf(transport.send(verify))))
+    expect(told).toEqual([['verify', 7_000]])
+  })
+
+  it('of another replica: its endpoint is not called for that time, and nobody hears of it again', async () => {
+    const told: unknown[] = []
+    const { emulator, transport, clock } = await toEmulator({ limited: (...pause) => void told.push(pause) })
+    transport.pause('verify', 7_000)
+    expect(await rateLimitOf(transport.send(verify))).toMatchObject({ retryAfter: 7, answered: false })
+    expect(transport.refusalFor('verify')).toBeInstanceOf(LineRateLimited)
+    expect(await transport.send(profile)).toMatchObject({ status: 401 })
+    clock.time += 7_000
+    expect(await transport.send(verify)).toMatchObject({ status: 400 })
+    expect(emulator.calls.of('verifyAccessToken')).toBe(1)
+    expect(told).toEqual([])
+  })
+
   it('is obeyed under load: of thousands of calls in its two seconds only the first ones reach LINE', async () => {
     const { emulator, transport, clock } = await toEmulator()
     emulator.faults.set('verifyAccessToken', { status: 429, headers: { 'retry-after': '2' } })
@@ -179,6 +200,41 @@ describe('429', () => {
     emulator.faults.clear()
     clock.time = startMs + 2_000
     expect(await transport.send(verify)).toMatchObject({ status: 400 })
+  })
+})
+
+describe('whether LINE answered the call', () => {
+  it.each<[string, Fault, boolean]>([
+    ['429', { status: 429 }, true],
+    ['500', { status: 500 }, true],
+    ['a reset', { reset: true }, false],
+    ['a closed connection', { close: true }, false],
+    ['an answer that is too large', { huge: true }, false],
+    ['a half answer', { truncated: true }, false],
+  ])('%s: %s', async (_, fault, isAnswered) => {
+    const { emulator, transport } = await toEmulator()
+    emulator.faults.set('*', fault)
+    for (const request of [verify, profile, token])
+      expect(isAnsweredByLine(await outageOf(transport.send(request)))).toBe(isAnswered)
+  })
+
+  it('the pause after a 429, or after failures: no', async () => {
+    const { emulator, transport } = await toEmulator()
+    emulator.faults.set('verifyAccessToken', { status: 429 })
+    emulator.faults.set('profile', { status: 500 })
+    await rateLimitOf(transport.send(verify))
+    for (let nth = 1; nth <= 10; nth++) await outageOf(transport.send(profile))
+    for (const request of [verify, profile])
+      expect(isAnsweredByLine(await outageOf(transport.send(request)))).toBe(false)
+  })
+
+  it('no answer in time, no time left, a full queue: no', async () => {
+    const { emulator, transport } = await toEmulator({ maxConcurrency: 1 })
+    emulator.faults.set('verifyAccessToken', { hang: true })
+    const calls = Array.from({ length: 300 }, () => outageOf(transport.send(verify, withLeft(200))))
+    const ends = [...(await Promise.all(calls)), await outageOf(transport.send(verify, withLeft(0)))]
+    expect(new Set(ends.map((end) => end.constructor))).toEqual(new Set([LineUnavailable, LineRateLimited]))
+    expect(ends.filter(isAnsweredByLine)).toEqual([])
   })
 })
 

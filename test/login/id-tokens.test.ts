@@ -281,7 +281,7 @@ describe('a user who has left the service', () => {
     const { verify, verifyGuarded } = createIdTokens({
       channels: createChannels([web]),
       keySet: { keyOf: () => undefined, has: () => false },
-      nonces: createNonces('secret'),
+      nonces: createNonces(['secret']),
       buckets: { limitFor: () => undefined, count: () => {} },
       wall: () => START_MS,
       isForgotten,

@@ -737,7 +737,7 @@ describe('the store', () => {
   ) {
     const { now = () => 0, families = createFamilies() } = given
     const {
-      tombstones = createTombstones(now, { most: 100 }),
+      tombstones = createTombstones(now, 100),
       users = createUserTombstones(createClock({ wall: now, monotonic: now })),
     } = given
     return rememberInMemory(behind, {
@@ -825,7 +825,7 @@ describe('the store', () => {
   })
 
   it('a record of a login: learned, unless the token has a tombstone', () => {
-    const tombstones = createTombstones(() => 0, { most: 10 })
+    const tombstones = createTombstones(() => 0, 10)
     const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { tombstones })
     tier.learn(junk('good').key, record)
     tombstones.raise(junk('bad').key, { kind: 'token', forMs: 1_000, channelId: '1', isOurs: true })

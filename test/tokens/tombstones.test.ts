@@ -6,7 +6,7 @@ const strange = { kind: 'token' as const, channelId: '1', isOurs: false }
 
 it('a tombstone: there until its end', () => {
   let time = 0
-  const tombstones = createTombstones(() => time, { most: 10 })
+  const tombstones = createTombstones(() => time, 10)
   tombstones.raise('a', { forMs: 100, ...ours })
   time = 99
   expect(tombstones.has('a')).toBe(true)
@@ -16,7 +16,7 @@ it('a tombstone: there until its end', () => {
 
 it('a tombstone raised twice: there until the later end', () => {
   let time = 0
-  const tombstones = createTombstones(() => time, { most: 10 })
+  const tombstones = createTombstones(() => time, 10)
   tombstones.raise('a', { forMs: 100, ...ours })
   tombstones.raise('a', { forMs: 50, ...ours })
   time = 99
@@ -27,7 +27,7 @@ it('a tombstone raised twice: there until the later end', () => {
 })
 
 it('raised and confirmed: its facts at each step', () => {
-  const tombstones = createTombstones(() => 0, { most: 10 })
+  const tombstones = createTombstones(() => 0, 10)
   expect([tombstones.find('a'), tombstones.isEmpty()]).toEqual([undefined, true])
   tombstones.raise('a', { forMs: 100, ...ours })
   expect(tombstones.find('a')).toEqual({ ...ours, isConfirmed: false, until: 100 })
@@ -37,7 +37,7 @@ it('raised and confirmed: its facts at each step', () => {
 })
 
 it('a confirmed tombstone raised again: still confirmed; a key without a tombstone: cannot be confirmed', () => {
-  const tombstones = createTombstones(() => 0, { most: 10 })
+  const tombstones = createTombstones(() => 0, 10)
   tombstones.raise('a', { forMs: 100, ...ours })
   tombstones.confirm('a')
   tombstones.raise('a', { forMs: 200, ...ours })
@@ -47,7 +47,7 @@ it('a confirmed tombstone raised again: still confirmed; a key without a tombsto
 })
 
 it('more of a kind than the limit: the least recently used one is removed', () => {
-  const tombstones = createTombstones(() => 0, { most: 2 })
+  const tombstones = createTombstones(() => 0, 2)
   for (const key of ['a', 'b', 'c']) tombstones.raise(key, { forMs: 100, ...ours })
   expect(['a', 'b', 'c'].map(tombstones.has)).toEqual([false, true, true])
 })
@@ -64,7 +64,7 @@ it('100,000 tombstones of strangers, and as many that LINE has confirmed: none o
 })
 
 it('a tombstone of a stranger for a token that LINE then accepts: ours from then on', () => {
-  const tombstones = createTombstones(() => 0, { most: 1 })
+  const tombstones = createTombstones(() => 0, 1)
   tombstones.raise('a', { forMs: 100, ...strange })
   tombstones.raise('a', { forMs: 100, ...ours })
   for (const key of ['b', 'c']) tombstones.raise(key, { forMs: 100, ...strange })

@@ -1,0 +1,202 @@
+import type { Redis, Reply, Script } from '../redis.ts'
+import { leaseMs } from '../tokens/shared-leases.ts'
+import type { SharedName, SharedNames } from '../tokens/shared-names.ts'
+import {
+  type Rank,
+  type Refreshed,
+  type RefreshOutcome,
+  rankOf,
+  ranks,
+  readOutcome,
+  type Times,
+  writeOutcome,
+} from './refresh-outcomes.ts'
+import { createOffers } from './shared-offers.ts'
+
+/**
+ * What Redis holds for one refresh token: the lease, the answer, and a mark that a call to LINE began and has not ended. The
+ * mark outlives the lease of a process that stopped. An answer has its rank before the sealed part, because a script cannot
+ * open it.
+ */
+export type RefreshEntry = {
+  /** The key of the lease. */
+  readonly lease: string
+  /** The keys for `look`. */
+  readonly watched: readonly string[]
+  /** `taken over`: the lease is ours, but a call of another process may still be under way. */
+  enter(owner: Buffer, stale: Buffer): Promise<'mine' | 'taken over' | 'theirs' | 'away' | Seen>
+  /** `gone`: there is neither an answer nor a lease. */
+  look(values: Values, stale: Buffer): Seen | 'gone' | undefined
+  lookForSuccess(values: Values, stale: Buffer): Refreshed | undefined
+  /** Ends the lease and leaves the outcome for the others. `first`: the success that was there before ours and stays. */
+  settle(owner: Buffer, outcome: RefreshOutcome, stale: Buffer): Promise<Settled>
+  /** Ends the lease and leaves nothing. */
+  release(owner: Buffer): Promise<void>
+}
+
+/** An outcome with the bytes that Redis has for it. */
+export type Seen = { readonly outcome: RefreshOutcome; readonly value: Buffer }
+
+/** `isMine`: the lease was still ours. */
+export type Settled = { readonly isMine: boolean; readonly first?: Refreshed | undefined }
+
+export type RefreshEntries = {
+  of(key: string): RefreshEntry
+  /** Whether answers of the last 30 s may be missing: Redis went away, came back, or has lost its data. */
+  wereLost(): boolean
+  /** Whether Redis has a tombstone for this access token. */
+  isRevoked(accessKey: string): Promise<boolean>
+}
+
+type Values = readonly (Buffer | undefined)[]
+
+export type RefreshEntriesOptions = { readonly redis: Redis; readonly names: SharedNames; readonly times: Times }
+
+const keptForMs: Record<Rank, number> = { [ranks.success]: 30_000, [ranks.refused]: 5_000, [ranks.open]: 2_000 }
+/** A process that stopped for longer than this has lost its call to LINE too. */
+const markedForMs = 10_000
+const nothing = Buffer.alloc(0)
+const patient = { patient: true }
+
+export function createRefreshEntries({ redis, names, times }: RefreshEntriesOptions): RefreshEntries {
+  const offers = createOffers()
+  const birthKey = names.entriesOf('stream', 'refreshes').write.keyOf('o')
+  /** `away`, or the birth of the data in Redis: random bytes that are written where there are none. */
+  let state: string | undefined
+  let changedAt = Number.NEGATIVE_INFINITY
+
+  return { of, wereLost: () => performance.now() - changedAt < keptForMs[ranks.success], isRevoked }
+
+  function note(next: string): void {
+    if (state !== undefined && state !== next) changedAt = performance.now()
+    state = next
+  }
+
+  async function isRevoked(accessKey: string): Promise<boolean> {
+    const { read } = names.tombstonesOf('access', accessKey)
+    const keys = read.map((name) => name.keyOf('t'))
+    const values = await redis.read(keys, patient)
+    if (values === 'away') return false
+    return read.some((name, index) => isOpened(name, values[index]))
+  }
+
+  function of(key: string): RefreshEntry {
+    const { read } = names.entriesOf('refresh', key)
+    const [own] = read
+    const leases = read.map((name) => name.keyOf('l'))
+    const watched = [...leases, ...read.map((name) => name.keyOf('a'))]
+    const keys = [...watched, ...read.map((name) => name.keyOf('o')), birthKey]
+
+    return { lease: own.keyOf('l'), watched, enter, look, lookForSuccess, settle, release }
+
+    async function enter(owner: Buffer, stale: Buffer) {
+      const reply = await redis.run(enterRefresh, keys, [owner, leaseMs, markedForMs, stale], patient)
+      if (!Array.isArray(reply)) return lost()
+      const [birth, state, answer] = reply
+      note(String(birth))
+      if (answer !== undefined) return seenIn(state, answer) ?? 'away'
+      return entered[state] ?? 'away'
+    }
+
+    function lost(): 'away' {
+      note('away')
+      return 'away'
+    }
+
+    function look(values: Values, stale: Buffer) {
+      const answers = values.slice(read.length)
+      const found = answers.map((value, index) => (value?.equals(stale) ? undefined : seenIn(index + 1, value)))
+      const seen = found.find((one) => one !== undefined)
+      return seen ?? (values.some((value, index) => index < read.length && value !== undefined) ? undefined : 'gone')
+    }
+
+    function lookForSuccess(values: Values, stale: Buffer): Refreshed | undefined {
+      const seen = look(values, stale)
+      return typeof seen === 'object' && !(seen.outcome instanceof Error) ? seen.outcome : undefined
+    }
+
+    async function settle(owner: Buffer, outcome: RefreshOutcome, stale: Buffer): Promise<Settled> {
+      const rank = rankOf(outcome)
+      const value = Buffer.concat([Buffer.from(rank), own.seal('a', writeOutcome(outcome, times))])
+      const put = (forMs: number) =>
+        redis.run(settleRefresh, keys, [owner, rank, value, Math.ceil(forMs), stale], patient)
+      const reply = await put(keptForMs[rank])
+      if (!Array.isArray(reply) && rank === ranks.success) offers.add(keptForMs[rank], put)
+      return settledIn(reply)
+    }
+
+    async function release(owner: Buffer): Promise<void> {
+      await redis.run(settleRefresh, keys, [owner, '', nothing, 1, nothing], patient)
+    }
+
+    function settledIn(reply: Reply): Settled {
+      if (!Array.isArray(reply)) lost()
+      if (!Array.isArray(reply)) return { isMine: false }
+      const seen = seenIn(reply[1], reply[2])
+      return { isMine: reply[0] === 1, first: seen?.outcome instanceof Error ? undefined : seen?.outcome }
+    }
+
+    function seenIn(place: unknown, value: unknown): Seen | undefined {
+      if (typeof place !== 'number' || !Buffer.isBuffer(value)) return undefined
+      const opened = read[place - 1]?.open('a', value.subarray(1))
+      const outcome = opened && readOutcome(opened, times)
+      return outcome && { outcome, value }
+    }
+  }
+}
+
+function isOpened(name: SharedName, value: Buffer | undefined): boolean {
+  return value !== undefined && name.open('t', value) !== undefined
+}
+
+/** What the script replies where there is no answer yet. */
+const entered = ['theirs', 'mine', 'taken over'] as const
+
+/**
+ * Keys: the leases, the answers and the marks, each under every secret, the first of each is the one to write; then the birth
+ * of the data.
+ */
+const enterRefresh: Script = {
+  name: 'enterRefresh',
+  lua: `
+    local n = (#KEYS - 1) / 3
+    local owner, leaseMs, markedForMs, stale = unpack(ARGV)
+    local birth = redis.call('GET', KEYS[#KEYS]) or owner
+    for i = 1, n do
+      local answer = redis.call('GET', KEYS[n + i])
+      if answer and answer ~= stale then return {birth, i, answer} end
+    end
+    local isMarked = false
+    for i = 1, n do
+      if redis.call('GET', KEYS[i]) then return {birth, 0} end
+      if redis.call('GET', KEYS[2 * n + i]) then isMarked = true end
+    end
+    redis.call('SET', KEYS[1], owner, 'PX', leaseMs)
+    if birth == owner then redis.call('SET', KEYS[#KEYS], birth) end
+    if isMarked then return {birth, 2} end
+    redis.call('SET', KEYS[2 * n + 1], owner, 'PX', markedForMs)
+    return {birth, 1}`,
+}
+
+/** A refusal counts only from the process with the lease. */
+const settleRefresh: Script = {
+  name: 'settleRefresh',
+  lua: `
+    local n = (#KEYS - 1) / 3
+    local owner, rank, value, forMs, stale = unpack(ARGV)
+    local isMine = redis.call('GET', KEYS[1]) == owner
+    if isMine then redis.call('DEL', KEYS[1]) end
+    if redis.call('GET', KEYS[2 * n + 1]) == owner then redis.call('DEL', KEYS[2 * n + 1]) end
+    local bestRank = ''
+    for i = 1, n do
+      local answer = redis.call('GET', KEYS[n + i])
+      if answer and answer ~= stale then
+        local itsRank = string.sub(answer, 1, 1)
+        if itsRank == '${ranks.success}' then return {isMine and 1 or 0, i, answer} end
+        if itsRank > bestRank then bestRank = itsRank end
+      end
+    end
+    local isFinal = rank ~= '${ranks.refused}' or isMine
+    if rank ~= '' and rank >= bestRank and isFinal then redis.call('SET', KEYS[n + 1], value, 'PX', forMs) end
+    return {isMine and 1 or 0}`,
+}

@@ -1,0 +1,83 @@
+import type { Redis as Client } from 'ioredis'
+import type { RedisConnectionName, Telemetry } from '../telemetry/telemetry.ts'
+import { type Ending, inTime } from './deadline.ts'
+import { isNotNow, isReply, wordOf } from './errors.ts'
+import { createHealth } from './health.ts'
+import { openLink } from './link.ts'
+import { createPause } from './pause.ts'
+import type { Target } from './target.ts'
+
+/** No answer in time, no connection, or a pause after that. Says nothing about the data. */
+export type Away = 'away'
+/** Redis answered with an error: out of memory, read-only, no permission. It is there, so this causes no pause. */
+export type Refused = 'refused'
+
+/** A connection for commands, with their time limit and the pause after a failure. */
+export type Connection = {
+  send<T>(command: Command<T>): Promise<T | Refused | Away>
+  /** Whether a command would be sent now. */
+  isUp(): boolean
+  close(): Promise<void>
+}
+
+export type Command<T> = (client: Client) => Promise<T>
+
+export type ConnectionOptions = {
+  readonly name: RedisConnectionName
+  /** The longest time of one command. */
+  readonly limitMs: number
+  readonly telemetry: Telemetry
+}
+
+/** A connection on which no data came for this long, although a command waits, is dead. */
+const silenceMs = 1_000
+const closeMs = 100
+
+export function openConnection(target: Target, { name, limitMs, telemetry }: ConnectionOptions): Connection {
+  const health = createHealth(name, telemetry)
+  const pause = createPause()
+  const lost = () => pause.failed('pass')
+  const link = openLink(target, { health, lost, silenceMs: Math.max(silenceMs, limitMs) })
+  return { send, isUp: () => link.isReady() && !pause.isOpen(), close: () => link.close(closeMs) }
+
+  async function send<T>(command: Command<T>): Promise<T | Refused | Away> {
+    const as = link.isReady() || link.isNew() ? pause.enter() : 'refuse'
+    if (as === 'refuse') return unsent()
+    const ending = await inTime(begin(command), limitMs)
+    if (ending === 'late' || ('error' in ending && !isReply(ending.error))) return failed(as, ending)
+    pause.answered(as)
+    if ('error' in ending) return refused(ending.error)
+    if (!pause.isOpen()) health.back()
+    telemetry.redisCommand('done')
+    return ending.value
+  }
+
+  /** The commands of a process that has just started wait for its first connection. */
+  async function begin<T>(command: Command<T>): Promise<T> {
+    if (link.isNew()) await link.change(limitMs)
+    return command(link.client)
+  }
+
+  function failed(as: 'pass' | 'probe', ending: Ending<unknown>): Away {
+    pause.failed(as)
+    health.away(ending === 'late' ? 'timeout' : 'closed')
+    telemetry.redisCommand(ending === 'late' ? 'late' : 'away')
+    return 'away'
+  }
+
+  function refused(error: unknown): Refused | Away {
+    const word = wordOf(error)
+    if (!isNotNow(error) || word === 'NOAUTH') health.refused(word)
+    if (!isNotNow(error)) {
+      telemetry.redisCommand('refused')
+      return 'refused'
+    }
+    health.away(word)
+    return unsent()
+  }
+
+  function unsent(): Away {
+    telemetry.redisCommand('away')
+    return 'away'
+  }
+}

@@ -1,0 +1,29 @@
+import { ReplyError } from 'ioredis'
+
+/** Replies that say "not now" about every command: it loads its data, has no primary, runs a long script, or wants a password. */
+const notNow = new Set(['LOADING', 'MASTERDOWN', 'BUSY', 'CLUSTERDOWN', 'TRYAGAIN', 'NOAUTH'])
+/** A connection that fails for these reasons fails until the operator changes something. */
+const badCertificate = /CERT|SELF_SIGNED|HOSTNAME_MISMATCH|UNABLE_TO|^ERR_TLS|^ERR_SSL|^EPROTO$/
+
+/** Whether Redis itself answered with this error. Otherwise there was no connection. */
+export function isReply(error: unknown): boolean {
+  return error instanceof ReplyError
+}
+
+export function isNotNow(error: unknown): boolean {
+  return isReply(error) && notNow.has(wordOf(error))
+}
+
+/** Whether a connection failed for a reason that waiting does not mend: its password, its rights, its certificate. */
+export function needsOperator(error: unknown): boolean {
+  const word = wordOf(error)
+  return isReply(error) ? !notNow.has(word) || word === 'NOAUTH' : badCertificate.test(word)
+}
+
+/** One word for the log: the first of Redis's reply, or the system's code. Messages can contain the address: never logged. */
+export function wordOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  if (isReply(error)) return /^[A-Z]{2,20}\b/.exec(error.message)?.[0] ?? 'ERR'
+  if (error.message.startsWith('Socket timeout')) return 'timeout'
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'closed'
+}

@@ -1,0 +1,137 @@
+import { isLineOutage } from '../line/errors.ts'
+import { learnedAt, type TokenRecord } from './record.ts'
+import type { Leases } from './shared-leases.ts'
+import { readOutcome, writeOutcome } from './shared-outcomes.ts'
+import { fromStore } from './shared-records.ts'
+import type { Entries, Held, SharedStore } from './shared-store.ts'
+import type { SharedTombstones } from './shared-tombstones.ts'
+import { type Answer, type Invalid, invalid, type Question, type Resolver, type Valid } from './token-resolver.ts'
+
+export type ShareFlightsOptions = {
+  readonly store: SharedStore
+  readonly leases: Leases
+  readonly shared: Pick<SharedTombstones, 'learn' | 'learnAbout'>
+  /** LINE has refused a token that the processes knew. */
+  readonly refused: (key: string, refusal: Invalid) => void
+  /** How long another process may take until this one asks LINE as well (ms). */
+  readonly patienceMs: number
+}
+
+/** A record that changed in between is merged, and the lease is tried again. */
+const mostEntries = 20
+
+/**
+ * The tier of the flights that all processes share: for each token and subject, one process asks LINE and the others wait for
+ * its record. They get the same refusal or outage if LINE itself answered it. The failure of one process is not shared, so
+ * that a sick one harms nobody. If Redis is away, each process asks LINE.
+ */
+export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Resolver {
+  const { store, leases, shared, refused, patienceMs } = options
+
+  return async (question) => {
+    const { mustAskLine, shared: seen } = question
+    // Without entries Redis was away a moment ago.
+    if (mustAskLine || seen === undefined) return behind(question)
+    let asked = { question, seen }
+    for (let entries = 0; entries < mostEntries; entries += 1) {
+      const entered = await enter(asked)
+      if ('answer' in entered) return entered.answer
+      asked = entered
+    }
+    return behind(asked.question)
+  }
+
+  /** The answer, or the question with what has changed in Redis. */
+  async function enter(asked: Asked): Promise<{ readonly answer: Answer } | Asked> {
+    const { question, seen } = asked
+    const entered = await store.enter(question.token.key, question.subject, seen)
+    if (entered === 'away' || entered === 'refused') return { answer: await behind(question) }
+    switch (entered.state) {
+      case 'mine':
+        return { answer: await fly(question, entered.lease) }
+      case 'changed':
+        return changed(asked, entered.entries)
+      case 'theirs':
+        return entered.lease === 'held' ? wait(asked) : answerWith(entered.lease, question)
+    }
+  }
+
+  /** Asks LINE, and shares what LINE answers. */
+  async function fly(question: Question, lease: Held): Promise<Answer> {
+    const release = leases.hold(lease.leaseKey, lease.owner)
+    let answer: Answer | undefined
+    try {
+      answer = await behind(question)
+      return answer.verdict === 'valid' ? await land(answer, lease) : answer
+    } finally {
+      release()
+      if (answer?.verdict !== 'valid') void conclude(question, lease, answer)
+    }
+  }
+
+  /** Meanwhile the token may have been forgotten: as a token, or with its session or its user. */
+  async function land(answer: Valid, lease: Held): Promise<Answer> {
+    const [{ tombstone }] = await Promise.all([store.land(lease, answer.record), shared.learnAbout([answer.record])])
+    return tombstone === undefined ? answer : dead(tombstone)
+  }
+
+  async function conclude(question: Question, lease: Held, answer: Answer | undefined): Promise<void> {
+    const isRefused = answer?.verdict === 'invalid'
+    const outcome = answer && writeOutcome(answer)
+    const wasKnown = await store.conclude(lease, { outcome, isRefused })
+    if (isRefused && (wasKnown || question.known !== undefined)) refused(question.token.key, answer)
+  }
+
+  async function wait(asked: Asked): Promise<{ readonly answer: Answer } | Asked> {
+    const { question, seen } = asked
+    const { key } = question.token
+    const keys = store.keysOf(key, question.subject)
+    const until = Math.min(question.deadline, performance.now() + patienceMs)
+    const ended = await leases.watch(keys, (values) => endOf(store.read(key, question.subject, values), seen), until)
+    if (ended === 'away' || ended === 'late') return { answer: await behind(question) }
+    return ended.lease === 'held' || ended.lease === 'free' ? changed(asked, ended) : answerWith(ended.lease, question)
+  }
+
+  function changed({ question }: Asked, entries: Entries): { readonly answer: Answer } | Asked {
+    const { tombstone, record } = entries
+    if (tombstone !== undefined) return { answer: dead(tombstone) }
+    if (record !== undefined && isAnsweredBy(record, question)) return { answer: fromStore(record) }
+    return { question: { ...question, known: question.known ?? record }, seen: entries }
+  }
+
+  async function answerWith(lease: 'free' | { readonly outcome: Buffer }, question: Question) {
+    const answer = lease === 'free' ? undefined : toAnswer(lease.outcome)
+    return { answer: answer ?? (await behind(question)) }
+  }
+
+  function dead(tombstone: Buffer): Answer {
+    shared.learn(tombstone)
+    return invalid('REVOKED')
+  }
+}
+
+/** `seen`: what of the token is in Redis, as far as we know. */
+type Asked = { readonly question: Question; readonly seen: Entries }
+
+/** `undefined`: it cannot be read, or it is no answer about an access token. */
+function toAnswer(bytes: Buffer): Answer | undefined {
+  const outcome = readOutcome(bytes)
+  if (isLineOutage(outcome)) return { verdict: 'unknown', outage: outcome }
+  return outcome !== undefined && 'verdict' in outcome ? outcome : undefined
+}
+
+/** `undefined`: the other process is still asking LINE. */
+function endOf(now: ReturnType<SharedStore['read']>, seen: Entries) {
+  const hasRecord = now.record !== undefined && !isSame(now.rawRecord, seen.rawRecord)
+  return now.lease !== 'held' || now.tombstone !== undefined || hasRecord ? now : undefined
+}
+
+function isSame(one: Buffer | undefined, other: Buffer | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : one.equals(other)
+}
+
+/** The record came while we waited, so it is new. */
+function isAnsweredBy(record: TokenRecord, { subject, known }: Question): boolean {
+  const at = learnedAt(record, subject)
+  return at !== undefined && (known === undefined || at > (learnedAt(known, subject) ?? 0))
+}

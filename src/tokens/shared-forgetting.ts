@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import type { Redis, RedisStream, StreamEntry, WriteCommand } from '../redis.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import { type PauseEvent, type RefusalEvent, readSent, type SharedEvent, writeSent } from './shared-events.ts'
+import type { SharedNames } from './shared-names.ts'
+import { createOutbox } from './shared-outbox.ts'
+import { followStream } from './shared-tail.ts'
+import type { SharedTombstones } from './shared-tombstones.ts'
+
+/**
+ * Tells the other processes what is forgotten here, and learns what is forgotten there. A tombstone is stored under its own
+ * key, which lasts as long as the tombstone. In addition each event is appended to a stream that all processes follow: so
+ * they know it within milliseconds, and what they missed in an outage afterwards.
+ */
+export type SharedForgetting = {
+  announce(event: SharedEvent): void
+  /** Resolves when all announcements so far are in Redis, or when Redis did not take them: after 100 ms at most. */
+  announced(): Promise<void>
+  /** When entries of the stream were last lost (process time, ms). Records from before may be dead. -Infinity: never. */
+  lostAt(): number
+  close(): void
+}
+
+export type SharedForgettingOptions = {
+  readonly redis: Redis
+  readonly names: SharedNames
+  readonly shared: Pick<SharedTombstones, 'learnEvent' | 'commandsFor'>
+  readonly refused: (event: RefusalEvent) => void
+  readonly paused: (event: PauseEvent) => void
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+}
+
+const streamKey = '{lg1}f'
+/** A process that starts reads what others wrote while it started. Their clocks differ from that of Redis. */
+const overlapMs = 60_000
+
+export function createSharedForgetting(options: SharedForgettingOptions): SharedForgetting {
+  const { redis, names, shared, clock, telemetry } = options
+  const name = names.tombstonesOf('stream', 'events')
+  const self = randomUUID()
+  let lagMs = 0
+  let lostAt = Number.NEGATIVE_INFINITY
+  const outbox = createOutbox({ redis, commandsFor, steady: clock.steady })
+  const tail = followStream({
+    stream: redis.openStream(streamKey),
+    from: clock.wall() - overlapMs,
+    take: (entries) => entries.forEach(take),
+    isEmpty: () => announce({ kind: 'anchor' }),
+    lost,
+    connected,
+    steady: clock.steady,
+  })
+  observe()
+
+  return { announce, announced: outbox.written, lostAt: () => lostAt, close }
+
+  function announce(event: SharedEvent): void {
+    outbox.add(event)
+  }
+
+  function commandsFor(event: SharedEvent): readonly WriteCommand[] {
+    const sent = writeSent({ from: self, sentAt: clock.wall(), event })
+    const append = { append: streamKey, value: name.write.seal('e', sent) }
+    const isStored = event.kind === 'token' || event.kind === 'session' || event.kind === 'user'
+    return isStored ? [...shared.commandsFor(event), append] : [append]
+  }
+
+  function take({ value }: StreamEntry): void {
+    const opened = name.open('e', value)
+    const sent = opened && readSent(opened)
+    if (sent === undefined) return
+    if (sent.from === self) lagMs = Math.max(clock.wall() - sent.sentAt, 0)
+    else learn(sent.event)
+  }
+
+  function learn(event: SharedEvent): void {
+    if (event.kind === 'refused') options.refused(event)
+    else if (event.kind === 'paused') options.paused(event)
+    else if (event.kind !== 'anchor') shared.learnEvent(event)
+  }
+
+  function lost(): void {
+    lostAt = clock.now()
+    telemetry.log.warn('entries of the shared stream were lost: all records are checked again')
+    outbox.rewrite()
+  }
+
+  /** The last entries that we wrote can be lost with the server that took them. */
+  async function connected(stream: RedisStream): Promise<void> {
+    const last = outbox.lastId()
+    if (last !== undefined && (await stream.has(last)) === false) outbox.rewrite()
+  }
+
+  function observe(): void {
+    const sinceRound = () => (clock.steady() - (tail.lastRoundAt() ?? clock.steady())) / 1_000
+    telemetry.gauge('gateway_shared_lag_seconds', 'Time until the last own event came back', () => lagMs / 1_000)
+    telemetry.gauge('gateway_shared_round_age_seconds', 'Time since the shared stream was read', sinceRound)
+    telemetry.gauge('gateway_shared_gaps', 'Losses of entries of the shared stream', tail.gaps)
+    telemetry.gauge('gateway_shared_unwritten', 'Events that Redis has not taken', outbox.size)
+  }
+
+  function close(): void {
+    tail.close()
+    outbox.close()
+  }
+}

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RedisStream, StreamEntry } from '../redis.ts'
+
+/** Follows the stream of events, one entry after the other, whatever happens to the connection. */
+export type Tail = {
+  /** How often entries were lost: Redis had no data any more, or this process was away for too long. */
+  gaps(): number
+  /** When Redis last gave entries, or said that there are none (`steady`, ms). `undefined`: never. */
+  lastRoundAt(): number | undefined
+  close(): void
+}
+
+export type TailOptions = {
+  readonly stream: RedisStream
+  /** Reads from here at first. Entry IDs begin with the time of Redis (epoch ms). */
+  readonly from: number
+  readonly take: (entries: readonly StreamEntry[]) => void
+  /** The stream is empty, so a loss of it would not be noticed. */
+  readonly isEmpty: () => void
+  /** Entries were lost. The stream is read from its start again. */
+  readonly lost: () => void
+  /** The connection is new. Redis may have lost its last entries. */
+  readonly connected: (stream: RedisStream) => Promise<void>
+  readonly steady: () => number
+}
+
+const pauseMs = 100
+
+export function followStream(options: TailOptions): Tail {
+  const { stream, take, isEmpty, lost, connected, steady } = options
+  let after = String(options.from)
+  /** The last entry that was read. It must still be there in an idle round, and when the connection is new. */
+  let last: string | undefined
+  let connections = 0
+  let gaps = 0
+  let roundAt: number | undefined
+  let isClosed = false
+  void follow()
+
+  return { gaps: () => gaps, lastRoundAt: () => roundAt, close }
+
+  async function follow(): Promise<void> {
+    while (!isClosed) {
+      const entries = await stream.readAfter(after)
+      if (isClosed) return
+      if (entries === 'away' || !(await isComplete(entries))) await sleep(pauseMs, undefined, { ref: false })
+      else await takeAll(entries)
+    }
+  }
+
+  /** Whether no entry is missing before these. If one is, the stream is read again from its start. */
+  async function isComplete(entries: readonly StreamEntry[]): Promise<boolean> {
+    const isNew = stream.connections() !== connections
+    if (!isNew && entries.length > 0) return true
+    const number = stream.connections()
+    const isThere = last === undefined || (await stream.has(last))
+    if (isThere === 'away') return false
+    if (isNew) await connected(stream)
+    connections = number
+    if (!isThere) begin()
+    return isThere
+  }
+
+  function begin(): void {
+    gaps += 1
+    after = '0'
+    last = undefined
+    lost()
+  }
+
+  async function takeAll(entries: readonly StreamEntry[]): Promise<void> {
+    roundAt = steady()
+    take(entries)
+    last = entries.at(-1)?.id ?? last
+    after = last ?? after
+    if (last === undefined) isEmpty()
+  }
+
+  function close(): void {
+    isClosed = true
+    stream.close()
+  }
+}

@@ -1,0 +1,110 @@
+import type { Clock } from '../clock.ts'
+import type { TokenRefusal } from '../line/responses.ts'
+import type { Redis } from '../redis.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Families } from './families.ts'
+import type { Ages, TokenRecord } from './record.ts'
+import { toTokenEvent, toUserEvent } from './shared-events.ts'
+import { shareFlights } from './shared-flights.ts'
+import { createSharedForgetting } from './shared-forgetting.ts'
+import { createLeases, type Leases } from './shared-leases.ts'
+import { createSharedNames, type SharedNames } from './shared-names.ts'
+import { shareRecords } from './shared-records.ts'
+import { createSharedStore } from './shared-store.ts'
+import { createSharedTombstones } from './shared-tombstones.ts'
+import type { BatchResolver, Resolver } from './token-resolver.ts'
+import type { Tombstones } from './tombstones.ts'
+import type { UserTombstones } from './user-tombstones.ts'
+
+/**
+ * What all processes with the same REDIS_URL share. Redis only feeds the memory of each process: whether a token is good or
+ * dead is decided there, in the same way with and without Redis. So a process whose Redis is away is a process without Redis.
+ */
+export type SharedTier = {
+  shareRecords(behind: BatchResolver): BatchResolver
+  shareFlights(behind: Resolver): Resolver
+  /** Stores a record that LINE's answer to a login or a refresh contained. */
+  put(key: string, record: TokenRecord): void
+  /** Learns what others know about the session of a refresh token. */
+  learnSession(refreshKey: string): Promise<void>
+  /** Learns whether a user left. */
+  learnUser(channelId: string, userId: string): Promise<void>
+  /** LINE's 429: the others do not call the endpoint either. */
+  pauseOthers(endpoint: string, forMs: number): void
+  /** Resolves when Redis has all that was forgotten here so far, or does not take it. After 100 ms at most. */
+  announced(): Promise<void>
+  /** When what others forgot was last missed (process time, ms). -Infinity: never. */
+  missedAt(): number
+  /** For flights of other kinds. */
+  readonly redis: Redis
+  readonly names: SharedNames
+  readonly leases: Leases
+  close(): void
+}
+
+export type SharedTierOptions = {
+  readonly redis: Redis
+  /** CACHE_SECRET. */
+  readonly secrets: readonly string[]
+  readonly lineUrl: string
+  readonly tombstones: Tombstones
+  readonly users: UserTombstones
+  readonly families: Families
+  readonly ages: Ages
+  /** How long a session can live (ms). */
+  readonly longestLifeMs: number
+  /** How long another process may take to ask LINE (ms). */
+  readonly patienceMs: number
+  /** LINE has refused a token to another process. */
+  readonly refused: (key: string, reason: TokenRefusal) => void
+  /** LINE's 429 to another process. */
+  readonly paused: (endpoint: string, forMs: number) => void
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+}
+
+export function createSharedTier(options: SharedTierOptions): SharedTier {
+  const { redis, secrets, lineUrl, tombstones, users, families, ages, clock, telemetry } = options
+  const names = createSharedNames({ secrets, lineUrl, unopened: telemetry.sharedUnopened })
+  const leases = createLeases(redis)
+  const store = createSharedStore({ redis, names, clock })
+  const shared = createSharedTombstones({ ...options, names })
+  const { announce, announced, lostAt, close } = createSharedForgetting({
+    redis,
+    names,
+    shared,
+    clock,
+    telemetry,
+    refused: ({ key, reason }) => options.refused(key, reason),
+    paused: ({ endpoint, until }) => options.paused(endpoint, until - clock.wall()),
+  })
+  tombstones.onChange((key, stone) => announce(toTokenEvent(key, stone, clock)))
+  users.onChange((channelId, userId, departure) => announce(toUserEvent(channelId, userId, departure, clock)))
+  families.onChange(shared.putFamily)
+
+  return {
+    shareRecords: (behind) =>
+      shareRecords(behind, { store, shared, ages, now: clock.now, lookedUp: telemetry.sharedLookUp }),
+    shareFlights: (behind) =>
+      shareFlights(behind, {
+        store,
+        leases,
+        shared,
+        patienceMs: options.patienceMs,
+        refused: (key, { reason }) => announce({ kind: 'refused', key, reason }),
+      }),
+    put: store.put,
+    learnSession: shared.learnSession,
+    learnUser: shared.learnUser,
+    pauseOthers: (endpoint, forMs) => announce({ kind: 'paused', endpoint, until: clock.wall() + forMs }),
+    announced,
+    missedAt: lostAt,
+    redis,
+    names,
+    leases,
+    close,
+  }
+}
+
+/** The clocks of processes differ by no more than this (ms). */
+export const clockSkewMs = 5_000

@@ -1,0 +1,144 @@
+import type { Clock } from '../clock.ts'
+import type { CommandOptions, Redis, WriteCommand } from '../redis.ts'
+import type { Families, Family, Origin } from './families.ts'
+import {
+  fromTokenEvent,
+  fromUserEvent,
+  readFamily,
+  readTombstone,
+  type TokenEvent,
+  type TombstoneEvent,
+  writeFamily,
+  writeTombstone,
+} from './shared-events.ts'
+import type { EntrySuffix, SharedNameSet, SharedNames } from './shared-names.ts'
+import { readShared, type Wanted } from './shared-read.ts'
+import type { Tombstones } from './tombstones.ts'
+import type { UserTombstones } from './user-tombstones.ts'
+
+/**
+ * The tombstones and sessions in Redis. This process learns from them what others were told. It compares tokens only with what
+ * it has learned, so nothing else has to know of Redis.
+ */
+export type SharedTombstones = {
+  /** Learns the tombstone of a token or of a user, as it is stored. */
+  learn(stored: Buffer): void
+  learnEvent(event: TombstoneEvent): void
+  /** Learns the tombstones that concern tokens from these sessions and of these users. */
+  learnAbout(origins: readonly Origin[]): Promise<void>
+  /** Learns the session of a refresh token, and the tombstones that concern it. */
+  learnSession(refreshKey: string): Promise<void>
+  learnUser(channelId: string, userId: string): Promise<void>
+  /** The commands that store a tombstone, and delete what it ends. */
+  commandsFor(event: TombstoneEvent): readonly WriteCommand[]
+  /** Stores the session of a refresh token. */
+  putFamily(refreshKey: string, family: Family): void
+}
+
+export type SharedTombstonesOptions = {
+  readonly redis: Redis
+  readonly names: SharedNames
+  readonly tombstones: Tombstones
+  readonly users: UserTombstones
+  readonly families: Families
+  readonly clock: Clock
+  /** How long sessions are kept, and departures of users: as long as a refresh token can live (ms). */
+  readonly longestLifeMs: number
+}
+
+const patient: CommandOptions = { patient: true }
+
+export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
+  const { redis, names, tombstones, users, families, clock, longestLifeMs } = options
+
+  return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, putFamily }
+
+  function learn(stored: Buffer): void {
+    const event = readTombstone(stored)
+    if (event !== undefined) learnEvent(event)
+  }
+
+  function learnEvent(event: TombstoneEvent): void {
+    if (event.kind === 'user') users.learn(event.channelId, event.userId, fromUserEvent(event, clock))
+    else learnDead(event)
+  }
+
+  function learnDead(event: TokenEvent): void {
+    const stone = fromTokenEvent(event, clock)
+    if (stone.forMs > 0) tombstones.learn(event.key, stone)
+  }
+
+  async function learnAbout(origins: readonly Origin[]): Promise<void> {
+    const wanted = origins.flatMap(wantedAbout)
+    if (wanted.length > 0) await learnFrom(wanted)
+  }
+
+  async function learnSession(refreshKey: string): Promise<void> {
+    const ofToken = await read([sessionOf(refreshKey), familyOf(refreshKey)], patient)
+    const family = ofToken[1] && readFamily(ofToken[1], clock)
+    if (ofToken[0] !== undefined) learn(ofToken[0])
+    if (family === undefined) return
+    const isFirst = family.id === refreshKey
+    const ofFamily = isFirst ? [] : await read([familyOf(family.id)], patient)
+    const userId = family.userId ?? (ofFamily[0] && readFamily(ofFamily[0], clock)?.userId)
+    families.learn(refreshKey, { ...family, userId })
+    await learnFrom(
+      wantedAbout({ channelId: family.channelId, family: isFirst ? undefined : family.id, userId }),
+      patient,
+    )
+  }
+
+  function learnUser(channelId: string, userId: string): Promise<void> {
+    return learnFrom(wantedAbout({ channelId, family: undefined, userId }))
+  }
+
+  async function learnFrom(wanted: readonly Wanted[], limits?: CommandOptions): Promise<void> {
+    for (const stored of await read(wanted, limits)) if (stored !== undefined) learn(stored)
+  }
+
+  /** What Redis does not tell is not known. The stream and LINE are there too. */
+  async function read(wanted: readonly Wanted[], limits?: CommandOptions): Promise<readonly (Buffer | undefined)[]> {
+    if (wanted.length === 0) return []
+    const found = await readShared(redis, wanted, limits)
+    return found === 'away' ? [] : found.map(({ value }) => value)
+  }
+
+  function wantedAbout({ channelId, family, userId }: Pick<Origin, 'channelId' | 'family' | 'userId'>) {
+    const ofSession = family === undefined ? [] : [sessionOf(family)]
+    return userId === undefined ? ofSession : [...ofSession, userOf(channelId, userId)]
+  }
+
+  function sessionOf(refreshKey: string): Wanted {
+    return { names: names.tombstonesOf('refresh', refreshKey), suffix: 's' }
+  }
+
+  function familyOf(refreshKey: string): Wanted {
+    return { names: names.tombstonesOf('refresh', refreshKey), suffix: 'f' }
+  }
+
+  function userOf(channelId: string, userId: string): Wanted {
+    return { names: names.tombstonesOf('user', `${channelId} ${userId}`), suffix: 'u' }
+  }
+
+  function commandsFor(event: TombstoneEvent): readonly WriteCommand[] {
+    const value = writeTombstone(event)
+    if (event.kind === 'user') return [setIn(userOf(event.channelId, event.userId), value, longestLifeMs)]
+    const forMs = Math.max(Math.ceil(event.until - clock.wall()), 1)
+    if (event.kind === 'session') return [setIn(sessionOf(event.key), value, forMs)]
+    const ofToken = { names: names.tombstonesOf('access', event.key), suffix: 't' as const }
+    return [setIn(ofToken, value, forMs), ...deleteIn(names.entriesOf('access', event.key), 'r')]
+  }
+
+  function putFamily(refreshKey: string, family: Family): void {
+    if (family.id === refreshKey && family.userId === undefined) return
+    void redis.write([setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)])
+  }
+}
+
+function setIn({ names, suffix }: Wanted, value: Buffer, forMs: number): WriteCommand {
+  return { set: names.write.keyOf(suffix), value: names.write.seal(suffix, value), forMs }
+}
+
+function deleteIn({ read }: SharedNameSet, suffix: EntrySuffix): readonly WriteCommand[] {
+  return read.map((name) => ({ delete: name.keyOf(suffix) }))
+}

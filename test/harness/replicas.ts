@@ -1,0 +1,68 @@
+import { Pool } from 'undici'
+import { createClock } from '../../src/clock.ts'
+import { readConfig } from '../../src/config.ts'
+import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { createServices } from '../../src/gateway.ts'
+import { createRedis, type Redis } from '../../src/redis.ts'
+import type { Services } from '../../src/schema/context.ts'
+import { createTelemetry } from '../../src/telemetry/telemetry.ts'
+import { foreign, liff, native, web } from './channels.ts'
+import { type Answers, holdAnswers } from './held-answers.ts'
+import { allChannels, times } from './token-layer.ts'
+
+/** One replica: the services as the gateway wires them, with a connection of its own to the shared Redis. */
+export type Replica = Services & {
+  readonly redis: Redis
+  /** LINE's answers to this replica. */
+  readonly answers: Answers
+  /** From now on this replica cannot reach LINE. */
+  cutFromLine(): Promise<void>
+}
+
+/** Replicas in one process, in front of one emulated LINE. */
+export type Replicas = {
+  readonly emulator: Emulator
+  readonly all: readonly Replica[]
+  close(): Promise<void>
+}
+
+/** `urls`: where each replica finds Redis. Leases end by the clock of Redis, so these replicas have the real time. */
+export async function startReplicas(urls: readonly string[], settings: NodeJS.ProcessEnv = {}): Promise<Replicas> {
+  const emulator = await startEmulator({ channels: [web, native, liff, foreign] })
+  const lineUrls = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
+  const shared = { CACHE_SECRET: 'x'.repeat(32), LINE_TIMEOUT_MS: '60000' }
+  const all = urls.map((url) =>
+    startReplica({ ...allChannels, ...lineUrls, ...shared, REDIS_URL: url, ...settings }, url),
+  )
+  return { emulator, all: all.map(({ replica }) => replica), close }
+
+  async function close(): Promise<void> {
+    await Promise.all(all.map((one) => one.close()))
+    await emulator.close()
+  }
+}
+
+function startReplica(settings: NodeJS.ProcessEnv, redisUrl: string) {
+  const config = readConfig(settings)
+  const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
+  const { dispatcher, answers } = holdAnswers(pool)
+  const telemetry = createTelemetry({ logLevel: 'silent' })
+  const redis = createRedis(redisUrl, { telemetry })
+  const services = createServices(config, { dispatcher, clock: createClock(), telemetry, redis })
+  const replica: Replica = { ...services, redis, answers, cutFromLine: () => pool.destroy() }
+  return { replica, close }
+
+  async function close(): Promise<void> {
+    await pool.destroy()
+    await redis.close()
+  }
+}
+
+/** The same replicas several times, one after another: so callers spread over them. */
+export function spread<Result>(
+  replicas: readonly Replica[],
+  count: number,
+  ask: (replica: Replica) => Result,
+): Result[] {
+  return times(count, (n) => ask(replicas[n % replicas.length] as Replica))
+}

@@ -1,0 +1,202 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, expect, it, vi } from 'vitest'
+import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
+import { describeWithRedis, type RedisServer, useRedis } from '../harness/redis.ts'
+import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
+import { callerAt, noSourceLimit, web } from '../harness/token-layer.ts'
+
+const settings = { ...noSourceLimit }
+
+describeWithRedis('a refresh token on three replicas', () => {
+  const { start } = useRedis()
+  let fleet: Replicas | undefined
+  afterEach(async () => fleet?.close())
+
+  async function begin(kind: 'same' | 'rotate' = 'same', more: NodeJS.ProcessEnv = {}) {
+    const server = await start()
+    fleet = await startReplicas([server.url, server.url, server.url], { ...settings, ...more })
+    const { emulator, all } = fleet
+    emulator.switches.refreshToken = kind
+    const { refreshToken = '' } = emulator.issueTokens()
+    const [a, b, c] = all as [Replica, Replica, Replica]
+    return { server, emulator, all, a, b, c, refreshToken, calls: () => emulator.calls.of('token') }
+  }
+
+  it.each(['same', 'rotate'] as const)(
+    '300 callers at once: one call, one answer (refresh token: %s)',
+    async (kind) => {
+      const { all, refreshToken, calls } = await begin(kind)
+      const answers = await Promise.all(spread(all, 300, refresh(refreshToken)))
+      expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1)
+      expect(calls()).toBe(1)
+    },
+  )
+
+  it('one replica after another: the first answer, without a call, and known as a token of this session', async () => {
+    const { a, b, refreshToken, calls, emulator } = await begin('rotate')
+    const first = await refresh(refreshToken)(a)
+    expect(await refresh(refreshToken)(b)).toEqual(first)
+    expect(calls()).toBe(1)
+    const token = b.toAccessToken(first.accessToken)
+    const answer = token && (await b.resolve({ token, subject: 'verification', ...caller() }))
+    expect(answer).toMatchObject({ verdict: 'valid', record: { channelId: web.id } })
+    expect(emulator.calls.of('verifyAccessToken')).toBe(0)
+  })
+
+  it('the holder stops past its lease, LINE keeps the token: two calls, one answer', async () => {
+    const { server, a, b, c, refreshToken, calls } = await begin()
+    const { slow } = await held(a, refreshToken)
+    await endLease(server)
+    const others = await Promise.all([b, c].map(refresh(refreshToken)))
+    await a.answers.release()
+    for (const one of [await slow, ...others]) expect(one).toEqual(others[0])
+    expect(calls()).toBe(2)
+  })
+
+  it('the holder stops past its lease, LINE rotates: an outage, and then its answer', async () => {
+    const { server, a, b, c, refreshToken, calls } = await begin('rotate')
+    const { slow } = await held(a, refreshToken)
+    await endLease(server)
+    const others = await Promise.allSettled([b, c].map(refresh(refreshToken)))
+    for (const one of others) expect(one).toMatchObject({ reason: { code: 'LINE_UNAVAILABLE', retryAfter: 2 } })
+    await a.answers.release()
+    const first = await slow
+    expect(await Promise.all([b, c].map(refresh(refreshToken)))).toEqual([first, first])
+    expect(calls()).toBe(2)
+  })
+
+  it('Redis is flushed in the middle, LINE rotates: the holder answers soon, and all get its answer', async () => {
+    const { server, emulator, a, b, c, refreshToken, calls } = await begin('rotate')
+    await Promise.all([b, c].map(refresh(emulator.issueTokens().refreshToken ?? '')))
+    const { slow } = await held(a, refreshToken)
+    await server.command('FLUSHALL')
+    const others = Promise.all([b, c].map(refresh(refreshToken)))
+    await vi.waitUntil(() => calls() === 3, { timeout: 10_000 })
+    await a.answers.release()
+    expect(await others).toEqual([await slow, await slow])
+    expect(calls()).toBe(3)
+  })
+
+  it('Redis is lost in the middle, LINE keeps the token: each replica asks, after the time of a call', async () => {
+    const { server, a, b, c, refreshToken, calls } = await begin('same', { LINE_TIMEOUT_MS: '1000' })
+    const { slow } = await held(a, refreshToken)
+    const others = Promise.all([b, c].map(refresh(refreshToken)))
+    await pause(50)
+    await server.kill()
+    await a.answers.release()
+    for (const one of [await slow, ...(await others)]) expect(one.refreshToken).toBe(refreshToken)
+    expect(calls()).toBe(3)
+  })
+
+  it('Redis is lost in the middle, LINE rotates: an outage for the others, and the answer once Redis is back', async () => {
+    const { server, a, b, c, refreshToken } = await begin('rotate', { LINE_TIMEOUT_MS: '1000' })
+    const { slow } = await held(a, refreshToken)
+    const others = Promise.allSettled([b, c].map(refresh(refreshToken)))
+    await pause(50)
+    await server.kill()
+    await a.answers.release()
+    const first = await slow
+    for (const one of await others) expect(one).toMatchObject({ reason: { code: 'LINE_UNAVAILABLE' } })
+    await server.restart()
+    const retry = async () => Promise.all([b, c].map(refresh(refreshToken)))
+    await vi.waitFor(async () => expect(await retry()).toEqual([first, first]), { timeout: 10_000, interval: 100 })
+  })
+
+  it('refused by LINE: one call, and INVALID_GRANT on each replica', async () => {
+    const { all, calls } = await begin()
+    const ends = await Promise.allSettled(spread(all, 30, refresh('junk')))
+    for (const one of ends) expect(one).toMatchObject({ reason: { code: 'INVALID_GRANT' } })
+    expect(calls()).toBe(1)
+  })
+
+  it('LINE answers 500: one call, and then the next one', async () => {
+    const { emulator, all, a, refreshToken, calls, server } = await begin()
+    emulator.faults.set('token', { status: 500 })
+    const ends = await Promise.allSettled(spread(all, 30, refresh(refreshToken)))
+    for (const one of ends) expect(one).toMatchObject({ reason: { code: 'LINE_UNAVAILABLE' } })
+    expect(calls()).toBe(1)
+    emulator.faults.clear()
+    await remove(server, 'a')
+    expect((await refresh(refreshToken)(a)).refreshToken).toBe(refreshToken)
+  })
+
+  it('a replica that cannot reach LINE: it harms no other replica', async () => {
+    const { a, b, refreshToken, calls } = await begin()
+    await a.cutFromLine()
+    await expect(refresh(refreshToken)(a)).rejects.toThrow(LineUnavailable)
+    expect((await refresh(refreshToken)(b)).refreshToken).toBe(refreshToken)
+    expect(calls()).toBe(1)
+  })
+
+  it('Redis is full: LINE answers, and the others get the answer when there is room', async () => {
+    const { server, a, b, c, refreshToken, calls } = await begin()
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    const first = await refresh(refreshToken)(a)
+    await expect(refresh('junk')(b)).rejects.toThrow(InvalidGrant)
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+    await vi.waitUntil(async () => (await keysOf(server, 'a')).length > 0, { timeout: 10_000 })
+    expect(await Promise.all([b, c].map(refresh(refreshToken)))).toEqual([first, first])
+    expect(calls()).toBe(2)
+  })
+
+  it('an answer in Redis that was changed: not used', async () => {
+    const { server, a, b, c, refreshToken, calls } = await begin()
+    const first = await refresh(refreshToken)(a)
+    const [key = ''] = await keysOf(server, 'a')
+    await server.command('SETRANGE', key, 40, 'forged')
+    expect((await refresh(refreshToken)(b)).accessToken).not.toBe(first.accessToken)
+    await server.command('SET', key, 'garbage')
+    await refresh(refreshToken)(c)
+    expect(calls()).toBe(3)
+  })
+
+  it('nothing in Redis can be read: neither tokens nor their keys', async () => {
+    const { server, a, refreshToken } = await begin('rotate')
+    const { accessToken, refreshToken: next } = await refresh(refreshToken)(a)
+    const [key = ''] = await keysOf(server, 'a')
+    const value = String(await server.command('GET', key))
+    for (const secret of [accessToken, refreshToken, next ?? '', web.id]) expect(value + key).not.toContain(secret)
+  })
+
+  it('an answer with an access token that was revoked on this replica: LINE is asked', async () => {
+    const { a, b, c, refreshToken, calls } = await begin()
+    const first = await refresh(refreshToken)(a)
+    const token = b.toAccessToken(first.accessToken)
+    if (token !== undefined) await b.revocation.revokeAccessToken(token, caller())
+    const second = await refresh(refreshToken)(b)
+    expect(second.accessToken).not.toBe(first.accessToken)
+    expect(await refresh(refreshToken)(c)).toEqual(second)
+    expect(calls()).toBe(2)
+  })
+})
+
+function refresh(refreshToken: string) {
+  return ({ refresher }: Replica) => refresher.refresh(refreshToken, web, caller())
+}
+
+/** This replica has asked LINE, and LINE's answer is held back. */
+async function held(replica: Replica, refreshToken: string) {
+  replica.answers.hold()
+  const slow = refresh(refreshToken)(replica)
+  slow.catch(() => {})
+  await vi.waitUntil(() => replica.answers.waiting() === 1, { timeout: 10_000 })
+  replica.answers.pass()
+  return { slow }
+}
+
+/** As if the process with the lease had stopped for longer than it lasts. */
+function endLease(server: RedisServer): Promise<void> {
+  return remove(server, 'l')
+}
+
+async function remove(server: RedisServer, suffix: string): Promise<void> {
+  for (const key of await keysOf(server, suffix)) await server.command('DEL', key)
+}
+
+async function keysOf(server: RedisServer, suffix: string): Promise<string[]> {
+  return (await server.command('KEYS', `*}${suffix}`)) as string[]
+}
+
+function caller() {
+  return callerAt('192.0.2.1')
+}

@@ -1,0 +1,294 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createRedis, type Redis } from '../src/redis.ts'
+import { createTelemetry } from '../src/telemetry/telemetry.ts'
+import { describeWithRedis, useRedis } from './harness/redis.ts'
+
+const servers = useRedis()
+const open: Redis[] = []
+const rejections: unknown[] = []
+const noteRejection = (reason: unknown) => void rejections.push(reason)
+let lines: string[] = []
+
+beforeEach(() => {
+  lines = []
+  rejections.length = 0
+  process.on('unhandledRejection', noteRejection)
+})
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((redis) => redis.close()))
+  process.off('unhandledRejection', noteRejection)
+  expect(rejections).toEqual([])
+})
+
+const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+const echo = { name: 'echo', lua: 'return {ARGV[1], redis.call("GET", KEYS[1]), 7, false}' }
+
+describeWithRedis('Redis: the commands', () => {
+  it('read: the values of all keys in their order, binary-safe, undefined for those that are not there', async () => {
+    const { redis } = await start()
+    expect(await redis.read(['a', 'b'])).toEqual([undefined, undefined])
+    await redis.write([{ set: 'b', value: bytes, forMs: 60_000 }])
+    expect(await redis.read(['a', 'b', 'b'])).toEqual([undefined, bytes, bytes])
+    expect(await redis.read(['b'], { patient: true })).toEqual([bytes])
+    expect(await redis.read([])).toEqual([])
+  })
+
+  it('write: carried out in order, in one round trip, one reply each', async () => {
+    const { redis, server } = await start()
+    const value = Buffer.from('1')
+    const replies = await redis.write([
+      { set: 'a', value, forMs: 0.2 },
+      { set: 'b', value, forMs: 60_000 },
+      { delete: 'b' },
+      { append: 'f', value: bytes },
+      { set: 'b', value: bytes, forMs: 60_000 },
+    ])
+    expect(replies).toEqual(['OK', 'OK', 1, expect.stringMatching(/^\d+-\d+$/), 'OK'])
+    expect(await redis.read(['b'])).toEqual([bytes])
+    expect(Number(await server.command('PTTL', 'b'))).toBeGreaterThan(50_000)
+    expect(await redis.write([])).toEqual([])
+  })
+
+  it('run: numbers, bytes, lists and null come back; also after Redis has lost the script', async () => {
+    const { redis, server } = await start()
+    await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])
+    const reply = [bytes, bytes, 7, null]
+    expect(await redis.run(echo, ['k'], [bytes])).toEqual(reply)
+    await server.command('SCRIPT', 'FLUSH')
+    expect(await Promise.all(Array.from({ length: 20 }, () => redis.run(echo, ['k'], [bytes])))).toEqual(
+      Array(20).fill(reply),
+    )
+    expect(await redis.run(echo, ['k'], [bytes], { patient: true })).toEqual(reply)
+  })
+
+  it('a stream: entries after an ID, whether one is there, the last one, a wait of a second without new ones', async () => {
+    const { redis, server } = await start()
+    const stream = redis.openStream('f')
+    await expect.poll(() => stream.connections()).toBe(1)
+    expect(await stream.last()).toBeUndefined()
+    const waits = stream.readAfter('0')
+    const [id = ''] = (await redis.write([{ append: 'f', value: bytes }])) as string[]
+    expect(await waits).toEqual([{ id, value: bytes }])
+    expect([await stream.has(id), await stream.has('1-1'), await stream.last()]).toEqual([true, false, id])
+    const began = performance.now()
+    expect(await stream.readAfter(id)).toEqual([])
+    expect(performance.now() - began).toBeGreaterThan(900)
+    expect(stream.connections()).toBe(1)
+    await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    expect(await untilOther(() => stream.readAfter(id), 'away')).toEqual([])
+    expect(stream.connections()).toBe(2)
+  })
+
+  it('a database number, a user and a password in the URL, percent-encoded: used', async () => {
+    const { server } = await start()
+    await server.command('ACL', 'SETUSER', 'us:er', 'on', '>p@ss/w%rd ü', '~*', '+@all')
+    await server.command('CONFIG', 'SET', 'requirepass', 'another')
+    const secret = `${encodeURIComponent('us:er')}:${encodeURIComponent('p@ss/w%rd ü')}`
+    const redis = connect(`redis://${secret}@127.0.0.1:${server.port}/3`)
+    expect(await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])).toEqual(['OK'])
+    await server.command('SELECT', 3)
+    expect(await server.command('DBSIZE')).toBe(1)
+  })
+})
+
+describeWithRedis('Redis in trouble', () => {
+  it('refusals are values, counted, logged once, and no pause: out of memory, read-only, no permission', async () => {
+    const { redis, server } = await start()
+    const set = [{ set: 'k', value: bytes, forMs: 60_000 }]
+    await redis.write(set)
+    await server.command('CONFIG', 'SET', 'maxmemory', 1)
+    for (let round = 0; round < 5; round += 1) expect(await redis.write(set)).toBe('refused')
+    expect(await redis.read(['k'])).toEqual([bytes])
+    await server.command('CONFIG', 'SET', 'maxmemory', 0)
+    await server.command('REPLICAOF', '127.0.0.1', 1)
+    expect(await redis.write(set)).toBe('refused')
+    await server.command('REPLICAOF', 'NO', 'ONE')
+    await server.command('ACL', 'SETUSER', 'default', '-set', '-eval', '-evalsha')
+    expect(await redis.write([...set, { delete: 'k' }])).toBe('refused')
+    expect(await redis.run(echo, ['k'], [1])).toBe('refused')
+    expect(await redis.read(['k'])).toEqual([undefined])
+    expect(messages('error')).toEqual(Array(3).fill('REDIS_URL: Redis refuses a command or the connection'))
+    expect(lines.map((line) => JSON.parse(line).error).filter(Boolean)).toEqual(['OOM', 'READONLY', 'NOPERM'])
+    expect(messages('warn')).toEqual([])
+  })
+
+  it('no server: away at once, from the first call on', async () => {
+    const { server } = await start()
+    await server.kill()
+    const redis = connect(server.url)
+    expect(await redis.read(['k'])).toBe('away')
+    await expectAwayAtOnce(redis)
+    expect(await redis.openStream('f').last()).toBe('away')
+  })
+
+  it('our own event loop busy for longer than the deadline: the reply counts', async () => {
+    const { redis } = await start()
+    await redis.read(['k'])
+    for (let round = 0; round < 3; round += 1) {
+      const reads = Array.from({ length: 10 }, () => redis.read(['k']))
+      for (const end = performance.now() + 150; performance.now() < end; );
+      expect(await Promise.all(reads)).toEqual(Array(10).fill([undefined]))
+    }
+  })
+
+  it('a hung server: the first call waits 100 ms, the next ones not; back by itself', async () => {
+    const { redis, server } = await start()
+    await redis.read(['k'])
+    server.stop()
+    const began = performance.now()
+    expect(await redis.read(['k'])).toBe('away')
+    expect(performance.now() - began).toBeGreaterThan(95)
+    await expectAwayAtOnce(redis)
+    const patient = performance.now()
+    expect(await redis.read(['k'], { patient: true })).toBe('away')
+    expect(performance.now() - patient).toBeGreaterThan(1_000)
+    server.continue()
+    expect(await untilOther(() => redis.read(['k']), 'away')).toEqual([undefined])
+    expect(await untilOther(() => redis.read(['k'], { patient: true }), 'away')).toEqual([undefined])
+    expect(messages('warn')).toContain('Redis is away')
+    expect(messages('info')).toContain('Redis is back')
+  })
+
+  it('one call probes after a pause, and only that one waits', async () => {
+    const { redis, server } = await start()
+    await redis.read(['k'])
+    await server.command('CLIENT', 'PAUSE', 900)
+    expect(await redis.read(['k'])).toBe('away')
+    await sleep(510)
+    const waits = await Promise.all(Array.from({ length: 20 }, () => durationOf(redis.read(['k']))))
+    expect(waits.filter((ms) => ms > 80)).toHaveLength(1)
+  })
+
+  it('killed and restarted without data: away meanwhile, then back, and a stream has another connection', async () => {
+    const { redis, server } = await start()
+    const stream = redis.openStream('f')
+    await expect.poll(() => stream.connections()).toBe(1)
+    await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])
+    const reading = stream.readAfter('0')
+    await server.kill()
+    expect(await redis.read(['k'])).toBe('away')
+    await expectAwayAtOnce(redis)
+    await server.restart()
+    expect(await reading).toBe('away')
+    expect(await untilOther(() => redis.read(['k']), 'away')).toEqual([undefined])
+    expect(await untilOther(() => stream.last(), 'away')).toBeUndefined()
+    expect(stream.connections()).toBe(2)
+  })
+
+  it('a wrong password: away, and one error line that names REDIS_URL and holds no secret', async () => {
+    const { server } = await start()
+    await server.command('CONFIG', 'SET', 'requirepass', 'right')
+    const redis = connect(`redis://:wrong-secret@127.0.0.1:${server.port}`)
+    expect(await redis.read(['k'])).toBe('away')
+    await expectAwayAtOnce(redis)
+    const errors = lines.filter((line) => JSON.parse(line).level === 50).map((line) => JSON.parse(line))
+    expect(errors.map(({ setting, error }) => [setting, error])).toEqual([
+      ['REDIS_URL', 'WRONGPASS'],
+      ['REDIS_URL', 'WRONGPASS'],
+    ])
+    expect(lines.join()).not.toMatch(/wrong-secret|127\.0\.0\.1/)
+  })
+
+  it('a black hole: at most one wait a pause; back when it ends, although the old connections stay dead', async () => {
+    const { server } = await start()
+    const proxy = await servers.startProxy(server.port)
+    const redis = connect(proxy.url)
+    const stream = redis.openStream('f')
+    expect(await redis.read(['k'])).toEqual([undefined])
+    await expect.poll(() => stream.connections()).toBe(1)
+    proxy.set('hang')
+    expect(await redis.read(['k'])).toBe('away')
+    await expectAwayAtOnce(redis)
+    proxy.set('pass')
+    expect(await untilOther(() => redis.read(['k']), 'away')).toEqual([undefined])
+    expect(await untilOther(() => stream.last(), 'away')).toBeUndefined()
+    expect(stream.connections()).toBe(2)
+  })
+
+  it('40 cuts with 12 ms of latency: no unhandled rejection, nothing lost but replies, back afterwards', async () => {
+    const { server } = await start()
+    const proxy = await servers.startProxy(server.port)
+    proxy.delayMs = 12
+    const redis = connect(`${proxy.url}/2`)
+    const stream = redis.openStream('f')
+    let [isCutting, reading] = [true, Promise.resolve()]
+    reading = (async () => {
+      while (isCutting) await stream.readAfter('0')
+    })()
+    const calls: Promise<unknown>[] = []
+    for (let cut = 0; cut < 40; cut += 1) {
+      calls.push(redis.read(['k']), redis.run(echo, ['k'], [1], { patient: true }))
+      calls.push(redis.write([{ append: 'f', value: bytes }, { delete: 'k' }], { patient: true }))
+      await sleep(cut % 2 === 0 ? 14 : 30)
+      proxy.cut()
+    }
+    isCutting = false
+    await Promise.all(calls)
+    await reading
+    expect(await untilOther(() => redis.read(['k']), 'away')).toEqual([undefined])
+    expect(await untilOther(() => redis.read(['k'], { patient: true }), 'away')).toEqual([undefined])
+    expect(await untilOther(() => stream.has('1-1'), 'away')).toBe(false)
+  })
+
+  it('close while Redis hangs: ends, and so do all calls under way; everything after it is away', async () => {
+    const { redis, server } = await start()
+    const stream = redis.openStream('f')
+    await expect.poll(() => stream.connections()).toBe(1)
+    await redis.read(['k'])
+    server.stop()
+    const calls = [redis.read(['k']), redis.run(echo, [], [], { patient: true }), stream.readAfter('0')]
+    await redis.close()
+    expect(await Promise.all(calls)).toEqual(['away', 'away', 'away'])
+    expect(await redis.write([{ delete: 'k' }], { patient: true })).toBe('away')
+    expect(await redis.read(['k'])).toBe('away')
+    expect(messages('info')).toEqual([])
+  })
+
+  it('close: commands that were sent before are carried out', async () => {
+    const { redis, server } = await start()
+    await redis.read(['k'])
+    const replies = Array.from({ length: 50 }, (_, n) => redis.write([{ set: `k${n}`, value: bytes, forMs: 60_000 }]))
+    await redis.close()
+    expect(await Promise.all(replies)).toEqual(Array(50).fill(['OK']))
+    expect(await server.command('DBSIZE')).toBe(50)
+  })
+})
+
+async function start() {
+  const server = await servers.start()
+  return { server, redis: connect(server.url) }
+}
+
+function connect(url: string): Redis {
+  const destination = { write: (line: string) => void lines.push(line) }
+  const redis = createRedis(url, { telemetry: createTelemetry({ logLevel: 'info', destination }) })
+  open.push(redis)
+  return redis
+}
+
+/** A timer of 60 ms is set first. A call that waits for Redis would end after it. */
+async function expectAwayAtOnce(redis: Redis): Promise<void> {
+  const timer = sleep(60, 'late')
+  expect(await Promise.race([timer, redis.read(['k'])])).toBe('away')
+}
+
+async function untilOther<T>(call: () => Promise<T>, value: T): Promise<T> {
+  for (;;) {
+    const reply = await call()
+    if (reply !== value) return reply
+    await sleep(5)
+  }
+}
+
+async function durationOf(call: Promise<unknown>): Promise<number> {
+  const began = performance.now()
+  await call
+  return performance.now() - began
+}
+
+function messages(level: 'info' | 'warn' | 'error'): string[] {
+  const number = { info: 30, warn: 40, error: 50 }[level]
+  return lines.map((line) => JSON.parse(line)).flatMap((line) => (line.level === number ? [line.msg] : []))
+}

@@ -196,7 +196,6 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     isForgotten: users.leftSince,
     learnUser: fleet?.learnUser,
   })
-  const sharing = fleet && { ...fleet, times: clock, tombstones, lineTimeoutMs: config.lineTimeoutMs }
   return {
     resolve: memory.resolve,
     toAccessToken,
@@ -208,7 +207,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       forgotten,
       idTokens,
       now,
-      exchangeOnce: sharing && createSharedCodes(sharing),
+      exchangeOnce: fleet && createSharedCodes(fleet),
     }),
     refresher: createRefresher({
       line,
@@ -218,8 +217,8 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       tombstones,
       families,
       now,
-      askOnce: sharing && createSharedRefreshes(sharing),
-      loadSession: fleet?.learnSession,
+      askOnce: fleet && createSharedRefreshes({ ...fleet, times: clock, tombstones, patienceMs: config.lineTimeoutMs }),
+      learnSession: fleet?.learnSession,
     }),
     revocation: createRevocation({
       channels,

@@ -80,10 +80,11 @@ export function createRedis(url: string, { telemetry }: { readonly telemetry: Te
     return connectionFor(options).send((client) => commandOf(client, script)(keys.length, ...keys, ...args))
   }
 
-  function write(
+  async function write(
     commands: readonly WriteCommand[],
     options?: CommandOptions,
   ): Promise<readonly unknown[] | Refused | Away> {
+    if (commands.length === 0) return []
     return connectionFor(options).send((client) => sendAll(client, commands))
   }
 

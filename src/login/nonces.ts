@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 
 export type Nonces = {
   issue(): string
@@ -13,21 +13,24 @@ const proofLength = 16
  * same secret recognizes it as ours. The first secret signs. A nonce signed with any of them is ours.
  */
 export function createNonces(secrets: readonly [string, ...string[]]): Nonces {
+  const [first, ...others] = secrets
+  const signing = createSecretKey(first, 'utf8')
+  const keys = [signing, ...others.map((secret) => createSecretKey(secret, 'utf8'))]
   return { issue, isOurs }
 
   function issue(): string {
     const random = randomBytes(randomLength)
-    return Buffer.concat([random, proofOf(random, secrets[0])]).toString('base64url')
+    return Buffer.concat([random, proofOf(random, signing)]).toString('base64url')
   }
 
   function isOurs(nonce: string): boolean {
     const bytes = Buffer.from(nonce, 'base64url')
     if (bytes.length !== randomLength + proofLength) return false
     const [random, proof] = [bytes.subarray(0, randomLength), bytes.subarray(randomLength)]
-    return secrets.some((secret) => timingSafeEqual(proofOf(random, secret), proof))
+    return keys.some((key) => timingSafeEqual(proofOf(random, key), proof))
   }
 }
 
-function proofOf(random: Uint8Array, secret: string): Buffer {
-  return createHmac('sha256', secret).update('nonce').update(random).digest().subarray(0, proofLength)
+function proofOf(random: Uint8Array, key: KeyObject): Buffer {
+  return createHmac('sha256', key).update('nonce').update(random).digest().subarray(0, proofLength)
 }

@@ -1,6 +1,7 @@
 import type { Redis, Reply, Script } from '../redis.ts'
 import { leaseMs } from '../tokens/shared-leases.ts'
-import type { SharedName, SharedNames } from '../tokens/shared-names.ts'
+import type { SharedNames } from '../tokens/shared-names.ts'
+import { readShared } from '../tokens/shared-read.ts'
 import {
   type Rank,
   type Refreshed,
@@ -73,11 +74,9 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
   }
 
   async function isRevoked(accessKey: string): Promise<boolean> {
-    const { read } = names.tombstonesOf('access', accessKey)
-    const keys = read.map((name) => name.keyOf('t'))
-    const values = await redis.read(keys, patient)
-    if (values === 'away') return false
-    return read.some((name, index) => isOpened(name, values[index]))
+    const tombstone = { names: names.tombstonesOf('access', accessKey), suffix: 't' } as const
+    const found = await readShared(redis, [tombstone], patient)
+    return found !== 'away' && found[0]?.value !== undefined
   }
 
   function of(key: string): RefreshEntry {
@@ -143,10 +142,6 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
       return outcome && { outcome, value }
     }
   }
-}
-
-function isOpened(name: SharedName, value: Buffer | undefined): boolean {
-  return value !== undefined && name.open('t', value) !== undefined
 }
 
 /** What the script replies where there is no answer yet. */

@@ -33,8 +33,8 @@ export type RefresherOptions = {
   readonly now: () => number
   /** With Redis: one call to LINE for all replicas. */
   readonly askOnce?: AskOnce | undefined
-  /** With Redis: learns what other replicas know of the session: its family, and whether it or its user was forgotten. */
-  readonly loadSession?: ((refreshKey: string) => Promise<void>) | undefined
+  /** With Redis: learns what other replicas know about the session of a refresh token. */
+  readonly learnSession?: ((refreshKey: string) => Promise<void>) | undefined
 }
 
 type Replay = {
@@ -61,7 +61,7 @@ const beforeAll = 0
  * answer is kept encrypted under the refresh token itself, so our memory holds nothing that is usable without it.
  */
 export function createRefresher(options: RefresherOptions): Refresher {
-  const { line, memory, gate, forgotten, tombstones, families, now, askOnce = askAtOnce, loadSession } = options
+  const { line, memory, gate, forgotten, tombstones, families, now, askOnce = askAtOnce, learnSession } = options
   const replays = createBoundedMap<Replay>(maxReplays)
   const refusals = createRefusals<'INVALID_GRANT'>(now)
   const unusables = createUnusables(now)
@@ -71,7 +71,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
-    if (loadSession !== undefined) await loadSession(key)
+    if (learnSession !== undefined) await learnSession(key)
     if (forgotten.isDeadSession(key) || refusals.find(key) !== undefined) throw refused()
     const found = findReplay(key)
     const replayed = found && (await replay(found, key, refreshToken, caller))
@@ -97,7 +97,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
     const ask = () => askLine(key, refreshToken, channel, caller)
     try {
       const refreshed = await guarded(gate, caller, () => askOnce(key, caller.deadline, ask))
-      if (loadSession !== undefined) await loadSession(key)
+      if (learnSession !== undefined) await learnSession(key)
       return remember(refreshed, key, refreshToken)
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')

@@ -19,8 +19,8 @@ export const askAtOnce: AskOnce = (_key, _deadline, ask) => ask()
 export type SharedRefreshesOptions = RefreshEntriesOptions & {
   readonly leases: Leases
   readonly tombstones: Pick<Tombstones, 'has'>
-  /** The longest call to LINE. */
-  readonly lineTimeoutMs: number
+  /** How long another process may take to ask LINE (ms). */
+  readonly patienceMs: number
 }
 
 /** One caller's way through. */
@@ -45,11 +45,11 @@ const lastLookMs = 500
 /**
  * LINE may replace a refresh token when it is used: then the second use is refused, although the session is alive. So a
  * refusal is final only if no other replica can have used the token: we had the lease from the first moment to the last, and
- * Redis has lost nothing lately.
- * In any other case the refusal is an outage, and the next try finds the other replica's answer, or is refused for good.
+ * Redis has lost nothing lately. In any other case the refusal is an outage, and the next try finds the other replica's
+ * answer, or is refused for good.
  */
 export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce {
-  const { leases, tombstones, lineTimeoutMs } = options
+  const { leases, tombstones, patienceMs } = options
   const entries = createRefreshEntries(options)
 
   return askOnce
@@ -79,7 +79,7 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
   /** `gone`: its lease ended without an answer. `away`: Redis is away, and the peer's call to LINE has ended by now. */
   async function waitForPeer(attempt: Attempt): Promise<Seen | 'gone' | 'away'> {
     const { entry, deadline, stale } = attempt
-    const askAt = performance.now() + lineTimeoutMs
+    const askAt = performance.now() + patienceMs
     attempt.isDoubtful = true
     while (performance.now() < deadline) {
       const seen = await leases.watch(entry.watched, (values) => entry.look(values, stale), deadline, { patient: true })
@@ -144,10 +144,9 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
       Math.min(performance.now() + lastLookMs, deadline),
       { patient: true },
     )
-    if (typeof late === 'object') return late
     const outage = inDoubt()
-    const { first } = await settle(attempt, outage)
-    if (first !== undefined) return first
+    const { first = late } = await settle(attempt, outage)
+    if (typeof first === 'object') return first
     throw outage
   }
 

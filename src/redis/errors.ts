@@ -1,7 +1,10 @@
 import { ReplyError } from 'ioredis'
 
-/** Replies that say "not now" about every command: it loads its data, has no primary, runs a long script, or wants a password. */
-const notNow = new Set(['LOADING', 'MASTERDOWN', 'BUSY', 'CLUSTERDOWN', 'TRYAGAIN', 'NOAUTH'])
+/**
+ * Replies that say "not now", whatever the command: it loads its data, has no primary, runs a long script, becomes a replica,
+ * or wants a password.
+ */
+const notNow = new Set(['LOADING', 'MASTERDOWN', 'BUSY', 'CLUSTERDOWN', 'TRYAGAIN', 'UNBLOCKED', 'NOAUTH'])
 /** A connection that fails for these reasons fails until the operator changes something. */
 const badCertificate = /CERT|SELF_SIGNED|HOSTNAME_MISMATCH|UNABLE_TO|^ERR_TLS|^ERR_SSL|^EPROTO$/
 

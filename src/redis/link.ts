@@ -12,7 +12,7 @@ export type Link = {
   isNew(): boolean
   /** How many connections there were so far. */
   connections(): number
-  /** Waits until the link is ready or closed, or this try to connect failed. At most this long. */
+  /** Waits until it is ready, this try to connect has failed, or it is closed. At most this long. */
   change(limitMs: number): Promise<void>
   /** Ends a connection that is dead. It connects again. */
   drop(): void
@@ -90,6 +90,8 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
     if (wasReady) lost?.()
     ;[wasReady, cause] = [false, 'closed']
     settle()
+    // The commands that this ended begin to wait only now.
+    if (isClosed) setImmediate(settle)
   }
 
   function settle(): void {

@@ -8,7 +8,10 @@ import type { Target } from './target.ts'
 
 export type StreamEntry = { readonly id: string; readonly value: Buffer }
 
-/** `away` comes at the latest after about two seconds, and never at once: a loop that asks again needs no pause of its own. */
+/**
+ * `away` comes with the next connection, with a failed try to connect, or after a second. So a loop that asks again needs no
+ * pause of its own. A call never goes on with another connection than the one it began with.
+ */
 export type RedisStream = {
   /** The entries after this ID, at most 200. Waits up to a second for the first one: `[]` if there was none. */
   readAfter(id: string): Promise<readonly StreamEntry[] | Away>

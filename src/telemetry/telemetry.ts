@@ -88,6 +88,8 @@ export type TelemetryOptions = {
 
 /** A successful operation slower than this gets a log line as well. */
 const slowMs = 1_000
+/** Every entry of a process with another secret is such an entry: one line says it. */
+const unopenedEveryMs = 10 * 60_000
 
 /** Log lines and counters. Each logged field is named here, so that no other value of a caller or of LINE is logged. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
@@ -96,6 +98,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { sample, flush } = createSampler()
   collectDefaultMetrics({ register: registry })
   const meters = createMeters(registry)
+  let unopenedAgainAt = 0
 
   const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
   return { log, lineCall, operation, lookUp, breaker, ...redis, noChannelSecret, unexpected, metrics, gauge, flush }
@@ -141,9 +144,13 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   function sharedUnopened(kind: string): void {
     meters.sharedUnopened.add(kind)
+    if (performance.now() < unopenedAgainAt) return
+    unopenedAgainAt = performance.now() + unopenedEveryMs
     const setting = 'CACHE_SECRET'
-    const message = `${setting}: an entry in Redis cannot be opened: use the same secrets and LINE_API_URL in all processes`
-    write('error', message, { setting, kind })
+    log.error(
+      { setting, kind },
+      `${setting}: an entry in Redis cannot be opened: all processes need the same secrets and the same LINE_API_URL`,
+    )
   }
 
   function redisState({ connection, ...change }: RedisChange): void {
@@ -236,7 +243,7 @@ function createMeters(registry: Registry) {
     }),
     redisCommands: createTally(registry, {
       name: 'gateway_redis_commands_total',
-      help: 'Commands to Redis by outcome',
+      help: 'Commands to Redis by outcome, without those that read the stream',
       labelNames: ['outcome'],
     }),
     lineSeconds: createDurations(registry, {

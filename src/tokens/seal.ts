@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 
 /**
  * Encrypts a value with AES-256-GCM. The key is derived (HKDF) from the credential the value was requested with, so a
@@ -21,6 +21,7 @@ export function unseal(sealed: Buffer, credential: string, label: string): strin
   return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]).toString('utf8')
 }
 
-function sealingKey(credential: string, label: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', credential, '', `line-graphql-gateway ${label}`, 32))
+/** A KeyObject, because Node takes three times as long with the bytes of a key. */
+function sealingKey(credential: string, label: string): KeyObject {
+  return createSecretKey(new Uint8Array(hkdfSync('sha256', credential, '', `line-graphql-gateway ${label}`, 32)))
 }

@@ -95,7 +95,7 @@ function createWatch(redis: Redis, options: CommandOptions): Leases['watch'] {
 
   return (keys, decide, deadline) => {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => end(() => resolve('late')), deadline - performance.now()).unref()
+      const timer = setTimeout(() => end(() => resolve('late')), Math.max(deadline - performance.now(), 0)).unref()
       const watcher = { keys, look }
       watchers.add(watcher)
       if (!isRunning) void run()

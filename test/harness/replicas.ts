@@ -1,5 +1,5 @@
 import { Pool } from 'undici'
-import { createClock } from '../../src/clock.ts'
+import { type Clock, createClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { createServices } from '../../src/gateway.ts'
@@ -23,36 +23,58 @@ export type Replica = Services & {
 export type Replicas = {
   readonly emulator: Emulator
   readonly all: readonly Replica[]
+  /** Starts one more. */
+  add(settings: NodeJS.ProcessEnv): Replica
+  /** Moves the clocks of LINE and of all replicas forwards. The clock of Redis stays. */
+  advance(ms: number): void
   close(): Promise<void>
 }
 
-/** `urls`: where each replica finds Redis. Leases end by the clock of Redis, so these replicas have the real time. */
-export async function startReplicas(urls: readonly string[], settings: NodeJS.ProcessEnv = {}): Promise<Replicas> {
-  const emulator = await startEmulator({ channels: [web, native, liff, foreign] })
+/**
+ * `settings`: of each replica, with its REDIS_URL. Leases end by the clock of Redis, so these replicas have the real time. Calls to LINE
+ * have the longest deadline allowed.
+ */
+export async function startReplicas(settings: readonly NodeJS.ProcessEnv[]): Promise<Replicas> {
+  let aheadBy = 0
+  const wall = () => Date.now() + aheadBy
+  const emulator = await startEmulator({ channels: [web, native, liff, foreign], now: wall })
   const lineUrls = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
-  const shared = { CACHE_SECRET: 'x'.repeat(32), LINE_TIMEOUT_MS: '60000' }
-  const all = urls.map((url) =>
-    startReplica({ ...allChannels, ...lineUrls, ...shared, REDIS_URL: url, ...settings }, url),
-  )
-  return { emulator, all: all.map(({ replica }) => replica), close }
+  const shared = { ...allChannels, ...lineUrls, CACHE_SECRET: 'x'.repeat(32), LINE_TIMEOUT_MS: '60000' }
+  const started = settings.map(start)
+  return { emulator, all: started.map(({ replica }) => replica), add, advance, close }
+
+  function start(own: NodeJS.ProcessEnv) {
+    return startReplica({ ...shared, ...own }, createClock({ wall, monotonic: () => performance.now() + aheadBy }))
+  }
+
+  function add(own: NodeJS.ProcessEnv): Replica {
+    const one = start(own)
+    started.push(one)
+    return one.replica
+  }
+
+  function advance(ms: number): void {
+    aheadBy += ms
+  }
 
   async function close(): Promise<void> {
-    await Promise.all(all.map((one) => one.close()))
+    await Promise.all(started.map((one) => one.close()))
     await emulator.close()
   }
 }
 
-function startReplica(settings: NodeJS.ProcessEnv, redisUrl: string) {
+function startReplica(settings: NodeJS.ProcessEnv, clock: Clock) {
   const config = readConfig(settings)
   const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
   const { dispatcher, answers } = holdAnswers(pool)
   const telemetry = createTelemetry({ logLevel: 'silent' })
-  const redis = createRedis(redisUrl, { telemetry })
-  const services = createServices(config, { dispatcher, clock: createClock(), telemetry, redis })
+  const redis = createRedis(settings.REDIS_URL ?? '', { telemetry })
+  const services = createServices(config, { dispatcher, clock, telemetry, redis })
   const replica: Replica = { ...services, redis, answers, cutFromLine: () => pool.destroy() }
   return { replica, close }
 
   async function close(): Promise<void> {
+    services.close()
     await pool.destroy()
     await redis.close()
   }

@@ -1,20 +1,28 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createClock } from '../../src/clock.ts'
 import { InvalidGrant, LineUnavailable } from '../../src/line/errors.ts'
+import type { LineAnswer } from '../../src/line/transport.ts'
+import { createRefresher } from '../../src/login/refresher.ts'
+import { refreshKeyOf } from '../../src/login/token-set.ts'
+import { createFamilies } from '../../src/tokens/families.ts'
+import { createForgotten } from '../../src/tokens/forgotten.ts'
+import { digestOf } from '../../src/tokens/token-key.ts'
+import { createTombstones } from '../../src/tokens/tombstones.ts'
+import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
 import { describeWithRedis, type RedisServer, useRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
-import { callerAt, noSourceLimit, web } from '../harness/token-layer.ts'
+import { callerAt, noSourceLimit, times, web } from '../harness/token-layer.ts'
 
-const settings = { ...noSourceLimit }
+const redirectUri = 'https://app.example/callback'
 
 describeWithRedis('a refresh token on three replicas', () => {
   const { start } = useRedis()
   let fleet: Replicas | undefined
   afterEach(async () => fleet?.close())
 
-  async function begin(kind: 'same' | 'rotate' = 'same', more: NodeJS.ProcessEnv = {}) {
+  async function begin(kind: 'same' | 'rotate' = 'same', ofOthers: NodeJS.ProcessEnv = {}) {
     const server = await start()
-    fleet = await startReplicas([server.url, server.url, server.url], { ...settings, ...more })
+    fleet = await startReplicas(times(3, (n) => ({ REDIS_URL: server.url, ...noSourceLimit, ...(n > 0 && ofOthers) })))
     const { emulator, all } = fleet
     emulator.switches.refreshToken = kind
     const { refreshToken = '' } = emulator.issueTokens()
@@ -80,8 +88,9 @@ describeWithRedis('a refresh token on three replicas', () => {
   it('Redis is lost in the middle, LINE keeps the token: each replica asks, after the time of a call', async () => {
     const { server, a, b, c, refreshToken, calls } = await begin('same', { LINE_TIMEOUT_MS: '1000' })
     const { slow } = await held(a, refreshToken)
+    const reads = readsOf([b, c])
     const others = Promise.all([b, c].map(refresh(refreshToken)))
-    await pause(50)
+    await reads
     await server.kill()
     await a.answers.release()
     for (const one of [await slow, ...(await others)]) expect(one.refreshToken).toBe(refreshToken)
@@ -91,8 +100,9 @@ describeWithRedis('a refresh token on three replicas', () => {
   it('Redis is lost in the middle, LINE rotates: an outage for the others, and the answer once Redis is back', async () => {
     const { server, a, b, c, refreshToken } = await begin('rotate', { LINE_TIMEOUT_MS: '1000' })
     const { slow } = await held(a, refreshToken)
+    const reads = readsOf([b, c])
     const others = Promise.allSettled([b, c].map(refresh(refreshToken)))
-    await pause(50)
+    await reads
     await server.kill()
     await a.answers.release()
     const first = await slow
@@ -158,6 +168,27 @@ describeWithRedis('a refresh token on three replicas', () => {
     for (const secret of [accessToken, refreshToken, next ?? '', web.id]) expect(value + key).not.toContain(secret)
   })
 
+  it('logged out on another replica in the middle: nobody gets the new tokens', async () => {
+    const { emulator, a, b, c } = await begin()
+    const code = emulator.issueCode({ redirectUri, scope: 'openid profile' })
+    const { tokens } = await c.logins.exchangeCode({ code, redirectUri }, web, caller())
+    const refreshToken = tokens.refreshToken ?? ''
+    const { slow } = await held(a, refreshToken)
+    await b.revocation.revokeRefreshToken(refreshToken, web, caller())
+    await a.answers.release()
+    await expect(slow).rejects.toThrow(InvalidGrant)
+    for (const one of [a, b, c]) await expect(refresh(refreshToken)(one)).rejects.toThrow(InvalidGrant)
+  })
+
+  it('an answer with an access token that was revoked on another replica: LINE is asked', async () => {
+    const { a, b, c, refreshToken, calls } = await begin()
+    const first = await refresh(refreshToken)(a)
+    const token = b.toAccessToken(first.accessToken)
+    if (token !== undefined) await b.revocation.revokeAccessToken(token, caller())
+    expect((await refresh(refreshToken)(c)).accessToken).not.toBe(first.accessToken)
+    expect(calls()).toBe(2)
+  })
+
   it('an answer with an access token that was revoked on this replica: LINE is asked', async () => {
     const { a, b, c, refreshToken, calls } = await begin()
     const first = await refresh(refreshToken)(a)
@@ -184,6 +215,12 @@ async function held(replica: Replica, refreshToken: string) {
   return { slow }
 }
 
+/** Resolves when each of these replicas looks for the end of another one's call. */
+async function readsOf(replicas: readonly Replica[]): Promise<void> {
+  const reads = replicas.map(({ redis }) => vi.spyOn(redis, 'read'))
+  await vi.waitUntil(() => reads.every(({ mock }) => mock.calls.length > 0), { timeout: 10_000 })
+}
+
 /** As if the process with the lease had stopped for longer than it lasts. */
 function endLease(server: RedisServer): Promise<void> {
   return remove(server, 'l')
@@ -200,3 +237,35 @@ async function keysOf(server: RedisServer, suffix: string): Promise<string[]> {
 function caller() {
   return callerAt('192.0.2.1')
 }
+
+describe('a session that another replica forgets while it is refreshed here', () => {
+  it('its tokens are handed to nobody, and refused here from then on', async () => {
+    const tombstones = createTombstones(() => 0)
+    const families = createFamilies()
+    const forgotten = createForgotten({ tombstones, users: createUserTombstones(createClock()), families })
+    const { promise: answer, resolve } = Promise.withResolvers<LineAnswer>()
+    const key = refreshKeyOf(web.id, 'r')
+    let isForgotten = false
+    const refresher = createRefresher({
+      line: { refresh: () => answer },
+      memory: { learn: vi.fn(), remember: vi.fn(), peek: vi.fn(), resolve: vi.fn() },
+      gate: { admit: async () => ({ calls: 1, settle: () => {} }) },
+      now: () => 0,
+      learnSession: async () => {
+        if (isForgotten) tombstones.raise(key, { kind: 'session', forMs: 1_000, channelId: web.id, isOurs: true })
+      },
+      forgotten,
+      tombstones,
+      families,
+    })
+    const refreshed = refresher.refresh('r', web, caller())
+    refreshed.catch(() => {})
+    await Promise.resolve()
+    isForgotten = true
+    const body = { access_token: 'a.b.c', token_type: 'Bearer', expires_in: 60, scope: 'profile' }
+    resolve({ status: 200, body, lineRequestId: undefined })
+    await expect(refreshed).rejects.toThrow(InvalidGrant)
+    expect(tombstones.has(digestOf('a.b.c'))).toBe(true)
+    await expect(refresher.refresh('r', web, caller())).rejects.toThrow(InvalidGrant)
+  })
+})

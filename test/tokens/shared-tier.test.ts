@@ -1,0 +1,230 @@
+import { afterEach, expect, it } from 'vitest'
+import type { Subject } from '../../src/tokens/record.ts'
+import { describeWithRedis, type RedisProxy, useRedis } from '../harness/redis.ts'
+import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
+import { callerAt, junk, noSourceLimit, tally, times, tokenOf, wordFor } from '../harness/token-layer.ts'
+
+const caller = () => callerAt('192.0.2.1')
+
+describeWithRedis('access tokens on three replicas', () => {
+  const { start, startProxy } = useRedis()
+  let fleet: Replicas | undefined
+  afterEach(async () => fleet?.close())
+
+  /** Three replicas. Each has a proxy of its own in front of Redis if `proxied`. */
+  async function begin({ proxied = false } = {}) {
+    const server = await start()
+    const proxies: RedisProxy[] = []
+    for (let n = 0; proxied && n < 3; n += 1) proxies.push(await startProxy(server.port))
+    const own = times(3, (n) => ({ REDIS_URL: proxies[n]?.url ?? server.url, ...noSourceLimit }))
+    fleet = await startReplicas(own)
+    const { emulator, all, advance, add } = fleet
+    const [a, b, c] = all as [Replica, Replica, Replica]
+    await Promise.all(all.map(isUp))
+    return { server, proxies, emulator, all, a, b, c, advance, add, calls: emulator.calls }
+  }
+
+  it.each(['verification', 'profile', 'friendship'] as const)(
+    '500 cold callers at once: one call each (%s)',
+    async (subject) => {
+      const { all, emulator, calls } = await begin()
+      const token = tokenOf(emulator.issueTokens().accessToken)
+      const words = await Promise.all(spread(all, 500, async (replica) => wordFor(await ask(replica, token, subject))))
+      expect(tally(words)).toEqual({ valid: 500 })
+      expect(calls.of('verifyAccessToken')).toBe(1)
+      expect(calls.total()).toBe(subject === 'verification' ? 1 : 2)
+    },
+  )
+
+  it('one replica after another: the others answer from Redis, with the same facts', async () => {
+    const { a, b, emulator, calls } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    const first = await ask(a, token, 'profile')
+    expect(calls.total()).toBe(2)
+    const second = await ask(b, token, 'profile')
+    expect(calls.total()).toBe(2)
+    expect([first, second].map(plainRecord)).toEqual([plainRecord(first), plainRecord(first)])
+  })
+
+  it('profile and friendship at once on two replicas: a third one knows both', async () => {
+    const { a, b, c, emulator, calls } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await ask(a, token)
+    await ask(b, token)
+    await Promise.all([ask(a, token, 'profile'), ask(b, token, 'friendship')])
+    const before = calls.total()
+    await Promise.all([ask(c, token, 'profile'), ask(c, token, 'friendship')])
+    expect(calls.total()).toBe(before)
+  })
+
+  it('junk seen by all at once, and a moment later: one call', async () => {
+    const { all, calls } = await begin()
+    const words = await Promise.all(spread(all, 30, async (replica) => wordFor(await ask(replica, junk(1)))))
+    expect([...new Set(words)]).toEqual(['MALFORMED'])
+    expect(calls.total()).toBe(1)
+  })
+
+  it.each([
+    [500, 'LINE_UNAVAILABLE'],
+    [403, 'LINE_UNAVAILABLE'],
+    [429, 'LINE_RATE_LIMITED'],
+  ])('LINE answers %i: one call for all replicas', async (status, word) => {
+    const { all, emulator, calls } = await begin()
+    emulator.faults.set('verifyAccessToken', { status })
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    const words = await Promise.all(spread(all, 30, async (replica) => wordFor(await ask(replica, token))))
+    expect([...new Set(words)]).toEqual([word])
+    expect(calls.total()).toBe(1)
+  })
+
+  it('one replica cannot reach LINE: the others can', async () => {
+    const { a, b, emulator } = await begin()
+    await a.cutFromLine()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    expect(await Promise.all([ask(a, token), ask(b, token)].map(async (one) => wordFor(await one)))).toEqual([
+      'LINE_UNAVAILABLE',
+      'valid',
+    ])
+  })
+
+  it('an aging record: one re-check for all replicas', async () => {
+    const { all, emulator, calls, advance } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await Promise.all(all.map((replica) => ask(replica, token)))
+    advance(400_000)
+    await Promise.all(spread(all, 30, (replica) => ask(replica, token)))
+    await expect
+      .poll(async () => {
+        await Promise.all(all.map((replica) => ask(replica, token)))
+        return calls.of('verifyAccessToken')
+      })
+      .toBe(2)
+    advance(10_000)
+    await Promise.all(spread(all, 30, (replica) => ask(replica, token)))
+    expect(calls.of('verifyAccessToken')).toBe(2)
+  })
+
+  it('a stale record that only Redis has: checked first, and served while LINE is down', async () => {
+    const { a, b, c, emulator, calls, advance } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await ask(a, token)
+    advance(4_000_000)
+    expect(wordFor(await ask(b, token))).toBe('valid')
+    expect(calls.of('verifyAccessToken')).toBe(2)
+    advance(4_000_000)
+    emulator.faults.set('verifyAccessToken', { status: 503 })
+    expect(wordFor(await ask(c, token))).toBe('valid')
+    expect(calls.of('verifyAccessToken')).toBe(3)
+  })
+
+  it('LINE refuses a token on one replica: the others drop it', async () => {
+    const { a, b, emulator, calls, advance } = await begin()
+    const userId = emulator.users[0]?.userId ?? ''
+    const token = tokenOf(emulator.issueTokens({ userId }).accessToken)
+    await Promise.all([a, b].map((replica) => ask(replica, token)))
+    emulator.unlink(userId)
+    advance(4_000_000)
+    expect(wordFor(await ask(a, token))).toBe('REVOKED')
+    await expect.poll(async () => wordFor(await ask(b, token))).toBe('REVOKED')
+    expect(calls.of('verifyAccessToken')).toBe(2)
+  })
+
+  it('logged out on one: refused on the others, and on one that starts later', async () => {
+    const { a, b, server, emulator, calls, add } = await begin()
+    const { accessToken, refreshToken } = emulator.issueTokens()
+    const token = tokenOf(accessToken)
+    await Promise.all([a, b].map((replica) => ask(replica, token)))
+    await a.revocation.logout(token, refreshToken, caller())
+    await expect.poll(async () => wordFor(await ask(b, token))).toBe('REVOKED')
+    const before = calls.total()
+    const late = add({ REDIS_URL: server.url, ...noSourceLimit })
+    await isUp(late)
+    expect(wordFor(await ask(late, token))).toBe('REVOKED')
+    expect(calls.total()).toBe(before)
+  })
+
+  it('a user leaves on one replica: dead on the others, and on one that starts later', async () => {
+    const { a, b, server, emulator, add, calls, advance } = await begin()
+    const [first, second] = times(2, () =>
+      tokenOf(emulator.issueTokens({ userId: emulator.users[0]?.userId ?? '' }).accessToken),
+    )
+    if (first === undefined || second === undefined) throw new TypeError('two tokens')
+    await Promise.all([ask(b, second, 'profile'), ask(a, first, 'profile')])
+    advance(10_000)
+    emulator.faults.set('deauthorize', { status: 503 })
+    await expect(a.revocation.deauthorize(first, caller())).rejects.toThrow()
+    await expect.poll(async () => wordFor(await ask(b, second))).toBe('REVOKED')
+    const before = calls.total()
+    const late = add({ REDIS_URL: server.url, ...noSourceLimit })
+    await isUp(late)
+    expect(wordFor(await ask(late, second))).toBe('REVOKED')
+    expect(calls.total()).toBe(before)
+  })
+
+  it('the user logs in again on another replica: the new token is good', async () => {
+    const { a, b, c, emulator, advance } = await begin()
+    const userId = emulator.users[0]?.userId ?? ''
+    const first = tokenOf(emulator.issueTokens({ userId }).accessToken)
+    await Promise.all([a, b, c].map((replica) => ask(replica, first, 'profile')))
+    await a.revocation.deauthorize(first, caller())
+    await expect.poll(async () => wordFor(await ask(b, first))).toBe('REVOKED')
+    advance(1_000)
+    const next = tokenOf(emulator.issueTokens({ userId }).accessToken)
+    expect(wordFor(await ask(b, next, 'profile'))).toBe('valid')
+    expect(wordFor(await ask(c, next, 'profile'))).toBe('valid')
+    expect(wordFor(await ask(a, next, 'profile'))).toBe('valid')
+  })
+
+  it('the connection of one replica is cut meanwhile: it hears of the logout when it is back', async () => {
+    const { a, b, proxies, emulator, calls } = await begin({ proxied: true })
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await Promise.all([a, b].map((replica) => ask(replica, token)))
+    proxies[1]?.set('cut')
+    await a.revocation.revokeAccessToken(token, caller())
+    expect(wordFor(await ask(b, token))).toBe('valid')
+    const before = calls.of('verifyAccessToken')
+    proxies[1]?.set('pass')
+    await expect.poll(async () => wordFor(await ask(b, token)), { timeout: 10_000 }).toBe('REVOKED')
+    expect(calls.of('verifyAccessToken')).toBe(before)
+  })
+
+  it('Redis comes back empty: what one replica has forgotten is refused on all', async () => {
+    const { a, b, server, emulator } = await begin()
+    const tokens = times(20, () => tokenOf(emulator.issueTokens().accessToken))
+    await Promise.all(tokens.flatMap((token) => [a, b].map((replica) => ask(replica, token))))
+    await server.kill()
+    await Promise.all(tokens.map((token) => a.revocation.revokeAccessToken(token, caller())))
+    await server.restart()
+    await expect
+      .poll(async () => [...new Set(await Promise.all(tokens.map(async (one) => wordFor(await ask(b, one)))))], {
+        timeout: 20_000,
+      })
+      .toEqual(['REVOKED'])
+  })
+
+  it('LINE limits one replica: the others do not call that endpoint either', async () => {
+    const { a, b, emulator } = await begin()
+    emulator.faults.set('verifyAccessToken', { status: 429, headers: { 'retry-after': '30' } })
+    expect(wordFor(await ask(a, tokenOf(emulator.issueTokens().accessToken)))).toBe('LINE_RATE_LIMITED')
+    emulator.faults.clear()
+    await expect
+      .poll(async () => wordFor(await ask(b, tokenOf(emulator.issueTokens().accessToken))))
+      .toBe('LINE_RATE_LIMITED')
+  })
+})
+
+async function ask(replica: Replica, token: ReturnType<typeof tokenOf>, subject: Subject = 'verification') {
+  return replica.resolve({ ...caller(), token, subject })
+}
+
+/** Until a replica is connected, it asks LINE by itself. */
+async function isUp({ redis }: Replica): Promise<void> {
+  await expect.poll(() => redis.read(['nothing'])).toEqual([undefined])
+}
+
+function plainRecord(answer: Awaited<ReturnType<typeof ask>>) {
+  if (answer.verdict !== 'valid') return answer
+  const { channelId, scopes, verifiedAt, expiresAt, userId, family, profile } = answer.record
+  const { displayName, pictureUrl, statusMessage, readAt } = profile ?? {}
+  return { channelId, scopes, verifiedAt, expiresAt, userId, family, displayName, pictureUrl, statusMessage, readAt }
+}

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Server as NetServer, type Socket } from 'node:net'
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { connect, Server as NetServer, type Socket } from 'node:net'
+import { nextTick } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The requests that wait for their answer. */
 export type Requests = {
@@ -20,6 +21,8 @@ export type Drain = {
 const lastBytesMs = 250
 /** A connection without a request closes after this time. */
 const quietMs = 1_000
+/** The longest time until the queue of the listener is empty for a moment. A turn or two are usual. */
+const plugMs = 1_000
 /** The interval between two checks of the open connections. */
 const checkMs = 50
 
@@ -52,8 +55,9 @@ export function createDrain(
     begun = true
     await sleep(times.shutdownDelayMs)
     const graceEndsAt = performance.now() + times.shutdownGraceMs
-    await acceptWaiting(server)
+    const plug = await plugQueue(server)
     const closed = closeListener(server)
+    plug?.destroy()
     closeAfterAnswers(server, requests.underWay)
     await answerTheRest(closed, graceEndsAt)
     requests.refuseAll()
@@ -82,24 +86,47 @@ export async function closeWithin(server: Server, ms: number): Promise<void> {
 }
 
 /**
- * Accepts the connections that wait in the queue of the listener: the system resets them when the listener closes. With
- * the shortest queue, the system does not answer new clients until then, and refuses them when they try again.
+ * Waits until the only connection in the queue of the listener is our own, and returns it. The system resets what waits
+ * there when the listener closes: so the caller closes it before the event loop turns again.
+ *
+ * With the shortest queue, the system takes one connection, and does not answer other clients while it waits. They try
+ * again, and are refused then. Ours gets that place as soon as the last client is accepted. What is left is a client
+ * whose handshake is half done at this moment: it is reset if its last packet comes later.
  */
-async function acceptWaiting(server: Server): Promise<void> {
-  let accepted = 0
-  const count = () => {
-    accepted += 1
-  }
-  server.on('connection', count)
+async function plugQueue(server: Server): Promise<Socket | undefined> {
   // Node has no public way to make the queue shorter.
   const { _handle } = server as { _handle?: { listen?: (queueLength: number) => void } }
   _handle?.listen?.(0)
-  let [seen, turns] = [-1, 0]
-  for (; seen !== accepted && turns < 1_000; turns += 1) {
-    seen = accepted
-    await nextTurn()
+  const address = server.address()
+  if (address === null || typeof address === 'string') return undefined
+  const endsAt = performance.now() + plugMs
+  while (performance.now() < endsAt) {
+    await acceptOne(server)
+    const plug = connect(address.port, address.address).on('error', () => {})
+    // Node connects in the next tick. Within this machine that takes no time, if the queue has a place.
+    await new Promise(nextTick)
+    if (isConnected(plug)) return plug
+    plug.destroy()
   }
-  server.off('connection', count)
+  return undefined
+}
+
+/** Resolves when the next client is accepted, or when a turn of the event loop finds none. */
+function acceptOne(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      server.off('connection', done)
+      resolve()
+    }
+    server.on('connection', done)
+    setImmediate(done)
+  })
+}
+
+/** What Node would say only after a turn of the event loop. The system knows the other end when the handshake is done. */
+function isConnected(socket: Socket): boolean {
+  const { _handle } = socket as { _handle?: { getpeername?: (address: object) => number } | null }
+  return _handle?.getpeername?.({}) === 0
 }
 
 /**

@@ -30,7 +30,8 @@ import { createForgotten } from './tokens/forgotten.ts'
 import { limitSources } from './tokens/limit-sources.ts'
 import { askLine } from './tokens/line-tier.ts'
 import { rememberInMemory } from './tokens/memory-tier.ts'
-import { clockSkewMs, createSharedTier, type SharedTier } from './tokens/shared-tier.ts'
+import { clockSkewMs } from './tokens/shared-forgetting.ts'
+import { createSharedTier, type SharedTier } from './tokens/shared-tier.ts'
 import { createSourceGate } from './tokens/source-gate.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
@@ -86,7 +87,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
     await server.close()
     clearInterval(everySecond)
     services.unconfirmed.close()
-    services.close()
+    await services.close()
     if (surroundings.redis === undefined) await redis?.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
     telemetry.flush()
@@ -100,7 +101,7 @@ export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetr
 }
 
 /** Makes the services of the schema, from the LINE client upwards. `close` ends what they do in the background. */
-export function createServices(config: Config, world: ServicesWorld): Services & { close(): void } {
+export function createServices(config: Config, world: ServicesWorld): Services & { close(): Promise<void> } {
   const { dispatcher, clock, telemetry, redis } = world
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
@@ -125,6 +126,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       redis,
       secrets: config.cacheSecrets,
       lineUrl: config.lineApiUrl,
+      channels,
       tombstones,
       users,
       families,
@@ -240,7 +242,13 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     now,
     toWall,
     operationMs,
-    close: () => fleet?.close(),
+    close,
+  }
+
+  /** What was forgotten last may not be in Redis yet. */
+  async function close(): Promise<void> {
+    await fleet?.announced()
+    fleet?.close()
   }
 }
 

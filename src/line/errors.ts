@@ -77,14 +77,11 @@ export class LineRateLimited extends ExpectedError {
 export class InvalidGrant extends ExpectedError {
   readonly code = 'INVALID_GRANT'
   readonly lineRequestId: string | undefined
-  /** False if we refused it because of what we know. */
-  readonly answered: boolean
 
-  constructor(message: string, facts: Pick<LineFacts, 'lineRequestId' | 'answered'> = {}) {
+  constructor(message: string, facts: Pick<LineFacts, 'lineRequestId'> = {}) {
     super(message)
     this.name = 'InvalidGrant'
     this.lineRequestId = facts.lineRequestId
-    this.answered = facts.answered ?? false
   }
 }
 

@@ -198,7 +198,7 @@ function assertGranted(answer: LineAnswer): void {
   answer.judged?.({ outcome: 'refused' })
   const { lineRequestId } = answer
   if (error === 'invalid_grant')
-    throw new InvalidGrant('LINE refused the code or refresh token: log in again', { lineRequestId, answered: true })
+    throw new InvalidGrant('LINE refused the code or refresh token: log in again', { lineRequestId })
   throw new LineUnavailable('LINE did not accept the form of this request', {
     lineRequestId,
     unusable: true,

@@ -29,8 +29,6 @@ type Attempt = {
   readonly owner: Buffer
   readonly deadline: number
   readonly ask: () => Promise<Refreshed>
-  /** No lease protects it: Redis did not give one. */
-  isAlone: boolean
   /** Another replica may have asked LINE too, and may have got the tokens. */
   isDoubtful: boolean
   /** The answer in Redis that must not be used. */
@@ -45,8 +43,8 @@ const lastLookMs = 500
 /**
  * LINE may replace a refresh token when it is used: then the second use is refused, although the session is alive. So a
  * refusal is final only if no other replica can have used the token: we had the lease from the first moment to the last, and
- * Redis has lost nothing lately. In any other case the refusal is an outage, and the next try finds the other replica's
- * answer, or is refused for good.
+ * Redis has lost nothing lately. In any other case the refusal is an outage, and a later try finds the other replica's
+ * answer, or is refused for good once Redis is there.
  */
 export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce {
   const { leases, tombstones, patienceMs } = options
@@ -55,13 +53,13 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
   return askOnce
 
   async function askOnce(key: string, deadline: number, ask: () => Promise<Refreshed>): Promise<Refreshed> {
-    const state = { isAlone: false, isDoubtful: false, stale: Buffer.alloc(0) }
+    const state = { isDoubtful: false, stale: Buffer.alloc(0) }
     const attempt: Attempt = { entry: entries.of(key), owner: randomBytes(16), deadline, ask, ...state }
     while (performance.now() < deadline) {
       const found = await enter(attempt)
       if (found === 'mine') return askWithLease(attempt)
       const seen = found === 'theirs' ? await waitForPeer(attempt) : found
-      if (seen === 'away') return askAlone(attempt)
+      if (seen === 'away') return askAndSettle(attempt)
       if (seen === 'gone') continue
       const refreshed = await accept(seen, attempt)
       if (refreshed !== undefined) return refreshed
@@ -99,11 +97,6 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
     return undefined
   }
 
-  function askAlone(attempt: Attempt): Promise<Refreshed> {
-    attempt.isAlone = true
-    return askAndSettle(attempt)
-  }
-
   async function askWithLease(attempt: Attempt): Promise<Refreshed> {
     const letGo = leases.hold(attempt.entry.lease, attempt.owner)
     try {
@@ -132,7 +125,7 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
     }
     const { first, isMine } = await settle(attempt, error)
     if (first !== undefined) return first
-    if (error instanceof InvalidGrant && !isMine && !attempt.isAlone) return lookOnceMore(attempt)
+    if (error instanceof InvalidGrant && !isMine) return lookOnceMore(attempt)
     throw error
   }
 

@@ -276,10 +276,14 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return checkLanded(question, await fly(question))
   }
 
-  /** A tombstone may have been raised while LINE was answering. */
+  /** A tombstone may have been raised while LINE was answering. A record of another process can be old already. */
   function checkLanded(question: Question, answer: Answer): Answer | Promise<Answer> {
-    if (answer.verdict !== 'valid' || answer.concern === undefined) return answer
-    return proofs.answer(question, answer.record, answer.concern)
+    if (answer.verdict !== 'valid') return answer
+    const { concern, record, isFromStore } = answer
+    if (concern !== undefined) return proofs.answer(question, record, concern)
+    if (isFromStore && ageOf(record, question.subject, now(), options) === 'aging')
+      rechecks.startBehind(question, record)
+    return answer
   }
 
   function fly(question: Question): Promise<Answer> {
@@ -369,8 +373,13 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function learn(key: string, record: TokenRecord): void {
-    if (forgotten.isDeadCold(key, record)) records.remember(key, record)
-    else share?.(key, keep(key, record, 'verification'))
+    if (forgotten.isDeadCold(key, record)) {
+      records.remember(key, record)
+      return
+    }
+    // Outside the optional call: without `share`, its arguments are not evaluated.
+    const kept = keep(key, record, 'verification')
+    share?.(key, kept)
   }
 
   function peek(key: string): TokenRecord | undefined {

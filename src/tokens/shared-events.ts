@@ -36,7 +36,11 @@ export type AnchorEvent = { readonly kind: 'anchor' }
 /** The session of a refresh token, for processes that have not seen its login. */
 export type FamilyFacts = Omit<Family, 'begunAt'>
 
-const key = z.string().min(1).max(64)
+/** SHA-256. In memory it has one character a byte, which would be longer as JSON. */
+const key = z
+  .string()
+  .regex(/^[\w-]{43}$/)
+  .transform((text) => Buffer.from(text, 'base64url').toString('latin1'))
 const id = z.string().min(1).max(256)
 const time = z.number()
 const token = { key, channelId: id, isConfirmed: z.boolean(), until: time }
@@ -57,11 +61,11 @@ const family = z.object({ id: key, channelId: id, begunTime: time, userId: id.op
 /** An event in the stream. `from`: the process that wrote it. */
 export type SentEvent = { readonly from: string; readonly sentAt: number; readonly event: SharedEvent }
 
-export const writeSent = (text: SentEvent): Buffer => Buffer.from(JSON.stringify(text))
+export const writeSent = ({ event, ...text }: SentEvent): Buffer => toBytes({ ...text, event: packed(event) })
 /** `undefined`: a later release has written it, and we do not know what it means. */
 export const readSent = (bytes: Buffer): SentEvent | undefined => parse(sent, bytes)
 
-export const writeTombstone = (text: TombstoneEvent): Buffer => Buffer.from(JSON.stringify(text))
+export const writeTombstone = (text: TombstoneEvent): Buffer => toBytes(packed(text))
 export function readTombstone(bytes: Buffer): TombstoneEvent | undefined {
   const read = parse(event, bytes)
   return read?.kind === 'token' || read?.kind === 'session' || read?.kind === 'user' ? read : undefined
@@ -71,7 +75,7 @@ export function writeFamily(
   { id, channelId, begunTime, userId }: FamilyFacts,
   { toWall }: Pick<Clock, 'toWall'>,
 ): Buffer {
-  return Buffer.from(JSON.stringify({ id, channelId, begunTime: toWall(begunTime), userId }))
+  return toBytes({ id: packKey(id), channelId, begunTime: toWall(begunTime), userId })
 }
 export function readFamily(bytes: Buffer, { fromWall }: Pick<Clock, 'fromWall'>): FamilyFacts | undefined {
   const read = parse(family, bytes)
@@ -100,7 +104,19 @@ export function fromUserEvent({ raisedAt, at, isLeaving }: UserEvent, { fromWall
   return { raisedAt: fromWall(raisedAt), at: fromWall(at), isLeaving }
 }
 
-function parse<Text extends z.ZodType>(rule: Text, bytes: Buffer): z.infer<Text> | undefined {
+function packed(event: SharedEvent): SharedEvent {
+  return 'key' in event ? { ...event, key: packKey(event.key) } : event
+}
+
+function packKey(text: string): string {
+  return Buffer.from(text, 'latin1').toString('base64url')
+}
+
+function toBytes(text: object): Buffer {
+  return Buffer.from(JSON.stringify(text))
+}
+
+function parse<Text extends z.ZodType>(rule: Text, bytes: Buffer): z.output<Text> | undefined {
   try {
     return rule.safeParse(JSON.parse(bytes.toString())).data
   } catch {

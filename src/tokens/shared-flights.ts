@@ -13,6 +13,8 @@ export type ShareFlightsOptions = {
   readonly shared: Pick<SharedTombstones, 'learn' | 'learnAbout'>
   /** LINE has refused a token that the processes knew. */
   readonly refused: (key: string, refusal: Invalid) => void
+  /** The IDs of our channels, as one text. */
+  readonly channels: string
   /** How long another process may take until this one asks LINE as well (ms). */
   readonly patienceMs: number
 }
@@ -26,7 +28,7 @@ const mostEntries = 20
  * that a sick one harms nobody. If Redis is away, each process asks LINE.
  */
 export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Resolver {
-  const { store, leases, shared, refused, patienceMs } = options
+  const { store, leases, shared, refused, channels, patienceMs } = options
 
   return async (question) => {
     const { mustAskLine, shared: seen } = question
@@ -76,8 +78,9 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
   }
 
   async function conclude(question: Question, lease: Held, answer: Answer | undefined): Promise<void> {
-    const isRefused = answer?.verdict === 'invalid'
-    const outcome = answer && writeOutcome(answer)
+    // Another process may have the channel of the token.
+    const isRefused = answer?.verdict === 'invalid' && answer.reason !== 'WRONG_CHANNEL'
+    const outcome = answer && writeOutcome(answer, channels)
     const wasKnown = await store.conclude(lease, { outcome, isRefused })
     if (isRefused && (wasKnown || question.known !== undefined)) refused(question.token.key, answer)
   }
@@ -100,7 +103,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
   }
 
   async function answerWith(lease: 'free' | { readonly outcome: Buffer }, question: Question) {
-    const answer = lease === 'free' ? undefined : toAnswer(lease.outcome)
+    const answer = lease === 'free' ? undefined : toAnswer(lease.outcome, channels)
     return { answer: answer ?? (await behind(question)) }
   }
 
@@ -113,11 +116,11 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
 /** `seen`: what of the token is in Redis, as far as we know. */
 type Asked = { readonly question: Question; readonly seen: Entries }
 
-/** `undefined`: it cannot be read, or it is no answer about an access token. */
-function toAnswer(bytes: Buffer): Answer | undefined {
-  const outcome = readOutcome(bytes)
+/** `undefined`: it cannot be read, or it is not for a process with our channels. */
+function toAnswer(bytes: Buffer, channels: string): Answer | undefined {
+  const outcome = readOutcome(bytes, channels)
   if (isLineOutage(outcome)) return { verdict: 'unknown', outage: outcome }
-  return outcome !== undefined && 'verdict' in outcome ? outcome : undefined
+  return outcome
 }
 
 /** `undefined`: the other process is still asking LINE. */

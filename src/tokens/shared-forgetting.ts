@@ -17,6 +17,11 @@ export type SharedForgetting = {
   announce(event: SharedEvent): void
   /** Resolves when all announcements so far are in Redis, or when Redis did not take them: after 100 ms at most. */
   announced(): Promise<void>
+  /**
+   * Whether this process has heard of all that can concern a token which LINE confirmed at this time (process time, ms): it
+   * follows the stream without a loss since before that.
+   */
+  isTold(verifiedAt: number): boolean
   /** When entries of the stream were last lost (process time, ms). Records from before may be dead. -Infinity: never. */
   lostAt(): number
   close(): void
@@ -35,11 +40,16 @@ export type SharedForgettingOptions = {
 const streamKey = '{lg1}f'
 /** A process that starts reads what others wrote while it started. Their clocks differ from that of Redis. */
 const overlapMs = 60_000
+/** A round takes a second at most, if nothing is wrong. */
+const roundMs = 2_000
+/** The clocks of processes differ by no more than this (ms). */
+export const clockSkewMs = 5_000
 
 export function createSharedForgetting(options: SharedForgettingOptions): SharedForgetting {
   const { redis, names, shared, clock, telemetry } = options
   const name = names.tombstonesOf('stream', 'events')
   const self = randomUUID()
+  const startedAt = clock.now()
   let lagMs = 0
   let lostAt = Number.NEGATIVE_INFINITY
   const outbox = createOutbox({ redis, commandsFor, steady: clock.steady })
@@ -54,7 +64,12 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   })
   observe()
 
-  return { announce, announced: outbox.written, lostAt: () => lostAt, close }
+  return { announce, announced: outbox.written, isTold, lostAt: () => lostAt, close }
+
+  function isTold(verifiedAt: number): boolean {
+    const isFollowing = clock.steady() - (tail.lastRoundAt() ?? Number.NEGATIVE_INFINITY) < roundMs
+    return isFollowing && verifiedAt > Math.max(startedAt, lostAt) + clockSkewMs
+  }
 
   function announce(event: SharedEvent): void {
     outbox.add(event)

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import {
-  InvalidGrant,
   isAnsweredByLine,
   isLineOutage,
   type LineOutage,
@@ -12,23 +11,29 @@ import type { TokenRefusal } from '../line/responses.ts'
 import type { Answer, Invalid } from './token-resolver.ts'
 
 /**
- * What LINE answered and is no record, as bytes for other replicas, which would get the same answer now: a refused token,
- * code or refresh token, and an outage that LINE answered itself.
+ * What LINE answered and is no record, as bytes for other replicas, which would get the same answer now: a refused access
+ * token, and an outage that LINE answered itself.
  */
-export type SharedOutcome = Invalid | InvalidGrant | LineOutage
+export type SharedOutcome = Invalid | LineOutage
 
-/** `undefined`: it must not be shared, because it is a record or a failure of this process. */
-export function writeOutcome(outcome: Answer | Error): Buffer | undefined {
+/**
+ * `undefined`: it must not be shared, because it is a record or a failure of this process. `channels`: those that this process
+ * has. A token of another channel may belong to a replica with other settings.
+ */
+export function writeOutcome(outcome: Answer | Error, channels: string): Buffer | undefined {
   const shared = 'verdict' in outcome && outcome.verdict === 'unknown' ? outcome.outage : outcome
   if (isAnsweredByLine(shared)) return writeOutage(shared)
-  if (shared instanceof InvalidGrant) return shared.answered ? toBytes(grantText(shared)) : undefined
   if (!('verdict' in shared) || shared.verdict !== 'invalid') return undefined
-  return toBytes({ invalid: shared.reason, lineRequestId: shared.lineRequestId })
+  const { reason, lineRequestId } = shared
+  return toBytes({ invalid: reason, lineRequestId, ...(reason === 'WRONG_CHANNEL' && { channels }) })
 }
 
-/** `undefined`: a release that we do not know wrote it. */
-export function readOutcome(bytes: Buffer): SharedOutcome | undefined {
-  return outcome.safeParse(parseJson(bytes)).data
+/** `undefined`: it is not for a process with these channels, or a release that we do not know wrote it. */
+export function readOutcome(bytes: Buffer, channels: string): SharedOutcome | undefined {
+  const read = parse(bytes)
+  if (read === undefined || !('invalid' in read)) return read
+  const { invalid: reason, channels: ofWriter, ...facts } = read
+  return ofWriter === undefined || ofWriter === channels ? { verdict: 'invalid', reason, ...facts } : undefined
 }
 
 /** An outage for which `isAnsweredByLine` is true. */
@@ -37,7 +42,7 @@ export function writeOutage(outage: LineOutage): Buffer {
 }
 
 export function readOutage(bytes: Buffer): LineOutage | undefined {
-  const read = readOutcome(bytes)
+  const read = parse(bytes)
   return isLineOutage(read) ? read : undefined
 }
 
@@ -52,12 +57,12 @@ function outageText(outage: LineOutage): Text {
   return { code: outage.code, lineRequestId, message, retryAfter, unusable }
 }
 
-function grantText({ code, lineRequestId, message }: InvalidGrant): Text {
-  return { code, lineRequestId, message }
-}
-
 function toBytes(text: Text): Buffer {
   return Buffer.from(JSON.stringify(text))
+}
+
+function parse(bytes: Buffer): z.output<typeof outcome> | undefined {
+  return outcome.safeParse(parseJson(bytes)).data
 }
 
 function parseJson(bytes: Buffer): unknown {
@@ -85,12 +90,7 @@ const retryAfter = z.int().min(1).max(60)
 const answered = true
 
 const outcome = z.union([
-  z
-    .strictObject({ invalid: z.enum(reasons), lineRequestId })
-    .transform(({ invalid: reason, ...facts }): Invalid => ({ verdict: 'invalid', reason, ...facts })),
-  z
-    .strictObject({ code: z.literal('INVALID_GRANT'), message, lineRequestId })
-    .transform((facts) => new InvalidGrant(facts.message, { ...facts, answered })),
+  z.strictObject({ invalid: z.enum(reasons), lineRequestId, channels: z.string().optional() }),
   z
     .strictObject({
       code: z.literal('LINE_UNAVAILABLE'),

@@ -62,6 +62,7 @@ export type Landed = { readonly tombstone?: Buffer | undefined }
 export type SharedStoreOptions = {
   readonly redis: Redis
   readonly names: SharedNames
+  readonly isOurs: (channelId: string) => boolean
   readonly clock: Pick<Clock, 'toWall' | 'fromWall' | 'now'>
 }
 
@@ -117,7 +118,7 @@ const concludeScript: Script = {
     return deleted`,
 }
 
-export function createSharedStore({ redis, names, clock }: SharedStoreOptions): SharedStore {
+export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOptions): SharedStore {
   return { look, enter, keysOf, read, land, conclude, put }
 
   async function look(keys: readonly string[]): Promise<readonly Entries[] | Away> {
@@ -201,12 +202,12 @@ export function createSharedStore({ redis, names, clock }: SharedStoreOptions): 
     return names.entriesOf('access', key).write.seal('r', Buffer.from(text, 'latin1'))
   }
 
-  /** `undefined` for a record that ends within seconds. */
+  /** `undefined` for a record that ends within seconds, and for one of a channel that only other processes have. */
   function recordIn(text: Buffer | undefined): TokenRecord | undefined {
     if (text === undefined) return undefined
     const record = shiftTimes(new StoredRecord(text.toString('latin1'), []), clock.fromWall(0))
     const marginMs = Math.min(mostMarginMs, (record.expiresAt - record.verifiedAt) / 10)
-    return record.expiresAt - marginMs > clock.now() ? record : undefined
+    return isOurs(record.channelId) && record.expiresAt - marginMs > clock.now() ? record : undefined
   }
 
   function entriesIn(key: string, tombstone: Value | undefined, record: Value | undefined): Entries {

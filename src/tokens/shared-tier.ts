@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Channels } from '../line/channels.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Redis } from '../redis.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
@@ -47,6 +48,7 @@ export type SharedTierOptions = {
   /** CACHE_SECRET. */
   readonly secrets: readonly string[]
   readonly lineUrl: string
+  readonly channels: Channels
   readonly tombstones: Tombstones
   readonly users: UserTombstones
   readonly families: Families
@@ -64,12 +66,12 @@ export type SharedTierOptions = {
 }
 
 export function createSharedTier(options: SharedTierOptions): SharedTier {
-  const { redis, secrets, lineUrl, tombstones, users, families, ages, clock, telemetry } = options
+  const { redis, secrets, lineUrl, channels, tombstones, users, families, ages, clock, telemetry } = options
   const names = createSharedNames({ secrets, lineUrl, unopened: telemetry.sharedUnopened })
   const leases = createLeases(redis)
-  const store = createSharedStore({ redis, names, clock })
-  const shared = createSharedTombstones({ ...options, names })
-  const { announce, announced, lostAt, close } = createSharedForgetting({
+  const store = createSharedStore({ redis, names, isOurs: channels.isOurs, clock })
+  const shared = createSharedTombstones({ ...options, names, isTold: (verifiedAt) => forgetting.isTold(verifiedAt) })
+  const forgetting = createSharedForgetting({
     redis,
     names,
     shared,
@@ -78,6 +80,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     refused: ({ key, reason }) => options.refused(key, reason),
     paused: ({ endpoint, until }) => options.paused(endpoint, until - clock.wall()),
   })
+  const { announce, announced, lostAt, close } = forgetting
   tombstones.onChange((key, stone) => announce(toTokenEvent(key, stone, clock)))
   users.onChange((channelId, userId, departure) => announce(toUserEvent(channelId, userId, departure, clock)))
   families.onChange(shared.putFamily)
@@ -90,6 +93,10 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
         store,
         leases,
         shared,
+        channels: channels.all
+          .map(({ id }) => id)
+          .sort()
+          .join(),
         patienceMs: options.patienceMs,
         refused: (key, { reason }) => announce({ kind: 'refused', key, reason }),
       }),
@@ -105,6 +112,3 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     close,
   }
 }
-
-/** The clocks of processes differ by no more than this (ms). */
-export const clockSkewMs = 5_000

@@ -24,7 +24,7 @@ export type SharedTombstones = {
   /** Learns the tombstone of a token or of a user, as it is stored. */
   learn(stored: Buffer): void
   learnEvent(event: TombstoneEvent): void
-  /** Learns the tombstones that concern tokens from these sessions and of these users. */
+  /** Learns the tombstones of the sessions and users of these tokens, if the stream has not told them. */
   learnAbout(origins: readonly Origin[]): Promise<void>
   /** Learns the session of a refresh token, and the tombstones that concern it. */
   learnSession(refreshKey: string): Promise<void>
@@ -42,6 +42,8 @@ export type SharedTombstonesOptions = {
   readonly users: UserTombstones
   readonly families: Families
   readonly clock: Clock
+  /** Whether the stream has told us all that can concern a token which LINE confirmed at this time (process time, ms). */
+  readonly isTold: (verifiedAt: number) => boolean
   /** How long sessions are kept, and departures of users: as long as a refresh token can live (ms). */
   readonly longestLifeMs: number
 }
@@ -49,7 +51,7 @@ export type SharedTombstonesOptions = {
 const patient: CommandOptions = { patient: true }
 
 export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
-  const { redis, names, tombstones, users, families, clock, longestLifeMs } = options
+  const { redis, names, tombstones, users, families, clock, isTold, longestLifeMs } = options
 
   return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, putFamily }
 
@@ -69,7 +71,7 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
   }
 
   async function learnAbout(origins: readonly Origin[]): Promise<void> {
-    const wanted = origins.flatMap(wantedAbout)
+    const wanted = origins.filter(({ verifiedAt }) => !isTold(verifiedAt)).flatMap(wantedAbout)
     if (wanted.length > 0) await learnFrom(wanted)
   }
 

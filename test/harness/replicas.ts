@@ -74,7 +74,7 @@ function startReplica(settings: NodeJS.ProcessEnv, clock: Clock) {
   return { replica, close }
 
   async function close(): Promise<void> {
-    services.close()
+    await services.close()
     await pool.destroy()
     await redis.close()
   }

@@ -451,9 +451,9 @@ describe('what LINE answered and is no good', () => {
     expect(isAnsweredByLine(thrownBy(() => parseTokenResponse(given)))).toBe(true)
   })
 
-  it('a refused code or refresh token: no outage, but LINE answered it', () => {
+  it('a refused code or refresh token: no outage', () => {
     const refusal = thrownBy(() => parseTokenResponse(answer(400, { error: 'invalid_grant' })))
-    expect(refusal).toMatchObject({ code: 'INVALID_GRANT', answered: true })
+    expect(refusal).toMatchObject({ code: 'INVALID_GRANT' })
     expect(isAnsweredByLine(refusal)).toBe(false)
   })
 

@@ -138,15 +138,22 @@ describeWithRedis('a refresh token on three replicas', () => {
     expect(calls()).toBe(1)
   })
 
-  it('Redis is full: LINE answers, and the others get the answer when there is room', async () => {
+  it('Redis is full: LINE answers, no refusal is final, and the others get the answer when there is room', async () => {
     const { server, a, b, c, refreshToken, calls } = await begin()
     await server.command('CONFIG', 'SET', 'maxmemory', '1')
     const first = await refresh(refreshToken)(a)
-    await expect(refresh('junk')(b)).rejects.toThrow(InvalidGrant)
+    await expect(refresh('junk')(b)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 2 })
     await server.command('CONFIG', 'SET', 'maxmemory', '0')
     await vi.waitUntil(async () => (await keysOf(server, 'a')).length > 0, { timeout: 10_000 })
     expect(await Promise.all([b, c].map(refresh(refreshToken)))).toEqual([first, first])
     expect(calls()).toBe(2)
+  })
+
+  it('Redis is away: LINE answers, and no refusal is final, because another replica may have the tokens', async () => {
+    const { server, a, b, refreshToken } = await begin('rotate')
+    await server.kill()
+    expect((await refresh(refreshToken)(a)).refreshToken).not.toBe(refreshToken)
+    await expect(refresh(refreshToken)(b)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 2 })
   })
 
   it('an answer in Redis that was changed: not used', async () => {

@@ -13,24 +13,28 @@ const outages = [
 ]
 
 describe('an outcome that LINE answered', () => {
-  it.each([
-    invalid('EXPIRED'),
-    { verdict: 'invalid', reason: 'REVOKED', lineRequestId } as const,
-    ...outages,
-    new InvalidGrant('LINE refused the code or refresh token: log in again', { lineRequestId, answered }),
-  ])('comes back as it was: %j', (outcome) => {
-    const read = readOutcome(writeOutcome(outcome) ?? Buffer.alloc(0))
-    expect(read).toEqual(outcome)
-    expect({ ...read }).toEqual({ ...outcome })
-  })
+  it.each([invalid('EXPIRED'), { verdict: 'invalid', reason: 'REVOKED', lineRequestId } as const, ...outages])(
+    'comes back as it was: %j',
+    (outcome) => {
+      const read = readOutcome(writeOutcome(outcome, '1,2') ?? Buffer.alloc(0), '1,2')
+      expect(read).toEqual(outcome)
+      expect({ ...read }).toEqual({ ...outcome })
+    },
+  )
 
   it.each(outages)('the outage of an answer and the outage itself are the same: %s', (outage) => {
-    expect(readOutcome(writeOutcome({ verdict: 'unknown', outage }) ?? Buffer.alloc(0))).toEqual(outage)
+    expect(readOutcome(writeOutcome({ verdict: 'unknown', outage }, '1,2') ?? Buffer.alloc(0), '1,2')).toEqual(outage)
     expect(readOutage(writeOutage(outage))).toEqual(outage)
   })
 
+  it('a token of another channel: refused only by replicas with the same channels', () => {
+    const written = writeOutcome(invalid('WRONG_CHANNEL'), '1,2') ?? Buffer.alloc(0)
+    expect(readOutcome(written, '1,2')).toEqual(invalid('WRONG_CHANNEL'))
+    expect(readOutcome(written, '1,2,3')).toBeUndefined()
+  })
+
   it('a refusal is no outage', () => {
-    expect(readOutage(writeOutcome(invalid('EXPIRED')) ?? Buffer.alloc(0))).toBeUndefined()
+    expect(readOutage(writeOutcome(invalid('EXPIRED'), '1,2') ?? Buffer.alloc(0))).toBeUndefined()
   })
 })
 
@@ -42,18 +46,18 @@ describe('what is not shared', () => {
     ['a time limit, as an answer', { verdict: 'unknown', outage: own }],
     ['a full queue or a pause', new LineRateLimited({ retryAfter: 1 })],
     ['a channel for which we have no secret', new Misconfigured()],
-    ['a code that was used here before', new InvalidGrant('The code was used before: start the login again')],
+    ['a refused code or refresh token, which its own tier shares', new InvalidGrant('LINE refused the refresh token')],
     ['a limit of a client address', { verdict: 'unknown', outage: new SourceLimited(1) }],
     ['a bug', new TypeError('a bug')],
   ])('%s', (_, outcome) => {
-    expect(writeOutcome(outcome)).toBeUndefined()
+    expect(writeOutcome(outcome, '1,2')).toBeUndefined()
   })
 })
 
 describe('what cannot be read', () => {
   const good = { code: 'LINE_UNAVAILABLE', message: 'LINE answered', retryAfter: 1, unusable: false, lineRequestId }
   it('the text of which the next ones are changes: it can be read', () => {
-    expect(readOutcome(Buffer.from(JSON.stringify(good)))).toBeInstanceOf(LineUnavailable)
+    expect(readOutcome(Buffer.from(JSON.stringify(good)), '1,2')).toBeInstanceOf(LineUnavailable)
   })
 
   it.each<unknown>([
@@ -77,12 +81,12 @@ describe('what cannot be read', () => {
     { invalid: 'toString' },
     { invalid: 'EXPIRED', code: 'MISCONFIGURED' },
     { code: 'LINE_RATE_LIMITED', message: 'x' },
-    { code: 'INVALID_GRANT' },
+    { code: 'INVALID_GRANT', message: 'x' },
   ])('%j', (text) => {
-    expect(readOutcome(Buffer.from(JSON.stringify(text)))).toBeUndefined()
+    expect(readOutcome(Buffer.from(JSON.stringify(text)), '1,2')).toBeUndefined()
   })
 
   it.each(['', '{', '\xff', '{"invalid":"EXPIRED"} '.repeat(2)])('%j, which is no JSON', (text) => {
-    expect(readOutcome(Buffer.from(text, 'latin1'))).toBeUndefined()
+    expect(readOutcome(Buffer.from(text, 'latin1'), '1,2')).toBeUndefined()
   })
 })

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import type { Subject } from '../../src/tokens/record.ts'
 import { describeWithRedis, type RedisProxy, useRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
-import { callerAt, junk, noSourceLimit, tally, times, tokenOf, wordFor } from '../harness/token-layer.ts'
+import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, wordFor } from '../harness/token-layer.ts'
 
 const caller = () => callerAt('192.0.2.1')
 
@@ -104,6 +104,15 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.of('verifyAccessToken')).toBe(2)
   })
 
+  it('an aging record that only Redis has: answered, and re-checked once', async () => {
+    const { a, b, emulator, calls, advance } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await ask(a, token)
+    advance(400_000)
+    await Promise.all(times(10, () => ask(b, token)))
+    await expect.poll(() => calls.of('verifyAccessToken')).toBe(2)
+  })
+
   it('a stale record that only Redis has: checked first, and served while LINE is down', async () => {
     const { a, b, c, emulator, calls, advance } = await begin()
     const token = tokenOf(emulator.issueTokens().accessToken)
@@ -115,6 +124,19 @@ describeWithRedis('access tokens on three replicas', () => {
     emulator.faults.set('verifyAccessToken', { status: 503 })
     expect(wordFor(await ask(c, token))).toBe('valid')
     expect(calls.of('verifyAccessToken')).toBe(3)
+  })
+
+  it('a replica without the channel refuses the token, and the others go on', async () => {
+    const { a, b, server, emulator, add } = await begin()
+    const other = add({ REDIS_URL: server.url, LINE_CHANNELS: JSON.stringify([native]), ...noSourceLimit })
+    await isUp(other)
+    const known = tokenOf(emulator.issueTokens().accessToken)
+    await ask(a, known)
+    const cold = tokenOf(emulator.issueTokens().accessToken)
+    const words = await Promise.all([known, cold].map(async (token) => wordFor(await ask(other, token))))
+    expect(words).toEqual(['WRONG_CHANNEL', 'WRONG_CHANNEL'])
+    const those = [ask(a, known), ask(b, known), ask(a, cold), ask(b, cold)]
+    expect((await Promise.all(those)).map(wordFor)).toEqual(['valid', 'valid', 'valid', 'valid'])
   })
 
   it('LINE refuses a token on one replica: the others drop it', async () => {

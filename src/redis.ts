@@ -1,5 +1,5 @@
 import type { Redis as Client } from 'ioredis'
-import { type Away, openConnection, type Refused } from './redis/connection.ts'
+import { type Away, openConnection, type Patience, type Refused } from './redis/connection.ts'
 import { isNotNow, isReply } from './redis/errors.ts'
 import { openStream, type RedisStream, valueField } from './redis/stream.ts'
 import { parseTarget } from './redis/target.ts'
@@ -38,7 +38,16 @@ export type CommandOptions = {
    * where a second call to LINE is worse than a wait.
    */
   readonly patient?: boolean
+  /** What is left of the time that one operation may wait for Redis in all. Default: each command has its own limit. */
+  readonly patience?: Patience
 }
+
+/** The options of all patient commands of one operation: together they wait 1,500 ms at most. */
+export function patientOptions(): CommandOptions {
+  return { patient: true, patience: { leftMs: patientMs } }
+}
+
+const patientMs = 1_500
 
 /** A Lua script. No two scripts have the same name. It returns numbers, byte strings (as Buffer), lists of them, or nil (as null). */
 export type Script = { readonly name: string; readonly lua: string }
@@ -55,7 +64,7 @@ const streamLength = 100_000
 export function createRedis(url: string, { telemetry }: { readonly telemetry: Telemetry }): Redis {
   const target = parseTarget(url)
   const lookUps = openConnection(target, { name: 'look-ups', limitMs: 100, telemetry })
-  const patient = openConnection(target, { name: 'patient', limitMs: 1_500, telemetry })
+  const patient = openConnection(target, { name: 'patient', limitMs: patientMs, telemetry })
   const streams = new Set<RedisStream>()
   telemetry.gauge('gateway_redis_up', '1 while Redis answers look-ups, 0 while it is away', () =>
     Number(lookUps.isUp()),
@@ -67,7 +76,7 @@ export function createRedis(url: string, { telemetry }: { readonly telemetry: Te
     options?: CommandOptions,
   ): Promise<readonly (Buffer | undefined)[] | Away> {
     if (keys.length === 0) return []
-    const values = await connectionFor(options).send((client) => client.mgetBuffer([...keys]))
+    const values = await connectionFor(options).send((client) => client.mgetBuffer([...keys]), options?.patience)
     return typeof values === 'string' ? 'away' : values.map((value) => value ?? undefined)
   }
 
@@ -77,7 +86,10 @@ export function createRedis(url: string, { telemetry }: { readonly telemetry: Te
     args: readonly Argument[],
     options?: CommandOptions,
   ): Promise<Reply> {
-    return connectionFor(options).send((client) => commandOf(client, script)(keys.length, ...keys, ...args))
+    return connectionFor(options).send(
+      (client) => commandOf(client, script)(keys.length, ...keys, ...args),
+      options?.patience,
+    )
   }
 
   async function write(
@@ -85,7 +97,7 @@ export function createRedis(url: string, { telemetry }: { readonly telemetry: Te
     options?: CommandOptions,
   ): Promise<readonly unknown[] | Refused | Away> {
     if (commands.length === 0) return []
-    return connectionFor(options).send((client) => sendAll(client, commands))
+    return connectionFor(options).send((client) => sendAll(client, commands), options?.patience)
   }
 
   function open(key: string): RedisStream {

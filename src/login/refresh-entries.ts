@@ -1,4 +1,4 @@
-import type { Redis, Reply, Script } from '../redis.ts'
+import type { CommandOptions, Redis, Reply, Script } from '../redis.ts'
 import { leaseMs } from '../tokens/shared-leases.ts'
 import type { SharedNames } from '../tokens/shared-names.ts'
 import { readShared } from '../tokens/shared-read.ts'
@@ -42,11 +42,12 @@ export type Seen = { readonly outcome: RefreshOutcome; readonly value: Buffer }
 export type Settled = { readonly isMine: boolean; readonly first?: Refreshed | undefined }
 
 export type RefreshEntries = {
-  of(key: string): RefreshEntry
+  /** `options`: of the operation that needs it. */
+  of(key: string, options: CommandOptions): RefreshEntry
   /** Whether answers of the last 30 s may be missing: Redis went away, came back, or has lost its data. */
   wereLost(): boolean
   /** Whether Redis has a tombstone for this access token. */
-  isRevoked(accessKey: string): Promise<boolean>
+  isRevoked(accessKey: string, options: CommandOptions): Promise<boolean>
 }
 
 type Values = readonly (Buffer | undefined)[]
@@ -57,7 +58,8 @@ const keptForMs: Record<Rank, number> = { [ranks.success]: 30_000, [ranks.refuse
 /** A process that stopped for longer than this has lost its call to LINE too. */
 const markedForMs = 10_000
 const nothing = Buffer.alloc(0)
-const patient = { patient: true }
+/** For what nobody waits for. */
+const later: CommandOptions = { patient: true }
 
 export function createRefreshEntries({ redis, names, times }: RefreshEntriesOptions): RefreshEntries {
   const offers = createOffers()
@@ -73,13 +75,13 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
     state = next
   }
 
-  async function isRevoked(accessKey: string): Promise<boolean> {
+  async function isRevoked(accessKey: string, options: CommandOptions): Promise<boolean> {
     const tombstone = { names: names.tombstonesOf('access', accessKey), suffix: 't' } as const
-    const found = await readShared(redis, [tombstone], patient)
+    const found = await readShared(redis, [tombstone], options)
     return found !== 'away' && found[0]?.value !== undefined
   }
 
-  function of(key: string): RefreshEntry {
+  function of(key: string, options: CommandOptions): RefreshEntry {
     const { read } = names.entriesOf('refresh', key)
     const [own] = read
     const leases = read.map((name) => name.keyOf('l'))
@@ -89,7 +91,7 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
     return { lease: own.keyOf('l'), watched, enter, look, lookForSuccess, settle, release }
 
     async function enter(owner: Buffer, stale: Buffer) {
-      const reply = await redis.run(enterRefresh, keys, [owner, leaseMs, markedForMs, stale], patient)
+      const reply = await redis.run(enterRefresh, keys, [owner, leaseMs, markedForMs, stale], options)
       if (!Array.isArray(reply)) return lost()
       const [birth, state, answer] = reply
       note(String(birth))
@@ -117,15 +119,15 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
     async function settle(owner: Buffer, outcome: RefreshOutcome, stale: Buffer): Promise<Settled> {
       const rank = rankOf(outcome)
       const value = Buffer.concat([Buffer.from(rank), own.seal('a', writeOutcome(outcome, times))])
-      const put = (forMs: number) =>
-        redis.run(settleRefresh, keys, [owner, rank, value, Math.ceil(forMs), stale], patient)
-      const reply = await put(keptForMs[rank])
+      const put = (forMs: number, limits = later) =>
+        redis.run(settleRefresh, keys, [owner, rank, value, Math.ceil(forMs), stale], limits)
+      const reply = await put(keptForMs[rank], options)
       if (!Array.isArray(reply) && rank === ranks.success) offers.add(keptForMs[rank], put)
       return settledIn(reply)
     }
 
     async function release(owner: Buffer): Promise<void> {
-      await redis.run(settleRefresh, keys, [owner, '', nothing, 1, nothing], patient)
+      await redis.run(settleRefresh, keys, [owner, '', nothing, 1, nothing], later)
     }
 
     function settledIn(reply: Reply): Settled {

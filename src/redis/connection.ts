@@ -14,11 +14,14 @@ export type Refused = 'refused'
 
 /** A connection for commands, with their time limit and the pause after a failure. */
 export type Connection = {
-  send<T>(command: Command<T>): Promise<T | Refused | Away>
+  send<T>(command: Command<T>, patience?: Patience): Promise<T | Refused | Away>
   /** Whether a command would be sent now. */
   isUp(): boolean
   close(): Promise<void>
 }
+
+/** How long the commands of one operation may still wait, all together. */
+export type Patience = { leftMs: number }
 
 export type Command<T> = (client: Client) => Promise<T>
 
@@ -40,10 +43,18 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   const link = openLink(target, { health, lost, silenceMs: Math.max(silenceMs, limitMs) })
   return { send, isUp: () => link.isReady() && !pause.isOpen(), close: () => link.close(closeMs) }
 
-  async function send<T>(command: Command<T>): Promise<T | Refused | Away> {
-    const as = link.isReady() || link.isNew() ? pause.enter() : 'refuse'
+  async function send<T>(command: Command<T>, patience?: Patience): Promise<T | Refused | Away> {
+    if (patience === undefined) return sendWithin(command, limitMs)
+    const startedAt = performance.now()
+    const reply = await sendWithin(command, Math.min(patience.leftMs, limitMs))
+    patience.leftMs -= performance.now() - startedAt
+    return reply
+  }
+
+  async function sendWithin<T>(command: Command<T>, ms: number): Promise<T | Refused | Away> {
+    const as = ms > 0 && (link.isReady() || link.isNew()) ? pause.enter() : 'refuse'
     if (as === 'refuse') return unsent()
-    const ending = await inTime(begin(command), limitMs)
+    const ending = await inTime(begin(command), ms)
     if (ending === 'late' || ('error' in ending && !isReply(ending.error))) return failed(as, ending)
     pause.answered(as)
     if ('error' in ending) return refused(ending.error)

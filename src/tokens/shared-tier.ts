@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Channels } from '../line/channels.ts'
 import type { TokenRefusal } from '../line/responses.ts'
-import type { Redis } from '../redis.ts'
+import type { CommandOptions, Redis } from '../redis.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families } from './families.ts'
 import type { Ages, TokenRecord } from './record.ts'
@@ -27,7 +27,7 @@ export type SharedTier = {
   /** Stores a record that LINE's answer to a login or a refresh contained. */
   put(key: string, record: TokenRecord): void
   /** Learns what others know about the session of a refresh token. */
-  learnSession(refreshKey: string): Promise<void>
+  learnSession(refreshKey: string, options?: CommandOptions): Promise<void>
   /** Learns whether a user left. */
   learnUser(channelId: string, userId: string): Promise<void>
   /** LINE's 429: the others do not call the endpoint either. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { CommandOptions, Redis, WriteCommand } from '../redis.ts'
+import { type CommandOptions, patientOptions, type Redis, type WriteCommand } from '../redis.ts'
 import type { Families, Family, Origin } from './families.ts'
 import {
   fromTokenEvent,
@@ -27,7 +27,7 @@ export type SharedTombstones = {
   /** Learns the tombstones of the sessions and users of these tokens, if the stream has not told them. */
   learnAbout(origins: readonly Origin[]): Promise<void>
   /** Learns the session of a refresh token, and the tombstones that concern it. */
-  learnSession(refreshKey: string): Promise<void>
+  learnSession(refreshKey: string, options?: CommandOptions): Promise<void>
   learnUser(channelId: string, userId: string): Promise<void>
   /** The commands that store a tombstone, and delete what it ends. */
   commandsFor(event: TombstoneEvent): readonly WriteCommand[]
@@ -47,8 +47,6 @@ export type SharedTombstonesOptions = {
   /** How long sessions are kept, and departures of users: as long as a refresh token can live (ms). */
   readonly longestLifeMs: number
 }
-
-const patient: CommandOptions = { patient: true }
 
 export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
   const { redis, names, tombstones, users, families, clock, isTold, longestLifeMs } = options
@@ -75,18 +73,18 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     if (wanted.length > 0) await learnFrom(wanted)
   }
 
-  async function learnSession(refreshKey: string): Promise<void> {
-    const ofToken = await read([sessionOf(refreshKey), familyOf(refreshKey)], patient)
+  async function learnSession(refreshKey: string, options = patientOptions()): Promise<void> {
+    const ofToken = await read([sessionOf(refreshKey), familyOf(refreshKey)], options)
     const family = ofToken[1] && readFamily(ofToken[1], clock)
     if (ofToken[0] !== undefined) learn(ofToken[0])
     if (family === undefined) return
     const isFirst = family.id === refreshKey
-    const ofFamily = isFirst ? [] : await read([familyOf(family.id)], patient)
+    const ofFamily = isFirst ? [] : await read([familyOf(family.id)], options)
     const userId = family.userId ?? (ofFamily[0] && readFamily(ofFamily[0], clock)?.userId)
     families.learn(refreshKey, { ...family, userId })
     await learnFrom(
       wantedAbout({ channelId: family.channelId, family: isFirst ? undefined : family.id, userId }),
-      patient,
+      options,
     )
   }
 

@@ -39,7 +39,6 @@ async function keepAsking(): Promise<void> {
 
 function nextNumber(): number {
   if (order === 'random') return first + Math.floor(Math.random() * count)
-  if (order === 'turn') return first + (sent++ % count)
   return order === 'new' ? first + sent++ : first
 }
 

@@ -12,8 +12,8 @@ export type Workload = {
   readonly tokens: {
     readonly first: number
     readonly count: number
-    /** `same`: always the first one. `random`: any of them. `turn`: one after the other, again and again. `new`: each one once. */
-    readonly order: 'same' | 'random' | 'turn' | 'new'
+    /** `same`: always the first one. `random`: any of them. `new`: each one once. */
+    readonly order: 'same' | 'random' | 'new'
   }
 }
 

@@ -1,4 +1,4 @@
--- Sends POST requests. The token is always the same, one of many (at random or in turn), or a new one each time.
+-- Sends POST requests. The token is always the same, one of many at random, or a new one each time.
 local head, tail, first, count, order
 local sent = 0
 
@@ -17,7 +17,6 @@ end
 function request()
   local number = first
   if order == "random" then number = first + math.random(0, count - 1) end
-  if order == "turn" then number = first + sent % count end
   if order == "new" then number = first + sent end
   sent = sent + 1
   return head .. string.format("%012d", number) .. tail

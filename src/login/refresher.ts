@@ -2,6 +2,7 @@ import type { Channel } from '../config.ts'
 import type { LineClient } from '../line/client.ts'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
 import { longestLifeMs, parseTokenResponse } from '../line/responses.ts'
+import { type CommandOptions, patientOptions } from '../redis.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { Families } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
@@ -34,7 +35,17 @@ export type RefresherOptions = {
   /** With Redis: one call to LINE for all replicas. */
   readonly askOnce?: AskOnce | undefined
   /** With Redis: learns what other replicas know about the session of a refresh token. */
-  readonly learnSession?: ((refreshKey: string) => Promise<void>) | undefined
+  readonly learnSession?: ((refreshKey: string, options: CommandOptions) => Promise<void>) | undefined
+}
+
+/** A refresh token and the operation that it was sent in. */
+type Presented = {
+  readonly key: string
+  readonly refreshToken: string
+  readonly channel: Channel
+  readonly caller: Caller
+  /** For the commands to Redis. */
+  readonly options: CommandOptions
 }
 
 type Replay = {
@@ -71,7 +82,8 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   async function refresh(refreshToken: string, channel: Channel, caller: Caller): Promise<TokenSet> {
     const key = refreshKeyOf(channel.id, refreshToken)
-    if (learnSession !== undefined) await learnSession(key)
+    const options = patientOptions()
+    if (learnSession !== undefined) await learnSession(key, options)
     if (forgotten.isDeadSession(key) || refusals.find(key) !== undefined) throw refused()
     const found = findReplay(key)
     const replayed = found && (await replay(found, key, refreshToken, caller))
@@ -79,7 +91,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
     // Without a replay there was no pause up to here: in a pause, a flight could have ended that this caller can join.
     const outage = unusables.find(key)
     if (outage !== undefined) throw outage
-    const fetched = await flights.fly(key, caller, () => fetchTokens(key, refreshToken, channel, caller))
+    const fetched = await flights.fly(key, caller, () => fetchTokens({ key, refreshToken, channel, caller, options }))
     const tokens = await handOut(fetched, key, caller)
     if (tokens === undefined)
       throw new LineUnavailable('LINE does not accept its new tokens: try again', { retryAfter: 1 })
@@ -93,11 +105,12 @@ export function createRefresher(options: RefresherOptions): Refresher {
     return handedOut
   }
 
-  async function fetchTokens(key: string, refreshToken: string, channel: Channel, caller: Caller): Promise<Fetched> {
+  async function fetchTokens({ key, refreshToken, channel, caller, options }: Presented): Promise<Fetched> {
+    const { deadline } = caller
     const ask = () => askLine(key, refreshToken, channel, caller)
     try {
-      const refreshed = await guarded(gate, caller, () => askOnce(key, caller.deadline, ask))
-      if (learnSession !== undefined) await learnSession(key)
+      const refreshed = await guarded(gate, caller, () => askOnce(key, ask, { deadline, options }))
+      if (learnSession !== undefined) await learnSession(key, options)
       return remember(refreshed, key, refreshToken)
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { InvalidGrant, isLineOutage, type LineOutage, LineUnavailable } from '../line/errors.ts'
-import type { Redis, Script } from '../redis.ts'
+import { type CommandOptions, patientOptions, type Redis, type Script } from '../redis.ts'
 import { type Leases, leaseMs } from '../tokens/shared-leases.ts'
 import type { SharedName, SharedNames } from '../tokens/shared-names.ts'
 import { readOutage, writeOutage } from '../tokens/shared-outcomes.ts'
@@ -26,9 +26,10 @@ const spentForMs = 10 * 60 * 1_000
 const outageForMs = 2_000
 const ownerBytes = 16
 const nothing = Buffer.alloc(0)
-const patient = { patient: true }
 
 type Values = readonly (Buffer | undefined)[]
+/** Our own. `options`: for the commands of this operation. */
+type Lease = Peer & { readonly options: CommandOptions }
 type Peer = { readonly name: SharedName; readonly owner: Buffer }
 
 /**
@@ -40,11 +41,13 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
 
   async function exchangeOnce<Result extends object>(mark: string, deadline: number, exchange: () => Promise<Result>) {
     const owner = randomBytes(ownerBytes)
+    const options = patientOptions()
     while (performance.now() < deadline) {
-      const entered = await enter(mark, owner)
+      const entered = await enter(mark, owner, options)
       if (entered === 'spent') return entered
       if (entered === 'away') return exchange()
-      if (entered === 'mine') return exchangeWithLease(names.entriesOf('code', mark).write, owner, exchange)
+      if (entered === 'mine')
+        return exchangeWithLease({ name: names.entriesOf('code', mark).write, owner, options }, exchange)
       const end = await endOf(entered, deadline)
       if (end === 'spent') return end
       if (end === 'away') return exchange()
@@ -53,10 +56,14 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
     throw new LineUnavailable('Another replica still waits for LINE: try again later', { retryAfter: 1 })
   }
 
-  async function enter(mark: string, owner: Buffer): Promise<'mine' | 'spent' | 'away' | Peer> {
+  async function enter(
+    mark: string,
+    owner: Buffer,
+    options: CommandOptions,
+  ): Promise<'mine' | 'spent' | 'away' | Peer> {
     const { read } = names.entriesOf('code', mark)
     const keys = read.map((name) => name.keyOf('c'))
-    const reply = await redis.run(enterCode, keys, [owner, leaseMs], patient)
+    const reply = await redis.run(enterCode, keys, [owner, leaseMs], options)
     if (reply === 1) return 'mine'
     if (!Array.isArray(reply)) return 'away'
     const [place, value] = reply
@@ -68,7 +75,7 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
 
   /** `gone`: the attempt ended without an answer of LINE, or its process died. */
   function endOf({ name, owner }: Peer, deadline: number) {
-    return leases.watch([name.keyOf('c'), name.keyOf('o')], look, deadline, patient)
+    return leases.watch([name.keyOf('c'), name.keyOf('o')], look, deadline, { patient: true })
 
     function look([code, outcome]: Values): 'spent' | 'gone' | LineOutage | undefined {
       if (code?.equals(owner)) return undefined
@@ -79,29 +86,29 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
     }
   }
 
-  async function exchangeWithLease<Result>(name: SharedName, owner: Buffer, exchange: () => Promise<Result>) {
-    const letGo = leases.hold(name.keyOf('c'), owner)
+  async function exchangeWithLease<Result>(lease: Lease, exchange: () => Promise<Result>) {
+    const letGo = leases.hold(lease.name.keyOf('c'), lease.owner)
     try {
       const result = await exchange()
-      await spend(name)
+      await spend(lease)
       return result
     } catch (error) {
-      if (error instanceof InvalidGrant) await spend(name)
-      else await free(name, owner, isLineOutage(error) && error.answered ? error : undefined)
+      if (error instanceof InvalidGrant) await spend(lease)
+      else await free(lease, isLineOutage(error) && error.answered ? error : undefined)
       throw error
     } finally {
       letGo()
     }
   }
 
-  async function spend(name: SharedName): Promise<void> {
-    await redis.write([{ set: name.keyOf('c'), value: name.seal('c', nothing), forMs: spentForMs }], patient)
+  async function spend({ name, options }: Lease): Promise<void> {
+    await redis.write([{ set: name.keyOf('c'), value: name.seal('c', nothing), forMs: spentForMs }], options)
   }
 
   /** Those who wait get the outage, if LINE answered with it. Who comes later asks LINE. */
-  async function free(name: SharedName, owner: Buffer, outage: LineOutage | undefined): Promise<void> {
+  async function free({ name, owner, options }: Lease, outage: LineOutage | undefined): Promise<void> {
     const sealed = outage === undefined ? nothing : name.seal('o', Buffer.concat([owner, writeOutage(outage)]))
-    await redis.run(freeCode, [name.keyOf('c'), name.keyOf('o')], [owner, sealed, outageForMs], patient)
+    await redis.run(freeCode, [name.keyOf('c'), name.keyOf('o')], [owner, sealed, outageForMs], options)
   }
 }
 

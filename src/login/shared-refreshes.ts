@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { InvalidGrant, isAnsweredByLine, LineUnavailable } from '../line/errors.ts'
+import type { CommandOptions } from '../redis.ts'
 import type { Leases } from '../tokens/shared-leases.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
@@ -11,10 +12,13 @@ import type { Refreshed, RefreshOutcome } from './refresh-outcomes.ts'
  * Asks LINE for new tokens at most once in 30 s for all replicas, and all get the first answer. The answer can be another
  * replica's. Rejects with `InvalidGrant` only if the refresh token is certainly refused, else with an outage.
  */
-export type AskOnce = (key: string, deadline: number, ask: () => Promise<Refreshed>) => Promise<Refreshed>
+export type AskOnce = (key: string, ask: () => Promise<Refreshed>, limits: RefreshLimits) => Promise<Refreshed>
+
+/** `deadline`: `performance.now()`. `options`: for the commands to Redis. */
+export type RefreshLimits = { readonly deadline: number; readonly options: CommandOptions }
 
 /** For one process, its own flights and replays are enough. */
-export const askAtOnce: AskOnce = (_key, _deadline, ask) => ask()
+export const askAtOnce: AskOnce = (_key, ask) => ask()
 
 export type SharedRefreshesOptions = RefreshEntriesOptions & {
   readonly leases: Leases
@@ -24,10 +28,9 @@ export type SharedRefreshesOptions = RefreshEntriesOptions & {
 }
 
 /** One caller's way through. */
-type Attempt = {
+type Attempt = RefreshLimits & {
   readonly entry: RefreshEntry
   readonly owner: Buffer
-  readonly deadline: number
   readonly ask: () => Promise<Refreshed>
   /** Another replica may have asked LINE too, and may have got the tokens. */
   isDoubtful: boolean
@@ -52,9 +55,11 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
 
   return askOnce
 
-  async function askOnce(key: string, deadline: number, ask: () => Promise<Refreshed>): Promise<Refreshed> {
+  async function askOnce(key: string, ask: () => Promise<Refreshed>, limits: RefreshLimits): Promise<Refreshed> {
+    const { deadline } = limits
     const state = { isDoubtful: false, stale: Buffer.alloc(0) }
-    const attempt: Attempt = { entry: entries.of(key), owner: randomBytes(16), deadline, ask, ...state }
+    const entry = entries.of(key, limits.options)
+    const attempt: Attempt = { ...limits, entry, owner: randomBytes(16), ask, ...state }
     while (performance.now() < deadline) {
       const found = await enter(attempt)
       if (found === 'mine') return askWithLease(attempt)
@@ -92,7 +97,7 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
   async function accept({ outcome, value }: Seen, attempt: Attempt): Promise<Refreshed | undefined> {
     if (outcome instanceof Error) throw outcome
     const accessKey = digestOf(outcome.tokens.accessToken)
-    if (!tombstones.has(accessKey) && !(await entries.isRevoked(accessKey))) return outcome
+    if (!tombstones.has(accessKey) && !(await entries.isRevoked(accessKey, attempt.options))) return outcome
     attempt.stale = value
     return undefined
   }

@@ -21,8 +21,16 @@ export const acts = [
 ] as const
 /** How LINE is from the act on. `mute`: the endpoints for revoking answer 503, all others work. */
 export const lines = ['up', 'slow', 'mute', 'down', 'hanging'] as const
-/** The shared tier adds `other`. */
-export const replicas = ['same'] as const
+/**
+ * Where the credentials are used: on the replica that forgot them, or on another one, and what that one knew of them.
+ *
+ *     same            there is one replica
+ *     knows           another one, which was asked about them before
+ *     does not know   another one, which was never asked
+ *     opened it       another one: the sessions began there, and the replica that forgets saw nothing of them
+ *     starts later    another one, which starts after the act
+ */
+export const replicas = ['same', 'knows', 'does not know', 'opened it', 'starts later'] as const
 
 export type Cell = {
   readonly origin: (typeof origins)[number]
@@ -55,13 +63,34 @@ export type Name = AccessName | RefreshName
 export type Fate = 'dead' | 'dead later' | 'alive' | 'open'
 
 export function allCells(): readonly Cell[] {
-  return replicas.flatMap((replica) =>
-    lines.flatMap((line) =>
-      places.flatMap((place) =>
-        acts.flatMap((act) => origins.map((origin) => ({ origin, place, act, line, replica }) as const)),
-      ),
+  return cellsOf('same')
+}
+
+/** All cells with two replicas. */
+export function allCellsOfTwo(): readonly Cell[] {
+  return replicas.filter((replica) => replica !== 'same').flatMap(cellsOf)
+}
+
+function cellsOf(replica: Cell['replica']): readonly Cell[] {
+  return lines.flatMap((line) =>
+    placesOf(replica).flatMap((place) =>
+      acts.flatMap((act) => origins.map((origin) => ({ origin, place, act, line, replica }) as const)),
     ),
   )
+}
+
+/** On a replica that starts after the act, nothing can have been in flight. */
+function placesOf(replica: Cell['replica']): readonly Cell['place'][] {
+  return replica === 'starts later' ? places.filter((place) => !place.endsWith('in flight')) : places
+}
+
+/** The same pairs as `importantCells`. What the other replica knows takes turns as well. */
+export function importantCellsOfTwo(): readonly Cell[] {
+  const turns = ['knows', 'does not know', 'opened it', 'starts later'] as const
+  return importantCells().map((cell, n) => {
+    const replica = turns[(n + Math.floor(n / turns.length)) % turns.length] ?? 'knows'
+    return { ...cell, replica: placesOf(replica).includes(cell.place) ? replica : 'knows' }
+  })
 }
 
 /** The pairs of a place and an act that matter most, each once. Sessions and states of LINE take turns. */
@@ -80,8 +109,8 @@ export function importantCells(): readonly Cell[] {
   )
 }
 
-export function nameOf({ origin, place, act, line }: Cell): string {
-  return `${origin} / ${place} / ${act} / LINE ${line}`
+export function nameOf({ origin, place, act, line, replica }: Cell): string {
+  return `${origin} / ${place} / ${act} / LINE ${line}${replica === 'same' ? '' : ` / another replica ${replica}`}`
 }
 
 /** The credentials that exist in a cell. */

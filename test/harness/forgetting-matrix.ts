@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent } from 'undici'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import {
   type Cell,
@@ -24,9 +23,9 @@ import {
   uses,
   verify,
 } from './forgetting-session.ts'
-import { type Answers, holdAnswers } from './held-answers.ts'
-import { runClock } from './running-clock.ts'
-import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway } from './running-gateway.ts'
+import { type Database, type Stage, setStage } from './forgetting-stage.ts'
+import type { RedisServer } from './redis.ts'
+import type { Reply, RunningGateway } from './running-gateway.ts'
 
 /** What a cell of the matrix did against its model. */
 export type Outcome = {
@@ -52,9 +51,12 @@ export type Finding = {
 }
 
 type Run = Outcome & {
-  readonly gateway: RunningGateway
-  readonly answers: Answers
+  readonly stage: Stage
   readonly tokens: Map<Name, string>
+  /** The credentials that were not served after the act. From then on they must not be. */
+  readonly gone: Set<Name>
+  /** By then another replica knows of the act (`performance.now()`). */
+  knownBy: number
 }
 
 /** An answer in flight. It is in an object, so that nobody waits for it too early. */
@@ -64,123 +66,139 @@ export const moments = ['at once', 'after landing', 'after recovery', 'in the en
 export type Moment = (typeof moments)[number]
 
 const toldWithinMs = 20_000
+/** Another replica knows of an act within milliseconds. A busy machine takes longer. */
+const knownWithinMs = 5_000
 /** Without a call to LINE for so long, an act waits for the answer that is held. */
 const stuckAfterMs = 300
 /** When LINE hangs, calls are always under way. */
 const longestWaitMs = { hanging: 1_000, other: 20_000 }
 const hourMs = 3_600_000
 
-/** Runs all cells, some of them at the same time. Each has a gateway, an emulator and a clock of its own. */
-export async function runCells(cells: readonly Cell[], atOnce: number): Promise<readonly Outcome[]> {
+/**
+ * Runs all cells, some of them at the same time. Each has gateways, an emulator and a clock of its own. `redis`: a server with
+ * a database for each cell, for cells with two replicas.
+ */
+export async function runCells(
+  cells: readonly Cell[],
+  atOnce: number,
+  redis?: RedisServer,
+): Promise<readonly Outcome[]> {
   const left = [...cells]
   const outcomes: Outcome[] = []
   const work = async () => {
-    for (let cell = left.pop(); cell !== undefined; cell = left.pop()) outcomes.push(await runCell(cell))
+    for (let cell = left.pop(); cell !== undefined; cell = left.pop())
+      outcomes.push(await runCell(cell, redis && { server: redis, number: left.length }))
   }
   await Promise.all(Array.from({ length: atOnce }, work))
   return outcomes
 }
 
-export async function runCell(cell: Cell): Promise<Outcome> {
-  const { dispatcher, answers } = holdAnswers(new Agent())
-  const gateway = await startRunningGateway(settingsOf(cell), { dispatcher })
-  const stopClock = runClock(gateway)
+export async function runCell(cell: Cell, database?: Database): Promise<Outcome> {
+  const stage = await setStage(cell, database)
   const outcome: Outcome = { cell, alive: [], wronglyDead: [], untold: [], stale: [], open: [] }
   try {
-    await play({ ...outcome, gateway, answers, tokens: new Map() })
+    await play({ ...outcome, stage, tokens: new Map(), gone: new Set(), knownBy: Number.POSITIVE_INFINITY })
     return outcome
   } catch (error) {
     throw new Error(`cell: ${nameOf(cell)}`, { cause: error })
   } finally {
-    stopClock()
-    await answers.release()
-    await gateway.close()
-    await dispatcher.destroy()
-  }
-}
-
-function settingsOf({ place, line }: Cell): NodeJS.ProcessEnv {
-  return {
-    ...noSourceLimit,
-    LOG_LEVEL: 'silent',
-    // Long enough for a busy machine, where nothing waits for its end.
-    LINE_TIMEOUT_MS: line === 'hanging' ? '3000' : '20000',
-    CACHE_MAX_TOKENS: place === 'evicted and back' ? '10' : '1000',
+    await stage.close()
   }
 }
 
 async function play(run: Run): Promise<void> {
-  const { cell, gateway, answers } = run
+  const { cell, stage } = run
+  const { emulator } = stage.acting
   await openSessions(run)
   const landing = await bringToItsPlace(run)
-  failAsLine(cell, gateway)
-  const acting = perform(gateway, cell, run.tokens)
+  failAsLine(cell, emulator)
+  const acting = act(run)
   const inTime = await endsBefore(landing, acting, run)
+  await stage.startLater()
   const asked = inTime ? askAll(run, 'at once') : undefined
   if (asked !== undefined) await endsBefore(landing, asked, run)
-  await answers.release()
+  await stage.answers.release()
   judgeAnswer(run, await acting)
   await asked
   await landing?.reply
   if (landing !== undefined || !inTime) await askAll(run, 'after landing')
-  gateway.emulator.faults.clear()
+  emulator.faults.clear()
   if (!isTold(cell)) await askAll(run, 'after recovery')
   const end = performance.now() + toldWithinMs
   await expectTold(run, end)
   await askAll(run, 'in the end', end)
 }
 
+async function act(run: Run): Promise<Reply> {
+  const { cell, stage, tokens } = run
+  const reply = await perform(stage.acting, cell, tokens)
+  run.knownBy = performance.now() + (cell.replica === 'same' ? 0 : knownWithinMs)
+  return reply
+}
+
 /** The phone's session comes last, so that nothing is younger than it but what is in flight. */
-async function openSessions({ cell, gateway, tokens }: Run): Promise<void> {
-  const [user, bystander] = gateway.emulator.users
+async function openSessions({ cell, stage: { opening, asked }, tokens }: Run): Promise<void> {
+  const [user, bystander] = opening.emulator.users
   const sessions = [
-    ['bystander ', await open(gateway, bystander?.userId ?? '', 'login')],
-    ['laptop ', await open(gateway, user?.userId ?? '', cell.origin)],
-    ['', await open(gateway, user?.userId ?? '', cell.origin)],
+    ['bystander ', await open(opening, bystander?.userId ?? '', 'login')],
+    ['laptop ', await open(opening, user?.userId ?? '', cell.origin)],
+    ['', await open(opening, user?.userId ?? '', cell.origin)],
   ] as const
   for (const [whose, { accessToken, refreshToken }] of sessions) {
     tokens.set(`${whose}access`, accessToken)
     tokens.set(`${whose}refresh`, refreshToken)
   }
-  await uses['viewer { displayName }'](gateway, tokens.get('laptop access') ?? '')
+  const laptop = tokens.get('laptop access') ?? ''
+  await uses['viewer { displayName }'](opening, laptop)
+  if (cell.replica !== 'knows') return
+  await uses['viewer { displayName }'](asked, laptop)
+  await verify(asked, tokens.get('bystander access') ?? '')
 }
 
 /** Brings the phone's session to its place. Returns the answer in flight. */
 async function bringToItsPlace(run: Run): Promise<Landing | undefined> {
-  const { cell, gateway, tokens } = run
+  const { cell, stage, tokens } = run
+  const { asked } = stage
   const access = tokens.get('access') ?? ''
   const isCold = cell.origin === 'seen' && cell.place === 'verification in flight'
-  if (!isCold) await verify(gateway, access)
+  const knowing = knowingIn(run)
+  for (const gateway of isCold ? [] : knowing) await verify(gateway, access)
   switch (cell.place) {
     case 'at rest with its profile':
-      await uses['viewer { displayName }'](gateway, access)
+      for (const gateway of knowing) await uses['viewer { displayName }'](gateway, access)
       return undefined
     case 'at rest, verified only':
       return undefined
     case 'verification in flight':
       // A record that we know is stale after an hour, and is verified again.
-      if (!isCold) gateway.advance(hourMs + 1)
-      return launch(run, () => verify(gateway, access))
+      if (!isCold) await stage.advance(hourMs + 1)
+      return launch(run, () => verify(asked, access))
     case 'profile in flight':
-      return launch(run, () => gateway.ask('{ viewer { displayName } }', { token: access }))
+      return launch(run, () => asked.ask('{ viewer { displayName } }', { token: access }))
     case 'refresh in flight':
       // The refresh that opened the session is answered from memory for 30 s.
-      gateway.advance(60_000)
-      return launch(run, () => refresh(gateway, tokens.get('refresh') ?? ''))
+      await stage.advance(60_000)
+      return launch(run, () => refresh(asked, tokens.get('refresh') ?? ''))
     case 'exchange in flight':
-      return launch(run, () => exchange(gateway, codeFor(run)))
+      return launch(run, () => exchange(asked, codeFor(run)))
     case 'evicted and back':
-      return evict(run, access)
+      for (const gateway of knowing) await evict(gateway, access)
+      return undefined
   }
 }
 
-function codeFor({ cell, gateway }: Run): string {
+/** The replicas that know the phone's access token before the act. */
+function knowingIn({ cell, stage: { opening, asked } }: Run): readonly RunningGateway[] {
+  return cell.replica === 'knows' ? [opening, asked] : [opening]
+}
+
+function codeFor({ cell, stage: { asked } }: Run): string {
   const scope = cell.origin === 'login without openid' ? 'profile' : 'profile openid'
-  return gateway.emulator.issueCode({ userId: gateway.emulator.users[0]?.userId ?? '', scope, redirectUri })
+  return asked.emulator.issueCode({ userId: asked.emulator.users[0]?.userId ?? '', scope, redirectUri })
 }
 
 /** Asks, and holds LINE's answer back when it arrives. Remembers the tokens in it. */
-async function launch({ answers, tokens }: Run, ask: () => Promise<Reply>): Promise<Landing> {
+async function launch({ stage: { answers }, tokens }: Run, ask: () => Promise<Reply>): Promise<Landing> {
   answers.hold()
   const reply = ask()
   await until(async () => answers.waiting() > 0, performance.now() + 20_000, 5)
@@ -191,7 +209,7 @@ async function launch({ answers, tokens }: Run, ask: () => Promise<Reply>): Prom
   return { reply }
 }
 
-async function evict({ gateway }: Run, access: string): Promise<undefined> {
+async function evict(gateway: RunningGateway, access: string): Promise<void> {
   await uses['viewer { displayName }'](gateway, access)
   const userId = gateway.emulator.users[2]?.userId ?? ''
   const others = Array.from({ length: 20 }, () => gateway.issue({ userId }).accessToken)
@@ -201,7 +219,7 @@ async function evict({ gateway }: Run, access: string): Promise<undefined> {
   await verify(gateway, access)
 }
 
-function failAsLine({ line }: Cell, { emulator: { faults } }: RunningGateway): void {
+function failAsLine({ line }: Cell, { faults }: RunningGateway['emulator']): void {
   const failing: Fault = { status: 503 }
   if (line === 'slow') faults.set('*', { latencyMs: 300 })
   if (line === 'down') faults.set('*', failing)
@@ -220,9 +238,9 @@ function judgeAnswer({ cell, untold, wronglyDead }: Run, { data, errors }: Reply
   wronglyDead.push({ name: 'the act', moment: 'at once', use: `${code}`, reaction: 'unavailable' })
 }
 
-async function expectTold({ cell, gateway, tokens, untold }: Run, end: number): Promise<void> {
+async function expectTold({ cell, stage, tokens, untold }: Run, end: number): Promise<void> {
   for (const name of mustBeTold(cell)) {
-    const isEnded = () => isEndedAtLine(gateway, name, tokens.get(name) ?? '')
+    const isEnded = () => isEndedAtLine(stage.acting, name, tokens.get(name) ?? '')
     if (!(await until(isEnded, isTold(cell) ? 0 : end))) untold.push(`${name}: LINE still accepts it`)
   }
 }
@@ -245,20 +263,26 @@ async function askAbout(run: Run, name: Name, moment: Moment, end: number): Prom
   }
 }
 
-/** In the end LINE works, but a pause of the circuit breaker or of a re-check may still run. */
+/**
+ * In the end LINE works, but a pause of the circuit breaker or of a re-check may still run. Another replica may not know of
+ * the act yet.
+ */
 async function reactionTo(
-  { gateway, tokens }: Run,
+  { stage, tokens, gone, knownBy }: Run,
   name: Name,
   ask: (gateway: RunningGateway, token: string) => Promise<Reaction>,
   fate: Fate,
   end: number,
 ): Promise<Reaction> {
-  let reaction: Reaction = 'unavailable'
+  let reaction = 'unavailable' as Reaction
   const isFinal = async () => {
-    reaction = await ask(gateway, tokens.get(name) ?? '')
-    return fate === 'alive' ? reaction !== 'unavailable' : fate !== 'dead later' || reaction === 'refused'
+    reaction = await ask(stage.asked, tokens.get(name) ?? '')
+    if (fate === 'dead') return reaction !== 'served'
+    return fate === 'alive' ? reaction !== 'unavailable' : fate === 'open' || reaction === 'refused'
   }
-  await until(isFinal, end)
+  const isNews = fate === 'dead' && !gone.has(name)
+  await until(isFinal, isNews ? knownBy : fate === 'dead' ? 0 : end, isNews ? 20 : 100)
+  if (fate === 'dead' && reaction !== 'served') gone.add(name)
   return reaction
 }
 
@@ -277,7 +301,11 @@ function mayFail(cell: Cell, { name, moment, use, reaction }: Finding): boolean 
 }
 
 /** Whether a task ends while an answer is held. Otherwise it waits for that answer. */
-async function endsBefore(landing: Landing | undefined, task: Promise<unknown>, { cell, answers }: Run) {
+async function endsBefore(
+  landing: Landing | undefined,
+  task: Promise<unknown>,
+  { cell, stage: { answers } }: Run,
+): Promise<boolean> {
   let isOver = landing === undefined
   const over = () => {
     isOver = true

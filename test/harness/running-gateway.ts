@@ -79,27 +79,31 @@ export type StartOptions = EmulatorOptions &
   Pick<Surroundings, 'dev' | 'dispatcher'> & {
     /** How far the gateway's wall clock is ahead of LINE's clock at the start (ms). */
     readonly wallAheadBy?: number
+    /** Another replica, whose LINE and clock this one shares. Close that one first. */
+    readonly beside?: RunningGateway
   }
 
 /** `settings` are environment variables. They win over the defaults here: PORT, LINE_*_URL, the web channel and others. */
 export async function startRunningGateway(
   settings: NodeJS.ProcessEnv = {},
-  { dev, dispatcher, wallAheadBy = 0, ...options }: StartOptions = {},
+  { dev, dispatcher, wallAheadBy = 0, beside, ...options }: StartOptions = {},
 ): Promise<RunningGateway> {
-  let time = START_MS
+  let ownTime = START_MS
   let aheadBy = wallAheadBy
   let suspendedFor = 0
   let lines = ''
-  const now = () => time
-  const emulator = await startEmulator({ channels: [web, native, liff, foreign], now, ...options })
+  const time = beside?.lineTime ?? (() => ownTime)
+  const advance = beside?.advance ?? advanceOwn
+  const emulator =
+    beside?.emulator ?? (await startEmulator({ channels: [web, native, liff, foreign], now: time, ...options }))
   const line = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
   const channel =
     settings.LINE_CHANNELS === undefined ? { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret } : {}
   const config = readConfig({ ...defaults, ...channel, ...line, ...settings })
   const telemetry = createTelemetry({ logLevel: config.logLevel, destination: { write: (some) => (lines += some) } })
   const gateway: Gateway = await createGateway(config, {
-    now: () => time + aheadBy,
-    monotonic: () => time - suspendedFor,
+    now: () => time() + aheadBy,
+    monotonic: () => time() - suspendedFor,
     telemetry,
     ...(dev && { dev }),
     ...(dispatcher && { dispatcher }),
@@ -113,17 +117,15 @@ export async function startRunningGateway(
     metricsUrl: gateway.metricsUrl,
     emulator,
     log: () => lines,
-    advance: (ms) => {
-      time += ms
-    },
+    advance,
     setWall: (byMs) => {
       aheadBy += byMs
     },
     suspend: (ms) => {
-      time += ms
+      advance(ms)
       suspendedFor += ms
     },
-    lineTime: () => time,
+    lineTime: time,
     issue: (wanted) => emulator.issueTokens(wanted),
     ask,
     send,
@@ -132,6 +134,10 @@ export async function startRunningGateway(
       closed ??= close()
       return closed
     },
+  }
+
+  function advanceOwn(ms: number): void {
+    ownTime += ms
   }
 
   function ask(query: string, { variables, token, headers }: Ask = {}): Promise<Reply> {
@@ -159,7 +165,7 @@ export async function startRunningGateway(
   async function close(): Promise<void> {
     await agent.destroy()
     // LINE goes first: the gateway waits for its calls to LINE, and some of them hang.
-    await emulator.close()
+    if (beside === undefined) await emulator.close()
     await drain()
   }
 }

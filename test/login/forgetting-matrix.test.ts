@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { importantCells } from '../harness/forgetting-cells.ts'
+import { importantCells, importantCellsOfTwo } from '../harness/forgetting-cells.ts'
 import { runCells } from '../harness/forgetting-matrix.ts'
 import { faultsIn } from '../harness/forgetting-report.ts'
+import { describeWithRedis, useRedis } from '../harness/redis.ts'
 
 /** `npm run test:long` runs the whole matrix. */
 test('36 pairs of a place and a way to forget: nothing is alive, nothing else is dead (G45, C1-C4)', async () => {
@@ -9,3 +10,13 @@ test('36 pairs of a place and a way to forget: nothing is alive, nothing else is
   expect(outcomes).toHaveLength(36)
   expect(faultsIn(outcomes)).toEqual([])
 }, 120_000)
+
+describeWithRedis('the same pairs on another replica', () => {
+  const { start } = useRedis()
+
+  test('nothing is alive on another replica than the one that forgot it, nothing else is dead (G45)', async () => {
+    const outcomes = await runCells(importantCellsOfTwo(), 36, await start('--databases', '36'))
+    expect(outcomes).toHaveLength(36)
+    expect(faultsIn(outcomes)).toEqual([])
+  }, 120_000)
+})

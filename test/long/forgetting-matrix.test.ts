@@ -1,18 +1,36 @@
-import { expect, test } from 'vitest'
-import { acts, allCells, lines, origins, places } from '../harness/forgetting-cells.ts'
-import { runCells } from '../harness/forgetting-matrix.ts'
+import { afterAll, expect, test } from 'vitest'
+import { acts, allCells, allCellsOfTwo, type Cell, lines, origins, places } from '../harness/forgetting-cells.ts'
+import { type Outcome, runCells } from '../harness/forgetting-matrix.ts'
 import { faultsIn, openTableOf, tableOf } from '../harness/forgetting-report.ts'
 import { print } from '../harness/print.ts'
+import { describeWithRedis, type RedisServer, startRedis } from '../harness/redis.ts'
 
 /** Most of a cell's time passes while it waits for LINE or for the clock. */
 const atOnce = 60
 
 test('every session, in every place, after every way to forget it: nothing is alive, nothing else is dead (G45, C1-C4)', async () => {
-  const startedAt = performance.now()
-  const outcomes = await runCells(allCells(), atOnce)
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
-  print(`forgetting matrix: ${outcomes.length} cells in ${seconds} s\n${tableOf(outcomes)}`)
-  print(`where the contract leaves it open\n${openTableOf(outcomes)}`)
+  const outcomes = await runAndPrint('forgetting matrix', allCells())
   expect(outcomes).toHaveLength(origins.length * places.length * acts.length * lines.length)
   expect(faultsIn(outcomes)).toEqual([])
 })
+
+describeWithRedis('the forgetting matrix on another replica', () => {
+  let redis: RedisServer | undefined
+  afterAll(() => redis?.close())
+
+  test('all that, used on another replica: nothing is alive, nothing else is dead (G45, C1-C4)', async () => {
+    const cells = allCellsOfTwo()
+    redis = await startRedis('--databases', `${cells.length}`)
+    const outcomes = await runAndPrint('on another replica', cells, redis)
+    expect(faultsIn(outcomes)).toEqual([])
+  })
+})
+
+async function runAndPrint(what: string, cells: readonly Cell[], redis?: RedisServer): Promise<readonly Outcome[]> {
+  const startedAt = performance.now()
+  const outcomes = await runCells(cells, atOnce, redis)
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
+  print(`${what}: ${outcomes.length} cells in ${seconds} s\n${tableOf(outcomes)}`)
+  print(`${what}, where the contract leaves it open\n${openTableOf(outcomes)}`)
+  return outcomes
+}

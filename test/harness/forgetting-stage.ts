@@ -1,0 +1,89 @@
+import { Agent } from 'undici'
+import type { Cell } from './forgetting-cells.ts'
+import { type Answers, holdAnswers } from './held-answers.ts'
+import type { RedisServer } from './redis.ts'
+import { runClock } from './running-clock.ts'
+import { noSourceLimit, type RunningGateway, startRunningGateway } from './running-gateway.ts'
+
+/** The gateways of a cell. With one replica, all are the same. */
+export type Stage = {
+  /** The sessions are opened here. */
+  readonly opening: RunningGateway
+  /** Somebody asks to forget here. */
+  readonly acting: RunningGateway
+  /** The session under test is brought to its place here, and all credentials are used here after the act. */
+  asked: RunningGateway
+  /** LINE's answers to `asked`. */
+  readonly answers: Answers
+  /** For `starts later`: from now on, `asked` is a new replica. */
+  startLater(): Promise<void>
+  /** Moves all clocks, that of Redis too. */
+  advance(ms: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** A database of its own in a server that all cells share. */
+export type Database = { readonly server: RedisServer; readonly number: number }
+
+/** `database`: for cells with two replicas. */
+export async function setStage(cell: Cell, database: Database | undefined): Promise<Stage> {
+  const { dispatcher, answers } = holdAnswers(new Agent())
+  const settings = { ...settingsOf(cell), ...(database && sharing(database)) }
+  const isAlone = database === undefined
+  const acting = await startRunningGateway(settings, isAlone ? { dispatcher } : {})
+  const stopClock = runClock(acting)
+  const others: RunningGateway[] = []
+  const isLater = cell.replica === 'starts later'
+  const asked = isAlone || isLater ? acting : await startOther()
+  const stage = { opening: cell.replica === 'opened it' ? asked : acting, acting, asked, answers }
+  return Object.assign(stage, { startLater, advance, close })
+
+  async function startOther(): Promise<RunningGateway> {
+    const other = await startRunningGateway(settings, { dispatcher, beside: acting })
+    others.push(other)
+    return other
+  }
+
+  async function startLater(): Promise<void> {
+    if (isLater) stage.asked = await startOther()
+  }
+
+  async function advance(ms: number): Promise<void> {
+    acting.advance(ms)
+    if (database !== undefined) await shorten(database, ms)
+  }
+
+  async function close(): Promise<void> {
+    stopClock()
+    await answers.release()
+    await acting.close()
+    await Promise.all(others.map((other) => other.close()))
+    await dispatcher.destroy()
+  }
+}
+
+function settingsOf({ place, line }: Cell): NodeJS.ProcessEnv {
+  return {
+    ...noSourceLimit,
+    LOG_LEVEL: 'silent',
+    // Long enough for a busy machine, where nothing waits for its end.
+    LINE_TIMEOUT_MS: line === 'hanging' ? '3000' : '20000',
+    CACHE_MAX_TOKENS: place === 'evicted and back' ? '10' : '1000',
+  }
+}
+
+function sharing({ server, number }: Database): NodeJS.ProcessEnv {
+  return { REDIS_URL: `${server.url}/${number}`, CACHE_SECRET: 'x'.repeat(32) }
+}
+
+const shortenScript = `
+  redis.call('SELECT', ARGV[1])
+  for _, key in ipairs(redis.call('KEYS', '*')) do
+    local left = redis.call('PTTL', key)
+    if left > 0 then redis.call('PEXPIRE', key, left - ARGV[2]) end
+  end`
+
+/** Redis has the real time, so the lives of its keys become shorter instead. */
+async function shorten({ server, number }: Database, ms: number): Promise<void> {
+  await server.command('EVAL', shortenScript, 0, number, Math.round(ms))
+}

@@ -8,7 +8,8 @@ import { measureGrowth } from './measures/growth.ts'
 import { measureHerd } from './measures/herd.ts'
 import { measureHot } from './measures/hot.ts'
 import { measureMemory } from './measures/memory.ts'
-import { measureShared } from './measures/shared.ts'
+import { measureSharedCold } from './measures/shared-cold.ts'
+import { measureSharedHot } from './measures/shared-hot.ts'
 import { measureWorkers } from './measures/workers.ts'
 import { plot } from './plot.ts'
 import { cores, pin } from './processes.ts'
@@ -20,7 +21,8 @@ const measures = {
   cold: measureCold,
   herd: measureHerd,
   growth: measureGrowth,
-  shared: measureShared,
+  'shared-hot': measureSharedHot,
+  'shared-cold': measureSharedCold,
   workers: measureWorkers,
   memory: measureMemory,
 } as const

@@ -17,9 +17,28 @@ export type RedisServer = {
   stop(): Promise<void>
 }
 
-export const hasRedis = spawnSync('redis-server', ['--version']).error === undefined
+/** Runs a measure with a Redis of its own. Without `redis-server`, the measure is left out and its section says so. */
+export async function withRedis(
+  title: string,
+  measure: (redis: RedisServer) => Promise<Section>,
+): Promise<readonly Section[]> {
+  if (!hasRedis) return [leftOut(title)]
+  const redis = await startRedis()
+  try {
+    return [await measure(redis)]
+  } finally {
+    await redis.stop()
+  }
+}
 
-export async function startRedis(): Promise<RedisServer> {
+const hasRedis = spawnSync('redis-server', ['--version']).error === undefined
+
+function leftOut(title: string): Section {
+  process.stderr.write(`${title}: left out, because redis-server is not installed\n`)
+  return { title, how: 'Left out, because `redis-server` is not installed on this machine.', figures: [] }
+}
+
+async function startRedis(): Promise<RedisServer> {
   const port = await freePort()
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
   const child = start(['redis-server', ...options], { cores: cores.line })
@@ -45,12 +64,6 @@ async function ready(stdout: Readable): Promise<void> {
     return
   }
   throw new Error('redis-server ended before it was ready')
-}
-
-/** The section of a measure that cannot run here. */
-export function withoutRedis(title: string): Section {
-  process.stderr.write(`${title}: left out, because redis-server is not installed\n`)
-  return { title, how: 'Left out, because `redis-server` is not installed on this machine.', figures: [] }
 }
 
 async function keysFound(port: number): Promise<number> {

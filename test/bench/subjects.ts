@@ -29,6 +29,16 @@ export async function startLine(): Promise<Line> {
   }
 }
 
+/** Runs a measure with a fake LINE server of its own. */
+export async function withLine<Result>(measure: (line: Line) => Promise<Result>): Promise<Result> {
+  const line = await startLine()
+  try {
+    return await measure(line)
+  } finally {
+    await line.stop()
+  }
+}
+
 /** The flags that `npm start` gives Node. */
 export const startFlags: readonly string[] =
   JSON.parse(readFileSync(join(here, '../../package.json'), 'utf8')).scripts.start.match(/--\S+/g) ?? []

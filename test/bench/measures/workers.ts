@@ -5,9 +5,9 @@ import { costText, type Figure, medianText, type Section } from '../figures.ts'
 import { measure, type Slice } from '../load.ts'
 import { bodyOf, viewerName } from '../operations.ts'
 import { allStarted, cores, type ServerProcess, startServer, stopAll } from '../processes.ts'
-import { hasRedis, startRedis, withoutRedis } from '../redis.ts'
+import { type RedisServer, withRedis } from '../redis.ts'
 import { inRounds, ratioOf, ratios, type Series, spreadOf } from '../rounds.ts'
-import { type Line, type Settings, startBaseline, startFlags, startGateway, startLine } from '../subjects.ts'
+import { type Line, type Settings, startBaseline, startFlags, startGateway, withLine } from '../subjects.ts'
 import { tokenAt } from '../tokens.ts'
 
 const title = 'More cores: two workers against one process'
@@ -23,9 +23,10 @@ const names = Object.keys(labels) as Name[]
 
 /** Compares two workers on two cores with one process, for the gateway and for the baseline. */
 export async function measureWorkers(effort: Effort): Promise<readonly Section[]> {
-  if (!hasRedis) return [withoutRedis(title)]
-  const line = await startLine()
-  const redis = await startRedis()
+  return withRedis(title, (redis) => withLine((line) => compareAll(line, redis, effort)))
+}
+
+async function compareAll(line: Line, redis: RedisServer, effort: Effort): Promise<Section> {
   const servers = await allStarted({
     one: startGateway(line, redis.settings),
     two: startGateway(line, { ...redis.settings, WORKERS: '2' }, cores.servers(2)),
@@ -38,9 +39,9 @@ export async function measureWorkers(effort: Effort): Promise<readonly Section[]
   try {
     for (const name of names) await slice(name, effort.warmUpSeconds)
     const series = await inRounds(effort.fineRounds, names, (name) => slice(name, effort.sliceSeconds))
-    return [sectionOf(series, await callsForOneToken(line, servers.two))]
+    return sectionOf(series, await callsForOneToken(line, servers.two))
   } finally {
-    await stopAll({ line, redis, ...servers })
+    await stopAll(servers)
   }
 }
 

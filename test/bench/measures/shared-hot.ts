@@ -3,21 +3,14 @@ import type { Section } from '../figures.ts'
 import { measure } from '../load.ts'
 import { bodyOf, viewerName } from '../operations.ts'
 import { allStarted, stopAll } from '../processes.ts'
-import { hasRedis, type RedisServer, startRedis, withoutRedis } from '../redis.ts'
+import { type RedisServer, withRedis } from '../redis.ts'
 import { inRounds, ratioOf } from '../rounds.ts'
-import { assertAnswers, type Line, startGateway, startLine } from '../subjects.ts'
-import { cpu, detailHead, measureSharedCold, row } from './shared-cold.ts'
+import { assertAnswers, type Line, startGateway, withLine } from '../subjects.ts'
+import { cpu, detailHead, row } from './shared-cold.ts'
 
-/** What `REDIS_URL` costs a request with a known token, and what it saves a token that another process knows. */
-export async function measureShared(effort: Effort): Promise<readonly Section[]> {
-  if (!hasRedis) return [withoutRedis('Shared tier: one memory for several processes')]
-  const line = await startLine()
-  const redis = await startRedis()
-  try {
-    return [await measureHot(line, redis, effort), await measureSharedCold(line, redis, effort)]
-  } finally {
-    await stopAll({ line, redis })
-  }
+/** What `REDIS_URL` costs a request with a token in memory. */
+export async function measureSharedHot(effort: Effort): Promise<readonly Section[]> {
+  return withRedis('Shared tier, hot', (redis) => withLine((line) => measureHot(line, redis, effort)))
 }
 
 async function measureHot(line: Line, redis: RedisServer, effort: Effort): Promise<Section> {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { z } from 'zod'
 import { settingNames } from './config/setting-names.ts'
@@ -21,6 +22,7 @@ import {
   redirectUri,
   redisUrl,
   whole,
+  workerCount,
 } from './config/setting-rules.ts'
 import { warnOfUnknownSettings } from './config/unknown-settings.ts'
 import type { CorsOrigins } from './http/cors.ts'
@@ -43,6 +45,7 @@ export type Config = {
   readonly failedTokens: { readonly burst: number; readonly perSecond: number }
   readonly host: string
   readonly port: number
+  readonly workers: number // processes that serve requests
   /** The outbound proxies: their URLs (with passwords), and the text of NO_PROXY. */
   readonly proxies: {
     readonly https: string | undefined
@@ -111,6 +114,7 @@ export function readConfig(
       none: readEitherCase(reader, 'NO_PROXY', anyText.optional()),
     },
     ...readSharedTier(reader),
+    workers: readWorkers(reader),
     cacheMaxTokens: read('CACHE_MAX_TOKENS', records.rule.default(Math.min(100_000, records.most))),
     ...readAges(reader),
     corsOrigins: readCorsOrigins(reader, development),
@@ -176,6 +180,15 @@ function readSharedTier({ given, check, problems }: SettingReader): Pick<Config,
     redisUrl: check(redis, redisUrl.optional(), () => 'REDIS_URL'),
     cacheSecrets: check(secrets, cacheSecrets, (place) => `CACHE_SECRET${place}`),
   }
+}
+
+/** Several processes must forget a token together, so they need the shared tier. */
+function readWorkers({ given, read, problems }: SettingReader): number {
+  const asked = read('WORKERS', workerCount.default(1))
+  const workers = asked === 'auto' ? availableParallelism() : asked
+  if (workers > 1 && given('REDIS_URL') === undefined)
+    problems.push('WORKERS: more than one needs the shared tier: expected REDIS_URL too, or WORKERS=1')
+  return workers
 }
 
 /**

@@ -41,11 +41,16 @@ export function createDrain(
   server: Server,
   requests: Requests,
   times: { readonly shutdownDelayMs: number; readonly shutdownGraceMs: number },
+  stop: () => Promise<void> = () => stopAccepting(server),
 ): Drain {
   const sockets = new Set<Socket>()
+  let lastClosed = (): void => {}
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    socket.once('close', () => {
+      sockets.delete(socket)
+      if (sockets.size === 0) lastClosed()
+    })
   })
   let begun = false
 
@@ -55,9 +60,11 @@ export function createDrain(
     begun = true
     await sleep(times.shutdownDelayMs)
     const graceEndsAt = performance.now() + times.shutdownGraceMs
-    const plug = await plugQueue(server)
-    const closed = closeListener(server)
-    plug?.destroy()
+    await stop()
+    const closed = new Promise<void>((resolve) => {
+      lastClosed = resolve
+      if (sockets.size === 0) resolve()
+    })
     closeAfterAnswers(server, requests.underWay)
     await answerTheRest(closed, graceEndsAt)
     requests.refuseAll()
@@ -78,6 +85,14 @@ export function createDrain(
   }
 }
 
+/** Closes the listener, when the connections that wait for it are accepted. Leaves all connections open. */
+export async function stopAccepting(server: NetServer): Promise<void> {
+  const plug = await plugQueue(server)
+  // `close` of an HTTP server also closes idle connections, and resets clients that are just sending.
+  NetServer.prototype.close.call(server)
+  plug?.destroy()
+}
+
 /** Closes a server and its idle connections. Cuts those that are left after this time. */
 export async function closeWithin(server: Server, ms: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -93,7 +108,7 @@ export async function closeWithin(server: Server, ms: number): Promise<void> {
  * again, and are refused then. Ours gets that place as soon as the last client is accepted. What is left is a client
  * whose handshake is half done at this moment: it is reset if its last packet comes later.
  */
-async function plugQueue(server: Server): Promise<Socket | undefined> {
+async function plugQueue(server: NetServer): Promise<Socket | undefined> {
   // Node has no public way to make the queue shorter.
   const { _handle } = server as { _handle?: { listen?: (queueLength: number) => void } }
   _handle?.listen?.(0)
@@ -112,7 +127,7 @@ async function plugQueue(server: Server): Promise<Socket | undefined> {
 }
 
 /** Resolves when the next client is accepted, or when a turn of the event loop finds none. */
-function acceptOne(server: Server): Promise<void> {
+function acceptOne(server: NetServer): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       server.off('connection', done)
@@ -127,14 +142,6 @@ function acceptOne(server: Server): Promise<void> {
 function isConnected(socket: Socket): boolean {
   const { _handle } = socket as { _handle?: { getpeername?: (address: object) => number } | null }
   return _handle?.getpeername?.({}) === 0
-}
-
-/**
- * Closes the listener and leaves all connections open. `close` of an HTTP server also closes idle connections, and resets
- * clients that are just sending. Resolves when the last connection is closed.
- */
-function closeListener(server: Server): Promise<void> {
-  return new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()))
 }
 
 /** On a connection with several requests under way, only the last answer closes it. */

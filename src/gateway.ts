@@ -22,7 +22,7 @@ import { longestRefreshLifeMs } from './login/token-set.ts'
 import { createUnconfirmed } from './login/unconfirmed.ts'
 import { createRedis, type Redis } from './redis.ts'
 import type { Services } from './schema/context.ts'
-import { type DevPages, startServer } from './server.ts'
+import { type DevPages, type Listener, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { inBatches } from './tokens/batches.ts'
 import { createFamilies } from './tokens/families.ts'
@@ -50,10 +50,12 @@ export type Surroundings = {
   readonly telemetry?: Telemetry
   /** The extra pages of `npm run dev`. Absent in production. */
   readonly dev?: (origin: string) => DevPages
+  /** Where connections come from. Default: HOST and PORT. */
+  readonly listener?: Listener
 }
 
 export type Gateway = {
-  /** `http://HOST:PORT` with the real address and port. */
+  /** `http://HOST:PORT` with the real address and port, or the text of the listener. */
   readonly url: string
   /** The origin of the metrics server. `undefined` without METRICS_PORT. */
   readonly metricsUrl: string | undefined
@@ -68,7 +70,12 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const redis = surroundings.redis ?? redisFor(config, telemetry)
   const services = createServices(config, { dispatcher, clock, telemetry, redis })
-  const server = await startServer(config, { services, telemetry, dev: surroundings.dev })
+  const server = await startServer(config, {
+    services,
+    telemetry,
+    dev: surroundings.dev,
+    listener: surroundings.listener,
+  })
   const everySecond = setInterval(tick, 1_000).unref()
 
   return { url: server.url, metricsUrl: server.metricsUrl, close }

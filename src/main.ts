@@ -1,9 +1,14 @@
-import { ConfigError, readConfig } from './config.ts'
+import { startWorkers, WorkersError } from './cluster/primary.ts'
+import { isWorker, serveAsWorker } from './cluster/worker.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { endOnSignal, endProcess, surviveReaders } from './signals.ts'
-import { createTelemetry } from './telemetry/telemetry.ts'
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 
-/** The production process: reads the settings, starts the gateway and handles signals. */
+/**
+ * The production process: reads the settings, starts the gateway or its workers, and handles signals. Each worker runs this
+ * file as well.
+ */
 surviveReaders()
 try {
   process.loadEnvFile()
@@ -14,17 +19,24 @@ try {
 try {
   const config = readConfig(process.env)
   const telemetry = createTelemetry({ logLevel: config.logLevel })
+  if (isWorker) await serveAsWorker(config, telemetry)
+  else await serve(config, telemetry)
+} catch (error) {
+  if (!(error instanceof WorkersError)) process.stderr.write(`${startupError(error)}\n`)
+  await endProcess(1)
+}
+
+async function serve(config: Config, telemetry: Telemetry): Promise<void> {
   for (const warning of config.warnings) telemetry.log.warn(warning)
-  const gateway = await createGateway(config, { telemetry })
-  telemetry.log.info({ url: gateway.url, metricsUrl: gateway.metricsUrl }, 'listening')
+  const { workers } = config
+  const gateway = await (workers === 1 ? createGateway(config, { telemetry }) : startWorkers(config, telemetry))
+  const { url, metricsUrl } = gateway
+  telemetry.log.info({ url, metricsUrl, ...(workers > 1 && { workers }) }, 'listening')
   endOnSignal(async () => {
     telemetry.log.info('draining')
     await gateway.close()
     telemetry.log.info('closed')
   }, config.shutdownDelayMs + config.shutdownGraceMs)
-} catch (error) {
-  process.stderr.write(`${startupError(error)}\n`)
-  await endProcess(1)
 }
 
 function startupError(error: unknown): string {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Config } from './config.ts'
-import { closeWithin, createDrain } from './drain.ts'
+import { closeWithin, createDrain, stopAccepting } from './drain.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
@@ -36,10 +36,20 @@ export type DevPages = {
   readonly pages: ReadonlyMap<string, string>
 }
 
+/** Where the connections come from. */
+export type Listener = {
+  /** Gives the server its connections from now on. Resolves with the address. */
+  open(server: Server): Promise<string>
+  /** Resolves when no connection comes any more. */
+  stop(server: Server): Promise<void>
+}
+
 export type ServerSurroundings = {
   readonly services: Services
   readonly telemetry: Telemetry
   readonly dev?: ((origin: string) => DevPages) | undefined
+  /** Default: HOST and PORT. */
+  readonly listener?: Listener | undefined
   /** Makes the engine that executes operations. Default: the planned engine, with yoga for the operations it cannot plan. */
   readonly createEngine?: typeof createDefaultEngine
 }
@@ -55,7 +65,7 @@ const limits = {
 /** Starts the HTTP server. It routes each path to its endpoint. `close` drains it. */
 export async function startServer(
   config: Config,
-  { services, telemetry, dev, createEngine = createDefaultEngine }: ServerSurroundings,
+  { services, telemetry, dev, listener = listenOn(config), createEngine = createDefaultEngine }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let devPages: DevPages | undefined
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
@@ -79,14 +89,12 @@ export async function startServer(
     if (path === '/graphql' || path === '/graphql/') graphql.handle(request, response)
     else send(response, replyTo(path, request))
   })
-  const drain = createDrain(server, graphql, config)
-  const url = await listen(server, config.host, config.port)
+  const drain = createDrain(server, graphql, config, () => listener.stop(server))
+  const url = await listener.open(server)
   devPages = dev?.(url)
-  const metrics =
-    config.metricsPort === undefined ? undefined : createHttpServer(options, createMetricsEndpoint(telemetry))
-  const metricsUrl = metrics && (await listen(metrics, config.host, config.metricsPort ?? 0))
+  const metrics = await startMetricsServer(config, telemetry)
 
-  return { url, metricsUrl, close }
+  return { url, metricsUrl: metrics?.url, close }
 
   /** The answer of every path except `/graphql`. */
   function replyTo(path: string, request: IncomingMessage): Reply {
@@ -104,8 +112,19 @@ export async function startServer(
   /** The metrics can be read until the end of the drain. */
   async function close(): Promise<void> {
     await drain.run()
-    if (metrics !== undefined) await closeWithin(metrics, 250)
+    await metrics?.close()
   }
+}
+
+/** The server of METRICS_PORT. `undefined` without that setting. */
+export async function startMetricsServer(
+  { host, metricsPort, keepAliveMs }: Pick<Config, 'host' | 'metricsPort' | 'keepAliveMs'>,
+  telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>,
+): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
+  if (metricsPort === undefined) return undefined
+  const server = createHttpServer({ ...limits, keepAliveTimeout: keepAliveMs }, createMetricsEndpoint(telemetry))
+  const url = await listen(server, host, metricsPort)
+  return { url, close: () => closeWithin(server, 250) }
 }
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
@@ -121,8 +140,12 @@ const devPageHeaders: HeaderList = [
   ['referrer-policy', 'no-referrer'],
 ].flat()
 
+function listenOn({ host, port }: Config): Listener {
+  return { open: (server) => listen(server, host, port), stop: stopAccepting }
+}
+
 /** `::` takes IPv4 too. Without a host, Node listens on `::`, or on `0.0.0.0` where IPv6 is off. */
-function listen(server: Server, host: string, port: number): Promise<string> {
+export function listen(server: NetServer, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ port, ...(host !== '::' && { host }) }, () => {

@@ -7,22 +7,27 @@ const spareMs = 2_000
 
 /**
  * The first SIGTERM or SIGINT calls `close`, then ends the process with exit code 0. A later signal ends it at once with
- * exit code 1. So does `limitMs`, the longest time that `close` can need.
+ * exit code 1. So does `limitMs`, the longest time that `close` can need. The returned function does what the first signal
+ * does, and nothing when the end has begun.
  */
-export function endOnSignal(close: () => Promise<void>, limitMs: number): void {
+export function endOnSignal(close: () => Promise<void>, limitMs: number): () => void {
   let firstAt: number | undefined
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      const now = performance.now()
-      if (firstAt !== undefined && now - firstAt >= sameSignalMs) process.exit(1)
-      if (firstAt !== undefined) return
-      firstAt = now
-      setTimeout(() => process.exit(1), limitMs + spareMs)
-      close().then(
-        () => endProcess(0),
-        () => endProcess(1),
-      )
-    })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, signalled)
+  return end
+
+  function signalled(): void {
+    if (firstAt !== undefined && performance.now() - firstAt >= sameSignalMs) process.exit(1)
+    end()
+  }
+
+  function end(): void {
+    if (firstAt !== undefined) return
+    firstAt = performance.now()
+    setTimeout(() => process.exit(1), limitMs + spareMs)
+    close().then(
+      () => endProcess(0),
+      () => endProcess(1),
+    )
   }
 }
 

@@ -48,6 +48,7 @@ describe('defaults', () => {
       lineTimeoutMs: 3000,
       lineMaxConcurrency: 64,
       trustedProxies: [],
+      workers: 1,
       failedTokens: { burst: 20, perSecond: 1 },
       host: '::',
       port: 4000,

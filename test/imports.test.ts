@@ -11,7 +11,19 @@ type Import = { readonly from: string; readonly to: string; readonly onlyTypes: 
  * The layers, from the process down to LINE. Each one is a folder or a file of `src/`. A file imports from its own layer
  * and from lower layers, never from a higher one.
  */
-const layers = ['main', 'gateway', 'server', 'drain', 'endpoints', 'graphql', 'schema', 'login', 'tokens', 'line']
+const layers = [
+  'main',
+  'cluster',
+  'gateway',
+  'server',
+  'drain',
+  'endpoints',
+  'graphql',
+  'schema',
+  'login',
+  'tokens',
+  'line',
+]
 /** `dev/` is in the top layer, like `main.ts`: both start a gateway. */
 const besideMain = ['dev']
 /** The layers use these. These use no layer. */

@@ -214,6 +214,17 @@ describeWithRedis('Redis in trouble', () => {
     expect(await untilOther(() => stream.has('1-1'), 'away')).toBe(false)
   })
 
+  it('Redis became a replica: writes are refused, and we connect again to find its successor', async () => {
+    const { redis, server } = await start()
+    await redis.read(['k'])
+    await server.command('REPLICAOF', '127.0.0.1', '1')
+    const connections = async () =>
+      Number(/total_connections_received:(\d+)/.exec(String(await server.command('INFO', 'stats')))?.[1])
+    const before = await connections()
+    expect(await untilOther(() => redis.write([{ set: 'k', value: bytes, forMs: 60_000 }]), 'away')).toBe('refused')
+    await expect.poll(connections, { timeout: 30_000 }).toBeGreaterThan(before)
+  })
+
   it('close while Redis hangs: ends, and so do all calls under way; everything after it is away', async () => {
     const { redis, server } = await start()
     const stream = redis.openStream('f')

@@ -23,6 +23,10 @@ export const whole = (least: number, most: number, reason = '') =>
     (digits) => /^\d+$/.test(digits) && Number(digits) >= least && Number(digits) <= most,
     `must be a whole number from ${least} to ${most}, in plain digits${reason}`,
   ).transform(Number)
+export const workerCount = text(
+  (count) => count === 'auto' || (/^\d+$/.test(count) && Number(count) >= 1 && Number(count) <= 256),
+  'must be a whole number from 1 to 256, in plain digits, or auto for one process a core',
+).transform((count) => (count === 'auto' ? count : Number(count)))
 /** At the lowest rate, a client waits for a day. */
 export const rate = text(
   (digits) => /^\d+(\.\d+)?$/.test(digits) && Number(digits) >= 0.00001 && Number(digits) <= 1_000_000,

@@ -22,6 +22,8 @@ try {
   const telemetry = createTelemetry({ logLevel: config.logLevel })
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
     telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
+  if (process.env.WORKERS || process.env.WORKERS_FILE)
+    telemetry.log.warn('WORKERS: is ignored, because npm run dev is one process')
   for (const warning of config.warnings) telemetry.log.warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
@@ -48,9 +50,9 @@ try {
  * tokens, so HOST is not used: some shells export it.
  */
 function settingsFor(emulator: Emulator): NodeJS.ProcessEnv {
-  // The real LINE and the way to it, and HOST: with NAME_FILE, and the proxies in lower case too.
+  // The real LINE and the way to it, HOST and WORKERS: with NAME_FILE, and the proxies in lower case too.
   const ofProduction =
-    /^(LINE_(CHANNELS?|API_URL|ACCESS_URL|REDIRECT_URIS)(_ID|_SECRET|_TYPE)?|HOST|(HTTPS?|NO)_PROXY)(_FILE)?$/i
+    /^(LINE_(CHANNELS?|API_URL|ACCESS_URL|REDIRECT_URIS)(_ID|_SECRET|_TYPE)?|HOST|WORKERS|(HTTPS?|NO)_PROXY)(_FILE)?$/i
   const others = Object.entries(process.env).filter(([name]) => !ofProduction.test(name))
   const [channel] = emulator.channels
   return {

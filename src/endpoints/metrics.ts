@@ -4,7 +4,7 @@ import { plainText, send } from '../http/send.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 
 /** `GET /metrics` in the Prometheus text format, on METRICS_PORT only. */
-export function createMetricsEndpoint(telemetry: Telemetry) {
+export function createMetricsEndpoint(telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>) {
   return function handle(request: IncomingMessage, response: ServerResponse): void {
     if (pathOf(request.url ?? '') !== '/metrics') {
       send(response, plainText(404, 'not found\n'))

@@ -155,8 +155,10 @@ export function createRefresher(options: RefresherOptions): Refresher {
    */
   async function handOut({ tokens, begunAt }: Fetched, key: string, caller: Caller): Promise<TokenSet | undefined> {
     const family = families.find(key)
-    if (forgotten.mayConcern(family, begunAt) && !(await isAccepted(tokens.accessToken, key, caller))) return undefined
-    if (!forgotten.isDeadSession(key)) return tokens
+    const isDead = () => forgotten.isDeadSession(key)
+    if (!isDead() && forgotten.mayConcern(family, begunAt) && !(await isAccepted(tokens.accessToken, key, caller)))
+      return undefined
+    if (!isDead()) return tokens
     if (family !== undefined)
       tombstones.raise(digestOf(tokens.accessToken), {
         kind: 'token',
@@ -167,17 +169,20 @@ export function createRefresher(options: RefresherOptions): Refresher {
     throw refused()
   }
 
-  /** A user left, and we do not know whether it is the user of this session: LINE says so, at most once for a session. */
+  /**
+   * A user left, and we do not know whether it is the user of this session, or whether the session began before that: LINE says
+   * so.
+   */
   async function isAccepted(raw: string, key: string, { clientAddress, deadline }: Caller): Promise<boolean> {
     const token = { raw, key: digestOf(raw) }
     let outage: Outage | undefined
     for (const subject of ['profile', 'userinfo'] as const) {
       const answer = await memory.resolve({ token, subject, clientAddress, deadline })
       if (answer.verdict === 'invalid') return false
-      if (families.find(key)?.userId !== undefined) return true
       if (answer.verdict === 'unknown') outage = answer.outage
+      else if (families.find(key)?.userId !== undefined) return true
     }
-    if (outage === undefined) return true
+    if (outage === undefined || forgotten.isDeadSession(key)) return true
     keepForNextTry(key)
     throw outage
   }

@@ -83,24 +83,26 @@ export function createDurations(registry: Registry, options: DurationsOptions): 
   /** In the exposition format each bucket includes the counts of the smaller buckets. */
   function readings(): Reading[] {
     return [...table].flatMap(([label, { counts, sum }]) => {
-      const labels = labelled(labelNames, label)
+      const sharedLabels = labelled(labelNames, label)
       let count = 0
       const below = [...buckets, '+Inf'].map((le, bucket): Reading => {
         count += counts[bucket] ?? 0
-        return { metricName: `${name}_bucket`, labels: { le, ...labels }, value: count }
+        return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: count }
       })
       return [
         ...below,
-        { metricName: `${name}_sum`, labels, value: sum },
-        { metricName: `${name}_count`, labels, value: count },
+        { metricName: `${name}_sum`, labels: {}, sharedLabels, value: sum },
+        { metricName: `${name}_count`, labels: {}, sharedLabels, value: count },
       ]
     })
   }
 }
 
+/** As prom-client's own histograms have them: the labels that all values of a histogram share are apart. */
 type Reading = {
   readonly metricName: string
-  readonly labels: Readonly<Record<string, string | number>>
+  readonly labels: Record<string, string | number>
+  readonly sharedLabels: Readonly<Record<string, string>>
   readonly value: number
 }
 
@@ -115,7 +117,7 @@ class TabledHistogram extends Histogram {
     this.#read = read
   }
 
-  /** The registry calls this when it writes the exposition format. */
+  /** prom-client calls this for the exposition format, and for the numbers that a worker gives to the primary process. */
   async getForPromString() {
     return { ...this.#facts, type: 'histogram', aggregator: 'sum', values: this.#read() }
   }

@@ -5,6 +5,7 @@ import { type LineCall, levelOf, messageOf } from './line-call.ts'
 import { createLogWriter } from './log-writer.ts'
 import { createDurations, createTally } from './meters.ts'
 import { createSampler } from './sampler.ts'
+import { type Numbers, numbersOf } from './worker-numbers.ts'
 
 /** The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429. */
 export type BreakerChange =
@@ -74,8 +75,15 @@ export type Telemetry = {
   unexpected(error: unknown, where: string, requestId?: string): void
   /** Prometheus text exposition format. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
-  /** Adds a gauge. `read` is called each time the metrics are read. */
-  gauge(name: string, help: string, read: () => number): void
+  /** The same as numbers, for the process that adds up those of all workers. */
+  numbers(): Promise<Numbers>
+  /**
+   * Adds a gauge. `read` is called each time the metrics are read. `overWorkers`: how the values of several processes
+   * become one. The sum suits amounts, the maximum suits ages.
+   */
+  gauge(name: string, help: string, read: () => number, overWorkers?: 'sum' | 'max' | 'min'): void
+  /** Counts the end of a worker that was not asked to end. `how`: the signal, or `exit` and the code. */
+  workerEnded(how: string): void
   /** Writes the counts of log lines that were left out. For the end of the process. */
   flush(): void
 }
@@ -101,7 +109,21 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   let unopenedAgainAt = 0
 
   const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
-  return { log, lineCall, operation, lookUp, breaker, ...redis, noChannelSecret, unexpected, metrics, gauge, flush }
+  return {
+    log,
+    lineCall,
+    operation,
+    lookUp,
+    breaker,
+    ...redis,
+    noChannelSecret,
+    unexpected,
+    metrics,
+    numbers,
+    gauge,
+    workerEnded,
+    flush,
+  }
 
   function lineCall(call: LineCall): void {
     if (call.outcome !== 'not_sent') {
@@ -184,8 +206,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     write('error', 'unexpected error', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
   }
 
-  function gauge(name: string, help: string, read: () => number): void {
-    new Gauge({ name, help, registers: [registry], collect: collectInto(read) })
+  function gauge(name: string, help: string, read: () => number, overWorkers: 'sum' | 'max' | 'min' = 'sum'): void {
+    new Gauge({ name, help, registers: [registry], aggregator: overWorkers, collect: collectInto(read) })
+  }
+
+  function workerEnded(how: string): void {
+    meters.workersEnded.add(how)
+  }
+
+  function numbers() {
+    return numbersOf(registry)
   }
 
   async function metrics() {
@@ -230,6 +260,11 @@ function createMeters(registry: Registry) {
       name: 'gateway_line_calls_total',
       help: 'Calls to the LINE Platform by endpoint and outcome',
       labelNames: ['endpoint', 'outcome'],
+    }),
+    workersEnded: createTally(registry, {
+      name: 'gateway_workers_ended_total',
+      help: 'Workers that ended without being asked to, by signal or exit code',
+      labelNames: ['how'],
     }),
     sharedLookUps: createTally(registry, {
       name: 'gateway_shared_lookups_total',

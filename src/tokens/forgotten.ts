@@ -26,8 +26,8 @@ export type Forgotten = {
   /** Whether a session is dead: it was revoked, or its user left after it began. */
   isDeadSession(refreshKey: string): boolean
   /**
-   * Whether a user left whom the session may belong to, so that tokens which LINE issued for it are no proof. `begunAt`: the
-   * `count` when the call began that issued them.
+   * Whether a user left whom the session may belong to, or who may have left after it began, so that tokens which LINE issued
+   * for it are no proof. `begunAt`: the `count` when the call began that issued them.
    */
   mayConcern(family: Family | undefined, begunAt: number): boolean
 }
@@ -95,8 +95,17 @@ export function createForgotten({ tombstones, users, families, skewMs = 0 }: For
     return isFromBefore(stone, begunTime)
   }
 
+  /** The times of two processes are too close to say whether the user left before or after the session began. */
+  function mayHaveBegunBefore(stone: UserTombstone, { begunAt, begunTime }: Family): boolean {
+    return (begunAt === undefined || stone.isLearned) && begunTime <= stone.at + skewMs
+  }
+
   function mayConcern(family: Family | undefined, begunAt: number): boolean {
-    if (family === undefined || family.userId !== undefined) return false
+    if (family === undefined) return false
+    if (family.userId !== undefined) {
+      const stone = users.find(family.channelId, family.userId)
+      return stone !== undefined && stone.number > begunAt && mayHaveBegunBefore(stone, family)
+    }
     const latest = users.latestOf(family.channelId)
     if (latest === undefined || latest.number <= (family.begunAt ?? 0)) return false
     return latest.number > begunAt || users.isAnyLeaving(family.channelId)

@@ -110,8 +110,8 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
 
   function observe(): void {
     const sinceRound = () => (clock.steady() - (tail.lastRoundAt() ?? clock.steady())) / 1_000
-    telemetry.gauge('gateway_shared_lag_seconds', 'Time until the last own event came back', () => lagMs / 1_000)
-    telemetry.gauge('gateway_shared_round_age_seconds', 'Time since the shared stream was read', sinceRound)
+    telemetry.gauge('gateway_shared_lag_seconds', 'Time until the last own event came back', () => lagMs / 1_000, 'max')
+    telemetry.gauge('gateway_shared_round_age_seconds', 'Time since the shared stream was read', sinceRound, 'max')
     telemetry.gauge('gateway_shared_gaps', 'Losses of entries of the shared stream', tail.gaps)
     telemetry.gauge('gateway_shared_unwritten', 'Events that Redis has not taken', outbox.size)
   }

@@ -130,7 +130,6 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
   }
 
   function putFamily(refreshKey: string, family: Family): void {
-    if (family.id === refreshKey && family.userId === undefined) return
     void redis.write([setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)])
   }
 }

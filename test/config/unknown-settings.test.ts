@@ -68,12 +68,12 @@ describe('a variable with almost the name of a setting', () => {
 
   test('readConfig has the warnings, beside those of settings that are not built yet', () => {
     const env = { LINE_CHANNEL_ID: '1', LINE_CHANNEL_SECRET: 'x', TRUSTED_PROXY: '10.0.0.1', CORS_ORIGIN: '*' }
-    const { warnings } = readConfig({ ...env, WORKERS: '4', PUBLIC_URL_FILE: '/c4n4ry', FORWARD_AUTH: ' ' })
+    const { warnings } = readConfig({ ...env, API_AUDIENCES: '4', PUBLIC_URL_FILE: '/c4n4ry', FORWARD_AUTH: ' ' })
     expect(warnings.map((warning) => warning.split(':')[0]).sort()).toEqual([
+      'API_AUDIENCES',
       'CORS_ORIGIN',
       'PUBLIC_URL',
       'TRUSTED_PROXY',
-      'WORKERS',
     ])
     expect(warnings.join()).not.toMatch(/10\.0|\*|4$|c4n4ry/)
   })

@@ -32,41 +32,48 @@ export function usePrograms() {
   })
   return { start }
 
-  /** `stdout`: a file descriptor that the program gets as its standard output. Then `out` and `printed` are empty. */
-  function start(
-    command: string,
-    argument: readonly string[],
-    settings: NodeJS.ProcessEnv,
-    cwd = project,
-    stdout: number | 'pipe' = 'pipe',
-  ): Program {
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...settings }
-    const child = spawn(command, argument, { cwd, env, detached: true, stdio: ['pipe', stdout, 'pipe'] })
-    let [out, err] = ['', '']
-    child.stdout?.on('data', (chunk) => (out += chunk))
-    child.stderr?.on('data', (chunk) => (err += chunk))
-    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-    const program = { process: child, out: () => out, err: () => err, printed, ended, kill, killGroup }
+  function start(...what: Parameters<typeof startProgram>): Program {
+    const program = startProgram(...what)
     started.push(program)
     return program
+  }
+}
 
-    async function printed(pattern: RegExp): Promise<string> {
-      await expect
-        .poll(() => out + (child.exitCode === null ? '' : `ended with ${child.exitCode}: ${err}`), { timeout: 45_000 })
-        .toMatch(pattern)
-      return pattern.exec(out)?.[1] ?? ''
-    }
+/**
+ * Starts a program, which gets only PATH, HOME and the given settings. Its starter has to end it. `stdout`: a file
+ * descriptor that the program gets as its standard output. Then `out` and `printed` are empty.
+ */
+export function startProgram(
+  command: string,
+  argument: readonly string[],
+  settings: NodeJS.ProcessEnv,
+  cwd = project,
+  stdout: number | 'pipe' = 'pipe',
+): Program {
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...settings }
+  const child = spawn(command, argument, { cwd, env, detached: true, stdio: ['pipe', stdout, 'pipe'] })
+  let [out, err] = ['', '']
+  child.stdout?.on('data', (chunk) => (out += chunk))
+  child.stderr?.on('data', (chunk) => (err += chunk))
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  return { process: child, out: () => out, err: () => err, printed, ended, kill, killGroup }
 
-    function kill(signal: NodeJS.Signals = 'SIGTERM'): void {
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-      if (signal === 'SIGKILL') killGroup(signal)
-      else child.kill(signal)
-    }
+  async function printed(pattern: RegExp): Promise<string> {
+    await expect
+      .poll(() => out + (child.exitCode === null ? '' : `ended with ${child.exitCode}: ${err}`), { timeout: 45_000 })
+      .toMatch(pattern)
+    return pattern.exec(out)?.[1] ?? ''
+  }
 
-    // `detached` makes the program the leader of a process group; the negative ID means the whole group.
-    function killGroup(signal: NodeJS.Signals = 'SIGTERM'): void {
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
-        process.kill(-child.pid, signal)
-    }
+  function kill(signal: NodeJS.Signals = 'SIGTERM'): void {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (signal === 'SIGKILL') killGroup(signal)
+    else child.kill(signal)
+  }
+
+  // `detached` makes the program the leader of a process group; the negative ID means the whole group.
+  function killGroup(signal: NodeJS.Signals = 'SIGTERM'): void {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, signal)
   }
 }

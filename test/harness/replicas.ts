@@ -68,7 +68,7 @@ function startReplica(settings: NodeJS.ProcessEnv, clock: Clock) {
   const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
   const { dispatcher, answers } = holdAnswers(pool)
   const telemetry = createTelemetry({ logLevel: 'silent' })
-  const redis = createRedis(settings.REDIS_URL ?? '', { telemetry })
+  const redis = createRedis(settings.REDIS_URL ?? '', { telemetry, lookUpMs: 20_000 })
   const services = createServices(config, { dispatcher, clock, telemetry, redis })
   const replica: Replica = { ...services, redis, answers, cutFromLine: () => pool.destroy() }
   return { replica, close }

@@ -6,6 +6,7 @@ import { freePort } from '../harness/free-port.ts'
 import { describeWithNginx, makeNginxFolder } from '../harness/nginx.ts'
 import { print } from '../harness/print.ts'
 import { type Program, usePrograms } from '../harness/programs.ts'
+import { describeWithRedis, useRedis } from '../harness/redis.ts'
 
 /**
  * Restarts under load. The clients, nginx, each replica and LINE are processes of their own. A failure is any answer but
@@ -94,38 +95,49 @@ function causesIn(errors: string): string {
 }
 
 describeWithNginx('three replicas behind nginx', (nginx) => {
-  test('ten restarts, each with SIGTERM twice, under load: no request is lost (G42, B5)', async () => {
-    const ports = [await freePort(), await freePort(), await freePort()]
-    const replicas = await Promise.all(ports.map((port) => startReplica(port)))
-    const port = await freePort()
-    const folder = makeNginxFolder(port, ports)
-    const balancer = programs.start(nginx, folder.command, {})
-    const url = `http://127.0.0.1:${port}`
-    await expect.poll(() => fetch(`${url}/health`).then(({ status }) => status, String), { timeout: 30_000 }).toBe(200)
+  const title = 'ten restarts, each with SIGTERM twice, under load: no request is lost (G42, B5)'
+  test(`one process each, ${title}`, () => restartTen(nginx, {}))
 
-    const load = startLoad(url, 16)
-    const start = performance.now()
-    const codes: (number | null)[] = []
-    for (let n = 0; n < 10; n += 1) {
-      const replica = replicas[n % 3] as Replica
-      codes.push(await stop(replica))
-      replica.program = (await startReplica(replica.port)).program
-    }
-    while (load.requests() < 10_000) await sleep(100)
-    await load.stop()
-    folder.remove()
-    const seconds = ((performance.now() - start) / 1_000).toFixed(0)
-    print(
-      `G42: ${load.requests()} requests through nginx, ${codes.length} restarts, ${seconds} s, ` +
-        `failed: ${JSON.stringify(Object.fromEntries(load.failures))}, slowest ${load.slowestMs()} ms`,
-    )
-    expect(codes).toEqual(Array(10).fill(0))
-    // A client whose handshake is half done when a listener closes can be reset, and nginx sends no POST twice.
-    const lost = [...load.failures.values()].reduce((sum, count) => sum + count, 0)
-    expect(lost, causesIn(balancer.err())).toBeLessThan(2)
-    expect([...load.failures.keys()].filter((outcome) => outcome !== '502')).toEqual([])
+  describeWithRedis('with Redis', () => {
+    const servers = useRedis()
+    test(`two workers each, ${title}`, async () => {
+      const { url } = await servers.start()
+      await restartTen(nginx, { WORKERS: '2', REDIS_URL: url, CACHE_SECRET: 'a secret of thirty-two characters' })
+    })
   })
 })
+
+async function restartTen(nginx: string, settings: NodeJS.ProcessEnv): Promise<void> {
+  const ports = [await freePort(), await freePort(), await freePort()]
+  const replicas = await Promise.all(ports.map((port) => startReplica(port, settings)))
+  const port = await freePort()
+  const folder = makeNginxFolder(port, ports)
+  const balancer = programs.start(nginx, folder.command, {})
+  const url = `http://127.0.0.1:${port}`
+  await expect.poll(() => fetch(`${url}/health`).then(({ status }) => status, String), { timeout: 30_000 }).toBe(200)
+
+  const load = startLoad(url, 16)
+  const start = performance.now()
+  const codes: (number | null)[] = []
+  for (let n = 0; n < 10; n += 1) {
+    const replica = replicas[n % 3] as Replica
+    codes.push(await stop(replica))
+    replica.program = (await startReplica(replica.port, settings)).program
+  }
+  while (load.requests() < 10_000) await sleep(100)
+  await load.stop()
+  folder.remove()
+  const seconds = ((performance.now() - start) / 1_000).toFixed(0)
+  print(
+    `G42, WORKERS=${settings.WORKERS ?? 1}: ${load.requests()} requests through nginx, ${codes.length} restarts, ${seconds} s, ` +
+      `failed: ${JSON.stringify(Object.fromEntries(load.failures))}, slowest ${load.slowestMs()} ms`,
+  )
+  expect(codes).toEqual(Array(10).fill(0))
+  // A client whose handshake is half done when a listener closes can be reset, and nginx sends no POST twice.
+  const lost = [...load.failures.values()].reduce((sum, count) => sum + count, 0)
+  expect(lost, causesIn(balancer.err())).toBeLessThan(2)
+  expect([...load.failures.keys()].filter((outcome) => outcome !== '502')).toEqual([])
+}
 
 test('one replica without nginx, five stops under load of 200 kept connections: only refused connections (B5)', async () => {
   const port = await freePort()

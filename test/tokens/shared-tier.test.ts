@@ -4,6 +4,8 @@ import { describeWithRedis, type RedisProxy, useRedis } from '../harness/redis.t
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, wordFor } from '../harness/token-layer.ts'
 
+/** Of a wait that ends at once on a quiet machine. */
+const patiently = { timeout: 30_000 }
 const caller = () => callerAt('192.0.2.1')
 
 describeWithRedis('access tokens on three replicas', () => {
@@ -108,7 +110,7 @@ describeWithRedis('access tokens on three replicas', () => {
     await ask(a, token)
     advance(400_000)
     await Promise.all(times(10, () => ask(b, token)))
-    await expect.poll(() => calls.of('verifyAccessToken')).toBe(2)
+    await expect.poll(() => calls.of('verifyAccessToken'), patiently).toBe(2)
   })
 
   it('a stale record that only Redis has: checked first, and served while LINE is down', async () => {
@@ -145,7 +147,7 @@ describeWithRedis('access tokens on three replicas', () => {
     emulator.unlink(userId)
     advance(4_000_000)
     expect(wordFor(await ask(a, token))).toBe('REVOKED')
-    await expect.poll(async () => wordFor(await ask(b, token))).toBe('REVOKED')
+    await expect.poll(async () => wordFor(await ask(b, token)), patiently).toBe('REVOKED')
     expect(calls.of('verifyAccessToken')).toBe(2)
   })
 
@@ -155,7 +157,7 @@ describeWithRedis('access tokens on three replicas', () => {
     const token = tokenOf(accessToken)
     await Promise.all([a, b].map((replica) => ask(replica, token)))
     await a.revocation.logout(token, refreshToken, caller())
-    await expect.poll(async () => wordFor(await ask(b, token))).toBe('REVOKED')
+    await expect.poll(async () => wordFor(await ask(b, token)), patiently).toBe('REVOKED')
     const before = calls.total()
     const late = add({ REDIS_URL: server.url, ...noSourceLimit })
     await isUp(late)
@@ -173,7 +175,7 @@ describeWithRedis('access tokens on three replicas', () => {
     advance(10_000)
     emulator.faults.set('deauthorize', { status: 503 })
     await expect(a.revocation.deauthorize(first, caller())).rejects.toThrow()
-    await expect.poll(async () => wordFor(await ask(b, second))).toBe('REVOKED')
+    await expect.poll(async () => wordFor(await ask(b, second)), patiently).toBe('REVOKED')
     const before = calls.total()
     const late = add({ REDIS_URL: server.url, ...noSourceLimit })
     await isUp(late)
@@ -187,7 +189,7 @@ describeWithRedis('access tokens on three replicas', () => {
     const first = tokenOf(emulator.issueTokens({ userId }).accessToken)
     await Promise.all([a, b, c].map((replica) => ask(replica, first, 'profile')))
     await a.revocation.deauthorize(first, caller())
-    await expect.poll(async () => wordFor(await ask(b, first))).toBe('REVOKED')
+    await expect.poll(async () => wordFor(await ask(b, first)), patiently).toBe('REVOKED')
     advance(1_000)
     const next = tokenOf(emulator.issueTokens({ userId }).accessToken)
     expect(wordFor(await ask(b, next, 'profile'))).toBe('valid')
@@ -239,7 +241,7 @@ async function ask(replica: Replica, token: ReturnType<typeof tokenOf>, subject:
 
 /** Until a replica is connected, it asks LINE by itself. */
 async function isUp({ redis }: Replica): Promise<void> {
-  await expect.poll(() => redis.read(['nothing'])).toEqual([undefined])
+  await expect.poll(() => redis.read(['nothing']), { timeout: 30_000 }).toEqual([undefined])
 }
 
 function plainRecord(answer: Awaited<ReturnType<typeof ask>>) {

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { askSpread, type Fleet, type Replica, replicaAt, useFleet } from '../harness/fleet.ts'
+import { logout, refreshUse, uses } from '../harness/forgetting-session.ts'
+import { failuresIn, lookUpsText, startLookUps } from '../harness/look-ups.ts'
+import { manyUsers } from '../harness/many-users.ts'
+import { print } from '../harness/print.ts'
+import { describeWithRedis } from '../harness/redis.ts'
+import { faultMs, redisFaults, setDelay, settingsForFaults } from '../harness/redis-faults.ts'
+import { timeUntil } from '../harness/time-until.ts'
+
+const lookUpsPerSecond = 300
+const normalWithinMs = 2_000
+/** Longer than this, nobody waits for it. */
+const longestRecoveryMs = 8_000
+/** A look-up may wait for Redis once. A longer wait than this is far more than that, on any machine. */
+const longestWaitMs = 2_500
+
+const folder = mkdtempSync(join(tmpdir(), 'redis-faults-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', () => {
+  describe.each([0, 12])('%i ms of latency', (latencyMs) => {
+    const fleet = useFleet({
+      proxies: true,
+      users: manyUsers(200),
+      redisSettings: settingsForFaults(folder),
+      // Operators must hear of a Redis that is full, read-only or closed to us.
+      expectedErrors: /REDIS_URL: Redis refuses/,
+    })
+    beforeAll(() => setDelay(fleet(), latencyMs))
+
+    test.each(redisFaults(folder, latencyMs))(
+      '$name: no request fails, normal within 2 s of its end',
+      async (fault) => {
+        const load = await startLookUps(fleet(), lookUpsPerSecond)
+        await sleep(300)
+        const end = performance.now() + faultMs
+        await fault.begin(fleet())
+        const refreshed = await refreshAtAll()
+        await sleep(end - performance.now())
+        await fault.end(fleet())
+        const sharingAfter = await timeUntil(() => sharesRecords(fleet()), longestRecoveryMs).catch(() => Infinity)
+        const forgettingAfter = sharingAfter + (await timeToForget(fleet()).catch(() => Infinity))
+        const lookUps = await load.stop()
+        const after = `normal after ${sharingAfter.toFixed(0)} ms, a logout everywhere after ${forgettingAfter.toFixed(0)} ms`
+        print(
+          `${fault.name}, +${latencyMs} ms: ${lookUpsText(lookUps)}; ${after}; ${refreshed.longestMs} ms for a refresh`,
+        )
+        expect(failuresIn(lookUps)).toEqual([])
+        expect(refreshed.reactions).toEqual(['served', 'served', 'served'])
+        expect(Math.max(...lookUps.map(({ waitMs }) => waitMs))).toBeLessThan(longestWaitMs)
+        expect(sharingAfter).toBeLessThan(normalWithinMs)
+        expect(forgettingAfter).toBeLessThan(normalWithinMs)
+      },
+    )
+
+    async function refreshAtAll() {
+      const start = performance.now()
+      const reactions = await askSpread(fleet(), 3, (replica) =>
+        refreshUse.refreshToken(replica, fleet().emulator.issueTokens().refreshToken ?? ''),
+      )
+      return { reactions, longestMs: Math.round(performance.now() - start) }
+    }
+  })
+})
+
+/** Whether each replica answers a new token of the one before it without a verification of its own. */
+async function sharesRecords(fleet: Fleet): Promise<boolean> {
+  const shared = fleet.replicas.map(async (replica, n) => {
+    const { accessToken } = fleet.emulator.issueTokens()
+    const here = await verifiedAt(replica, accessToken)
+    const there = await verifiedAt(replicaAt(fleet, n + 1), accessToken)
+    return here !== undefined && here === there
+  })
+  return (await Promise.all(shared)).every(Boolean)
+}
+
+async function verifiedAt(replica: Replica, token: string): Promise<string | undefined> {
+  const { data } = await replica.ask('{ viewer { accessToken { verifiedAt } } }', { token })
+  return (data?.viewer as { accessToken: { verifiedAt: string } } | null | undefined)?.accessToken.verifiedAt
+}
+
+/** How long all replicas need to refuse a token that one of them forgets. */
+async function timeToForget(fleet: Fleet): Promise<number> {
+  const { accessToken } = fleet.emulator.issueTokens()
+  const view = uses['viewer { displayName }']
+  for (const replica of fleet.replicas) await view(replica, accessToken)
+  const start = performance.now()
+  await logout(replicaAt(fleet, 0), accessToken)
+  for (const replica of fleet.replicas)
+    await timeUntil(async () => (await view(replica, accessToken)) === 'refused', longestRecoveryMs)
+  return performance.now() - start
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { freePort } from '../harness/free-port.ts'
+import { describeWithRedis } from '../harness/redis.ts'
+import { ask, childrenOf, isAlive, useWorkers } from '../harness/workers.ts'
+
+describeWithRedis('WORKERS in trouble', () => {
+  const workers = useWorkers()
+
+  test('a worker that hangs: /metrics has its last counts, new connections go to the other one', async () => {
+    const { program, url, metric } = await workers.start()
+    const token = workers.issueToken()
+    await Promise.all(Array.from({ length: 50 }, () => ask(url, token)))
+    expect(await metric('gateway_operations_total')).toBe(50)
+    const [first = 0] = childrenOf(program)
+    process.kill(first, 'SIGSTOP')
+    // Up to two connections can be on the way to a worker that has just stopped.
+    const answers = Array.from({ length: 20 }, () => ask(url, token))
+    let answered = 0
+    for (const answer of answers) answer.then(() => (answered += 1)).catch(() => {})
+    await expect.poll(() => answered, { timeout: 60_000 }).toBeGreaterThanOrEqual(18)
+    expect(await metric('gateway_operations_total')).toBeGreaterThanOrEqual(68)
+    expect(await metric('gateway_workers_silent')).toBe(1)
+    process.kill(first, 'SIGCONT')
+    await Promise.all(answers)
+    expect(await metric('gateway_operations_total')).toBe(70)
+    expect(await metric('gateway_workers_silent')).toBe(0)
+  }, 180_000)
+
+  test('a worker that always ends at once: ever longer pauses, the primary stays, and its stop is clean', async () => {
+    const { program } = await workers.start({ METRICS_PORT: '' })
+    for (let failures = 1; failures <= 3; failures += 1) {
+      await expect.poll(() => childrenOf(program).length, { timeout: 60_000 }).toBe(2)
+      process.kill(childrenOf(program)[1] ?? 0, 'SIGKILL')
+      await program.printed(new RegExp(`"failures":${failures},"pauseMs":${100 * 2 ** (failures - 1)}`))
+    }
+    program.kill('SIGTERM')
+    expect(await program.ended).toBe(0)
+  }, 180_000)
+
+  test('kill -9 of the primary: the workers drain and end by themselves', async () => {
+    const { program } = await workers.start()
+    const children = childrenOf(program)
+    program.process.kill('SIGKILL')
+    await expect.poll(() => children.some(isAlive), { timeout: 60_000 }).toBe(false)
+  }, 180_000)
+
+  test('the port is in use: the message and exit code of a single process', async () => {
+    const PORT = String(await freePort())
+    await workers.start({ PORT, WORKERS: '1', METRICS_PORT: '' })
+    const second = workers.run({ PORT })
+    expect(await second.ended).toBe(1)
+    expect(second.err()).toBe('PORT or METRICS_PORT: another process uses this port\n')
+  }, 180_000)
+})

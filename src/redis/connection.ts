@@ -35,12 +35,15 @@ export type ConnectionOptions = {
 /** A connection on which no data came for this long, although a command waits, is dead. */
 const silenceMs = 1_000
 const closeMs = 100
+/** A server that became a replica keeps our connections, and a new one leads to its successor. It is tried this often. */
+const readOnlyEveryMs = 10_000
 
 export function openConnection(target: Target, { name, limitMs, telemetry }: ConnectionOptions): Connection {
   const health = createHealth(name, telemetry)
   const pause = createPause()
   const lost = () => pause.failed('pass')
   const link = openLink(target, { health, lost, silenceMs: Math.max(silenceMs, limitMs) })
+  let triedAt = Number.NEGATIVE_INFINITY
   return { send, isUp: () => link.isReady() && !pause.isOpen(), close: () => link.close(closeMs) }
 
   async function send<T>(command: Command<T>, patience?: Patience): Promise<T | Refused | Away> {
@@ -79,12 +82,19 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   function refused(error: unknown): Refused | Away {
     const word = wordOf(error)
     if (!isNotNow(error) || word === 'NOAUTH') health.refused(word)
+    if (word === 'READONLY') connectAgain()
     if (!isNotNow(error)) {
       telemetry.redisCommand('refused')
       return 'refused'
     }
     health.away(word)
     return unsent()
+  }
+
+  function connectAgain(): void {
+    if (performance.now() - triedAt < readOnlyEveryMs) return
+    triedAt = performance.now()
+    link.drop('READONLY')
   }
 
   function unsent(): Away {

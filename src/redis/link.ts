@@ -14,8 +14,8 @@ export type Link = {
   connections(): number
   /** Waits until it is ready, this try to connect has failed, or it is closed. At most this long. */
   change(limitMs: number): Promise<void>
-  /** Ends a connection that is dead. It connects again. */
-  drop(): void
+  /** Ends a connection that is of no use, and connects again. `why`: one word for the log. */
+  drop(why: string): void
   /** Waits for the commands that are under way, at most this long. */
   close(limitMs: number): Promise<void>
 }
@@ -112,8 +112,9 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
     })
   }
 
-  function drop(): void {
-    cause = 'timeout'
+  /** Nobody has failed, so `lost` is not called. */
+  function drop(why: string): void {
+    ;[wasReady, cause] = [false, why]
     client.stream.destroy()
   }
 

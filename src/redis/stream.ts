@@ -57,7 +57,7 @@ export function openStream(target: Target, key: string, telemetry: Telemetry): R
   async function send<T>(command: Command<T>): Promise<T | Away> {
     if (link.isReady()) {
       const ending = await inTime(command(link.client), limitMs)
-      if (ending === 'late') link.drop()
+      if (ending === 'late') link.drop('timeout')
       else if ('value' in ending) return ending.value
       else if (isReply(ending.error) && !isNotNow(ending.error)) health.refused(wordOf(ending.error))
     }

@@ -12,6 +12,8 @@ export type Link = {
   isNew(): boolean
   /** How many connections there were so far. */
   connections(): number
+  /** The commands of this turn of the event loop leave together, because each write to a socket costs more than a command. */
+  gather(): void
   /** Waits until it is ready, this try to connect has failed, or it is closed. At most this long. */
   change(limitMs: number): Promise<void>
   /** Ends a connection that is of no use, and connects again. `why`: one word for the log. */
@@ -55,7 +57,7 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   let isWrongDatabase = false
   client.on('error', noteError).on('connect', limitHandshake).on('ready', noteReady).on('close', noteClose)
   client.connect().catch(() => {})
-  return { client, isReady, isNew: () => isNew, connections: () => connections, change, drop, close }
+  return { client, isReady, isNew: () => isNew, connections: () => connections, gather, change, drop, close }
 
   /** The client is ready a moment before it says so. In that moment `connections` is still the number of the last one. */
   function isReady(): boolean {
@@ -106,6 +108,13 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   function settle(): void {
     isNew = false
     for (const go of waiting) go()
+  }
+
+  function gather(): void {
+    const { stream } = client
+    if (stream === undefined || stream.writableCorked > 0) return
+    stream.cork()
+    setImmediate(() => stream.uncork())
   }
 
   function change(limitMs: number): Promise<void> {

@@ -77,6 +77,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     redis,
     names,
     shared,
+    maxStaleMs: ages.maxStaleMs,
     clock,
     telemetry,
     refused: ({ key, reason }) => options.refused(key, reason),

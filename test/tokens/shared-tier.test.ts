@@ -183,6 +183,20 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.total()).toBe(before)
   })
 
+  it('a user left before a replica started: a token whose user nobody knew is dead there', async () => {
+    const { a, b, server, emulator, add, advance } = await begin()
+    const [known, unnamed] = times(2, () =>
+      tokenOf(emulator.issueTokens({ userId: emulator.users[0]?.userId ?? '' }).accessToken),
+    )
+    if (known === undefined || unnamed === undefined) throw new TypeError('two tokens')
+    await Promise.all([ask(a, known, 'profile'), ask(b, unnamed)])
+    await a.revocation.deauthorize(known, caller())
+    advance(120_000)
+    const late = add({ REDIS_URL: server.url, ...noSourceLimit })
+    await isUp(late)
+    await expect.poll(async () => wordFor(await ask(late, unnamed)), patiently).toBe('REVOKED')
+  })
+
   it('the user logs in again on another replica: the new token is good', async () => {
     const { a, b, c, emulator, advance } = await begin()
     const userId = emulator.users[0]?.userId ?? ''

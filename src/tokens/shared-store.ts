@@ -27,7 +27,7 @@ export type SharedStore = {
     lease: Held,
     ending: { readonly outcome?: Buffer | undefined; readonly isRefused: boolean },
   ): Promise<boolean>
-  /** Stores a record that needed no lease, because LINE has just issued the token. */
+  /** Stores a record that needed no lease, because LINE has just issued the token. One that is there knows more. */
   put(key: string, record: TokenRecord): void
 }
 
@@ -194,7 +194,7 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
     const forMs = Math.ceil(record.expiresAt - clock.now())
     if (forMs <= 0) return
     const set = names.entriesOf('access', key).write.keyOf('r')
-    void redis.write([{ set, value: sealedRecord(key, record), forMs }])
+    void redis.write([{ set, value: sealedRecord(key, record), forMs, ifAbsent: true }])
   }
 
   function sealedRecord(key: string, record: TokenRecord): Buffer {

@@ -224,6 +224,24 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.of('verifyAccessToken')).toBe(before)
   })
 
+  it('a replica that starts without Redis: it hears of old logouts when Redis is back', async () => {
+    const { a, server, emulator, advance, add } = await begin()
+    const proxy = await startProxy(server.port)
+    const tokens = times(3, () => tokenOf(emulator.issueTokens().accessToken))
+    await Promise.all(tokens.map((token) => ask(a, token)))
+    emulator.faults.set('revoke', { status: 503 })
+    await Promise.allSettled(tokens.map((token) => a.revocation.revokeAccessToken(token, caller())))
+    advance(2 * 3_600_000)
+    proxy.set('cut')
+    const late = add({ REDIS_URL: proxy.url, ...noSourceLimit })
+    const wordsOfLate = async () => [
+      ...new Set(await Promise.all(tokens.map(async (one) => wordFor(await ask(late, one))))),
+    ]
+    expect(await wordsOfLate()).toEqual(['valid'])
+    proxy.set('pass')
+    await expect.poll(wordsOfLate, patiently).toEqual(['REVOKED'])
+  })
+
   it('Redis comes back empty: what one replica has forgotten is refused on all', async () => {
     const { a, b, server, emulator } = await begin()
     const tokens = times(20, () => tokenOf(emulator.issueTokens().accessToken))

@@ -151,6 +151,19 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.of('verifyAccessToken')).toBe(2)
   })
 
+  it('LINE refuses a token on a replica without Redis: the others drop it once Redis is back', async () => {
+    const { a, b, proxies, emulator, advance } = await begin({ proxied: true })
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await Promise.all([a, b].map((replica) => ask(replica, token)))
+    emulator.revokeAccessToken(token.raw)
+    proxies[0]?.set('cut')
+    expect(wordFor(await ask(a, token, 'profile'))).toBe('REVOKED')
+    proxies[0]?.set('pass')
+    await expect.poll(async () => wordFor(await ask(b, token)), patiently).toBe('REVOKED')
+    advance(31_000)
+    expect(wordFor(await ask(a, token))).toBe('REVOKED')
+  })
+
   it('logged out on one: refused on the others, and on one that starts later', async () => {
     const { a, b, server, emulator, calls, add } = await begin()
     const { accessToken, refreshToken } = emulator.issueTokens()

@@ -227,7 +227,15 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       tombstones,
       families,
       now,
-      askOnce: fleet && createSharedRefreshes({ ...fleet, times: clock, tombstones, patienceMs: config.lineTimeoutMs }),
+      askOnce:
+        fleet &&
+        createSharedRefreshes({
+          ...fleet,
+          times: clock,
+          tombstones,
+          isRefused: memory.isRefused,
+          patienceMs: config.lineTimeoutMs,
+        }),
       learnSession: fleet?.learnSession,
     }),
     revocation: createRevocation({

@@ -52,6 +52,14 @@ describeWithRedis('Redis: the commands', () => {
     expect(await redis.write([])).toEqual([])
   })
 
+  it('write, if absent: a value that is there stays, with its time', async () => {
+    const { redis, server } = await start()
+    const first = { set: 'a', value: bytes, forMs: 60_000, ifAbsent: true }
+    expect(await redis.write([first, { ...first, value: Buffer.from('2'), forMs: 1 }])).toEqual(['OK', null])
+    expect(await redis.read(['a'])).toEqual([bytes])
+    expect(Number(await server.command('PTTL', 'a'))).toBeGreaterThan(50_000)
+  })
+
   it('run: numbers, bytes, lists and null come back; also after Redis has lost the script', async () => {
     const { redis, server } = await start()
     await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])

@@ -83,8 +83,8 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   function commandsFor(event: SharedEvent): readonly WriteCommand[] {
     const sent = writeSent({ from: self, sentAt: clock.wall(), event })
     const append = { append: streamKey, value: name.write.seal('e', sent) }
-    const isStored = event.kind === 'token' || event.kind === 'session' || event.kind === 'user'
-    return isStored ? [...shared.commandsFor(event), append] : [append]
+    const isOnlyTold = event.kind === 'paused' || event.kind === 'anchor'
+    return isOnlyTold ? [append] : [...shared.commandsFor(event), append]
   }
 
   function take({ value }: StreamEntry): void {

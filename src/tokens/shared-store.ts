@@ -27,7 +27,7 @@ export type SharedStore = {
     lease: Held,
     ending: { readonly outcome?: Buffer | undefined; readonly isRefused: boolean },
   ): Promise<boolean>
-  /** Stores a record that needed no lease, because LINE has just issued the token. */
+  /** Stores a record that needed no lease, because LINE has just issued the token. One that is there knows more. */
   put(key: string, record: TokenRecord): void
 }
 
@@ -200,7 +200,7 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
     if (forMs <= 0) return
     const set = names.entriesOf('access', key).write.keyOf('r')
     const others = otherNamesOf(key).map((name) => ({ delete: name }))
-    void redis.write([{ set, value: sealedRecord(key, record), forMs }, ...others])
+    void redis.write([{ set, value: sealedRecord(key, record), forMs, ifAbsent: true }, ...others])
   }
 
   /** An older record there would be read first by a process that writes under another secret. */

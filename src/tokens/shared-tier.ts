@@ -9,6 +9,7 @@ import { toTokenEvent, toUserEvent } from './shared-events.ts'
 import { shareFlights } from './shared-flights.ts'
 import { createSharedForgetting } from './shared-forgetting.ts'
 import { createLeases, type Leases } from './shared-leases.ts'
+import { createSharedLooks } from './shared-looks.ts'
 import { createSharedNames, type SharedNames } from './shared-names.ts'
 import { shareRecords } from './shared-records.ts'
 import { createSharedStore } from './shared-store.ts'
@@ -73,6 +74,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
   const leases = createLeases(redis)
   const store = createSharedStore({ redis, names, isOurs: channels.isOurs, clock })
   const shared = createSharedTombstones({ ...options, names, isTold: (verifiedAt) => forgetting.isTold(verifiedAt) })
+  const looks = createSharedLooks({ store, shared, now: clock.now })
   const forgetting = createSharedForgetting({
     redis,
     names,
@@ -83,14 +85,13 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     refused: ({ key, reason }) => options.refused(key, reason),
     paused: ({ endpoint, until }) => options.paused(endpoint, until - clock.wall()),
   })
-  const { announce, announced, lostAt, close } = forgetting
+  const { announce, announced, lostAt } = forgetting
   tombstones.onChange((key, stone) => announce(toTokenEvent(key, stone, clock)))
   users.onChange((channelId, userId, departure) => announce(toUserEvent(channelId, userId, departure, clock)))
   families.onChange(shared.putFamily)
 
   return {
-    shareRecords: (behind) =>
-      shareRecords(behind, { store, shared, ages, now: clock.now, lookedUp: telemetry.sharedLookUp }),
+    shareRecords: (behind) => shareRecords(behind, { looks, ages, now: clock.now, lookedUp: telemetry.sharedLookUp }),
     shareFlights: (behind) =>
       shareFlights(behind, {
         store,
@@ -108,10 +109,15 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     learnUser: shared.learnUser,
     pauseOthers: (endpoint, forMs) => announce({ kind: 'paused', endpoint, until: clock.wall() + forMs }),
     announced,
-    missedAt: lostAt,
+    missedAt: () => Math.max(lostAt(), looks.missedAt()),
     redis,
     names,
     leases,
     close,
+  }
+
+  function close(): void {
+    looks.close()
+    forgetting.close()
   }
 }

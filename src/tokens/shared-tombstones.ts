@@ -4,6 +4,7 @@ import type { Families, Family, Origin } from './families.ts'
 import {
   fromTokenEvent,
   fromUserEvent,
+  type RefusalEvent,
   readFamily,
   readTombstone,
   type TokenEvent,
@@ -29,8 +30,8 @@ export type SharedTombstones = {
   /** Learns the session of a refresh token, and the tombstones that concern it. */
   learnSession(refreshKey: string, options?: CommandOptions): Promise<void>
   learnUser(channelId: string, userId: string): Promise<void>
-  /** The commands that store a tombstone, and delete what it ends. */
-  commandsFor(event: TombstoneEvent): readonly WriteCommand[]
+  /** The commands that store a tombstone, and delete what it or a refusal ends. */
+  commandsFor(event: TombstoneEvent | RefusalEvent): readonly WriteCommand[]
   /** Stores the session of a refresh token. */
   putFamily(refreshKey: string, family: Family): void
 }
@@ -124,7 +125,8 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     return { names: names.tombstonesOf('user', `${channelId} ${userId}`), suffix: 'u' }
   }
 
-  function commandsFor(event: TombstoneEvent): readonly WriteCommand[] {
+  function commandsFor(event: TombstoneEvent | RefusalEvent): readonly WriteCommand[] {
+    if (event.kind === 'refused') return deleteIn(names.entriesOf('access', event.key), 'r')
     const value = writeTombstone(event)
     if (event.kind === 'user') return [setIn(userOf(event.channelId, event.userId), value, longestLifeMs)]
     const forMs = Math.max(Math.ceil(event.until - clock.wall()), 1)

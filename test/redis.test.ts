@@ -216,6 +216,18 @@ describeWithRedis('Redis in trouble', () => {
     expect(await untilOther(() => stream.has('1-1'), 'away')).toBe(false)
   })
 
+  it('a database that the server lacks: nothing is read or written in another one', async () => {
+    const { server } = await start()
+    const redis = connect(`${server.url}/99`)
+    // One line for each of the two connections.
+    await expect.poll(() => messages('error'), { timeout: 30_000 }).toHaveLength(2)
+    for (let n = 0; n < 20; n += 1) {
+      expect(await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])).toBe('away')
+      await sleep(10)
+    }
+    expect(await server.command('DBSIZE')).toBe(0)
+  })
+
   it('Redis became a replica: writes are refused, and we connect again to find its successor', async () => {
     const { redis, server } = await start()
     await redis.read(['k'])

@@ -1,6 +1,6 @@
 import { Redis as Client } from 'ioredis'
 import { inTime } from './deadline.ts'
-import { needsOperator, wordOf } from './errors.ts'
+import { isRefusedDatabase, needsOperator, wordOf } from './errors.ts'
 import type { Health } from './health.ts'
 import type { Target } from './target.ts'
 
@@ -52,6 +52,7 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   const waiting = new Set<() => void>()
   let connections = 0
   let [isNew, wasReady, isClosed, cause] = [true, false, false, 'closed']
+  let isWrongDatabase = false
   client.on('error', noteError).on('connect', limitHandshake).on('ready', noteReady).on('close', noteClose)
   client.connect().catch(() => {})
   return { client, isReady, isNew: () => isNew, connections: () => connections, change, drop, close }
@@ -64,6 +65,8 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   function noteError(error: unknown): void {
     cause = wordOf(error)
     if (needsOperator(error)) health.refused(cause)
+    // The client says that it is ready all the same, and its commands would go to database 0.
+    isWrongDatabase ||= isRefusedDatabase(error)
   }
 
   function limitHandshake(): void {
@@ -79,6 +82,11 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   }
 
   function noteReady(): void {
+    if (isWrongDatabase) drop('ERR')
+    else useConnection()
+  }
+
+  function useConnection(): void {
     wasReady = true
     health.back()
     connections += 1
@@ -86,6 +94,7 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   }
 
   function noteClose(): void {
+    isWrongDatabase = false
     if (!isClosed) health.away(cause)
     if (wasReady) lost?.()
     ;[wasReady, cause] = [false, 'closed']

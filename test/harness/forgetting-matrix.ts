@@ -138,7 +138,7 @@ async function act(run: Run): Promise<Reply> {
 
 async function startLater(run: Run): Promise<void> {
   await run.stage.startLater()
-  run.knownBy = performance.now()
+  run.knownBy = performance.now() + knownWithinMs
 }
 
 /** The phone's session comes last, so that nothing is younger than it but what is in flight. */

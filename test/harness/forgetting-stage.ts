@@ -84,17 +84,12 @@ function settingsOf({ place, line }: Cell): NodeJS.ProcessEnv {
   }
 }
 
-/** Here Redis is never away, on a busy machine either: each command has 1.5 s. */
+/** Here Redis is never away, on a busy machine either. */
 async function connectTo({ server, number }: Database): Promise<Redis> {
-  const redis = createRedis(`${server.url}/${number}`, { telemetry: createTelemetry({ logLevel: 'silent' }) })
-  const patient: Redis = {
-    ...redis,
-    read: (keys, options) => redis.read(keys, { ...options, patient: true }),
-    run: (script, keys, args, options) => redis.run(script, keys, args, { ...options, patient: true }),
-    write: (commands, options) => redis.write(commands, { ...options, patient: true }),
-  }
-  while ((await patient.read(['none'])) === 'away') await sleep(10)
-  return patient
+  const telemetry = createTelemetry({ logLevel: 'silent' })
+  const redis = createRedis(`${server.url}/${number}`, { telemetry, lookUpMs: 20_000 })
+  while ((await redis.read(['none'])) === 'away') await sleep(10)
+  return redis
 }
 
 const shortenScript = `

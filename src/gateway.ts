@@ -217,7 +217,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       forgotten,
       idTokens,
       now,
-      exchangeOnce: fleet && createSharedCodes(fleet),
+      exchangeOnce: fleet && createSharedCodes({ ...fleet, times: clock }),
     }),
     refresher: createRefresher({
       line,

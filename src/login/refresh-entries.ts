@@ -1,5 +1,6 @@
 import type { CommandOptions, Redis, Reply, Script } from '../redis.ts'
-import { leaseMs } from '../tokens/shared-leases.ts'
+import { unlessOlder, withTime } from '../tokens/shared-age.ts'
+import { leaseMs, luaToGet } from '../tokens/shared-leases.ts'
 import type { SharedNames } from '../tokens/shared-names.ts'
 import { readShared } from '../tokens/shared-read.ts'
 import {
@@ -24,7 +25,10 @@ export type RefreshEntry = {
   readonly lease: string
   /** The keys for `look`. */
   readonly watched: readonly string[]
-  /** `taken over`: the lease is ours, but a call of another process may still be under way. */
+  /**
+   * `taken over`: the lease is ours, but a call of another process may still be under way, or has ended with an answer that
+   * cannot be used.
+   */
   enter(owner: Buffer, stale: Buffer): Promise<'mine' | 'taken over' | 'theirs' | 'away' | Seen>
   /** `gone`: there is neither an answer nor a lease. */
   look(values: Values, stale: Buffer): Seen | 'gone' | undefined
@@ -57,6 +61,8 @@ export type RefreshEntriesOptions = { readonly redis: Redis; readonly names: Sha
 const keptForMs: Record<Rank, number> = { [ranks.success]: 30_000, [ranks.refused]: 5_000, [ranks.open]: 2_000 }
 /** A process that stopped for longer than this has lost its call to LINE too. */
 const markedForMs = 10_000
+/** If there are more, somebody else writes them now. */
+const mostUnusable = 8
 const nothing = Buffer.alloc(0)
 /** For what nobody waits for. */
 const later: CommandOptions = { patient: true }
@@ -87,16 +93,21 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
     const leases = read.map((name) => name.keyOf('l'))
     const watched = [...leases, ...read.map((name) => name.keyOf('a'))]
     const keys = [...watched, ...read.map((name) => name.keyOf('o')), birthKey]
+    /** Answers that are too old, or that we did not write. They count as absent. */
+    const unusable: Buffer[] = []
 
     return { lease: own.keyOf('l'), watched, enter, look, lookForSuccess, settle, release }
 
-    async function enter(owner: Buffer, stale: Buffer) {
-      const reply = await redis.run(enterRefresh, keys, [owner, leaseMs, markedForMs, stale], options)
+    async function enter(owner: Buffer, stale: Buffer): ReturnType<RefreshEntry['enter']> {
+      const reply = await redis.run(enterRefresh, keys, [owner, leaseMs, markedForMs, stale, ...unusable], options)
       if (!Array.isArray(reply)) return lost()
       const [birth, state, answer] = reply
       note(String(birth))
-      if (answer !== undefined) return seenIn(state, answer) ?? 'away'
-      return entered[state] ?? 'away'
+      if (answer === undefined) return state === 1 && unusable.length > 0 ? 'taken over' : (entered[state] ?? 'away')
+      const seen = seenIn(state, answer)
+      if (seen !== undefined || unusable.length === mostUnusable) return seen ?? 'away'
+      unusable.push(answer)
+      return enter(owner, stale)
     }
 
     function lost(): 'away' {
@@ -106,9 +117,13 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
 
     function look(values: Values, stale: Buffer) {
       const answers = values.slice(read.length)
-      const found = answers.map((value, index) => (value?.equals(stale) ? undefined : seenIn(index + 1, value)))
+      const found = answers.map((value, index) => (isIgnored(value, stale) ? undefined : seenIn(index + 1, value)))
       const seen = found.find((one) => one !== undefined)
       return seen ?? (values.some((value, index) => index < read.length && value !== undefined) ? undefined : 'gone')
+    }
+
+    function isIgnored(value: Buffer | undefined, stale: Buffer): boolean {
+      return value !== undefined && [stale, ...unusable].some((one) => one.equals(value))
     }
 
     function lookForSuccess(values: Values, stale: Buffer): Refreshed | undefined {
@@ -118,9 +133,10 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
 
     async function settle(owner: Buffer, outcome: RefreshOutcome, stale: Buffer): Promise<Settled> {
       const rank = rankOf(outcome)
-      const value = Buffer.concat([Buffer.from(rank), own.seal('a', writeOutcome(outcome, times))])
+      const dated = withTime(writeOutcome(outcome, times), times.wall())
+      const value = Buffer.concat([Buffer.from(rank), own.seal('a', dated)])
       const put = (forMs: number, limits = later) =>
-        redis.run(settleRefresh, keys, [owner, rank, value, Math.ceil(forMs), stale], limits)
+        redis.run(settleRefresh, keys, [owner, rank, value, Math.ceil(forMs), stale, ...unusable], limits)
       const reply = await put(keptForMs[rank], options)
       if (!Array.isArray(reply) && rank === ranks.success) offers.add(keptForMs[rank], put)
       return settledIn(reply)
@@ -140,8 +156,10 @@ export function createRefreshEntries({ redis, names, times }: RefreshEntriesOpti
     function seenIn(place: unknown, value: unknown): Seen | undefined {
       if (typeof place !== 'number' || !Buffer.isBuffer(value)) return undefined
       const opened = read[place - 1]?.open('a', value.subarray(1))
-      const outcome = opened && readOutcome(opened, times)
-      return outcome && { outcome, value }
+      const rank = value.toString('latin1', 0, 1) as Rank
+      const text = opened && unlessOlder(keptForMs[rank], opened, times.wall())
+      const outcome = text && readOutcome(text, times)
+      return outcome && rankOf(outcome) === rank ? { outcome, value } : undefined
     }
   }
 }
@@ -155,18 +173,20 @@ const entered = ['theirs', 'mine', 'taken over'] as const
  */
 const enterRefresh: Script = {
   name: 'enterRefresh',
-  lua: `
+  lua: `${luaToGet}
     local n = (#KEYS - 1) / 3
-    local owner, leaseMs, markedForMs, stale = unpack(ARGV)
-    local birth = redis.call('GET', KEYS[#KEYS]) or owner
+    local owner, leaseMs, markedForMs = unpack(ARGV)
+    local ignored = {}
+    for i = 4, #ARGV do ignored[ARGV[i]] = true end
+    local birth = get(KEYS[#KEYS]) or owner
     for i = 1, n do
-      local answer = redis.call('GET', KEYS[n + i])
-      if answer and answer ~= stale then return {birth, i, answer} end
+      local answer = get(KEYS[n + i])
+      if answer and not ignored[answer] then return {birth, i, answer} end
     end
     local isMarked = false
     for i = 1, n do
-      if redis.call('GET', KEYS[i]) then return {birth, 0} end
-      if redis.call('GET', KEYS[2 * n + i]) then isMarked = true end
+      if getFor(KEYS[i], leaseMs) then return {birth, 0} end
+      if getFor(KEYS[2 * n + i], markedForMs) then isMarked = true end
     end
     redis.call('SET', KEYS[1], owner, 'PX', leaseMs)
     if birth == owner then redis.call('SET', KEYS[#KEYS], birth) end
@@ -175,19 +195,23 @@ const enterRefresh: Script = {
     return {birth, 1}`,
 }
 
-/** A refusal counts only from the process with the lease. */
+/** A refusal counts only from the process with the lease. An answer that must not be used is removed. */
 const settleRefresh: Script = {
   name: 'settleRefresh',
-  lua: `
+  lua: `${luaToGet}
     local n = (#KEYS - 1) / 3
-    local owner, rank, value, forMs, stale = unpack(ARGV)
-    local isMine = redis.call('GET', KEYS[1]) == owner
+    local owner, rank, value, forMs = unpack(ARGV)
+    local ignored = {}
+    for i = 5, #ARGV do ignored[ARGV[i]] = true end
+    local isMine = get(KEYS[1]) == owner
     if isMine then redis.call('DEL', KEYS[1]) end
-    if redis.call('GET', KEYS[2 * n + 1]) == owner then redis.call('DEL', KEYS[2 * n + 1]) end
+    if get(KEYS[2 * n + 1]) == owner then redis.call('DEL', KEYS[2 * n + 1]) end
     local bestRank = ''
     for i = 1, n do
-      local answer = redis.call('GET', KEYS[n + i])
-      if answer and answer ~= stale then
+      local answer = get(KEYS[n + i])
+      if answer and ignored[answer] then
+        redis.call('DEL', KEYS[n + i])
+      elseif answer then
         local itsRank = string.sub(answer, 1, 1)
         if itsRank == '${ranks.success}' then return {isMine and 1 or 0, i, answer} end
         if itsRank > bestRank then bestRank = itsRank end

@@ -31,11 +31,11 @@ export function rankOf(outcome: RefreshOutcome): Rank {
 }
 
 /** Another process understands only times of the wall clock. */
-export type Times = Pick<Clock, 'toWall' | 'fromWall'>
+export type Times = Pick<Clock, 'toWall' | 'fromWall' | 'wall'>
 
 type Written = Omit<Refreshed, 'begunAt'>
 
-export function writeOutcome(outcome: RefreshOutcome, { toWall }: Times): Buffer {
+export function writeOutcome(outcome: RefreshOutcome, { toWall }: Pick<Times, 'toWall'>): Buffer {
   if (outcome instanceof InvalidGrant) return Buffer.from(ranks.refused)
   if (outcome instanceof Error) return Buffer.concat([Buffer.from(ranks.open), writeOutage(outcome)])
   const { accessToken, tokenType, expiresInMs, refreshToken, scopes } = outcome.tokens
@@ -49,7 +49,7 @@ export function writeOutcome(outcome: RefreshOutcome, { toWall }: Times): Buffer
 }
 
 /** `undefined`: a later release wrote it, and this one does not understand it. */
-export function readOutcome(bytes: Buffer, { fromWall }: Times): RefreshOutcome | undefined {
+export function readOutcome(bytes: Buffer, { fromWall }: Pick<Times, 'fromWall'>): RefreshOutcome | undefined {
   const rank = bytes.toString('latin1', 0, 1)
   if (rank === ranks.refused) return new InvalidGrant('LINE refused the refresh token: log in again')
   if (rank === ranks.open) return readOutage(bytes.subarray(1))

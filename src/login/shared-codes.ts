@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '../clock.ts'
 import { InvalidGrant, isLineOutage, type LineOutage, LineUnavailable } from '../line/errors.ts'
 import { type CommandOptions, patientOptions, type Redis, type Script } from '../redis.ts'
-import { type Leases, leaseMs } from '../tokens/shared-leases.ts'
+import { unlessOlder, withTime } from '../tokens/shared-age.ts'
+import { type Leases, leaseMs, luaToGet } from '../tokens/shared-leases.ts'
 import type { SharedName, SharedNames } from '../tokens/shared-names.ts'
 import { readOutage, writeOutage } from '../tokens/shared-outcomes.ts'
 
@@ -18,13 +20,21 @@ export type ExchangeOnce = <Result extends object>(
 /** For one process, its own attempts and marks are enough. */
 export const exchangeAtOnce: ExchangeOnce = (_mark, _deadline, exchange) => exchange()
 
-export type SharedCodesOptions = { readonly redis: Redis; readonly names: SharedNames; readonly leases: Leases }
+export type SharedCodesOptions = {
+  readonly redis: Redis
+  readonly names: SharedNames
+  readonly leases: Leases
+  readonly times: Pick<Clock, 'wall'>
+}
 
 /** The lifetime of LINE's codes. */
 const spentForMs = 10 * 60 * 1_000
 /** Long enough for those who wait for the attempt that ended in this outage. */
 const outageForMs = 2_000
+const keptForMs = { c: spentForMs, o: outageForMs } as const
 const ownerBytes = 16
+/** A lease that is waited for may be one that never ends: `enter` sees that. */
+const recheckMs = 2 * leaseMs
 const nothing = Buffer.alloc(0)
 
 type Values = readonly (Buffer | undefined)[]
@@ -36,7 +46,7 @@ type Peer = { readonly name: SharedName; readonly owner: Buffer }
  * The entry of a code is a lease while an attempt is under way, and a mark after it had its tokens or its refusal. An outage
  * removes it, because the code may still be good. LINE refuses a spent code itself, so without Redis LINE is asked.
  */
-export function createSharedCodes({ redis, names, leases }: SharedCodesOptions): ExchangeOnce {
+export function createSharedCodes({ redis, names, leases, times }: SharedCodesOptions): ExchangeOnce {
   return exchangeOnce
 
   async function exchangeOnce<Result extends object>(mark: string, deadline: number, exchange: () => Promise<Result>) {
@@ -70,20 +80,30 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
     const name = read[place - 1]
     if (name === undefined || !Buffer.isBuffer(value)) return 'away'
     if (value.length === ownerBytes) return { name, owner: value }
-    return name.open('c', value) === undefined ? 'away' : 'spent'
+    return open(name, 'c', value) === undefined ? 'away' : 'spent'
   }
 
   /** `gone`: the attempt ended without an answer of LINE, or its process died. */
   function endOf({ name, owner }: Peer, deadline: number) {
-    return leases.watch([name.keyOf('c'), name.keyOf('o')], look, deadline, { patient: true })
+    const until = Math.min(deadline, performance.now() + recheckMs)
+    return leases.watch([name.keyOf('c'), name.keyOf('o')], look, until, { patient: true })
 
     function look([code, outcome]: Values): 'spent' | 'gone' | LineOutage | undefined {
       if (code?.equals(owner)) return undefined
-      if (code !== undefined && code.length > ownerBytes && name.open('c', code) !== undefined) return 'spent'
-      const opened = outcome && name.open('o', outcome)
+      if (code !== undefined && code.length > ownerBytes && open(name, 'c', code) !== undefined) return 'spent'
+      const opened = outcome && open(name, 'o', outcome)
       const isTheirs = opened?.subarray(0, ownerBytes).equals(owner) === true
       return (isTheirs && readOutage(opened.subarray(ownerBytes))) || 'gone'
     }
+  }
+
+  function seal(name: SharedName, suffix: 'c' | 'o', value: Buffer): Buffer {
+    return name.seal(suffix, withTime(value, times.wall()))
+  }
+
+  function open(name: SharedName, suffix: 'c' | 'o', sealed: Buffer): Buffer | undefined {
+    const opened = name.open(suffix, sealed)
+    return opened && unlessOlder(keptForMs[suffix], opened, times.wall())
   }
 
   async function exchangeWithLease<Result>(lease: Lease, exchange: () => Promise<Result>) {
@@ -102,12 +122,12 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
   }
 
   async function spend({ name, options }: Lease): Promise<void> {
-    await redis.write([{ set: name.keyOf('c'), value: name.seal('c', nothing), forMs: spentForMs }], options)
+    await redis.write([{ set: name.keyOf('c'), value: seal(name, 'c', nothing), forMs: spentForMs }], options)
   }
 
   /** Those who wait get the outage, if LINE answered with it. Who comes later asks LINE. */
   async function free({ name, owner, options }: Lease, outage: LineOutage | undefined): Promise<void> {
-    const sealed = outage === undefined ? nothing : name.seal('o', Buffer.concat([owner, writeOutage(outage)]))
+    const sealed = outage === undefined ? nothing : seal(name, 'o', Buffer.concat([owner, writeOutage(outage)]))
     await redis.run(freeCode, [name.keyOf('c'), name.keyOf('o')], [owner, sealed, outageForMs], options)
   }
 }
@@ -115,9 +135,10 @@ export function createSharedCodes({ redis, names, leases }: SharedCodesOptions):
 /** Keys: the entry under every secret. The first is the one to write. */
 const enterCode: Script = {
   name: 'enterCode',
-  lua: `
+  lua: `${luaToGet}
     for i, key in ipairs(KEYS) do
-      local value = redis.call('GET', key)
+      local value = getFor(key, ${spentForMs})
+      if value and #value == ${ownerBytes} then value = getFor(key, ARGV[2]) end
       if value then return {i, value} end
     end
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -126,8 +147,8 @@ const enterCode: Script = {
 
 const freeCode: Script = {
   name: 'freeCode',
-  lua: `
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  lua: `${luaToGet}
+    if get(KEYS[1]) ~= ARGV[1] then return 0 end
     redis.call('DEL', KEYS[1])
     if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
     return 1`,

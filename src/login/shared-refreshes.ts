@@ -85,12 +85,15 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
   async function waitForPeer(attempt: Attempt): Promise<Seen | 'gone' | 'away'> {
     const { entry, deadline, stale } = attempt
     const askAt = performance.now() + patienceMs
+    const until = Math.min(askAt, deadline)
     attempt.isDoubtful = true
     while (performance.now() < deadline) {
-      const seen = await leases.watch(entry.watched, (values) => entry.look(values, stale), deadline, { patient: true })
+      const seen = await leases.watch(entry.watched, (values) => entry.look(values, stale), until, { patient: true })
       if (seen !== 'away' && seen !== 'late') return seen
+      // Its lease may be one that never ends: `enter` sees that.
+      if (seen === 'late') return 'gone'
       if (performance.now() >= askAt) return 'away'
-      if (seen === 'away') await pause(lookAgainMs, undefined, { ref: false })
+      await pause(lookAgainMs, undefined, { ref: false })
     }
     return 'gone'
   }

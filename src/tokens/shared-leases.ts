@@ -32,11 +32,26 @@ const readEveryMs = 5
 /** A script stops everything else in Redis, so it may not have too many steps. */
 const mostInOneScript = 500
 
+/**
+ * For the start of a script. `get`: an entry of another type counts as absent, as it does for `read`. `getFor`: so does an
+ * entry that ends later than in `mostMs`, or never. We did not write it, so it is removed.
+ */
+export const luaToGet = `
+    local function get(key)
+      local value = redis.pcall('GET', key)
+      return type(value) == 'string' and value or nil
+    end
+    local function getFor(key, mostMs)
+      local leftMs = redis.call('PTTL', key)
+      if leftMs >= 0 and leftMs <= tonumber(mostMs) then return get(key) end
+      if leftMs ~= -2 then redis.pcall('DEL', key) end
+    end`
+
 const renew: Script = {
   name: 'renewLeases',
-  lua: `
+  lua: `${luaToGet}
     for i, key in ipairs(KEYS) do
-      if redis.call('GET', key) == ARGV[i + 1] then redis.call('PEXPIRE', key, ARGV[1]) end
+      if get(key) == ARGV[i + 1] then redis.call('PEXPIRE', key, ARGV[1]) end
     end
     return #KEYS`,
 }

@@ -3,7 +3,8 @@ import type { Clock } from '../clock.ts'
 import type { Away, Redis, Refused, Script, Value } from '../redis.ts'
 import { merge, type Subject, shiftTimes, type TokenRecord } from './record.ts'
 import { StoredRecord, writeRecord } from './record-codec.ts'
-import { leaseMs } from './shared-leases.ts'
+import { unlessOlder, withTime } from './shared-age.ts'
+import { leaseMs, luaToGet } from './shared-leases.ts'
 import type { EntrySuffix, SharedNames } from './shared-names.ts'
 import { readShared } from './shared-read.ts'
 
@@ -63,10 +64,10 @@ export type SharedStoreOptions = {
   readonly redis: Redis
   readonly names: SharedNames
   readonly isOurs: (channelId: string) => boolean
-  readonly clock: Pick<Clock, 'toWall' | 'fromWall' | 'now'>
+  readonly clock: Pick<Clock, 'toWall' | 'fromWall' | 'now' | 'wall'>
 }
 
-/** Shorter than the retry of an impatient client, longer than the burst that asks at once. */
+/** Shorter than the retry of an impatient client, longer than the burst that asks at once, and than a lease. */
 const outcomeMs = 2_000
 /** A record is not used in its last seconds, because the clock of its writer can be slower than ours. */
 const mostMarginMs = 5_000
@@ -81,11 +82,11 @@ const concluded = Buffer.from('x')
 /** KEYS: tombstone, record, lease. ARGV: the first two as they are known, our lease, its ms. */
 const enterScript: Script = {
   name: 'enterFlight',
-  lua: `
-    local t = redis.call('GET', KEYS[1]) or ''
-    local r = redis.call('GET', KEYS[2]) or ''
+  lua: `${luaToGet}
+    local t = get(KEYS[1]) or ''
+    local r = get(KEYS[2]) or ''
     if t ~= ARGV[1] or (r ~= '' and r ~= ARGV[2]) then return { 'changed', t, r } end
-    local l = redis.call('GET', KEYS[3])
+    local l = getFor(KEYS[3], ${outcomeMs})
     if l then return { 'theirs', l } end
     local taken = redis.pcall('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
     return { taken.err and 'refused' or 'mine' }`,
@@ -97,10 +98,10 @@ const enterScript: Script = {
  */
 const landScript: Script = {
   name: 'landFlight',
-  lua: `
-    local t = redis.call('GET', KEYS[1]) or ''
-    local r = redis.call('GET', KEYS[2]) or ''
-    local isOurs = redis.call('GET', KEYS[3]) == ARGV[3]
+  lua: `${luaToGet}
+    local t = get(KEYS[1]) or ''
+    local r = get(KEYS[2]) or ''
+    local isOurs = get(KEYS[3]) == ARGV[3]
     if t ~= ARGV[1] or (isOurs and r ~= ARGV[2]) then return { 'changed', t, r } end
     if isOurs then
       local stored = redis.pcall('SET', KEYS[2], ARGV[4], 'PX', ARGV[5])
@@ -113,9 +114,9 @@ const landScript: Script = {
 /** KEYS: lease, all names of the record. ARGV: our lease, whether the token was refused, the outcome, its ms. */
 const concludeScript: Script = {
   name: 'concludeFlight',
-  lua: `
+  lua: `${luaToGet}
     local deleted = ARGV[2] == '1' and redis.call('DEL', unpack(KEYS, 2)) or 0
-    if redis.call('GET', KEYS[1]) == ARGV[1] then
+    if get(KEYS[1]) == ARGV[1] then
       local kept = ARGV[3] ~= '' and not redis.pcall('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]).err
       if not kept then redis.call('DEL', KEYS[1]) end
     end
@@ -189,7 +190,8 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
     { outcome, isRefused }: { readonly outcome?: Buffer | undefined; readonly isRefused: boolean },
   ): Promise<boolean> {
     const { write: name, read: all } = names.entriesOf('access', key)
-    const value = outcome === undefined ? '' : Buffer.concat([concluded, name.seal(suffixes[subject], outcome)])
+    const dated = outcome && withTime(outcome, clock.wall())
+    const value = dated === undefined ? '' : Buffer.concat([concluded, name.seal(suffixes[subject], dated)])
     const keys = [leaseKey, ...all.map((one) => one.keyOf('r'))]
     const deleted = await redis.run(concludeScript, keys, [owner, isRefused ? 1 : 0, value, outcomeMs])
     return typeof deleted === 'number' && deleted > 0
@@ -236,7 +238,8 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
     const bytes = bytesIn(value)
     if (bytes === undefined) return 'free'
     if (bytes[0] === owned[0]) return 'held'
-    const outcome = names.entriesOf('access', key).write.open(suffixes[subject], bytes.subarray(1))
+    const opened = names.entriesOf('access', key).write.open(suffixes[subject], bytes.subarray(1))
+    const outcome = opened && unlessOlder(outcomeMs, opened, clock.wall())
     return outcome === undefined ? 'free' : { outcome }
   }
 }

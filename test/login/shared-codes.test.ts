@@ -103,6 +103,35 @@ describeWithRedis('a code on three replicas', () => {
     await expect(exchange(code)(b)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
   })
 
+  it.each([
+    ['a lease without an end', 'SET', 'x'.repeat(16)],
+    ['a lease with a late end', 'SET', 'x'.repeat(16), 'PX', 60_000],
+    ['an entry without an end', 'SET', 'x'.repeat(64)],
+    ['an entry of another type', 'LPUSH', 'x'],
+  ] as const)('%s that we did not write: the code is exchanged, once', async (_, command, ...value) => {
+    const { server, emulator, a, b, c, code, calls } = await begin()
+    emulator.faults.set('token', { status: 500, times: 1 })
+    await expect(exchange(code)(a)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    const [key = ''] = (await server.command('KEYS', '*}o')) as string[]
+    await server.command(command, `${key.slice(0, -1)}c`, ...value)
+    const ends = await Promise.allSettled([b, c].map(exchange(code)))
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(calls()).toBe(2)
+  })
+
+  it.each([
+    ['for ever', 0, ['PERSIST']],
+    ['stored again', 606_000, ['PEXPIRE', 60_000]],
+  ] as const)('a mark that Redis kept (%s): LINE is asked', async (_, later, [command, ...ms]) => {
+    const { server, a, b, code, calls } = await begin()
+    await exchange(code)(a)
+    const [key = ''] = (await server.command('KEYS', '*}c')) as string[]
+    fleet?.advance(later)
+    await server.command(command, key, ...ms)
+    await expect(exchange(code)(b)).rejects.toMatchObject({ code: 'INVALID_GRANT' })
+    expect(calls()).toBe(2)
+  })
+
   it('a mark in Redis that was changed: LINE is asked', async () => {
     const { server, emulator, a, b, calls } = await begin()
     const other = emulator.issueCode({ redirectUri })

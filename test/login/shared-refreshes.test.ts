@@ -16,6 +16,12 @@ import { callerAt, noSourceLimit, times, tokenOf, web, wordFor } from '../harnes
 
 /** Of a wait that ends at once on a quiet machine. */
 const patiently = { timeout: 30_000 }
+/** For ever, or as if it had been stored again. */
+const kept: readonly [string, readonly [string, ...number[]]][] = [
+  ['for ever', ['PERSIST']],
+  ['stored again', ['PEXPIRE', 5_000]],
+]
+const planted: readonly [string, ...(string | number)[]][] = [['without an end'], ['with a late end', 'PX', 60_000]]
 const redirectUri = 'https://app.example/callback'
 
 describeWithRedis('a refresh token on three replicas', () => {
@@ -171,6 +177,79 @@ describeWithRedis('a refresh token on three replicas', () => {
     expect(calls()).toBe(3)
   })
 
+  it.each(kept)('an answer that Redis kept (%s): not used after its time, and replaced', async (_, ends) => {
+    const { server, a, b, c, refreshToken, calls } = await begin()
+    const first = await refresh(refreshToken)(a)
+    await keep(server, 'a', ends, () => fleet?.advance(36_000))
+    const second = await refresh(refreshToken)(b)
+    expect(second.accessToken).not.toBe(first.accessToken)
+    expect(await refresh(refreshToken)(c)).toEqual(second)
+    expect(calls()).toBe(2)
+  })
+
+  it.each(kept)('a refusal that Redis kept (%s): the token is asked about again', async (_, ends) => {
+    const { server, a, b, calls } = await begin()
+    await expect(refresh('junk')(a)).rejects.toThrow(InvalidGrant)
+    await keep(server, 'a', ends, () => fleet?.advance(11_000))
+    await expect(refresh('junk')(b)).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE', retryAfter: 2 })
+    expect(calls()).toBe(2)
+  })
+
+  it('an outage that Redis kept: LINE is asked', async () => {
+    const { server, emulator, a, b, refreshToken, calls } = await begin()
+    emulator.faults.set('token', { status: 500, times: 1 })
+    await expect(refresh(refreshToken)(a)).rejects.toThrow(LineUnavailable)
+    await keep(server, 'a', ['PERSIST'], () => fleet?.advance(8_000))
+    expect((await refresh(refreshToken)(b)).refreshToken).toBe(refreshToken)
+    expect(calls()).toBe(2)
+  })
+
+  it.each(planted)(
+    'a lease and a mark that we did not write (%s): no wait, and a refusal is final',
+    async (_, ...ends) => {
+      const { server, a, b, c, refreshToken } = await begin()
+      for (const token of [refreshToken, 'junk']) await refresh(token)(a).catch(() => {})
+      for (const key of await keysOf(server, 'a')) {
+        await server.command('DEL', key)
+        for (const suffix of ['l', 'o']) await server.command('SET', key.slice(0, -1) + suffix, 'x'.repeat(16), ...ends)
+      }
+      expect((await refresh(refreshToken)(b)).refreshToken).toBe(refreshToken)
+      await expect(refresh('junk')(c)).rejects.toThrow(InvalidGrant)
+    },
+  )
+
+  it('a lease that loses its end while a replica waits for it: the replica asks after the time of a call', async () => {
+    const { server, a, b, refreshToken } = await begin('same', { LINE_TIMEOUT_MS: '1000' })
+    await refresh(refreshToken)(a)
+    const [key = ''] = await keysOf(server, 'a')
+    await server.command('DEL', key)
+    const lease = `${key.slice(0, -1)}l`
+    await server.command('SET', lease, 'x'.repeat(16), 'PX', 1_400)
+    const reads = readsOf([b])
+    const waiting = refresh(refreshToken)(b)
+    await reads
+    await server.command('PERSIST', lease)
+    expect((await waiting).refreshToken).toBe(refreshToken)
+  })
+
+  it('keys of another type: as if they were absent, and replaced', async () => {
+    const { server, a, b, c, refreshToken, calls } = await begin()
+    for (const token of [refreshToken, 'junk']) await refresh(token)(a).catch(() => {})
+    const names = (await keysOf(server, 'a')).map((key) => key.slice(0, -1))
+    const keys = [
+      ...names.flatMap((name) => ['l', 'a', 'o'].map((suffix) => name + suffix)),
+      ...(await keysOf(server, 'o')),
+    ]
+    for (const key of keys) {
+      await server.command('DEL', key)
+      await server.command('LPUSH', key, 'x')
+    }
+    const second = await refresh(refreshToken)(b)
+    expect(await refresh(refreshToken)(c)).toEqual(second)
+    for (const one of [b, c]) await expect(refresh('junk')(one)).rejects.toThrow(InvalidGrant)
+    expect(calls()).toBe(4)
+  })
+
   it('nothing in Redis can be read: neither tokens nor their keys', async () => {
     const { server, a, refreshToken } = await begin('rotate')
     const { accessToken, refreshToken: next } = await refresh(refreshToken)(a)
@@ -275,6 +354,18 @@ async function readsOf(replicas: readonly Replica[]): Promise<void> {
 /** As if the process with the lease had stopped for longer than it lasts. */
 function endLease(server: RedisServer): Promise<void> {
   return remove(server, 'l')
+}
+
+async function keep(
+  server: RedisServer,
+  suffix: string,
+  [command, ...ms]: readonly [string, ...number[]],
+  meanwhile: () => void,
+): Promise<void> {
+  const [key = ''] = await keysOf(server, suffix)
+  await server.command('PERSIST', key)
+  meanwhile()
+  await server.command(command, key, ...ms)
 }
 
 async function remove(server: RedisServer, suffix: string): Promise<void> {

@@ -31,6 +31,16 @@ describeWithRedis('leases', () => {
     await redis.close()
   })
 
+  it('a key of another type: the leases behind it are renewed', async () => {
+    const { server, redis, leases, lifeOf } = await begin()
+    await server.command('LPUSH', 'l0', 'x')
+    await server.command('SET', 'l1', 'mine', 'PX', 60_000)
+    const letGo = ['l0', 'l1'].map((key) => leases.hold(key, mine))
+    await vi.waitUntil(async () => Number(await lifeOf('l1')) <= leaseMs, { timeout: 30_000 })
+    for (const end of letGo) end()
+    await redis.close()
+  })
+
   it('not held any more: not renewed, and it is still there', async () => {
     const { server, redis, leases, lifeOf } = await begin()
     await server.command('SET', 'l', 'mine', 'PX', 60_000)

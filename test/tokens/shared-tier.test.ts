@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Subject } from '../../src/tokens/record.ts'
-import { describeWithRedis, type RedisProxy, useRedis } from '../harness/redis.ts'
+import { createSharedNames } from '../../src/tokens/shared-names.ts'
+import { describeWithRedis, type RedisProxy, type RedisServer, useRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, wordFor } from '../harness/token-layer.ts'
 
@@ -76,6 +77,45 @@ describeWithRedis('access tokens on three replicas', () => {
     const token = tokenOf(emulator.issueTokens().accessToken)
     const words = await Promise.all(spread(all, 30, async (replica) => wordFor(await ask(replica, token))))
     expect([...new Set(words)]).toEqual([word])
+    expect(calls.total()).toBe(1)
+  })
+
+  it.each([
+    ['for ever', 'PERSIST'],
+    ['stored again', 'PEXPIRE', 2_000],
+  ] as const)('an outage that Redis kept (%s): LINE is asked', async (_, command, ...ms) => {
+    const { a, b, c, server, emulator, calls, advance } = await begin()
+    emulator.faults.set('verifyAccessToken', { status: 500, times: 1 })
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    expect(wordFor(await ask(a, token))).toBe('LINE_UNAVAILABLE')
+    const [key = ''] = await keysOf(server, 'l')
+    await server.command('PERSIST', key)
+    advance(8_000)
+    await server.command(command, key, ...ms)
+    for (const replica of [b, c]) expect(wordFor(await ask(replica, token))).toBe('valid')
+    expect(calls.total()).toBeLessThanOrEqual(3)
+  })
+
+  it.each([
+    ['without an end', 'SET', 'oxxxxxxxxxxxx'],
+    ['with a late end', 'SET', 'oxxxxxxxxxxxx', 'PX', 60_000],
+    ['of another type', 'LPUSH', 'x'],
+  ] as const)('a lease that we did not write (%s): one replica asks LINE', async (_, command, ...value) => {
+    const { all, server, emulator, calls } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    const name = nameOf(emulator.url, token)
+    for (const suffix of ['l', 'p']) await server.command(command, name + suffix, ...value)
+    const words = await Promise.all(spread(all, 30, async (replica) => wordFor(await ask(replica, token, 'profile'))))
+    expect(tally(words)).toEqual({ valid: 30 })
+    expect(calls.total()).toBe(2)
+  })
+
+  it('a record and a tombstone of another type: as if they were absent, and the record is replaced', async () => {
+    const { a, b, server, emulator, calls } = await begin()
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    const name = nameOf(emulator.url, token)
+    for (const suffix of ['r', 't']) await server.command('LPUSH', name + suffix, 'x')
+    for (const replica of [a, b]) expect(wordFor(await ask(replica, token))).toBe('valid')
     expect(calls.total()).toBe(1)
   })
 
@@ -279,6 +319,16 @@ describeWithRedis('access tokens on three replicas', () => {
       .toBe('LINE_RATE_LIMITED')
   })
 })
+
+/** Of its entries in Redis, without the letter at the end. */
+function nameOf(lineUrl: string, { key }: ReturnType<typeof tokenOf>): string {
+  const names = createSharedNames({ secrets: ['x'.repeat(32)], lineUrl, unopened: () => {} })
+  return names.entriesOf('access', key).write.keyOf('l').slice(0, -1)
+}
+
+async function keysOf(server: RedisServer, suffix: string): Promise<string[]> {
+  return (await server.command('KEYS', `*}${suffix}`)) as string[]
+}
 
 async function ask(replica: Replica, token: ReturnType<typeof tokenOf>, subject: Subject = 'verification') {
   return replica.resolve({ ...caller(), token, subject })

@@ -252,10 +252,8 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     close,
   }
 
-  /** What was forgotten last may not be in Redis yet. */
   async function close(): Promise<void> {
-    await fleet?.announced()
-    fleet?.close()
+    await fleet?.close()
   }
 }
 

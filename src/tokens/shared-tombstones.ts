@@ -31,8 +31,8 @@ export type SharedTombstones = {
   learnUser(channelId: string, userId: string): Promise<void>
   /** The commands that store a tombstone, and delete what it ends. */
   commandsFor(event: TombstoneEvent): readonly WriteCommand[]
-  /** Stores the session of a refresh token. */
-  putFamily(refreshKey: string, family: Family): void
+  /** The command that stores the session of a refresh token. */
+  commandForFamily(refreshKey: string, family: Family): WriteCommand
 }
 
 export type SharedTombstonesOptions = {
@@ -51,7 +51,7 @@ export type SharedTombstonesOptions = {
 export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
   const { redis, names, tombstones, users, families, clock, isTold, longestLifeMs } = options
 
-  return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, putFamily }
+  return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, commandForFamily }
 
   function learn(stored: Buffer): void {
     const event = readTombstone(stored)
@@ -129,8 +129,8 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     return [setIn(ofToken, value, forMs), ...deleteIn(names.entriesOf('access', event.key), 'r')]
   }
 
-  function putFamily(refreshKey: string, family: Family): void {
-    void redis.write([setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)])
+  function commandForFamily(refreshKey: string, family: Family): WriteCommand {
+    return setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)
   }
 }
 

@@ -8,6 +8,7 @@ import { createLineDispatcher } from './line/dispatcher.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
+import { createDepartures } from './login/departures.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createKnownTokens } from './login/known-tokens.ts'
@@ -182,7 +183,14 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     announced: fleet?.announced,
     now,
   })
-  const unconfirmed = createUnconfirmed({ calls, steady: clock.steady, telemetry, attemptMs: 2 * operationMs })
+  const departures = createDepartures(users, clock.steady)
+  const unconfirmed = createUnconfirmed({
+    calls,
+    mustWait: departures.mustWait,
+    steady: clock.steady,
+    telemetry,
+    attemptMs: 2 * operationMs,
+  })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecrets(config))
   const knownTokens = createKnownTokens({
@@ -238,6 +246,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       families,
       calls,
       unconfirmed,
+      departures,
       gate,
     }),
     unconfirmed,

@@ -25,6 +25,8 @@ const quietMs = 1_000
 const plugMs = 1_000
 /** The interval between two checks of the open connections. */
 const checkMs = 50
+/** So many checks must find a connection quiet. */
+const leastChecks = 10
 
 /**
  * Stops a server and loses no request. The order of the steps is important:
@@ -154,7 +156,7 @@ function closeAfterAnswers(server: Server, underWay: ReadonlySet<ServerResponse>
 }
 
 /** A connection as it was when its last answer was sent. */
-type Quiet = { readonly bytesRead: number; readonly bytesWritten: number; readonly since: number }
+type Quiet = { readonly bytesRead: number; readonly bytesWritten: number; readonly since: number; checks: number }
 
 /**
  * Makes the check of the open connections of a stopping server. It closes those on which nothing happened for `quietMs`.
@@ -171,14 +173,20 @@ function createQuietSweep(sockets: ReadonlySet<Socket>, underWay: ReadonlySet<Se
       const before = known.get(socket)
       if (busy.has(socket) || socket.writableLength > 0) known.delete(socket)
       else if (before?.bytesWritten !== socket.bytesWritten) known.set(socket, quietFrom(socket, now))
-      else if (before.bytesRead === socket.bytesRead && now - before.since >= quietMs) socket.destroy()
+      else if (before.bytesRead === socket.bytesRead && isQuiet(before, now)) socket.destroy()
     }
   }
 }
 
 /** What a connection without any answer has sent is the start of its first request. */
 function quietFrom({ bytesRead, bytesWritten }: Socket, since: number): Quiet {
-  return { bytesRead: bytesWritten === 0 ? 0 : bytesRead, bytesWritten, since }
+  return { bytesRead: bytesWritten === 0 ? 0 : bytesRead, bytesWritten, since, checks: 0 }
+}
+
+/** Time alone does not say it: while this process did not run, it read nothing. */
+function isQuiet(quiet: Quiet, now: number): boolean {
+  quiet.checks += 1
+  return quiet.checks >= leastChecks && now - quiet.since >= quietMs
 }
 
 /** Waits for the promise, but at most for this time. */

@@ -142,6 +142,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       longestLifeMs: longestRefreshLifeMs,
       patienceMs: config.lineTimeoutMs,
       refused: (key, reason) => memory.learnRefusal(key, reason),
+      dropped: (key) => memory.drop(key),
       paused: transport.pause,
       clock,
       telemetry,
@@ -234,7 +235,15 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       tombstones,
       families,
       now,
-      askOnce: fleet && createSharedRefreshes({ ...fleet, times: clock, tombstones, patienceMs: config.lineTimeoutMs }),
+      askOnce:
+        fleet &&
+        createSharedRefreshes({
+          ...fleet,
+          times: clock,
+          tombstones,
+          isRefused: memory.isRefused,
+          patienceMs: config.lineTimeoutMs,
+        }),
       learnSession: fleet?.learnSession,
     }),
     revocation: createRevocation({

@@ -1,4 +1,4 @@
-import type { Redis as Client } from 'ioredis'
+import type { ChainableCommander, Redis as Client } from 'ioredis'
 import { type Away, openConnection, type Patience, type Refused } from './redis/connection.ts'
 import { isNotNow, isReply } from './redis/errors.ts'
 import { openStream, type RedisStream, valueField } from './redis/stream.ts'
@@ -6,7 +6,7 @@ import { parseTarget } from './redis/target.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 export type { Away, Refused } from './redis/connection.ts'
-export type { RedisStream, StreamEntry } from './redis/stream.ts'
+export { mostEntries, type RedisStream, type StreamEntry } from './redis/stream.ts'
 
 /**
  * The connection to Redis or Valkey: the few commands that we need, with their time limits, and a pause while it is in
@@ -53,12 +53,13 @@ const patientMs = 1_500
 export type Script = { readonly name: string; readonly lua: string }
 
 export type WriteCommand =
-  | { readonly set: string; readonly value: Buffer; readonly forMs: number }
+  /** `ifAbsent`: a value that is there stays. */
+  | { readonly set: string; readonly value: Buffer; readonly forMs: number; readonly ifAbsent?: boolean }
   | { readonly delete: string }
   | { readonly append: string; readonly value: Buffer }
 
-/** The stream keeps about this many entries. */
-const streamLength = 100_000
+/** The stream keeps at least this many entries. */
+export const streamLength = 100_000
 
 export type RedisOptions = {
   readonly telemetry: Telemetry
@@ -134,7 +135,7 @@ function commandOf(client: Client, { name, lua }: Script): ScriptCommand {
 async function sendAll(client: Client, commands: readonly WriteCommand[]): Promise<readonly unknown[]> {
   const pipeline = client.pipeline()
   for (const command of commands) {
-    if ('set' in command) pipeline.set(command.set, command.value, 'PX', Math.max(1, Math.ceil(command.forMs)))
+    if ('set' in command) addSet(pipeline, command)
     else if ('delete' in command) pipeline.del(command.delete)
     else pipeline.xadd(command.append, 'MAXLEN', '~', streamLength, '*', valueField, command.value)
   }
@@ -142,4 +143,10 @@ async function sendAll(client: Client, commands: readonly WriteCommand[]): Promi
   const errors = replies.flatMap(([error]) => error ?? [])
   if (errors.length > 0) throw errors.find((error) => !isReply(error)) ?? errors.find(isNotNow) ?? errors[0]
   return replies.map(([, value]) => value)
+}
+
+function addSet(pipeline: ChainableCommander, { set, value, forMs, ifAbsent }: Extract<WriteCommand, { set: string }>) {
+  const wholeMs = Math.max(1, Math.ceil(forMs))
+  if (ifAbsent === true) pipeline.set(set, value, 'PX', wholeMs, 'NX')
+  else pipeline.set(set, value, 'PX', wholeMs)
 }

@@ -52,6 +52,14 @@ describeWithRedis('Redis: the commands', () => {
     expect(await redis.write([])).toEqual([])
   })
 
+  it('write, if absent: a value that is there stays, with its time', async () => {
+    const { redis, server } = await start()
+    const first = { set: 'a', value: bytes, forMs: 60_000, ifAbsent: true }
+    expect(await redis.write([first, { ...first, value: Buffer.from('2'), forMs: 1 }])).toEqual(['OK', null])
+    expect(await redis.read(['a'])).toEqual([bytes])
+    expect(Number(await server.command('PTTL', 'a'))).toBeGreaterThan(50_000)
+  })
+
   it('run: numbers, bytes, lists and null come back; also after Redis has lost the script', async () => {
     const { redis, server } = await start()
     await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])
@@ -214,6 +222,18 @@ describeWithRedis('Redis in trouble', () => {
     expect(await untilOther(() => redis.read(['k']), 'away')).toEqual([undefined])
     expect(await untilOther(() => redis.read(['k'], { patient: true }), 'away')).toEqual([undefined])
     expect(await untilOther(() => stream.has('1-1'), 'away')).toBe(false)
+  })
+
+  it('a database that the server lacks: nothing is read or written in another one', async () => {
+    const { server } = await start()
+    const redis = connect(`${server.url}/99`)
+    // One line for each of the two connections.
+    await expect.poll(() => messages('error'), { timeout: 30_000 }).toHaveLength(2)
+    for (let n = 0; n < 20; n += 1) {
+      expect(await redis.write([{ set: 'k', value: bytes, forMs: 60_000 }])).toBe('away')
+      await sleep(10)
+    }
+    expect(await server.command('DBSIZE')).toBe(0)
   })
 
   it('Redis became a replica: writes are refused, and we connect again to find its successor', async () => {

@@ -26,7 +26,7 @@ export type Refresher = {
 
 export type RefresherOptions = {
   readonly line: Pick<LineClient, 'refresh'>
-  readonly memory: Pick<MemoryTier, 'learn' | 'remember' | 'peek' | 'resolve'>
+  readonly memory: Pick<MemoryTier, 'learn' | 'learnShared' | 'remember' | 'isRefused' | 'resolve'>
   readonly gate: SourceGate
   readonly forgotten: Forgotten
   readonly tombstones: Tombstones
@@ -53,7 +53,9 @@ type Replay = {
   readonly accessKey: string
   /** The `count` of forgotten users when the call to LINE began. */
   readonly begunAt: number
-  until: number
+  readonly until: number
+  /** Nobody got the tokens: after `until` they are handed out up to this time if LINE still accepts them. */
+  keptUntil?: number
 }
 
 /** The tokens of a call to LINE. */
@@ -61,6 +63,8 @@ type Fetched = Pick<Replay, 'begunAt'> & { readonly tokens: TokenSet }
 
 /** Double taps, parallel tabs and retries after a lost answer come within this time. */
 const replayForMs = 30_000
+/** Refusals are remembered for 30 s, and clocks differ by 5 s. LINE is asked about the tokens of an older answer. */
+const trustedForMs = 25_000
 /** How long tokens are kept that nobody got yet. */
 const keptForMs = 60 * 60_000
 const maxReplays = 20_000
@@ -100,7 +104,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   async function replay(found: Replay, key: string, refreshToken: string, caller: Caller) {
     const tokens = JSON.parse(unseal(found.sealed, refreshToken, 'refresh'))
-    const handedOut = await handOut({ tokens, begunAt: found.begunAt }, key, caller)
+    const handedOut = await handOut({ tokens, begunAt: found.begunAt }, key, caller, now() >= found.until)
     if (handedOut === undefined) replays.delete(key)
     return handedOut
   }
@@ -141,7 +145,13 @@ export function createRefresher(options: RefresherOptions): Refresher {
     const accessKey = digestOf(tokens.accessToken)
     // The clock of another process may be ahead of ours.
     const verifiedAt = Math.min(askedAt, now())
-    learnTokens(memory, accessKey, tokens, { channelId, family: id, userId, verifiedAt })
+    const learnFromPeer = now() - verifiedAt < trustedForMs ? memory.learnShared : memory.remember
+    learnTokens({ ...memory, learn: isOurs ? memory.learn : learnFromPeer }, accessKey, tokens, {
+      channelId,
+      family: id,
+      userId,
+      verifiedAt,
+    })
     const fetched = { tokens: toTokenSet(tokens, askedAt), begunAt: begunAt ?? beforeAll }
     const sealed = seal(JSON.stringify(fetched.tokens), refreshToken, 'refresh')
     const until = (isOurs ? now() : verifiedAt) + replayForMs
@@ -151,13 +161,19 @@ export function createRefresher(options: RefresherOptions): Refresher {
 
   /**
    * The session may have been forgotten since LINE issued the tokens. Then nobody gets them. `undefined`: LINE does not
-   * accept them any more. Rejects with an outage if it is not known whose they are.
+   * accept them any more. Rejects with an outage if it is not known whose they are. `isOld`: LINE may have refused them so long
+   * ago that it is not remembered.
    */
-  async function handOut({ tokens, begunAt }: Fetched, key: string, caller: Caller): Promise<TokenSet | undefined> {
+  async function handOut(
+    { tokens, begunAt }: Fetched,
+    key: string,
+    caller: Caller,
+    isOld = false,
+  ): Promise<TokenSet | undefined> {
     const family = families.find(key)
     const isDead = () => forgotten.isDeadSession(key)
-    if (!isDead() && forgotten.mayConcern(family, begunAt) && !(await isAccepted(tokens.accessToken, key, caller)))
-      return undefined
+    const isDoubtful = () => isOld || forgotten.mayConcern(family, begunAt)
+    if (!isDead() && isDoubtful() && !(await isAccepted(tokens.accessToken, key, caller))) return undefined
     if (!isDead()) return tokens
     if (family !== undefined)
       tombstones.raise(digestOf(tokens.accessToken), {
@@ -190,13 +206,14 @@ export function createRefresher(options: RefresherOptions): Refresher {
   /** LINE may have replaced the refresh token, so its answer must not be lost. */
   function keepForNextTry(key: string): void {
     const replay = replays.get(key)
-    if (replay !== undefined) replay.until = now() + keptForMs
+    if (replay !== undefined) replay.keptUntil = now() + keptForMs
   }
 
   function findReplay(key: string): Replay | undefined {
     const replay = replays.get(key)
     if (replay === undefined) return undefined
-    if (now() < replay.until && !tombstones.has(replay.accessKey)) return replay
+    const { until, keptUntil = until, accessKey } = replay
+    if (now() < Math.max(until, keptUntil) && !tombstones.has(accessKey) && !memory.isRefused(accessKey)) return replay
     replays.delete(key)
     return undefined
   }

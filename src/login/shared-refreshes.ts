@@ -23,6 +23,8 @@ export const askAtOnce: AskOnce = (_key, ask) => ask()
 export type SharedRefreshesOptions = RefreshEntriesOptions & {
   readonly leases: Leases
   readonly tombstones: Pick<Tombstones, 'has'>
+  /** Whether LINE has lately refused the access token. */
+  readonly isRefused: (accessKey: string) => boolean
   /** How long another process may take to ask LINE (ms). */
   readonly patienceMs: number
 }
@@ -50,7 +52,7 @@ const lastLookMs = 500
  * answer, or is refused for good once Redis is there.
  */
 export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce {
-  const { leases, tombstones, patienceMs } = options
+  const { leases, tombstones, isRefused, patienceMs } = options
   const entries = createRefreshEntries(options)
 
   return askOnce
@@ -93,11 +95,12 @@ export function createSharedRefreshes(options: SharedRefreshesOptions): AskOnce 
     return 'gone'
   }
 
-  /** `undefined`: the access token was revoked since, so LINE is asked for another one. */
+  /** `undefined`: the access token was revoked or refused since, so LINE is asked for another one. */
   async function accept({ outcome, value }: Seen, attempt: Attempt): Promise<Refreshed | undefined> {
     if (outcome instanceof Error) throw outcome
     const accessKey = digestOf(outcome.tokens.accessToken)
-    if (!tombstones.has(accessKey) && !(await entries.isRevoked(accessKey, attempt.options))) return outcome
+    const isOver = () => tombstones.has(accessKey) || isRefused(accessKey)
+    if (!isOver() && !(await entries.isRevoked(accessKey, attempt.options)) && !isOver()) return outcome
     attempt.stale = value
     return undefined
   }

@@ -69,6 +69,7 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   /** The commands of a process that has just started wait for its first connection. */
   async function begin<T>(command: Command<T>): Promise<T> {
     if (link.isNew()) await link.change(limitMs)
+    link.gather()
     return command(link.client)
   }
 

@@ -23,10 +23,30 @@ export function needsOperator(error: unknown): boolean {
   return isReply(error) ? !notNow.has(word) || word === 'NOAUTH' : badCertificate.test(word)
 }
 
+export function isRefusedDatabase(error: unknown): boolean {
+  return error instanceof ReplyError && (error as { command?: { name?: string } }).command?.name === 'select'
+}
+
+/** The other words that Redis and Valkey say to our commands. A server could invent any number of them. */
+const known = new Set([
+  ...notNow,
+  'OOM',
+  'READONLY',
+  'NOPERM',
+  'WRONGPASS',
+  'WRONGTYPE',
+  'MISCONF',
+  'NOREPLICAS',
+  'MOVED',
+])
+
 /** One word for the log: the first of Redis's reply, or the system's code. Messages can contain the address: never logged. */
 export function wordOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
-  if (isReply(error)) return /^[A-Z]{2,20}\b/.exec(error.message)?.[0] ?? 'ERR'
+  if (isReply(error)) {
+    const [word = ''] = error.message.split(' ', 1)
+    return known.has(word) ? word : 'ERR'
+  }
   if (error.message.startsWith('Socket timeout')) return 'timeout'
   return 'code' in error && typeof error.code === 'string' ? error.code : 'closed'
 }

@@ -1,6 +1,6 @@
 import { Redis as Client } from 'ioredis'
 import { inTime } from './deadline.ts'
-import { needsOperator, wordOf } from './errors.ts'
+import { isRefusedDatabase, needsOperator, wordOf } from './errors.ts'
 import type { Health } from './health.ts'
 import type { Target } from './target.ts'
 
@@ -12,6 +12,8 @@ export type Link = {
   isNew(): boolean
   /** How many connections there were so far. */
   connections(): number
+  /** The commands of this turn of the event loop leave together, because each write to a socket costs more than a command. */
+  gather(): void
   /** Waits until it is ready, this try to connect has failed, or it is closed. At most this long. */
   change(limitMs: number): Promise<void>
   /** Ends a connection that is of no use, and connects again. `why`: one word for the log. */
@@ -52,9 +54,10 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   const waiting = new Set<() => void>()
   let connections = 0
   let [isNew, wasReady, isClosed, cause] = [true, false, false, 'closed']
+  let isWrongDatabase = false
   client.on('error', noteError).on('connect', limitHandshake).on('ready', noteReady).on('close', noteClose)
   client.connect().catch(() => {})
-  return { client, isReady, isNew: () => isNew, connections: () => connections, change, drop, close }
+  return { client, isReady, isNew: () => isNew, connections: () => connections, gather, change, drop, close }
 
   /** The client is ready a moment before it says so. In that moment `connections` is still the number of the last one. */
   function isReady(): boolean {
@@ -64,6 +67,8 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   function noteError(error: unknown): void {
     cause = wordOf(error)
     if (needsOperator(error)) health.refused(cause)
+    // The client says that it is ready all the same, and its commands would go to database 0.
+    isWrongDatabase ||= isRefusedDatabase(error)
   }
 
   function limitHandshake(): void {
@@ -79,6 +84,11 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   }
 
   function noteReady(): void {
+    if (isWrongDatabase) drop('ERR')
+    else useConnection()
+  }
+
+  function useConnection(): void {
     wasReady = true
     health.back()
     connections += 1
@@ -86,6 +96,7 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   }
 
   function noteClose(): void {
+    isWrongDatabase = false
     if (!isClosed) health.away(cause)
     if (wasReady) lost?.()
     ;[wasReady, cause] = [false, 'closed']
@@ -97,6 +108,13 @@ export function openLink(target: Target, { silenceMs, health, lost }: LinkOption
   function settle(): void {
     isNew = false
     for (const go of waiting) go()
+  }
+
+  function gather(): void {
+    const { stream } = client
+    if (stream === undefined || stream.writableCorked > 0) return
+    stream.cork()
+    setImmediate(() => stream.uncork())
   }
 
   function change(limitMs: number): Promise<void> {

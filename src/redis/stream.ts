@@ -24,7 +24,8 @@ export type RedisStream = {
   close(): void
 }
 
-const mostEntries = 200
+/** `readAfter` gives no more entries than this. With fewer, it has read all that there are. */
+export const mostEntries = 200
 const waitMs = 1_000
 /** Redis answers after `waitMs` even if there is no entry. So a reply that is this late means: the connection is dead. */
 const limitMs = 1_400

@@ -26,8 +26,10 @@ import { isOfOneClient } from './waiting-room.ts'
 export type MemoryTier = {
   /** Answers without a promise if the answer is in memory. */
   readonly resolve: Resolver
-  /** Stores a record made from LINE's answer to a login or a refresh. */
+  /** Stores a record made from LINE's answer to a login or a refresh, for other processes too. */
   learn(key: string, record: TokenRecord): void
+  /** The same, where another process got the answer and has stored the record for all. */
+  learnShared(key: string, record: TokenRecord): void
   /** Remembers where a token comes from, if LINE's answer is no verification. */
   remember(key: string, origin: Origin): void
   /** A record that has not expired. It can be one that a tombstone concerns. */
@@ -38,6 +40,8 @@ export type MemoryTier = {
   drop(key: string): void
   /** LINE has refused the token to another process. */
   learnRefusal(key: string, reason: TokenRefusal): void
+  /** Whether LINE refused the token in the last 30 s, here or to another process. */
+  isRefused(key: string): boolean
   size(): number
 }
 
@@ -134,12 +138,14 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   return {
     resolve,
-    learn,
+    learn: (key, record) => keepIssued(key, record, share),
+    learnShared: (key, record) => keepIssued(key, record),
     remember: records.remember,
     peek,
     originOf,
     drop: records.retire,
     learnRefusal,
+    isRefused: (key) => refusals.find(key) !== undefined,
     size: records.size,
   }
 
@@ -372,14 +378,15 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return stored
   }
 
-  function learn(key: string, record: TokenRecord): void {
-    if (forgotten.isDeadCold(key, record)) {
+  /** LINE issued the token some time ago, if another process asked. It may have refused it since. */
+  function keepIssued(key: string, record: TokenRecord, tellOthers?: MemoryTierOptions['share']): void {
+    if (forgotten.isDeadCold(key, record) || refusals.find(key) !== undefined) {
       records.remember(key, record)
       return
     }
-    // Outside the optional call: without `share`, its arguments are not evaluated.
+    // Outside the optional call: without `tellOthers`, its arguments are not evaluated.
     const kept = keep(key, record, 'verification')
-    share?.(key, kept)
+    tellOthers?.(key, kept)
   }
 
   function peek(key: string): TokenRecord | undefined {

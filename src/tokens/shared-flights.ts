@@ -33,7 +33,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
   return async (question) => {
     const { mustAskLine, shared: seen } = question
     // Without entries Redis was away a moment ago.
-    if (mustAskLine || seen === undefined) return behind(question)
+    if (mustAskLine || seen === undefined) return askAlone(question)
     let asked = { question, seen }
     for (let entries = 0; entries < mostEntries; entries += 1) {
       const entered = await enter(asked)
@@ -43,11 +43,18 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
     return behind(asked.question)
   }
 
+  /** Once Redis is back, the others hear of a refusal, and the record there is deleted. */
+  async function askAlone(question: Question): Promise<Answer> {
+    const answer = await behind(question)
+    if (isFinal(answer) && question.known !== undefined) refused(question.token.key, answer)
+    return answer
+  }
+
   /** The answer, or the question with what has changed in Redis. */
   async function enter(asked: Asked): Promise<{ readonly answer: Answer } | Asked> {
     const { question, seen } = asked
     const entered = await store.enter(question.token.key, question.subject, seen)
-    if (entered === 'away' || entered === 'refused') return { answer: await behind(question) }
+    if (entered === 'away' || entered === 'refused') return { answer: await askAlone(question) }
     switch (entered.state) {
       case 'mine':
         return { answer: await fly(question, entered.lease) }
@@ -78,8 +85,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
   }
 
   async function conclude(question: Question, lease: Held, answer: Answer | undefined): Promise<void> {
-    // Another process may have the channel of the token.
-    const isRefused = answer?.verdict === 'invalid' && answer.reason !== 'WRONG_CHANNEL'
+    const isRefused = isFinal(answer)
     const outcome = answer && writeOutcome(answer, channels)
     const wasKnown = await store.conclude(lease, { outcome, isRefused })
     if (isRefused && (wasKnown || question.known !== undefined)) refused(question.token.key, answer)
@@ -91,7 +97,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
     const keys = store.keysOf(key, question.subject)
     const until = Math.min(question.deadline, performance.now() + patienceMs)
     const ended = await leases.watch(keys, (values) => endOf(store.read(key, question.subject, values), seen), until)
-    if (ended === 'away' || ended === 'late') return { answer: await behind(question) }
+    if (ended === 'away' || ended === 'late') return { answer: await askAlone(question) }
     return ended.lease === 'held' || ended.lease === 'free' ? changed(asked, ended) : answerWith(ended.lease, question)
   }
 
@@ -131,6 +137,11 @@ function endOf(now: ReturnType<SharedStore['read']>, seen: Entries) {
 
 function isSame(one: Buffer | undefined, other: Buffer | undefined): boolean {
   return one === undefined || other === undefined ? one === other : one.equals(other)
+}
+
+/** Another process may have the channel of a token that has none here. */
+function isFinal(answer: Answer | undefined): answer is Invalid {
+  return answer?.verdict === 'invalid' && answer.reason !== 'WRONG_CHANNEL'
 }
 
 /** The record came while we waited, so it is new. */

@@ -33,12 +33,17 @@ export type SharedForgettingOptions = {
   readonly shared: Pick<SharedTombstones, 'learnEvent' | 'commandsFor'>
   readonly refused: (event: RefusalEvent) => void
   readonly paused: (event: PauseEvent) => void
+  /**
+   * How old a record can be that is used without asking LINE (ms). A process that starts reads the stream from so long ago:
+   * a record may not tell its user, so the user's tombstone cannot be looked up.
+   */
+  readonly maxStaleMs: number
   readonly clock: Clock
   readonly telemetry: Telemetry
 }
 
 const streamKey = '{lg1}f'
-/** A process that starts reads what others wrote while it started. Their clocks differ from that of Redis. */
+/** The clocks of the processes differ from that of Redis, and an event is older than the record that is read after it. */
 const overlapMs = 60_000
 /** A round takes a second at most, if nothing is wrong. */
 const roundMs = 2_000
@@ -46,7 +51,7 @@ const roundMs = 2_000
 export const clockSkewMs = 5_000
 
 export function createSharedForgetting(options: SharedForgettingOptions): SharedForgetting {
-  const { redis, names, shared, clock, telemetry } = options
+  const { redis, names, shared, maxStaleMs, clock, telemetry } = options
   const name = names.tombstonesOf('stream', 'events')
   const self = randomUUID()
   const startedAt = clock.now()
@@ -55,7 +60,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   const outbox = createOutbox({ redis, commandsFor, steady: clock.steady })
   const tail = followStream({
     stream: redis.openStream(streamKey),
-    from: clock.wall() - overlapMs,
+    from: Math.max(Math.floor(clock.wall()) - maxStaleMs - overlapMs, 0),
     take: (entries) => entries.forEach(take),
     isEmpty: () => announce({ kind: 'anchor' }),
     lost,
@@ -78,8 +83,8 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   function commandsFor(event: SharedEvent): readonly WriteCommand[] {
     const sent = writeSent({ from: self, sentAt: clock.wall(), event })
     const append = { append: streamKey, value: name.write.seal('e', sent) }
-    const isStored = event.kind === 'token' || event.kind === 'session' || event.kind === 'user'
-    return isStored ? [...shared.commandsFor(event), append] : [append]
+    const isOnlyTold = event.kind === 'paused' || event.kind === 'anchor'
+    return isOnlyTold ? [append] : [...shared.commandsFor(event), append]
   }
 
   function take({ value }: StreamEntry): void {

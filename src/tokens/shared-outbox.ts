@@ -1,3 +1,4 @@
+import { inTime } from '../redis/deadline.ts'
 import type { Redis, WriteCommand } from '../redis.ts'
 import type { SharedEvent, TombstoneEvent } from './shared-events.ts'
 
@@ -7,7 +8,10 @@ import type { SharedEvent, TombstoneEvent } from './shared-events.ts'
  */
 export type Outbox = {
   add(event: SharedEvent): void
-  /** Resolves when all events so far are in Redis, or when Redis did not take them. */
+  /**
+   * Resolves when the events so far are in Redis, or when Redis did not take them, or after 100 ms. Later events do not
+   * delay it.
+   */
   written(): Promise<void>
   /** Redis may have lost what it had: writes the tombstones of the last hour again. */
   rewrite(): void
@@ -33,27 +37,49 @@ const mostWaiting = 100_000
 /** Commands for one event take about 0.1 ms of CPU. */
 const mostAtOnce = 50
 const retryEveryMs = 500
+const mostWaitMs = 100
 
 export function createOutbox({ redis, commandsFor, steady }: OutboxOptions): Outbox {
   const kept = new Map<string, Kept>()
-  const waiting = new Map<string, SharedEvent>()
-  let writing: Promise<void> | undefined
+  /** Somebody may wait for these, so they go first, in their order. */
+  const urgent = new Map<string, SharedEvent>()
+  /** Redis did not take them, or may have lost them. */
+  const late = new Map<string, SharedEvent>()
+  const waiters: Waiter[] = []
+  let added = 0
+  let ended = 0
+  let underWay = 0
+  let isWriting = false
+  let wasTaken = true
   let retry: NodeJS.Timeout | undefined
   let last: string | undefined
 
   return {
     add,
-    written: () => writing ?? Promise.resolve(),
+    written,
     rewrite,
     lastId: () => last,
-    size: () => waiting.size,
+    size: () => underWay + urgent.size + late.size,
     close: () => clearTimeout(retry),
   }
 
   function add(event: SharedEvent): void {
     if (isTombstone(event)) keep(event)
-    putLast(waiting, idOf(event), event, mostWaiting)
-    begin()
+    const id = idOf(event)
+    late.delete(id)
+    // One that is replaced keeps its place: somebody may wait for it.
+    if (urgent.has(id) || urgent.size < mostWaiting) putUrgent(id, event)
+    else putLast(late, id, event, mostWaiting)
+    void begin()
+  }
+
+  function putUrgent(id: string, event: SharedEvent): void {
+    if (!urgent.has(id)) added += 1
+    urgent.set(id, event)
+  }
+
+  async function written(): Promise<void> {
+    if (ended < added) await inTime(new Promise<void>((end) => waiters.push({ upTo: added, end })), mostWaitMs)
   }
 
   function keep(event: TombstoneEvent): void {
@@ -67,31 +93,65 @@ export function createOutbox({ redis, commandsFor, steady }: OutboxOptions): Out
 
   function rewrite(): void {
     const now = steady()
-    for (const [id, { event, at }] of kept)
-      if (now - at < keptForMs && !waiting.has(id)) putLast(waiting, id, event, mostWaiting)
-    begin()
+    for (const [id, { event, at }] of kept) if (now - at < keptForMs) putLate(id, event)
+    void begin()
   }
 
-  function begin(): void {
-    writing ??= write().finally(() => {
-      writing = undefined
-      if (waiting.size > 0) retry = setTimeout(begin, retryEveryMs).unref()
-    })
+  function putLate(id: string, event: SharedEvent): void {
+    if (!urgent.has(id) && !late.has(id)) putLast(late, id, event, mostWaiting)
   }
 
   /** Events of the same moment go together. It ends when Redis does not take them. */
-  async function write(): Promise<void> {
+  async function begin(): Promise<void> {
+    if (isWriting) return
+    isWriting = true
     clearTimeout(retry)
     await undefined
-    while (waiting.size > 0) {
-      const batch = [...waiting].slice(0, mostAtOnce)
-      const replies = await redis.write(batch.flatMap(([, event]) => commandsFor(event)))
-      if (replies === 'away' || replies === 'refused') return
-      last = String(replies.at(-1))
-      // One that was replaced meanwhile is still to be written.
-      for (const [id, event] of batch) if (waiting.get(id) === event) waiting.delete(id)
-    }
+    do await writeBatch()
+    while (wasTaken && urgent.size + late.size > 0)
+    isWriting = false
+    if (urgent.size + late.size > 0) retry = setTimeout(() => void begin(), retryEveryMs).unref()
   }
+
+  async function writeBatch(): Promise<void> {
+    const [first, others] = takeBatch()
+    const batch = [...first, ...others]
+    underWay = batch.length
+    const replies = await redis.write(batch.flatMap(([, event]) => commandsFor(event)))
+    wasTaken = replies !== 'away' && replies !== 'refused'
+    if (wasTaken) last = String(replies.at(-1))
+    else postpone(batch)
+    underWay = 0
+    ended = added - urgent.size
+    while (waiters[0] !== undefined && waiters[0].upTo <= ended) waiters.shift()?.end()
+  }
+
+  /** Nobody waits for these any more. What is urgent meanwhile is newer than the batch, so it stays in place of it. */
+  function postpone(batch: readonly Waiting[]): void {
+    for (const [id, event] of batch) putLate(id, event)
+    for (const [id, event] of take(urgent, mostWaiting)) putLate(id, event)
+  }
+
+  /** While Redis takes nothing, each new event is tried by itself: to encrypt the late ones each time costs too much. */
+  function takeBatch() {
+    const first = take(urgent, mostAtOnce)
+    const hasRoom = wasTaken || first.length === 0
+    return [first, hasRoom ? take(late, mostAtOnce - first.length) : []] as const
+  }
+}
+
+type Waiting = readonly [id: string, event: SharedEvent]
+type Waiter = { readonly upTo: number; readonly end: () => void }
+
+/** Takes the oldest ones out. */
+function take(map: Map<string, SharedEvent>, most: number): readonly Waiting[] {
+  const taken: Waiting[] = []
+  for (const entry of map) {
+    if (taken.length === most) break
+    taken.push(entry)
+    map.delete(entry[0])
+  }
+  return taken
 }
 
 function isTombstone(event: SharedEvent): event is TombstoneEvent {

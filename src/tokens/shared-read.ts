@@ -1,7 +1,7 @@
 import type { Away, CommandOptions, Redis } from '../redis.ts'
 import type { EntrySuffix, SharedNameSet } from './shared-names.ts'
 
-export type Wanted = { readonly names: SharedNameSet; readonly suffix: EntrySuffix }
+export type Wanted = { readonly names: Pick<SharedNameSet, 'read' | 'write'>; readonly suffix: EntrySuffix }
 
 /** `value`: what could be opened, under any of the secrets. `raw`: what is stored under the name that we write to. */
 export type Found = { readonly value: Buffer | undefined; readonly raw: Buffer | undefined }
@@ -23,7 +23,7 @@ export async function readShared(
   })
 }
 
-function firstOpened({ read }: SharedNameSet, suffix: EntrySuffix, sealed: readonly (Buffer | undefined)[]) {
+function firstOpened({ read }: Wanted['names'], suffix: EntrySuffix, sealed: readonly (Buffer | undefined)[]) {
   for (const [n, name] of read.entries()) {
     const bytes = sealed[n]
     const value = bytes === undefined ? undefined : name.open(suffix, bytes)

@@ -1,12 +1,11 @@
 import type { SharedLookUp } from '../telemetry/telemetry.ts'
 import { type Ages, ageOf, learnedAt, type TokenRecord } from './record.ts'
-import type { Entries, SharedStore } from './shared-store.ts'
-import type { SharedTombstones } from './shared-tombstones.ts'
+import type { SharedLooks } from './shared-looks.ts'
+import type { Entries } from './shared-store.ts'
 import { type Answer, type BatchResolver, invalid, type Question, type Valid } from './token-resolver.ts'
 
 export type ShareRecordsOptions = {
-  readonly store: Pick<SharedStore, 'look'>
-  readonly shared: Pick<SharedTombstones, 'learn' | 'learnAbout'>
+  readonly looks: Pick<SharedLooks, 'look'>
   readonly ages: Ages
   readonly now: () => number
   readonly lookedUp: (outcome: SharedLookUp) => void
@@ -18,7 +17,7 @@ export type ShareRecordsOptions = {
  * one, it is served.
  */
 export function shareRecords(behind: BatchResolver, options: ShareRecordsOptions): BatchResolver {
-  const { store, shared, ages, now, lookedUp } = options
+  const { looks, ages, now, lookedUp } = options
 
   return (questions) => {
     const looked = look(questions)
@@ -26,11 +25,8 @@ export function shareRecords(behind: BatchResolver, options: ShareRecordsOptions
   }
 
   async function look(questions: readonly Question[]): Promise<readonly (Entries | undefined)[]> {
-    const found = await store.look(questions.map(({ token }) => token.key))
-    if (found === 'away') return []
-    for (const { tombstone } of found) if (tombstone !== undefined) shared.learn(tombstone)
-    await shared.learnAbout(found.flatMap(({ record }) => record ?? []))
-    return found
+    const found = await looks.look(questions.map(({ token }) => token.key))
+    return found === 'away' ? [] : found
   }
 
   async function answer(question: Question, entries: Entries | undefined): Promise<Answer> {

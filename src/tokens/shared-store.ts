@@ -21,13 +21,13 @@ export type SharedStore = {
   land(lease: Held, record: TokenRecord): Promise<Landed>
   /**
    * Ends the lease without a record. `outcome`: what LINE answered, for those who ask within two seconds. `isRefused`: LINE has
-   * refused the token, so the stored record is deleted. Resolves with whether there was one.
+   * refused the token, so the stored record is deleted, under all secrets. Resolves with whether there was one.
    */
   conclude(
     lease: Held,
     ending: { readonly outcome?: Buffer | undefined; readonly isRefused: boolean },
   ): Promise<boolean>
-  /** Stores a record that needed no lease, because LINE has just issued the token. */
+  /** Stores a record that needed no lease, because LINE has just issued the token. One that is there knows more. */
   put(key: string, record: TokenRecord): void
 }
 
@@ -91,7 +91,10 @@ const enterScript: Script = {
     return { taken.err and 'refused' or 'mine' }`,
 }
 
-/** KEYS: tombstone, record, lease. ARGV: the first two as they are known, our lease, the new record, its ms. */
+/**
+ * KEYS: tombstone, record, lease, the record's names under other secrets. ARGV: the first two as they are known, our lease,
+ * the new record, its ms.
+ */
 const landScript: Script = {
   name: 'landFlight',
   lua: `
@@ -100,20 +103,21 @@ const landScript: Script = {
     local isOurs = redis.call('GET', KEYS[3]) == ARGV[3]
     if t ~= ARGV[1] or (isOurs and r ~= ARGV[2]) then return { 'changed', t, r } end
     if isOurs then
-      redis.pcall('SET', KEYS[2], ARGV[4], 'PX', ARGV[5])
+      local stored = redis.pcall('SET', KEYS[2], ARGV[4], 'PX', ARGV[5])
       redis.call('DEL', KEYS[3])
+      for other = 4, stored.err and 0 or #KEYS do redis.call('DEL', KEYS[other]) end
     end
     return { 'landed' }`,
 }
 
-/** KEYS: record, lease. ARGV: our lease, whether the token was refused, the outcome, its ms. */
+/** KEYS: lease, all names of the record. ARGV: our lease, whether the token was refused, the outcome, its ms. */
 const concludeScript: Script = {
   name: 'concludeFlight',
   lua: `
-    local deleted = ARGV[2] == '1' and redis.call('DEL', KEYS[1]) or 0
-    if redis.call('GET', KEYS[2]) == ARGV[1] then
-      local kept = ARGV[3] ~= '' and not redis.pcall('SET', KEYS[2], ARGV[3], 'PX', ARGV[4]).err
-      if not kept then redis.call('DEL', KEYS[2]) end
+    local deleted = ARGV[2] == '1' and redis.call('DEL', unpack(KEYS, 2)) or 0
+    if redis.call('GET', KEYS[1]) == ARGV[1] then
+      local kept = ARGV[3] ~= '' and not redis.pcall('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]).err
+      if not kept then redis.call('DEL', KEYS[1]) end
     end
     return deleted`,
 }
@@ -171,7 +175,7 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
       const forMs = Math.ceil(record.expiresAt - clock.now())
       if (forMs <= 0) return {}
       const sealed = sealedRecord(lease.key, merge(record, seen.record, lease.subject))
-      const keys = keysOf(lease.key, lease.subject)
+      const keys = [...keysOf(lease.key, lease.subject), ...otherNamesOf(lease.key)]
       const reply = await redis.run(landScript, keys, [...rawOf(seen), lease.owner, sealed, forMs])
       if (!Array.isArray(reply) || String(reply[0]) !== 'changed') return {}
       seen = entriesIn(lease.key, reply[1], reply[2])
@@ -184,17 +188,25 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
     { key, subject, leaseKey, owner }: Held,
     { outcome, isRefused }: { readonly outcome?: Buffer | undefined; readonly isRefused: boolean },
   ): Promise<boolean> {
-    const name = names.entriesOf('access', key).write
+    const { write: name, read: all } = names.entriesOf('access', key)
     const value = outcome === undefined ? '' : Buffer.concat([concluded, name.seal(suffixes[subject], outcome)])
-    const keys = [name.keyOf('r'), leaseKey]
-    return (await redis.run(concludeScript, keys, [owner, isRefused ? 1 : 0, value, outcomeMs])) === 1
+    const keys = [leaseKey, ...all.map((one) => one.keyOf('r'))]
+    const deleted = await redis.run(concludeScript, keys, [owner, isRefused ? 1 : 0, value, outcomeMs])
+    return typeof deleted === 'number' && deleted > 0
   }
 
   function put(key: string, record: TokenRecord): void {
     const forMs = Math.ceil(record.expiresAt - clock.now())
     if (forMs <= 0) return
     const set = names.entriesOf('access', key).write.keyOf('r')
-    void redis.write([{ set, value: sealedRecord(key, record), forMs }])
+    const others = otherNamesOf(key).map((name) => ({ delete: name }))
+    void redis.write([{ set, value: sealedRecord(key, record), forMs, ifAbsent: true }, ...others])
+  }
+
+  /** An older record there would be read first by a process that writes under another secret. */
+  function otherNamesOf(key: string): readonly string[] {
+    const [, ...others] = names.entriesOf('access', key).read
+    return others.map((name) => name.keyOf('r'))
   }
 
   function sealedRecord(key: string, record: TokenRecord): Buffer {

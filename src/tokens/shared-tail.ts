@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RedisStream, StreamEntry } from '../redis.ts'
+import { mostEntries, type RedisStream, type StreamEntry, streamLength } from '../redis.ts'
 
 /** Follows the stream of events, one entry after the other, whatever happens to the connection. */
 export type Tail = {
@@ -25,12 +25,21 @@ export type TailOptions = {
 }
 
 const pauseMs = 100
+const lookEveryMs = 1_000
 
 export function followStream(options: TailOptions): Tail {
   const { stream, take, isEmpty, lost, connected, steady } = options
   let after = String(options.from)
-  /** The last entry that was read. It must still be there in an idle round, and when the connection is new. */
+  /** The last entry that was read. It must still be there when the connection is new. */
   let last: string | undefined
+  /**
+   * The last entry at the last look. While it is there, nothing was lost since then. The last entry is no such proof: it can
+   * have come after the loss.
+   */
+  let witness: string | undefined
+  /** How many entries were read after the witness. */
+  let since = 0
+  let lookedAt = Number.NEGATIVE_INFINITY
   let connections = 0
   let gaps = 0
   let roundAt: number | undefined
@@ -50,21 +59,41 @@ export function followStream(options: TailOptions): Tail {
 
   /** Whether no entry is missing before these. If one is, the stream is read again from its start. */
   async function isComplete(entries: readonly StreamEntry[]): Promise<boolean> {
-    const isNew = stream.connections() !== connections
-    if (!isNew && entries.length > 0) return true
     const number = stream.connections()
-    const isThere = last === undefined || (await stream.has(last))
+    const isNew = number !== connections
+    if (!isNew && !isDue(entries)) return true
+    lookedAt = steady()
+    const isThere = await isStillThere(isNew ? last : witness)
     if (isThere === 'away') return false
     if (isNew) await connected(stream)
     connections = number
-    if (!isThere) begin()
-    return isThere
+    if (!isThere && (isNew || !mayBeTrimmed(entries))) {
+      begin()
+      return false
+    }
+    if (!isNew) witness = undefined
+    return true
+  }
+
+  /** A witness that is missing tells nothing before all entries after it are read. */
+  function isDue({ length }: readonly StreamEntry[]): boolean {
+    return length === 0 || (length < mostEntries && steady() - lookedAt >= lookEveryMs)
+  }
+
+  function isStillThere(id: string | undefined): Promise<boolean | 'away'> | true {
+    return id === undefined || stream.has(id)
+  }
+
+  /** Redis drops an old entry only if there are so many newer ones, and we have read them. */
+  function mayBeTrimmed({ length }: readonly StreamEntry[]): boolean {
+    return since + length >= streamLength
   }
 
   function begin(): void {
     gaps += 1
     after = '0'
     last = undefined
+    witness = undefined
     lost()
   }
 
@@ -73,6 +102,8 @@ export function followStream(options: TailOptions): Tail {
     take(entries)
     last = entries.at(-1)?.id ?? last
     after = last ?? after
+    since = witness === undefined ? 0 : since + entries.length
+    witness ??= last
     if (last === undefined) isEmpty()
   }
 

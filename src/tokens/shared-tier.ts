@@ -10,6 +10,7 @@ import { createSharedFamilies } from './shared-families.ts'
 import { shareFlights } from './shared-flights.ts'
 import { createSharedForgetting } from './shared-forgetting.ts'
 import { createLeases, type Leases } from './shared-leases.ts'
+import { createSharedLooks } from './shared-looks.ts'
 import { createSharedNames, type SharedNames } from './shared-names.ts'
 import { shareRecords } from './shared-records.ts'
 import { createSharedStore } from './shared-store.ts'
@@ -61,6 +62,8 @@ export type SharedTierOptions = {
   readonly patienceMs: number
   /** LINE has refused a token to another process. */
   readonly refused: (key: string, reason: TokenRefusal) => void
+  /** Another process has forgotten a token. */
+  readonly dropped: (key: string) => void
   /** LINE's 429 to another process. */
   readonly paused: (endpoint: string, forMs: number) => void
   readonly clock: Clock
@@ -73,10 +76,12 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
   const leases = createLeases(redis)
   const store = createSharedStore({ redis, names, isOurs: channels.isOurs, clock })
   const shared = createSharedTombstones({ ...options, names, isTold: (verifiedAt) => forgetting.isTold(verifiedAt) })
+  const looks = createSharedLooks({ store, shared, now: clock.now })
   const forgetting = createSharedForgetting({
     redis,
     names,
     shared,
+    maxStaleMs: ages.maxStaleMs,
     clock,
     telemetry,
     refused: ({ key, reason }) => options.refused(key, reason),
@@ -89,8 +94,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
   families.onChange(sessions.put)
 
   return {
-    shareRecords: (behind) =>
-      shareRecords(behind, { store, shared, ages, now: clock.now, lookedUp: telemetry.sharedLookUp }),
+    shareRecords: (behind) => shareRecords(behind, { looks, ages, now: clock.now, lookedUp: telemetry.sharedLookUp }),
     shareFlights: (behind) =>
       shareFlights(behind, {
         store,
@@ -108,7 +112,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     learnUser: shared.learnUser,
     pauseOthers: (endpoint, forMs) => announce({ kind: 'paused', endpoint, until: clock.wall() + forMs }),
     announced,
-    missedAt: lostAt,
+    missedAt: () => Math.max(lostAt(), looks.missedAt()),
     redis,
     names,
     leases,
@@ -117,6 +121,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
 
   async function close(): Promise<void> {
     await Promise.all([announced(), sessions.close()])
+    looks.close()
     forgetting.close()
   }
 }

@@ -4,6 +4,7 @@ import type { Families, Family, Origin } from './families.ts'
 import {
   fromTokenEvent,
   fromUserEvent,
+  type RefusalEvent,
   readFamily,
   readTombstone,
   type TokenEvent,
@@ -29,8 +30,8 @@ export type SharedTombstones = {
   /** Learns the session of a refresh token, and the tombstones that concern it. */
   learnSession(refreshKey: string, options?: CommandOptions): Promise<void>
   learnUser(channelId: string, userId: string): Promise<void>
-  /** The commands that store a tombstone, and delete what it ends. */
-  commandsFor(event: TombstoneEvent): readonly WriteCommand[]
+  /** The commands that store a tombstone, and delete what it or a refusal ends. */
+  commandsFor(event: TombstoneEvent | RefusalEvent): readonly WriteCommand[]
   /** The command that stores the session of a refresh token. */
   commandForFamily(refreshKey: string, family: Family): WriteCommand
 }
@@ -41,6 +42,8 @@ export type SharedTombstonesOptions = {
   readonly tombstones: Tombstones
   readonly users: UserTombstones
   readonly families: Families
+  /** A token is dead, so its record is dropped. Otherwise the record would be good again if its tombstone had to make room. */
+  readonly dropped: (key: string) => void
   readonly clock: Clock
   /** Whether the stream has told us all that can concern a token which LINE confirmed at this time (process time, ms). */
   readonly isTold: (verifiedAt: number) => boolean
@@ -49,7 +52,7 @@ export type SharedTombstonesOptions = {
 }
 
 export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
-  const { redis, names, tombstones, users, families, clock, isTold, longestLifeMs } = options
+  const { redis, names, tombstones, users, families, dropped, clock, isTold, longestLifeMs } = options
 
   return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, commandForFamily }
 
@@ -65,7 +68,9 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
 
   function learnDead(event: TokenEvent): void {
     const stone = fromTokenEvent(event, clock)
-    if (stone.forMs > 0) tombstones.learn(event.key, stone)
+    if (stone.forMs <= 0) return
+    tombstones.learn(event.key, stone)
+    if (stone.kind === 'token') dropped(event.key)
   }
 
   async function learnAbout(origins: readonly Origin[]): Promise<void> {
@@ -105,7 +110,7 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
 
   function wantedAbout({ channelId, family, userId }: Pick<Origin, 'channelId' | 'family' | 'userId'>) {
     const ofSession = family === undefined ? [] : [sessionOf(family)]
-    return userId === undefined ? ofSession : [...ofSession, userOf(channelId, userId)]
+    return userId === undefined ? ofSession : [...ofSession, ...oneByOne(userOf(channelId, userId))]
   }
 
   function sessionOf(refreshKey: string): Wanted {
@@ -120,7 +125,8 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     return { names: names.tombstonesOf('user', `${channelId} ${userId}`), suffix: 'u' }
   }
 
-  function commandsFor(event: TombstoneEvent): readonly WriteCommand[] {
+  function commandsFor(event: TombstoneEvent | RefusalEvent): readonly WriteCommand[] {
+    if (event.kind === 'refused') return deleteIn(names.entriesOf('access', event.key), 'r')
     const value = writeTombstone(event)
     if (event.kind === 'user') return [setIn(userOf(event.channelId, event.userId), value, longestLifeMs)]
     const forMs = Math.max(Math.ceil(event.until - clock.wall()), 1)
@@ -132,6 +138,12 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
   function commandForFamily(refreshKey: string, family: Family): WriteCommand {
     return setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)
   }
+}
+
+/** A user can have left several times, told under different secrets: the latest departure counts, wherever it is. */
+function oneByOne({ names, suffix }: Wanted): readonly Wanted[] {
+  if (names.read.length === 1) return [{ names, suffix }]
+  return names.read.map((name) => ({ names: { write: name, read: [name] }, suffix }))
 }
 
 function setIn({ names, suffix }: Wanted, value: Buffer, forMs: number): WriteCommand {

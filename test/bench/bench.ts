@@ -8,6 +8,8 @@ import { measureGrowth } from './measures/growth.ts'
 import { measureHerd } from './measures/herd.ts'
 import { measureHot } from './measures/hot.ts'
 import { measureMemory } from './measures/memory.ts'
+import { measureSharedCold } from './measures/shared-cold.ts'
+import { measureSharedHot } from './measures/shared-hot.ts'
 import { measureWorkers } from './measures/workers.ts'
 import { plot } from './plot.ts'
 import { cores, pin } from './processes.ts'
@@ -19,12 +21,14 @@ const measures = {
   cold: measureCold,
   herd: measureHerd,
   growth: measureGrowth,
+  'shared-hot': measureSharedHot,
+  'shared-cold': measureSharedCold,
   workers: measureWorkers,
   memory: measureMemory,
 } as const
 type Measure = keyof typeof measures
 
-const mostMinutes = 20
+const mostMinutes = 30
 /** With `--quick`, no measure starts later than this. On a busy machine some are left out. */
 const quickStartsUntilMs = 45_000
 

@@ -81,7 +81,7 @@ export async function allStarted<Name extends string>(
   return servers as Record<Name, ServerProcess>
 }
 
-export async function stopAll(servers: Readonly<Record<string, ServerProcess>>): Promise<void> {
+export async function stopAll(servers: Readonly<Record<string, Pick<ServerProcess, 'stop'>>>): Promise<void> {
   await Promise.all(Object.values(servers).map((server) => server.stop()))
 }
 

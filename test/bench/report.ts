@@ -11,8 +11,8 @@ const head = ['measure', 'median', 'spread (rounds)', 'target', 'stretch target'
 /** For the terminal. */
 export function plainReport(sections: readonly Section[]): string {
   return sections
-    .map(({ title, figures, details }) => {
-      const tables = [columns([head, ...figures.map(row)])]
+    .map(({ title, how, figures, details }) => {
+      const tables = [figures.length === 0 ? how : columns([head, ...figures.map(row)])]
       if (details !== undefined) tables.push(columns([details.head, ...details.rows]))
       return `${title}\n\n${tables.join('\n\n')}\n`
     })
@@ -44,7 +44,7 @@ export function circumstancesOf(date: Date): string[] {
   return [
     `${date.toISOString().slice(0, 10)}, ${cpus().length} × ${model}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, load average at the start ${load.toFixed(2)}${load > cpus().length / 2 ? ' (the machine is busy: the rounds differ more, and latency and throughput are not reliable)' : ''}`,
     `Node ${nodeVersion}, load from ${loadGenerator}, ${places}`,
-    `gateway: ${versions(own, ['graphql', 'graphql-yoga', 'undici', 'lru-cache'])}`,
+    `gateway: ${versions(own, ['graphql', 'graphql-yoga', 'undici', 'lru-cache', 'ioredis'])}`,
     `peers: ${versions(peers, ['mercurius', 'fastify', '@apollo/server', 'graphql-yoga', 'graphql', 'undici'])}`,
   ]
 }

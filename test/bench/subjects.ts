@@ -7,7 +7,7 @@ import { bodyOf } from './operations.ts'
 import { cores, output, type ServerProcess, start, startServer } from './processes.ts'
 import { tokenAt } from './tokens.ts'
 
-type Settings = Readonly<Record<string, string>>
+export type Settings = Readonly<Record<string, string>>
 
 const here = import.meta.dirname
 const peers = join(here, 'peers')
@@ -29,16 +29,26 @@ export async function startLine(): Promise<Line> {
   }
 }
 
+/** Runs a measure with a fake LINE server of its own. */
+export async function withLine<Result>(measure: (line: Line) => Promise<Result>): Promise<Result> {
+  const line = await startLine()
+  try {
+    return await measure(line)
+  } finally {
+    await line.stop()
+  }
+}
+
 /** The flags that `npm start` gives Node. */
 export const startFlags: readonly string[] =
   JSON.parse(readFileSync(join(here, '../../package.json'), 'utf8')).scripts.start.match(/--\S+/g) ?? []
 
 /** Starts the gateway as `npm start` does: production settings, log level `info`, metrics on. */
-export function startGateway(line: ServerProcess, env: Settings = {}): Promise<ServerProcess> {
+export function startGateway(line: ServerProcess, env: Settings = {}, on = cores.server): Promise<ServerProcess> {
   return startServer({
     script: join(here, '../../src/main.ts'),
     nodeArgs: startFlags,
-    cores: cores.server,
+    cores: on,
     env: { ...gatewaySettings(line.url), ...env },
   })
 }

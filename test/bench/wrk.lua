@@ -17,10 +17,8 @@ end
 function request()
   local number = first
   if order == "random" then number = first + math.random(0, count - 1) end
-  if order == "new" then
-    number = first + sent
-    sent = sent + 1
-  end
+  if order == "new" then number = first + sent end
+  sent = sent + 1
   return head .. string.format("%012d", number) .. tail
 end
 

@@ -40,6 +40,7 @@ const real = {
   HTTPS_PROXY: 'socks5://proxy.example',
   https_proxy: 'http://127.0.0.1:1',
   TRUSTED_PROXY: '10.0.0.1',
+  WORKERS: '2',
   NODE_ENV: 'production',
 }
 
@@ -87,6 +88,7 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
     expect([status, text.includes(accessToken)], page).toEqual([421, false])
   }
   expect(program.out()).toMatch(/"level":40.*HOST: is ignored/)
+  expect(program.out().match(/WORKERS: is ignored/g)).toHaveLength(1)
   expect(program.out()).toMatch(/"level":40.*TRUSTED_PROXY: is not a setting/)
 
   for (let n = 0; n < 2; n += 1) program.killGroup('SIGINT')

@@ -71,6 +71,20 @@ export function allCellsOfTwo(): readonly Cell[] {
   return replicas.filter((replica) => replica !== 'same').flatMap(cellsOf)
 }
 
+/**
+ * A quarter of them: what the other replica knows takes turns over the sessions, so that each of the four meets each place, act
+ * and state of LINE.
+ */
+export function quarterOfTwo(): readonly Cell[] {
+  const rankOf = ({ origin, place, act, line, replica }: Cell) =>
+    origins.indexOf(origin) +
+    places.indexOf(place) +
+    acts.indexOf(act) +
+    lines.indexOf(line) +
+    replicas.indexOf(replica)
+  return allCellsOfTwo().filter((cell) => rankOf(cell) % origins.length === 0)
+}
+
 function cellsOf(replica: Cell['replica']): readonly Cell[] {
   return lines.flatMap((line) =>
     placesOf(replica).flatMap((place) =>
@@ -136,6 +150,7 @@ function fateInSession(cell: Cell, name: Name): Fate {
   const { act, origin, place } = cell
   const endsSession = act === 'logout with refresh token' || act === 'revoke refresh token'
   if (name === 'access') return act === 'revoke refresh token' && origin === 'seen' ? 'open' : 'dead'
+  if (isInFlightElsewhere(cell) && (name === 'refresh' || name === 'new access')) return 'open'
   // LINE gives the refresh token back on a refresh, so the new access token is of the phone's session.
   if (name === 'new access') return place === 'refresh in flight' && endsSession ? 'dead' : 'alive'
   if (name === 'refresh' && endsSession) return isJunkToUs(cell) && !isTold(cell) ? 'open' : 'dead'
@@ -145,6 +160,11 @@ function fateInSession(cell: Cell, name: Name): Fate {
 /** A refresh token that we never saw, revoked by itself: for us it looks like junk until LINE answers. */
 function isJunkToUs({ act, origin, place }: Cell): boolean {
   return act === 'revoke refresh token' && origin === 'seen' && place !== 'refresh in flight'
+}
+
+/** The first refresh of a session that no replica has seen, while another replica is asked to revoke its refresh token. */
+function isInFlightElsewhere({ act, origin, place, replica }: Cell): boolean {
+  return replica !== 'same' && act === 'revoke refresh token' && origin === 'seen' && place === 'refresh in flight'
 }
 
 function fateOfUser(cell: Cell, name: Name): Fate {

@@ -114,7 +114,7 @@ async function play(run: Run): Promise<void> {
   failAsLine(cell, emulator)
   const acting = act(run)
   const inTime = await endsBefore(landing, acting, run)
-  await stage.startLater()
+  if (cell.replica === 'starts later') await startLater(run)
   const asked = inTime ? askAll(run, 'at once') : undefined
   if (asked !== undefined) await endsBefore(landing, asked, run)
   await stage.answers.release()
@@ -134,6 +134,11 @@ async function act(run: Run): Promise<Reply> {
   const reply = await perform(stage.acting, cell, tokens)
   run.knownBy = performance.now() + (cell.replica === 'same' ? 0 : knownWithinMs)
   return reply
+}
+
+async function startLater(run: Run): Promise<void> {
+  await run.stage.startLater()
+  run.knownBy = performance.now() + knownWithinMs
 }
 
 /** The phone's session comes last, so that nothing is younger than it but what is in flight. */

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from 'undici'
+import { createRedis, type Redis } from '../../src/redis.ts'
+import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import type { Cell } from './forgetting-cells.ts'
 import { type Answers, holdAnswers } from './held-answers.ts'
 import type { RedisServer } from './redis.ts'
@@ -28,9 +31,10 @@ export type Database = { readonly server: RedisServer; readonly number: number }
 /** `database`: for cells with two replicas. */
 export async function setStage(cell: Cell, database: Database | undefined): Promise<Stage> {
   const { dispatcher, answers } = holdAnswers(new Agent())
-  const settings = { ...settingsOf(cell), ...(database && sharing(database)) }
+  const settings = { ...settingsOf(cell), CACHE_SECRET: 'x'.repeat(32) }
+  const connections: Redis[] = []
   const isAlone = database === undefined
-  const acting = await startRunningGateway(settings, isAlone ? { dispatcher } : {})
+  const acting = await startRunningGateway(settings, isAlone ? { dispatcher } : { redis: await connect(database) })
   const stopClock = runClock(acting)
   const others: RunningGateway[] = []
   const isLater = cell.replica === 'starts later'
@@ -39,9 +43,16 @@ export async function setStage(cell: Cell, database: Database | undefined): Prom
   return Object.assign(stage, { startLater, advance, close })
 
   async function startOther(): Promise<RunningGateway> {
-    const other = await startRunningGateway(settings, { dispatcher, beside: acting })
+    const redis = database && (await connect(database))
+    const other = await startRunningGateway(settings, { dispatcher, beside: acting, ...(redis && { redis }) })
     others.push(other)
     return other
+  }
+
+  async function connect(to: Database): Promise<Redis> {
+    const redis = await connectTo(to)
+    connections.push(redis)
+    return redis
   }
 
   async function startLater(): Promise<void> {
@@ -58,6 +69,7 @@ export async function setStage(cell: Cell, database: Database | undefined): Prom
     await answers.release()
     await acting.close()
     await Promise.all(others.map((other) => other.close()))
+    await Promise.all(connections.map((redis) => redis.close()))
     await dispatcher.destroy()
   }
 }
@@ -72,8 +84,12 @@ function settingsOf({ place, line }: Cell): NodeJS.ProcessEnv {
   }
 }
 
-function sharing({ server, number }: Database): NodeJS.ProcessEnv {
-  return { REDIS_URL: `${server.url}/${number}`, CACHE_SECRET: 'x'.repeat(32) }
+/** Here Redis is never away, on a busy machine either. */
+async function connectTo({ server, number }: Database): Promise<Redis> {
+  const telemetry = createTelemetry({ logLevel: 'silent' })
+  const redis = createRedis(`${server.url}/${number}`, { telemetry, lookUpMs: 20_000 })
+  while ((await redis.read(['none'])) === 'away') await sleep(10)
+  return redis
 }
 
 const shortenScript = `

@@ -76,7 +76,7 @@ export type RunningGateway = {
 }
 
 export type StartOptions = EmulatorOptions &
-  Pick<Surroundings, 'dev' | 'dispatcher'> & {
+  Pick<Surroundings, 'dev' | 'dispatcher' | 'redis'> & {
     /** How far the gateway's wall clock is ahead of LINE's clock at the start (ms). */
     readonly wallAheadBy?: number
     /** Another replica, whose LINE and clock this one shares. Close that one first. */
@@ -86,7 +86,7 @@ export type StartOptions = EmulatorOptions &
 /** `settings` are environment variables. They win over the defaults here: PORT, LINE_*_URL, the web channel and others. */
 export async function startRunningGateway(
   settings: NodeJS.ProcessEnv = {},
-  { dev, dispatcher, wallAheadBy = 0, beside, ...options }: StartOptions = {},
+  { dev, dispatcher, redis, wallAheadBy = 0, beside, ...options }: StartOptions = {},
 ): Promise<RunningGateway> {
   let ownTime = START_MS
   let aheadBy = wallAheadBy
@@ -107,6 +107,7 @@ export async function startRunningGateway(
     telemetry,
     ...(dev && { dev }),
     ...(dispatcher && { dispatcher }),
+    ...(redis && { redis }),
   })
   const agent = new Agent()
   let drained: Promise<void> | undefined

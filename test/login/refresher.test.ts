@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { InvalidGrant } from '../../src/line/errors.ts'
 import type { TokenSet } from '../../src/login/token-set.ts'
 import {
@@ -102,6 +102,43 @@ describe('the replay', () => {
       clock.advance(10_000)
     }
     expect(emulator.calls.of('token')).toBe(2)
+  })
+
+  it('LINE refuses the new access token: it is not handed out again', async () => {
+    const { ask, issue, refresher, emulator } = layer()
+    const { refreshToken } = issue()
+    const first = await refresher.refresh(refreshToken, web, here)
+    emulator.revokeAccessToken(first.accessToken)
+    expect(wordFor(await ask(tokenOf(first.accessToken), 'friendship'))).toBe('REVOKED')
+    const second = await refresher.refresh(refreshToken, web, here)
+    expect(second.accessToken).not.toBe(first.accessToken)
+    expect(await refresher.refresh(refreshToken, web, here)).toEqual(second)
+    expect(emulator.calls.of('token')).toBe(2)
+  })
+
+  it('kept in an outage for longer than 30 s, and the user unlinked meanwhile: it is not handed out', async () => {
+    const { ask, issue, refresher, emulator, answers, logins, revocation, clock } = layer()
+    const [userId = '', other = ''] = emulator.users.map((user) => user.userId)
+    const phone = issue({ userId: other })
+    await ask(phone, 'profile')
+    const redirectUri = 'https://app.example/callback'
+    const code = emulator.issueCode({ redirectUri, scope: 'profile', userId })
+    const { tokens } = await logins.exchangeCode({ code, redirectUri }, web, here)
+    const refresh = () => refresher.refresh(tokens.refreshToken ?? '', web, here)
+    answers.hold()
+    const slow = refresh()
+    slow.catch(() => {})
+    await vi.waitUntil(() => answers.waiting() === 1, { timeout: 30_000 })
+    answers.pass()
+    await revocation.deauthorize(phone, here)
+    emulator.faults.set('profile', { status: 503 })
+    await answers.release()
+    await expect(slow).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    emulator.faults.clear()
+    expect(wordFor(await ask(tokenOf(tokens.accessToken), 'profile'))).toBe('valid')
+    emulator.unlink(userId)
+    clock.advance(31_000)
+    await expect(refresh()).rejects.toThrow(InvalidGrant)
   })
 
   it('a clock that is set back by 30 s: no new call', async () => {

@@ -6,13 +6,16 @@ import { createRefresher } from '../../src/login/refresher.ts'
 import { refreshKeyOf } from '../../src/login/token-set.ts'
 import { createFamilies } from '../../src/tokens/families.ts'
 import { createForgotten } from '../../src/tokens/forgotten.ts'
+import type { Subject } from '../../src/tokens/record.ts'
 import { digestOf } from '../../src/tokens/token-key.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
 import { describeWithRedis, type RedisServer, useRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
-import { callerAt, noSourceLimit, times, web } from '../harness/token-layer.ts'
+import { callerAt, noSourceLimit, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
 
+/** Of a wait that ends at once on a quiet machine. */
+const patiently = { timeout: 30_000 }
 const redirectUri = 'https://app.example/callback'
 
 describeWithRedis('a refresh token on three replicas', () => {
@@ -23,11 +26,12 @@ describeWithRedis('a refresh token on three replicas', () => {
   async function begin(kind: 'same' | 'rotate' = 'same', ofOthers: NodeJS.ProcessEnv = {}) {
     const server = await start()
     fleet = await startReplicas(times(3, (n) => ({ REDIS_URL: server.url, ...noSourceLimit, ...(n > 0 && ofOthers) })))
-    const { emulator, all } = fleet
+    const { emulator, all, advance } = fleet
     emulator.switches.refreshToken = kind
-    const { refreshToken = '' } = emulator.issueTokens()
+    const userId = emulator.users[0]?.userId ?? ''
+    const { refreshToken = '' } = emulator.issueTokens({ userId })
     const [a, b, c] = all as [Replica, Replica, Replica]
-    return { server, emulator, all, a, b, c, refreshToken, calls: () => emulator.calls.of('token') }
+    return { server, emulator, all, a, b, c, advance, userId, refreshToken, calls: () => emulator.calls.of('token') }
   }
 
   it.each(['same', 'rotate'] as const)(
@@ -206,7 +210,47 @@ describeWithRedis('a refresh token on three replicas', () => {
     expect(await refresh(refreshToken)(c)).toEqual(second)
     expect(calls()).toBe(2)
   })
+
+  it('the user unlinks, and LINE refuses the new access token: it is not handed out again, and stays refused', async () => {
+    const { all, a, b, c, emulator, advance, userId, refreshToken, calls } = await begin()
+    const { accessToken } = await refresh(refreshToken)(a)
+    await Promise.all([a, b].map((one) => verdict(one, accessToken, 'profile')))
+    emulator.unlink(userId)
+    expect(await verdict(a, accessToken, 'friendship')).toBe('REVOKED')
+    await expect.poll(() => verdict(b, accessToken), patiently).toBe('REVOKED')
+    await expect(refresh(refreshToken)(b)).rejects.toThrow(InvalidGrant)
+    expect(calls()).toBe(2)
+    for (const one of [a, c]) await expect(refresh(refreshToken)(one)).rejects.toThrow(InvalidGrant)
+    advance(31_000)
+    expect(await Promise.all(all.map((one) => verdict(one, accessToken)))).toEqual(times(3, () => 'REVOKED'))
+  })
+
+  it('LINE refuses the new access token, but not the refresh token: a new one, the same for all', async () => {
+    const { all, a, b, emulator, refreshToken, calls } = await begin()
+    const first = await refresh(refreshToken)(a)
+    await verdict(a, first.accessToken, 'profile')
+    emulator.revokeAccessToken(first.accessToken)
+    expect(await verdict(a, first.accessToken, 'friendship')).toBe('REVOKED')
+    await expect.poll(() => verdict(b, first.accessToken), patiently).toBe('REVOKED')
+    const second = await refresh(refreshToken)(a)
+    expect(second.accessToken).not.toBe(first.accessToken)
+    expect(await Promise.all(all.map(refresh(refreshToken)))).toEqual(times(3, () => second))
+    expect(calls()).toBe(2)
+  })
+
+  it("another replica's answer: what Redis knows of the access token stays", async () => {
+    const { a, b, c, emulator, refreshToken } = await begin()
+    const { accessToken } = await refresh(refreshToken)(a)
+    await verdict(a, accessToken, 'profile')
+    await refresh(refreshToken)(b)
+    await verdict(c, accessToken, 'profile')
+    expect(emulator.calls.of('profile')).toBe(1)
+  })
 })
+
+async function verdict(replica: Replica, accessToken: string, subject: Subject = 'verification') {
+  return wordFor(await replica.resolve({ ...caller(), token: tokenOf(accessToken), subject }))
+}
 
 function refresh(refreshToken: string) {
   return ({ refresher }: Replica) => refresher.refresh(refreshToken, web, caller())
@@ -255,7 +299,7 @@ describe('a session that another replica forgets while it is refreshed here', ()
     let isForgotten = false
     const refresher = createRefresher({
       line: { refresh: () => answer },
-      memory: { learn: vi.fn(), remember: vi.fn(), peek: vi.fn(), resolve: vi.fn() },
+      memory: { learn: vi.fn(), learnShared: vi.fn(), remember: vi.fn(), isRefused: () => false, resolve: vi.fn() },
       gate: { admit: async () => ({ calls: 1, settle: () => {} }) },
       now: () => 0,
       learnSession: async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Clock, createClock } from '../../src/clock.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { createFamilies } from '../../src/tokens/families.ts'
@@ -833,6 +833,32 @@ describe('the store', () => {
     expect(tier.resolve(question('good'))).toMatchObject({ verdict: 'valid' })
     expect(plain(tier.peek(junk('good').key))).toEqual(record)
     expect(tier.resolve(question('bad'))).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
+  })
+
+  it.each(['learn', 'learnShared'] as const)(
+    'a record of a token that LINE refused in the last 30 s: only its origin (%s)',
+    (learn) => {
+      let time = 0
+      const share = vi.fn()
+      const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { now: () => time, share })
+      const { key } = junk('x')
+      tier.learnRefusal(key, 'REVOKED')
+      tier[learn](key, record)
+      expect(tier.resolve(question('x'))).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
+      expect([tier.isRefused(key), tier.peek(key), share.mock.calls]).toEqual([true, undefined, []])
+      expect(tier.originOf(key)).toMatchObject({ channelId: record.channelId })
+      time = 30_000
+      expect([tier.isRefused(key), tier.peek(key)]).toEqual([false, undefined])
+    },
+  )
+
+  it('a record that another process got: stored, and not shared once more', () => {
+    const share = vi.fn()
+    const tier = createTier(async () => ({ verdict: 'invalid', reason: 'INVALID' }), { share })
+    tier.learnShared('a', record)
+    expect([plain(tier.peek('a')), share.mock.calls]).toEqual([record, []])
+    tier.learn('b', record)
+    expect(share.mock.calls.map(([key]) => key)).toEqual(['b'])
   })
 
   it('peek: no record that has expired', () => {

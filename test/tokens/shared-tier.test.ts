@@ -151,6 +151,19 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.of('verifyAccessToken')).toBe(2)
   })
 
+  it('LINE refuses a token on a replica without Redis: the others drop it once Redis is back', async () => {
+    const { a, b, proxies, emulator, advance } = await begin({ proxied: true })
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await Promise.all([a, b].map((replica) => ask(replica, token)))
+    emulator.revokeAccessToken(token.raw)
+    proxies[0]?.set('cut')
+    expect(wordFor(await ask(a, token, 'profile'))).toBe('REVOKED')
+    proxies[0]?.set('pass')
+    await expect.poll(async () => wordFor(await ask(b, token)), patiently).toBe('REVOKED')
+    advance(31_000)
+    expect(wordFor(await ask(a, token))).toBe('REVOKED')
+  })
+
   it('logged out on one: refused on the others, and on one that starts later', async () => {
     const { a, b, server, emulator, calls, add } = await begin()
     const { accessToken, refreshToken } = emulator.issueTokens()
@@ -183,6 +196,20 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.total()).toBe(before)
   })
 
+  it('a user left before a replica started: a token whose user nobody knew is dead there', async () => {
+    const { a, b, server, emulator, add, advance } = await begin()
+    const [known, unnamed] = times(2, () =>
+      tokenOf(emulator.issueTokens({ userId: emulator.users[0]?.userId ?? '' }).accessToken),
+    )
+    if (known === undefined || unnamed === undefined) throw new TypeError('two tokens')
+    await Promise.all([ask(a, known, 'profile'), ask(b, unnamed)])
+    await a.revocation.deauthorize(known, caller())
+    advance(120_000)
+    const late = add({ REDIS_URL: server.url, ...noSourceLimit })
+    await isUp(late)
+    await expect.poll(async () => wordFor(await ask(late, unnamed)), patiently).toBe('REVOKED')
+  })
+
   it('the user logs in again on another replica: the new token is good', async () => {
     const { a, b, c, emulator, advance } = await begin()
     const userId = emulator.users[0]?.userId ?? ''
@@ -208,6 +235,24 @@ describeWithRedis('access tokens on three replicas', () => {
     proxies[1]?.set('pass')
     await expect.poll(async () => wordFor(await ask(b, token)), { timeout: 10_000 }).toBe('REVOKED')
     expect(calls.of('verifyAccessToken')).toBe(before)
+  })
+
+  it('a replica that starts without Redis: it hears of old logouts when Redis is back', async () => {
+    const { a, server, emulator, advance, add } = await begin()
+    const proxy = await startProxy(server.port)
+    const tokens = times(3, () => tokenOf(emulator.issueTokens().accessToken))
+    await Promise.all(tokens.map((token) => ask(a, token)))
+    emulator.faults.set('revoke', { status: 503 })
+    await Promise.allSettled(tokens.map((token) => a.revocation.revokeAccessToken(token, caller())))
+    advance(2 * 3_600_000)
+    proxy.set('cut')
+    const late = add({ REDIS_URL: proxy.url, ...noSourceLimit })
+    const wordsOfLate = async () => [
+      ...new Set(await Promise.all(tokens.map(async (one) => wordFor(await ask(late, one))))),
+    ]
+    expect(await wordsOfLate()).toEqual(['valid'])
+    proxy.set('pass')
+    await expect.poll(wordsOfLate, patiently).toEqual(['REVOKED'])
   })
 
   it('Redis comes back empty: what one replica has forgotten is refused on all', async () => {

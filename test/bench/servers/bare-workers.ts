@@ -1,14 +1,9 @@
 import cluster from 'node:cluster'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { startFlags } from '../subjects.ts'
 
-/** Runs `WORKERS` gateway processes on one port with node:cluster. `src/main.ts` has no code for this. */
-cluster.setupPrimary({
-  exec: join(import.meta.dirname, '../../../src/main.ts'),
-  execArgv: [...startFlags],
-  silent: true,
-})
+/** The baseline in `WORKERS` processes on one port, with node:cluster and nothing else. They get this process's flags. */
+cluster.setupPrimary({ exec: join(import.meta.dirname, 'baseline.ts'), silent: true })
 const urls = await Promise.all(Array.from({ length: Number(process.env.WORKERS) }, startWorker))
 process.stdout.write(`${JSON.stringify({ url: urls[0] })}\n`)
 

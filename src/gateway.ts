@@ -8,6 +8,7 @@ import { createLineDispatcher } from './line/dispatcher.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
+import { createDepartures } from './login/departures.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createKnownTokens } from './login/known-tokens.ts'
@@ -183,7 +184,14 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     announced: fleet?.announced,
     now,
   })
-  const unconfirmed = createUnconfirmed({ calls, steady: clock.steady, telemetry, attemptMs: 2 * operationMs })
+  const departures = createDepartures(users, clock.steady)
+  const unconfirmed = createUnconfirmed({
+    calls,
+    mustWait: departures.mustWait,
+    steady: clock.steady,
+    telemetry,
+    attemptMs: 2 * operationMs,
+  })
   telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
   const nonces = createNonces(nonceSecrets(config))
   const knownTokens = createKnownTokens({
@@ -247,6 +255,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
       families,
       calls,
       unconfirmed,
+      departures,
       gate,
     }),
     unconfirmed,
@@ -261,10 +270,8 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     close,
   }
 
-  /** What was forgotten last may not be in Redis yet. */
   async function close(): Promise<void> {
-    await fleet?.announced()
-    fleet?.close()
+    await fleet?.close()
   }
 }
 

@@ -42,6 +42,8 @@ export type KnownTokens = {
   identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown>
   /** Why a known token is refused now. It was good once, but it may have died since. `undefined`: it is good, or LINE is down. */
   refusalOf(token: AccessToken, caller: Caller): Promise<Invalid | undefined>
+  /** The user of a token, without a call to LINE. */
+  knownUserOf(origin: Pick<Origin, 'userId' | 'family'> | undefined): string | undefined
   /** The user of a token. Without it, the user's other tokens cannot be forgotten. */
   userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown>
   /** Learns what other processes know about the session of a refresh token. */
@@ -66,14 +68,15 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   const { channels, memory, forgotten, tombstones, families, calls, gate } = options
   const flights = createFlights<Named | Invalid>()
 
-  return { identify, refusalOf, userOf, learnSession, channelOf }
+  return { identify, refusalOf, knownUserOf, userOf, learnSession, channelOf }
 
   async function identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown> {
     const { key } = token
     const stone = tombstones.find(key)
     if (stone !== undefined) {
       const channel = stone.isOurs ? channelWith(stone) : (hint ?? channelWith(stone))
-      return { verdict: 'known', channel, stone, origin: memory.originOf(key) }
+      // Another process may have told us of the tombstone: then the record is still there.
+      return { verdict: 'known', channel, stone, origin: memory.peek(key) ?? memory.originOf(key) }
     }
     const record = memory.peek(key)
     const origin = record ?? memory.originOf(key)
@@ -91,8 +94,12 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
     return answer.verdict === 'invalid' && !tombstones.has(token.key) ? answer : undefined
   }
 
+  function knownUserOf(origin: Pick<Origin, 'userId' | 'family'> | undefined): string | undefined {
+    return origin?.userId ?? (origin?.family === undefined ? undefined : families.find(origin.family)?.userId)
+  }
+
   async function userOf(token: AccessToken, { record, origin, stone }: Known, caller: Caller) {
-    const userId = origin?.userId ?? (origin?.family && families.find(origin.family)?.userId)
+    const userId = knownUserOf(origin)
     if (userId !== undefined) return named(userId)
     if (stone !== undefined) return userAtLine(token, caller)
     return record === undefined ? verifyAndName(token, caller) : nameFrom(token, record, caller)

@@ -21,7 +21,7 @@ export type RevocationJob = {
   /** The token: a refresh token for a session, else an access token. */
   readonly raw: string
   readonly channel: Channel
-  /** The user who leaves. If it is not known, LINE is asked first. */
+  /** The user of the token, if known. If it is not known who leaves, LINE is asked first. */
   readonly userId?: string | undefined
   /** How long the token lives from now on (ms). */
   readonly forMs: number

@@ -1,7 +1,7 @@
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
 import { within } from '../line/deadline.ts'
-import { Misconfigured } from '../line/errors.ts'
+import { LineUnavailable, Misconfigured } from '../line/errors.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { Families } from '../tokens/families.ts'
@@ -11,6 +11,7 @@ import { type Caller, type Invalid, invalid, type Unknown } from '../tokens/toke
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { isOfOneClient } from '../tokens/waiting-room.ts'
 import type { ChannelTokens } from './channel-tokens.ts'
+import type { Departures } from './departures.ts'
 import type { Forgetting } from './forgetting.ts'
 import type { Known, KnownTokens, Named } from './known-tokens.ts'
 import type { RevocationCalls, RevocationJob } from './revocation-calls.ts'
@@ -52,15 +53,23 @@ export type RevocationOptions = {
   readonly families: Families
   readonly calls: RevocationCalls
   readonly unconfirmed: Unconfirmed
+  readonly departures: Departures
   readonly gate: SourceGate
 }
 
+/**
+ * `endedWith`: the access token of the session. `ofUser`: whose token that is, if known. `isTrusted`: LINE has accepted it. Such
+ * a session never passes the gate.
+ */
+type Ending = { endedWith?: AccessToken; ofUser?: string | undefined; isTrusted?: boolean }
+
 /** Every method has the same order: forget here, call LINE, then mark the tombstones as confirmed. */
 export function createRevocation(options: RevocationOptions): Revocation {
-  const { channels, channelTokens, knownTokens, forgetting, tombstones, families, calls, unconfirmed, gate } = options
+  const { channels, channelTokens, knownTokens, forgetting, tombstones } = options
+  const { families, calls, unconfirmed, departures, gate } = options
   const { identify, channelOf } = knownTokens
   /** The deauthorizations under way, by the keys of their tokens. */
-  const departures = new Map<string, Promise<Revoked>>()
+  const leaving = new Map<string, Promise<Revoked>>()
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -71,11 +80,14 @@ export function createRevocation(options: RevocationOptions): Revocation {
     return revokeKnown(token, known, caller)
   }
 
-  async function revokeKnown(token: AccessToken, { channel, record, stone }: Known, caller: Caller): Promise<Revoked> {
+  async function revokeKnown(token: AccessToken, known: Known, caller: Caller): Promise<Revoked> {
+    const { key, raw } = token
+    const { channel, record, origin, stone } = known
     if (stone?.isConfirmed) return invalid('REVOKED')
-    if (stone === undefined) forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
+    if (stone === undefined) forgetting.forgetAccessToken(key, { channelId: channel.id, isOurs: true, record })
     const forMs = forgetting.lifeOf(record)
-    const job = { kind: 'access token', key: token.key, raw: token.raw, channel, forMs } as const
+    const userId = knownTokens.knownUserOf(origin)
+    const job = { kind: 'access token', key, raw, channel, userId, forMs } as const
     await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller, token))
     return forgotten
   }
@@ -85,7 +97,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
    * Rejects with an outage if LINE does not answer.
    */
   async function departureFirst({ key, raw }: AccessToken, caller: Caller): Promise<void> {
-    const departure = departures.get(key)
+    const departure = leaving.get(key)
     if (departure !== undefined) await within(caller.deadline, Promise.allSettled([departure]))
     const waiting = unconfirmed.find({ kind: 'user', key })
     if (waiting !== undefined) await finish({ ...waiting, raw }, caller)
@@ -96,28 +108,31 @@ export function createRevocation(options: RevocationOptions): Revocation {
     return revokeSession(refreshToken, channelOf(refreshToken, hint), caller)
   }
 
-  /**
-   * `endedWith`: the access token of the session. `isTrusted`: LINE has accepted it. Such a session never passes the gate, nor
-   * does one that LINE issued through us: a limited address can still log out.
-   */
+  /** A session that LINE issued through us never passes the gate: a limited address can still log out. */
   async function revokeSession(
     refreshToken: string,
     channel: Channel,
     caller: Caller,
-    { endedWith, isTrusted = false }: { endedWith?: AccessToken; isTrusted?: boolean } = {},
+    { endedWith, ofUser, isTrusted = false }: Ending = {},
   ): Promise<Revoked> {
     const key = refreshKeyOf(channel.id, refreshToken)
+    const family = families.find(key)
+    const userId = family?.userId ?? ofUser
     const stone = tombstones.find(key)
     // With several channels, LINE's refusal of a token that we do not know is no proof that it is dead.
     if (stone?.isConfirmed && (stone.isOurs || channels.only !== undefined)) return forgotten
-    const session = { kind: 'session', key, raw: refreshToken, channel, forMs: longestRefreshLifeMs } as const
-    if (!isTrusted && families.find(key) === undefined && stone?.isOurs !== true) return revokeStranger(session, caller)
+    const session = { kind: 'session', key, raw: refreshToken, channel, userId, forMs: longestRefreshLifeMs } as const
+    if (!isTrusted && family === undefined && stone?.isOurs !== true) return revokeStranger(session, caller)
     forgetting.forgetSession(key, { channelId: channel.id, isOurs: true })
     await finish({ ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller, endedWith)
     return forgotten
   }
 
-  /** LINE may answer 200 for a token that does not exist. So one that we do not know costs the same as a refused one. */
+  /**
+   * LINE may answer 200 for a token that does not exist. So one that we do not know costs the same as a refused one, and no
+   * other process is told. If it was one of ours that Redis could not tell us, LINE revokes it, and the others learn that at
+   * their next call to LINE for its tokens.
+   */
   async function revokeStranger(job: RevocationJob, caller: Caller): Promise<Revoked> {
     const { status } = await tryOnce(job, caller)
     return status === 400 && channels.only === undefined ? invalid('WRONG_CHANNEL') : forgotten
@@ -131,7 +146,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const { channel, stone } = known
     if (stone?.isConfirmed) return logoutRefused(invalid('REVOKED'), channel, refreshToken, caller)
     // Only the first logout ends a session that nobody knows. Else one good token would bring in any number of them.
-    const session = { endedWith: token, isTrusted: !tombstones.has(token.key) }
+    const ofUser = knownTokens.knownUserOf(known.origin)
+    const session = { endedWith: token, ofUser, isTrusted: !tombstones.has(token.key) }
     const revoked = [revokeKnown(token, known, caller)]
     if (refreshToken !== undefined)
       revoked.push(revokeSession(refreshToken, channelOf(refreshToken, channel), caller, session))
@@ -173,9 +189,9 @@ export function createRevocation(options: RevocationOptions): Revocation {
 
   function deauthorize(token: AccessToken, caller: Caller): Promise<Revoked> {
     const departure = leave(token, caller).finally(() => {
-      if (departures.get(token.key) === departure) departures.delete(token.key)
+      if (leaving.get(token.key) === departure) leaving.delete(token.key)
     })
-    departures.set(token.key, departure)
+    leaving.set(token.key, departure)
     return departure
   }
 
@@ -195,7 +211,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
     forgetting.forgetAccessToken(token.key, { channelId: channel.id, isOurs: true, record })
     if (origin?.family !== undefined) forgetting.forgetSession(origin.family, { channelId: channel.id, isOurs: true })
     if (user.verdict === 'unknown') throw leftUnfinished(job, user)
-    if (!isKnownToLeave) forgetting.forgetUser(channel.id, user.userId)
+    const isToldAgain = isKnownToLeave || (stone !== undefined && departures.isElsewhere(channel.id, user.userId))
+    if (!isToldAgain) forgetting.forgetUser(channel.id, user.userId)
     await finish({ ...job, userId: user.userId }, caller)
     return forgotten
   }
@@ -217,6 +234,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
   async function finish(job: RevocationJob, caller: Caller, token?: AccessToken): Promise<void> {
     try {
       if (token !== undefined) await departureFirst(token, caller)
+      if (departures.mustWait(job)) throw departureUntold()
       await calls.send(job, caller)
       unconfirmed.remove(job)
     } catch (error) {
@@ -255,6 +273,14 @@ async function allOf(revoked: readonly Promise<Revoked>[]): Promise<Revoked> {
   const failed = (await Promise.allSettled(revoked)).find((one) => one.status === 'rejected')
   if (failed !== undefined) throw failed.reason
   return forgotten
+}
+
+/** Another process has to tell LINE that the user leaves. It tries that every few seconds. */
+function departureUntold(): LineUnavailable {
+  return new LineUnavailable('LINE has to hear first that the user leaves: try again later', {
+    retryAfter: 10,
+    sent: false,
+  })
 }
 
 function outcomeOf({ status }: LineAnswer): Outcome {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { seal, unseal } from '../tokens/seal.ts'
+import { type Departures, longestDepartureMs } from './departures.ts'
 import { idOf, type RevocationCalls, type RevocationJob } from './revocation-calls.ts'
 
 /**
@@ -23,6 +24,8 @@ export type Unconfirmed = {
 
 export type UnconfirmedOptions = {
   readonly calls: RevocationCalls
+  /** Default: never. */
+  readonly mustWait?: Departures['mustWait']
   /** Milliseconds on a clock that never runs fast: a wrong step of the wall clock must not end a job. */
   readonly steady: () => number
   readonly telemetry: Telemetry
@@ -52,14 +55,12 @@ const mostWaiting = 10_000
 /** After each failure the wait is doubled, up to this. */
 const longestWaitMs = 10_000
 const firstWaitMs = 1_000
-/** If LINE does not take a departure for so long, the token is revoked without it. */
-const longestDepartureMs = 60 * 60_000
 /** Attempts at once: of all, and of a group while LINE does not answer it. */
 const mostAtOnce = 16
 const mostProbes = 4
 
 export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
-  const { calls, steady, telemetry, attemptMs, most = mostWaiting } = options
+  const { calls, mustWait = () => false, steady, telemetry, attemptMs, most = mostWaiting } = options
   const entries = new Map<string, Entry>()
   const groups = new Map<string, Group>()
   const sealingKey = randomBytes(32).toString('hex')
@@ -107,7 +108,7 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
   /** As soon as LINE answers a group again, everything of it is due that was tried before. */
   function isDue({ job, attempts, triedAt, isUnderWay }: Entry): boolean {
     const { underWay: ofGroup, isFailing, answersSince } = groupOf(job)
-    if (isUnderWay || (isFailing && ofGroup >= mostProbes) || waitsForDeparture(job)) return false
+    if (isUnderWay || (isFailing && ofGroup >= mostProbes) || mustWait(job) || waitsForDeparture(job)) return false
     return triedAt <= answersSince || steady() - triedAt >= Math.min(firstWaitMs * 2 ** attempts, longestWaitMs)
   }
 

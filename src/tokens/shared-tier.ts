@@ -6,6 +6,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families } from './families.ts'
 import type { Ages, TokenRecord } from './record.ts'
 import { toTokenEvent, toUserEvent } from './shared-events.ts'
+import { createSharedFamilies } from './shared-families.ts'
 import { shareFlights } from './shared-flights.ts'
 import { createSharedForgetting } from './shared-forgetting.ts'
 import { createLeases, type Leases } from './shared-leases.ts'
@@ -41,7 +42,8 @@ export type SharedTier = {
   readonly redis: Redis
   readonly names: SharedNames
   readonly leases: Leases
-  close(): void
+  /** Waits until Redis has what it has not taken so far, or does not take it. */
+  close(): Promise<void>
 }
 
 export type SharedTierOptions = {
@@ -86,9 +88,10 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     paused: ({ endpoint, until }) => options.paused(endpoint, until - clock.wall()),
   })
   const { announce, announced, lostAt } = forgetting
+  const sessions = createSharedFamilies({ redis, commandFor: shared.commandForFamily })
   tombstones.onChange((key, stone) => announce(toTokenEvent(key, stone, clock)))
   users.onChange((channelId, userId, departure) => announce(toUserEvent(channelId, userId, departure, clock)))
-  families.onChange(shared.putFamily)
+  families.onChange(sessions.put)
 
   return {
     shareRecords: (behind) => shareRecords(behind, { looks, ages, now: clock.now, lookedUp: telemetry.sharedLookUp }),
@@ -116,7 +119,8 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     close,
   }
 
-  function close(): void {
+  async function close(): Promise<void> {
+    await Promise.all([announced(), sessions.close()])
     looks.close()
     forgetting.close()
   }

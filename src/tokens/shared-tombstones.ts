@@ -32,8 +32,8 @@ export type SharedTombstones = {
   learnUser(channelId: string, userId: string): Promise<void>
   /** The commands that store a tombstone, and delete what it or a refusal ends. */
   commandsFor(event: TombstoneEvent | RefusalEvent): readonly WriteCommand[]
-  /** Stores the session of a refresh token. */
-  putFamily(refreshKey: string, family: Family): void
+  /** The command that stores the session of a refresh token. */
+  commandForFamily(refreshKey: string, family: Family): WriteCommand
 }
 
 export type SharedTombstonesOptions = {
@@ -54,7 +54,7 @@ export type SharedTombstonesOptions = {
 export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
   const { redis, names, tombstones, users, families, dropped, clock, isTold, longestLifeMs } = options
 
-  return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, putFamily }
+  return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, commandForFamily }
 
   function learn(stored: Buffer): void {
     const event = readTombstone(stored)
@@ -135,8 +135,8 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     return [setIn(ofToken, value, forMs), ...deleteIn(names.entriesOf('access', event.key), 'r')]
   }
 
-  function putFamily(refreshKey: string, family: Family): void {
-    void redis.write([setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)])
+  function commandForFamily(refreshKey: string, family: Family): WriteCommand {
+    return setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)
   }
 }
 

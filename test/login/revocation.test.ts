@@ -702,6 +702,23 @@ describe('deauthorizing', () => {
     },
   )
 
+  it('and its refresh token revoked, while LINE does not take the departure: LINE is told of the departure first', async () => {
+    const { ask, emulator, issue, refresher, revocation, clock } = layer()
+    const { accessToken, refreshToken } = await refresher.refresh(issue().refreshToken, web, here)
+    const [phone, laptop] = [tokenOf(accessToken), issue()]
+    for (const token of [phone, laptop]) await ask(token, 'profile')
+    emulator.faults.set('deauthorize', { status: 503 })
+    const outage = { code: 'LINE_UNAVAILABLE' }
+    await expect(revocation.deauthorize(phone, here)).rejects.toMatchObject(outage)
+    await expect(revocation.revokeRefreshToken(refreshToken ?? '', web, here)).rejects.toMatchObject(outage)
+    emulator.faults.clear()
+    for (let second = 0; second < 20; second += 1) {
+      clock.advance(1_000)
+      await answersOf(layer())
+    }
+    expect(await isAcceptedByLine(layer(), laptop.raw)).toBe(false)
+  })
+
   it('by an old token that LINE has revoked, two days after its last use: its reason, and the user stays', async () => {
     const { ask, issue, emulator, revocation, clock } = layer()
     const old = issue()

@@ -15,7 +15,7 @@ function jobOf(key: string, more: Partial<RevocationJob> = {}): RevocationJob {
 function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
   let time = 0
   let underWay = 0
-  const line = { isDown: true, never: new Set<string>(), mostAtOnce: 0 }
+  const line = { isDown: true, never: new Set<string>(), mostAtOnce: 0, isLeaving: false }
   const sent: string[] = []
   const givenUp: string[] = []
   const lines: string[] = []
@@ -26,7 +26,14 @@ function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
     giveUp: ({ key }) => void givenUp.push(key),
   }
   const telemetry = createTelemetry({ logLevel: 'info', destination: { write: (text) => void lines.push(text) } })
-  const queue = createUnconfirmed({ calls, steady: () => time, telemetry, attemptMs: SECOND, ...limits })
+  const queue = createUnconfirmed({
+    calls,
+    mustWait: ({ kind }) => kind === 'session' && line.isLeaving,
+    steady: () => time,
+    telemetry,
+    attemptMs: SECOND,
+    ...limits,
+  })
 
   return { queue, line, sent, givenUp, lines, pass }
 
@@ -125,6 +132,18 @@ describe('a revocation that LINE has not confirmed', () => {
     await pass(20)
     expect(queue.size()).toBe(0)
     expect(sent.slice(-2).sort()).toEqual(['a', 'refresh'])
+  })
+
+  it('of a token whose user leaves by another process: not tried before LINE has heard of that', async () => {
+    const { queue, line, sent, pass } = queueInFrontOfLine()
+    Object.assign(line, { isDown: false, isLeaving: true })
+    for (const key of ['a', 'b', 'c', 'd', 'e']) queue.add(jobOf(key, { kind: 'session' }))
+    queue.add(jobOf('other'))
+    await pass(20)
+    expect(sent).toEqual(['other'])
+    line.isLeaving = false
+    await pass(2)
+    expect([queue.size(), sent.length]).toEqual([0, 6])
   })
 
   it('added twice: one entry; confirmed by the caller: gone', () => {

@@ -43,7 +43,7 @@ export type SharedForgettingOptions = {
 }
 
 const streamKey = '{lg1}f'
-/** The clocks of the processes differ from that of Redis, and an event is older than the record that is read after it. */
+/** An event is older than the record that is read after it. */
 const overlapMs = 60_000
 /** A round takes a second at most, if nothing is wrong. */
 const roundMs = 2_000
@@ -60,7 +60,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   const outbox = createOutbox({ redis, commandsFor, steady: clock.steady })
   const tail = followStream({
     stream: redis.openStream(streamKey),
-    from: Math.max(Math.floor(clock.wall()) - maxStaleMs - overlapMs, 0),
+    backMs: maxStaleMs + overlapMs,
     take: (entries) => entries.forEach(take),
     isEmpty: () => announce({ kind: 'anchor' }),
     lost,

@@ -12,8 +12,8 @@ export type Tail = {
 
 export type TailOptions = {
   readonly stream: RedisStream
-  /** Reads from here at first. Entry IDs begin with the time of Redis (epoch ms). */
-  readonly from: number
+  /** Begins with the entries that are at most this much older than the last one (ms). */
+  readonly backMs: number
   readonly take: (entries: readonly StreamEntry[]) => void
   /** The stream is empty, so a loss of it would not be noticed. */
   readonly isEmpty: () => void
@@ -28,8 +28,9 @@ const pauseMs = 100
 const lookEveryMs = 1_000
 
 export function followStream(options: TailOptions): Tail {
-  const { stream, take, isEmpty, lost, connected, steady } = options
-  let after = String(options.from)
+  const { stream, backMs, take, isEmpty, lost, connected, steady } = options
+  /** `undefined`: it is not known yet where to begin. */
+  let after: string | undefined
   /** The last entry that was read. It must still be there when the connection is new. */
   let last: string | undefined
   /**
@@ -50,11 +51,19 @@ export function followStream(options: TailOptions): Tail {
 
   async function follow(): Promise<void> {
     while (!isClosed) {
-      const entries = await stream.readAfter(after)
+      after ??= await start()
+      const entries = after === undefined ? 'away' : await stream.readAfter(after)
       if (isClosed) return
       if (entries === 'away' || !(await isComplete(entries))) await sleep(pauseMs, undefined, { ref: false })
       else await takeAll(entries)
     }
+  }
+
+  /** IDs begin with the time of Redis (epoch ms). Its clock can differ from ours by any time. */
+  async function start(): Promise<string | undefined> {
+    const newest = await stream.last()
+    if (newest === 'away') return undefined
+    return String(Math.max(Number(newest?.split('-')[0] ?? 0) - backMs, 0))
   }
 
   /** Whether no entry is missing before these. If one is, the stream is read again from its start. */

@@ -17,7 +17,15 @@ function follow(stream: RedisStream, steady = performance.now.bind(performance))
   const taken: string[] = []
   const take = (entries: readonly StreamEntry[]) => void taken.push(...entries.map(({ id }) => id))
   const connected = async () => {}
-  tail = followStream({ stream, from: 0, take, isEmpty: () => {}, lost: () => {}, connected, steady })
+  tail = followStream({
+    stream,
+    backMs: Number.POSITIVE_INFINITY,
+    take,
+    isEmpty: () => {},
+    lost: () => {},
+    connected,
+    steady,
+  })
   return { tail, taken }
 }
 

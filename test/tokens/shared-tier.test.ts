@@ -218,6 +218,17 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.total()).toBe(before)
   })
 
+  it('the clock of Redis is hours behind: a replica that starts hears of logouts all the same', async () => {
+    const { a, server, emulator, add, advance } = await begin()
+    advance(5 * 3_600_000)
+    const late = add({ REDIS_URL: server.url, ...noSourceLimit })
+    await isUp(late)
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await Promise.all([a, late].map((replica) => ask(replica, token)))
+    await a.revocation.revokeAccessToken(token, caller())
+    await expect.poll(async () => wordFor(await ask(late, token)), patiently).toBe('REVOKED')
+  })
+
   it('a user leaves on one replica: dead on the others, and on one that starts later', async () => {
     const { a, b, server, emulator, add, calls, advance } = await begin()
     const [first, second] = times(2, () =>

@@ -6,7 +6,7 @@ import { parseTarget } from './redis/target.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 export type { Away, Refused } from './redis/connection.ts'
-export { mostEntries, type RedisStream, type StreamEntry } from './redis/stream.ts'
+export { mostEntries, type RedisStream, type StreamEntry, valueField } from './redis/stream.ts'
 
 /**
  * The connection to Redis or Valkey: the few commands that we need, with their time limits, and a pause while it is in

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import type { Redis, RedisStream, StreamEntry, WriteCommand } from '../redis.ts'
+import { type Redis, type RedisStream, type Script, type StreamEntry, valueField, type WriteCommand } from '../redis.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type PauseEvent, type RefusalEvent, readSent, type SharedEvent, writeSent } from './shared-events.ts'
 import type { SharedNames } from './shared-names.ts'
@@ -43,6 +43,20 @@ export type SharedForgettingOptions = {
 }
 
 const streamKey = '{lg1}f'
+/**
+ * Somebody has put something else in the place of the stream, or an entry with the last possible ID. Both would refuse all
+ * entries for ever. Without the stream, its readers notice a loss.
+ */
+const mendScript: Script = {
+  name: 'mendStream',
+  lua: `
+    local added = redis.pcall('XADD', KEYS[1], '*', '${valueField}', ARGV[1])
+    local why = type(added) == 'table' and added.err or ''
+    for _, reason in ipairs({ 'WRONGTYPE', 'exhausted', 'XADD' }) do
+      if string.find(why, reason) then redis.call('DEL', KEYS[1]) end
+    end
+    return 0`,
+}
 /** An event is older than the record that is read after it. */
 const overlapMs = 60_000
 /** A round takes a second at most, if nothing is wrong. */
@@ -57,7 +71,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   const startedAt = clock.now()
   let lagMs = 0
   let lostAt = Number.NEGATIVE_INFINITY
-  const outbox = createOutbox({ redis, commandsFor, steady: clock.steady })
+  const outbox = createOutbox({ redis, commandsFor, steady: clock.steady, refused: mendStream })
   const tail = followStream({
     stream: redis.openStream(streamKey),
     backMs: maxStaleMs + overlapMs,
@@ -81,10 +95,17 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   }
 
   function commandsFor(event: SharedEvent): readonly WriteCommand[] {
-    const sent = writeSent({ from: self, sentAt: clock.wall(), event })
-    const append = { append: streamKey, value: name.write.seal('e', sent) }
+    const append = { append: streamKey, value: sealed(event) }
     const isOnlyTold = event.kind === 'paused' || event.kind === 'anchor'
     return isOnlyTold ? [append] : [...shared.commandsFor(event), append]
+  }
+
+  function sealed(event: SharedEvent): Buffer {
+    return name.write.seal('e', writeSent({ from: self, sentAt: clock.wall(), event }))
+  }
+
+  function mendStream(): void {
+    void redis.run(mendScript, [streamKey], [sealed({ kind: 'anchor' })])
   }
 
   function take({ value }: StreamEntry): void {

@@ -44,8 +44,8 @@ export function createSharedLooks({ store, shared, now }: SharedLooksOptions): S
     const found = await store.look(keys)
     if (found === 'away') return found
     for (const { tombstone } of found) if (tombstone !== undefined) shared.learn(tombstone)
-    await shared.learnAbout(found.flatMap(({ record }) => record ?? []))
-    return found
+    const isTold = await shared.learnAbout(found.flatMap(({ record }) => record ?? []))
+    return isTold ? found : 'away'
   }
 
   function miss(keys: readonly string[]): void {

@@ -27,6 +27,8 @@ export type OutboxOptions = {
   /** The commands for one event. The last one appends it to the stream. */
   readonly commandsFor: (event: SharedEvent) => readonly WriteCommand[]
   readonly steady: () => number
+  /** Redis has refused a command. */
+  readonly refused?: () => void
 }
 
 type Kept = { readonly event: TombstoneEvent; readonly at: number }
@@ -39,7 +41,7 @@ const mostAtOnce = 50
 const retryEveryMs = 500
 const mostWaitMs = 100
 
-export function createOutbox({ redis, commandsFor, steady }: OutboxOptions): Outbox {
+export function createOutbox({ redis, commandsFor, steady, refused = () => {} }: OutboxOptions): Outbox {
   const kept = new Map<string, Kept>()
   /** Somebody may wait for these, so they go first, in their order. */
   const urgent = new Map<string, SharedEvent>()
@@ -121,6 +123,7 @@ export function createOutbox({ redis, commandsFor, steady }: OutboxOptions): Out
     wasTaken = replies !== 'away' && replies !== 'refused'
     if (wasTaken) last = String(replies.at(-1))
     else postpone(batch)
+    if (replies === 'refused') refused()
     underWay = 0
     ended = added - urgent.size
     while (waiters[0] !== undefined && waiters[0].upTo <= ended) waiters.shift()?.end()

@@ -25,8 +25,11 @@ export type SharedTombstones = {
   /** Learns the tombstone of a token or of a user, as it is stored. */
   learn(stored: Buffer): void
   learnEvent(event: TombstoneEvent): void
-  /** Learns the tombstones of the sessions and users of these tokens, if the stream has not told them. */
-  learnAbout(origins: readonly Origin[]): Promise<void>
+  /**
+   * Learns the tombstones of the sessions and users of these tokens, if the stream has not told them. Resolves with whether
+   * Redis told them.
+   */
+  learnAbout(origins: readonly Origin[]): Promise<boolean>
   /** Learns the session of a refresh token, and the tombstones that concern it. */
   learnSession(refreshKey: string, options?: CommandOptions): Promise<void>
   learnUser(channelId: string, userId: string): Promise<void>
@@ -73,19 +76,18 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     if (stone.kind === 'token') dropped(event.key)
   }
 
-  async function learnAbout(origins: readonly Origin[]): Promise<void> {
-    const wanted = origins.filter(({ verifiedAt }) => !isTold(verifiedAt)).flatMap(wantedAbout)
-    if (wanted.length > 0) await learnFrom(wanted)
+  async function learnAbout(origins: readonly Origin[]): Promise<boolean> {
+    return learnFrom(origins.filter(({ verifiedAt }) => !isTold(verifiedAt)).flatMap(wantedAbout))
   }
 
   async function learnSession(refreshKey: string, options = patientOptions()): Promise<void> {
-    const ofToken = await read([sessionOf(refreshKey), familyOf(refreshKey)], options)
-    const family = ofToken[1] && readFamily(ofToken[1], clock)
-    if (ofToken[0] !== undefined) learn(ofToken[0])
+    const [tombstone, stored] = (await read([sessionOf(refreshKey), familyOf(refreshKey)], options)) ?? []
+    const family = stored && readFamily(stored, clock)
+    if (tombstone !== undefined) learn(tombstone)
     if (family === undefined) return
     const isFirst = family.id === refreshKey
-    const ofFamily = isFirst ? [] : await read([familyOf(family.id)], options)
-    const userId = family.userId ?? (ofFamily[0] && readFamily(ofFamily[0], clock)?.userId)
+    const [first] = isFirst ? [] : ((await read([familyOf(family.id)], options)) ?? [])
+    const userId = family.userId ?? (first && readFamily(first, clock)?.userId)
     families.learn(refreshKey, { ...family, userId })
     await learnFrom(
       wantedAbout({ channelId: family.channelId, family: isFirst ? undefined : family.id, userId }),
@@ -93,19 +95,22 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     )
   }
 
-  function learnUser(channelId: string, userId: string): Promise<void> {
-    return learnFrom(wantedAbout({ channelId, family: undefined, userId }))
+  async function learnUser(channelId: string, userId: string): Promise<void> {
+    await learnFrom(wantedAbout({ channelId, family: undefined, userId }))
   }
 
-  async function learnFrom(wanted: readonly Wanted[], limits?: CommandOptions): Promise<void> {
-    for (const stored of await read(wanted, limits)) if (stored !== undefined) learn(stored)
+  /** Whether Redis told what there is. */
+  async function learnFrom(wanted: readonly Wanted[], limits?: CommandOptions): Promise<boolean> {
+    const found = await read(wanted, limits)
+    for (const stored of found ?? []) if (stored !== undefined) learn(stored)
+    return found !== undefined
   }
 
-  /** What Redis does not tell is not known. The stream and LINE are there too. */
-  async function read(wanted: readonly Wanted[], limits?: CommandOptions): Promise<readonly (Buffer | undefined)[]> {
+  /** `undefined`: Redis is away. */
+  async function read(wanted: readonly Wanted[], limits?: CommandOptions) {
     if (wanted.length === 0) return []
     const found = await readShared(redis, wanted, limits)
-    return found === 'away' ? [] : found.map(({ value }) => value)
+    return found === 'away' ? undefined : found.map(({ value }) => value)
   }
 
   function wantedAbout({ channelId, family, userId }: Pick<Origin, 'channelId' | 'family' | 'userId'>) {
@@ -136,7 +141,9 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
   }
 
   function commandForFamily(refreshKey: string, family: Family): WriteCommand {
-    return setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs)
+    const isOnlyGuess = family.id === refreshKey && family.userId === undefined
+    // Another process may know that it continues an earlier session.
+    return { ...setIn(familyOf(refreshKey), writeFamily(family, clock), longestLifeMs), ifAbsent: isOnlyGuess }
   }
 }
 
@@ -146,7 +153,7 @@ function oneByOne({ names, suffix }: Wanted): readonly Wanted[] {
   return names.read.map((name) => ({ names: { write: name, read: [name] }, suffix }))
 }
 
-function setIn({ names, suffix }: Wanted, value: Buffer, forMs: number): WriteCommand {
+function setIn({ names, suffix }: Wanted, value: Buffer, forMs: number) {
   return { set: names.write.keyOf(suffix), value: names.write.seal(suffix, value), forMs }
 }
 

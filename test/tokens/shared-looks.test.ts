@@ -11,7 +11,7 @@ function createLooks() {
   const look = vi.fn(async (keys: readonly string[]) =>
     isAway ? 'away' : keys.map((key) => ({ ...nothing, tombstone: Buffer.from(key) })),
   )
-  const looks = createSharedLooks({ store: { look }, shared: { learn, learnAbout: async () => {} }, now: () => 7 })
+  const looks = createSharedLooks({ store: { look }, shared: { learn, learnAbout: async () => true }, now: () => 7 })
   const learned = () => new Set(learn.mock.calls.map(([key]) => String(key)))
   return { looks, look, learned, back: () => (isAway = false) }
 }

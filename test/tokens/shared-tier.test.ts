@@ -218,6 +218,27 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(calls.total()).toBe(before)
   })
 
+  it.each([
+    ['another type', ['SET', '{lg1}f', 'x']],
+    ['the last possible ID', ['XADD', '{lg1}f', '18446744073709551615-18446744073709551615', 'v', 'x']],
+  ] as const)(
+    'the stream was replaced (%s): it is made anew, and nothing that was forgotten is lost',
+    async (_, [name, ...args]) => {
+      const { a, b, server, emulator } = await begin()
+      const tokens = times(120, () => tokenOf(emulator.issueTokens().accessToken))
+      await Promise.all(tokens.flatMap((token) => [a, b].map((replica) => ask(replica, token))))
+      await server.command('DEL', '{lg1}f')
+      await server.command(name, ...args)
+      await Promise.all(tokens.map((token) => a.revocation.revokeAccessToken(token, caller())))
+      await expect
+        .poll(
+          async () => tally(await Promise.all(tokens.map(async (token) => wordFor(await ask(b, token))))),
+          patiently,
+        )
+        .toEqual({ REVOKED: 120 })
+    },
+  )
+
   it('the clock of Redis is hours behind: a replica that starts hears of logouts all the same', async () => {
     const { a, server, emulator, add, advance } = await begin()
     advance(5 * 3_600_000)

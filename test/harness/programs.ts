@@ -1,6 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
+
+/** Programs start a fifth faster when their code is compiled already. */
+const compileCache = join(tmpdir(), 'line-graphql-gateway-compiled')
 
 export const project = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -50,7 +55,7 @@ export function startProgram(
   cwd = project,
   stdout: number | 'pipe' = 'pipe',
 ): Program {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...settings }
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: compileCache, ...settings }
   const child = spawn(command, argument, { cwd, env, detached: true, stdio: ['pipe', stdout, 'pipe'] })
   let [out, err] = ['', '']
   child.stdout?.on('data', (chunk) => (out += chunk))

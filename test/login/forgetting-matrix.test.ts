@@ -11,12 +11,13 @@ test('36 pairs of a place and a way to forget: nothing is alive, nothing else is
   expect(faultsIn(outcomes)).toEqual([])
 }, 120_000)
 
-describeWithRedis('the same pairs on another replica', () => {
+describeWithRedis('every fourth pair on another replica', () => {
   const { start } = useRedis()
 
   test('nothing is alive on another replica than the one that forgot it, nothing else is dead (G45)', async () => {
-    const outcomes = await runCells(importantCellsOfTwo(), 36, await start('--databases', '36'))
-    expect(outcomes).toHaveLength(36)
+    const cells = importantCellsOfTwo().filter((_, n) => n % 4 === 0)
+    const outcomes = await runCells(cells, 9, await start('--databases', '9'))
+    expect(outcomes).toHaveLength(9)
     expect(faultsIn(outcomes)).toEqual([])
   }, 120_000)
 })

@@ -100,7 +100,7 @@ function flapping(intervalMs: number): { begin: Step; end: Step } {
 describeWithRedis('every fault of Redis, under steady load', () => {
   const servers = useRedis()
 
-  it.each(faults.flatMap((fault) => [0, 12].map((delayMs) => ({ ...fault, delayMs }))))(
+  it.each(faults.map((fault, n) => ({ ...fault, delayMs: n % 2 === 0 ? 0 : 12 })))(
     '$name, $delayMs ms of latency each way: waits are bounded, it recovers by itself, nothing is rejected',
     async ({ name, begin, end, read, write, delayMs }) => {
       const rejections: unknown[] = []

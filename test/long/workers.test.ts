@@ -6,6 +6,21 @@ import { ask, childrenOf, isAlive, useWorkers } from '../harness/workers.ts'
 describeWithRedis('WORKERS in trouble', () => {
   const workers = useWorkers()
 
+  test('kill -9 of a worker: it is replaced, requests go on, and no counter goes down', async () => {
+    const { program, url, metric } = await workers.start()
+    const token = workers.issueToken()
+    await Promise.all(Array.from({ length: 50 }, () => ask(url, token)))
+    expect(await metric('gateway_operations_total')).toBe(50)
+    const [first = 0] = childrenOf(program)
+    process.kill(first, 'SIGKILL')
+    await expect.poll(() => childrenOf(program).includes(first), { timeout: 60_000 }).toBe(false)
+    for (let n = 0; n < 20; n += 1) expect(await ask(url, token)).toBe('Sakura Tanaka')
+    await expect.poll(() => childrenOf(program).length, { timeout: 60_000 }).toBe(2)
+    expect(await metric('gateway_operations_total')).toBe(70)
+    expect(await metric('gateway_workers_ended_total')).toBe(1)
+    expect(program.out()).toMatch(/"how":"SIGKILL".*a worker ended/)
+  }, 180_000)
+
   test('a worker that hangs: /metrics has its last counts, new connections go to the other one', async () => {
     const { program, url, metric } = await workers.start()
     const token = workers.issueToken()

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { askSpread, othersThan, repeatedIfRedisWasLate, replicaAt, useFleet } from '../harness/fleet.ts'
-import { exchange, redirectUri, refresh, uses, verify } from '../harness/forgetting-session.ts'
-import { print } from '../harness/print.ts'
-import { describeWithRedis } from '../harness/redis.ts'
-import { callsTo, codesOf, type Reply } from '../harness/running-gateway.ts'
-import { timeUntil, waitsText } from '../harness/time-until.ts'
+import { askSpread, othersThan, repeatedIfRedisWasLate, replicaAt, useFleet } from './harness/fleet.ts'
+import { exchange, redirectUri, refresh, uses, verify } from './harness/forgetting-session.ts'
+import { print } from './harness/print.ts'
+import { describeWithRedis } from './harness/redis.ts'
+import { callsTo, codesOf, type Reply } from './harness/running-gateway.ts'
+import { timeUntil, waitsText } from './harness/time-until.ts'
 
 const outage = { status: 500 }
 /** LINE takes this long, so that all callers ask while the first call is under way. */

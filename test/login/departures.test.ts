@@ -160,5 +160,5 @@ async function isDead(replica: Replica, token: ReturnType<typeof tokenOf>): Prom
 
 /** Until a replica is connected, it asks LINE by itself. */
 async function isUp({ redis }: Replica): Promise<void> {
-  await expect.poll(() => redis.read(['nothing']), patiently).toEqual([undefined])
+  await expect.poll(() => redis.read(['{nothing}']), patiently).toEqual([undefined])
 }

@@ -100,5 +100,5 @@ async function ask(replica: Replica, token: ReturnType<typeof tokenOf>) {
 }
 
 async function isUp({ redis }: Replica): Promise<void> {
-  await expect.poll(() => redis.read(['nothing']), patiently).toEqual([undefined])
+  await expect.poll(() => redis.read(['{nothing}']), patiently).toEqual([undefined])
 }

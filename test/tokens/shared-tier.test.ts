@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, expect, it } from 'vitest'
 import type { Subject } from '../../src/tokens/record.ts'
 import { createSharedNames } from '../../src/tokens/shared-names.ts'
 import { describeWithRedis, type RedisProxy, type RedisServer, useRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
-import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, wordFor } from '../harness/token-layer.ts'
+import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
 
 /** Of a wait that ends at once on a quiet machine. */
 const patiently = { timeout: 30_000 }
@@ -239,6 +240,30 @@ describeWithRedis('access tokens on three replicas', () => {
     },
   )
 
+  it('a user of Redis with the rights in the README: enough for everything', async () => {
+    const server = await start()
+    const [, rights = ''] = /^ACL SETUSER gateway on >PASSWORD (.*)$/m.exec(readFileSync('README.md', 'utf8')) ?? []
+    await server.command('ACL', 'SETUSER', 'gateway', 'on', '>PASSWORD', ...rights.split(' '))
+    const url = server.url.replace('redis://', 'redis://gateway:PASSWORD@')
+    fleet = await startReplicas(times(2, () => ({ REDIS_URL: `${url}/1`, ...noSourceLimit })))
+    const { emulator, all } = fleet
+    const [a, b] = all as [Replica, Replica]
+    await Promise.all(all.map(isUp))
+    const { accessToken, refreshToken = '' } = emulator.issueTokens()
+    const channel = a.channels.find(web.id) ?? expect.fail()
+    await a.refresher.refresh(refreshToken, channel, caller())
+    await b.refresher.refresh(refreshToken, channel, caller())
+    const token = tokenOf(accessToken)
+    await Promise.all(spread(all, 10, (replica) => ask(replica, token, 'profile')))
+    await ask(a, junk('refused'))
+    await expect(
+      a.logins.exchangeCode({ code: 'x', redirectUri: 'https://a.example' }, channel, caller()),
+    ).rejects.toThrow()
+    await a.revocation.logout(token, refreshToken, caller())
+    await expect.poll(async () => wordFor(await ask(b, token)), patiently).toBe('REVOKED')
+    expect(await server.command('ACL', 'LOG')).toEqual([])
+  })
+
   it('the clock of Redis is hours behind: a replica that starts hears of logouts all the same', async () => {
     const { a, server, emulator, add, advance } = await begin()
     advance(5 * 3_600_000)
@@ -368,7 +393,7 @@ async function ask(replica: Replica, token: ReturnType<typeof tokenOf>, subject:
 
 /** Until a replica is connected, it asks LINE by itself. */
 async function isUp({ redis }: Replica): Promise<void> {
-  await expect.poll(() => redis.read(['nothing']), { timeout: 30_000 }).toEqual([undefined])
+  await expect.poll(() => redis.read(['{nothing}']), { timeout: 30_000 }).toEqual([undefined])
 }
 
 function plainRecord(answer: Awaited<ReturnType<typeof ask>>) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { askSpread, othersThan, repeatedIfRedisWasLate, replicaAt, useFleet } from './harness/fleet.ts'
 import { exchange, redirectUri, refresh, uses, verify } from './harness/forgetting-session.ts'
@@ -9,9 +10,11 @@ import { timeUntil, waitsText } from './harness/time-until.ts'
 const outage = { status: 500 }
 /** LINE takes this long, so that all callers ask while the first call is under way. */
 const latencyMs = 150
+/** Replicas share a refusal for 2 s. If it took longer until all were asked, each of them may ask LINE. */
+const mostCalls = (start: number) => (performance.now() - start < 1_800 ? 1 : 3)
 
 describeWithRedis('three replicas and one LINE', () => {
-  const fleet = useFleet()
+  const fleet = useFleet({ isPatient: true })
   const busy = repeatedIfRedisWasLate(fleet)
 
   test('500 callers of one new token, spread over all replicas: 1 verification and 1 profile', busy, async () => {
@@ -94,19 +97,23 @@ describeWithRedis('three replicas and one LINE', () => {
   test('a junk token at all replicas at once: 1 call', busy, async () => {
     const { emulator } = fleet()
     emulator.faults.set('*', { latencyMs })
-    const replies = await askSpread(fleet(), 300, (replica) => verify(replica, 'junk.of.a.stranger'))
+    const junk = `junk.of.a.stranger.${randomUUID()}`
+    const start = performance.now()
+    const replies = await askSpread(fleet(), 300, (replica) => verify(replica, junk))
     print(`a junk token 300 times: ${JSON.stringify(callsTo(emulator))}`)
     expect(new Set(replies.map(({ text }) => text)).size).toBe(1)
     expect(replies[0]?.data).toEqual({ verifyAccessToken: { active: false } })
-    expect(callsTo(emulator)).toEqual({ verifyAccessToken: 1 })
+    expect(emulator.calls.total()).toBeLessThanOrEqual(mostCalls(start))
   })
 
   test('a refused refresh token at all replicas at once: 1 call', busy, async () => {
     const { emulator } = fleet()
     emulator.faults.set('*', { latencyMs })
-    const replies = await askSpread(fleet(), 60, (replica) => refresh(replica, 'refresh-of-a-stranger'))
+    const junk = randomUUID()
+    const start = performance.now()
+    const replies = await askSpread(fleet(), 60, (replica) => refresh(replica, junk))
     expect(replies.flatMap(codesOf)).toEqual(Array(60).fill('INVALID_GRANT'))
-    expect(callsTo(emulator)).toEqual({ token: 1 })
+    expect(emulator.calls.total()).toBeLessThanOrEqual(mostCalls(start))
   })
 
   test('LINE answers 500: 500 callers of one token cost at most 3 calls', busy, async () => {

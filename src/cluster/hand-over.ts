@@ -18,6 +18,8 @@ export type HandOver = {
   lose(worker: Worker): void
   /** Resolves when no connection waits for a worker. */
   allGiven(): Promise<void>
+  /** No worker will take the connections that wait. */
+  dropAll(): void
 }
 
 /** Connections that may wait for a worker. */
@@ -31,7 +33,7 @@ export function createHandOver(): HandOver {
   const waiting: Socket[] = []
   let noneWaits = (): void => {}
 
-  return { give, join, leave, lose, allGiven }
+  return { give, join, leave, lose, allGiven, dropAll }
 
   function give(socket: Socket): void {
     if (waiting.length < mostWaiting) waiting.push(socket)
@@ -73,6 +75,11 @@ export function createHandOver(): HandOver {
     workers.delete(worker)
     onTheWay.delete(worker)
     if (socket !== undefined) give(socket)
+  }
+
+  function dropAll(): void {
+    for (const socket of waiting.splice(0)) socket.destroy()
+    noneWaits()
   }
 
   function allGiven(): Promise<void> {

@@ -91,7 +91,9 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
     running.delete(worker)
     handOver.lose(worker)
     numbers.lose(worker)
-    if (running.size === 0) allEnded()
+    if (running.size > 0) return
+    if (state === 'draining') handOver.dropAll()
+    allEnded()
   }
 
   /** A worker that ends soon after its start again and again is started ever more rarely. */

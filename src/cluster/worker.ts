@@ -13,6 +13,7 @@ export const { isWorker } = cluster
 
 /** The primary answers at once that no connection comes any more. */
 const leastLastMs = 1_000
+const againMs = 1_000
 
 /**
  * The gateway of one worker. It ends as a single process does, and when the primary asks for it. When the primary is gone,
@@ -30,10 +31,18 @@ export async function serveAsWorker(config: Config, telemetry: Telemetry): Promi
   process.on('disconnect', end)
   process.on('message', (message: ToWorker) => {
     if (message === 'drain') end()
-    if (message === 'numbers') tellNumbers().catch((error) => telemetry.unexpected(error, 'numbers'))
+    if (message === 'numbers') answerNumbers()
   })
   await tellPrimary('ready')
   if (!process.connected) end()
+
+  /** The primary does not ask again before it has an answer. */
+  function answerNumbers(): void {
+    tellNumbers().catch((error) => {
+      telemetry.unexpected(error, 'numbers')
+      setTimeout(answerNumbers, againMs).unref()
+    })
+  }
 
   async function tellNumbers(): Promise<void> {
     await tellPrimary({ numbers: await telemetry.numbers() })

@@ -1,3 +1,4 @@
+import { clockSkewMs } from '../tokens/shared-forgetting.ts'
 import type { UserTombstones } from '../tokens/user-tombstones.ts'
 import type { RevocationJob } from './revocation-calls.ts'
 
@@ -8,12 +9,15 @@ import type { RevocationJob } from './revocation-calls.ts'
 export type Departures = {
   /**
    * Whether LINE must hear first that the user of this token leaves. We do not know by which token another process tells it.
-   * Of our own departures we know it; only the end of a whole session can revoke it unseen.
+   * Of our own departures we know it; only the end of a whole session can revoke it unseen. A session that began after the
+   * departure has other tokens.
    */
-  mustWait(job: Pick<RevocationJob, 'kind' | 'channel' | 'userId'>): boolean
+  mustWait(job: Waiting): boolean
   /** Whether another process has to tell LINE that the user leaves. */
   isElsewhere(channelId: string, userId: string): boolean
 }
+
+type Waiting = Pick<RevocationJob, 'kind' | 'channel' | 'userId' | 'begunTime'>
 
 /** If LINE does not take a departure for so long, the token is revoked without it. */
 export const longestDepartureMs = 60 * 60_000
@@ -21,10 +25,11 @@ export const longestDepartureMs = 60 * 60_000
 export function createDepartures(users: Pick<UserTombstones, 'find'>, steady: () => number): Departures {
   return { mustWait, isElsewhere }
 
-  function mustWait({ kind, channel, userId }: Pick<RevocationJob, 'kind' | 'channel' | 'userId'>): boolean {
+  function mustWait({ kind, channel, userId, begunTime = 0 }: Waiting): boolean {
     if (kind === 'user' || userId === undefined) return false
     const stone = users.find(channel.id, userId)
     if (stone?.isLeaving !== true || steady() - stone.raisedSteady >= longestDepartureMs) return false
+    if (begunTime > stone.raisedAt + clockSkewMs) return false
     return stone.isLearned || kind === 'session'
   }
 

@@ -25,6 +25,8 @@ export type RevocationJob = {
   readonly userId?: string | undefined
   /** How long the token lives from now on (ms). */
   readonly forMs: number
+  /** When the session of the token began (process time, ms). `undefined`: it is not known. */
+  readonly begunTime?: number | undefined
   /** Of a session: the key of the access token with which it was ended. */
   readonly accessKey?: string
 }

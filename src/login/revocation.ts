@@ -87,7 +87,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (stone === undefined) forgetting.forgetAccessToken(key, { channelId: channel.id, isOurs: true, record })
     const forMs = forgetting.lifeOf(record)
     const userId = knownTokens.knownUserOf(origin)
-    const job = { kind: 'access token', key, raw, channel, userId, forMs } as const
+    const begunTime = origin?.family === undefined ? undefined : families.find(origin.family)?.begunTime
+    const job = { kind: 'access token', key, raw, channel, userId, begunTime, forMs } as const
     await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller, token))
     return forgotten
   }
@@ -121,7 +122,9 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const stone = tombstones.find(key)
     // With several channels, LINE's refusal of a token that we do not know is no proof that it is dead.
     if (stone?.isConfirmed && (stone.isOurs || channels.only !== undefined)) return forgotten
-    const session = { kind: 'session', key, raw: refreshToken, channel, userId, forMs: longestRefreshLifeMs } as const
+    const { begunTime } = family ?? {}
+    const forMs = longestRefreshLifeMs
+    const session = { kind: 'session', key, raw: refreshToken, channel, userId, begunTime, forMs } as const
     if (!isTrusted && family === undefined && stone?.isOurs !== true) return revokeStranger(session, caller)
     forgetting.forgetSession(key, { channelId: channel.id, isOurs: true })
     await finish({ ...session, ...(endedWith && { accessKey: endedWith.key }) }, caller, endedWith)

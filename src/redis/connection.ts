@@ -44,7 +44,7 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   const lost = () => pause.failed('pass')
   const link = openLink(target, { health, lost, silenceMs: Math.max(silenceMs, limitMs) })
   let triedAt = Number.NEGATIVE_INFINITY
-  return { send, isUp: () => link.isReady() && !pause.isOpen(), close: () => link.close(closeMs) }
+  return { send, isUp: () => link.isReady() && !pause.isRefusing(), close: () => link.close(closeMs) }
 
   async function send<T>(command: Command<T>, patience?: Patience): Promise<T | Refused | Away> {
     if (patience === undefined) return sendWithin(command, limitMs)

@@ -6,6 +6,8 @@ export type Pause = {
   /** The deadline passed, or the connection was lost. */
   failed(as: 'pass' | 'probe'): void
   isOpen(): boolean
+  /** Whether `enter` would refuse now. */
+  isRefusing(): boolean
 }
 
 /** Short, so that a recovery is noticed soon; each pause costs at most one command its deadline. */
@@ -15,11 +17,15 @@ export function createPause(now: () => number = () => performance.now()): Pause 
   /** `undefined`: closed. */
   let openUntil: number | undefined
   let isProbing = false
-  return { enter, answered, failed, isOpen: () => openUntil !== undefined }
+  return { enter, answered, failed, isOpen: () => openUntil !== undefined, isRefusing }
+
+  function isRefusing(): boolean {
+    return openUntil !== undefined && (isProbing || now() < openUntil)
+  }
 
   function enter(): 'pass' | 'probe' | 'refuse' {
     if (openUntil === undefined) return 'pass'
-    if (isProbing || now() < openUntil) return 'refuse'
+    if (isRefusing()) return 'refuse'
     isProbing = true
     return 'probe'
   }

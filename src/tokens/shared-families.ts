@@ -32,8 +32,9 @@ export function createSharedFamilies({ redis, commandFor, most = mostWaiting }: 
   return { put, close }
 
   async function close(): Promise<void> {
-    isClosed = true
     clearTimeout(retry)
+    if (waiting.size > 0) begin()
+    isClosed = true
     await writing
   }
 
@@ -63,7 +64,7 @@ export function createSharedFamilies({ redis, commandFor, most = mostWaiting }: 
       const batch = takeOldest()
       const replies = await redis.write(batch.map(([refreshKey, family]) => commandFor(refreshKey, family)))
       if (replies === 'away' || replies === 'refused') return putBack(batch)
-    } while (waiting.size > 0 && !isClosed)
+    } while (waiting.size > 0)
   }
 
   function takeOldest(): readonly (readonly [string, Family])[] {

@@ -40,7 +40,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
       if ('answer' in entered) return entered.answer
       asked = entered
     }
-    return behind(asked.question)
+    return askAlone(asked.question)
   }
 
   /** Once Redis is back, the others hear of a refusal, and the record there is deleted. */
@@ -110,7 +110,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
 
   async function answerWith(lease: 'free' | { readonly outcome: Buffer }, question: Question) {
     const answer = lease === 'free' ? undefined : toAnswer(lease.outcome, channels)
-    return { answer: answer ?? (await behind(question)) }
+    return { answer: answer ?? (await askAlone(question)) }
   }
 
   function dead(tombstone: Buffer): Answer {

@@ -17,6 +17,8 @@ export type SharedForgetting = {
   announce(event: SharedEvent): void
   /** Resolves when all announcements so far are in Redis, or when Redis did not take them: after 100 ms at most. */
   announced(): Promise<void>
+  /** Announces once more what Redis has not taken yet. Takes a second at most. */
+  flush(): Promise<void>
   /**
    * Whether this process has heard of all that can concern a token which LINE confirmed at this time (process time, ms): it
    * follows the stream without a loss since before that.
@@ -69,6 +71,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   const name = names.tombstonesOf('stream', 'events')
   const self = randomUUID()
   const startedAt = clock.now()
+  const bootedAt = clock.steady()
   let lagMs = 0
   let lostAt = Number.NEGATIVE_INFINITY
   const outbox = createOutbox({ redis, commandsFor, steady: clock.steady, refused: mendStream })
@@ -83,11 +86,11 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   })
   observe()
 
-  return { announce, announced: outbox.written, isTold, lostAt: () => lostAt, close }
+  return { announce, announced: outbox.written, flush: outbox.flush, isTold, lostAt: () => lostAt, close }
 
   function isTold(verifiedAt: number): boolean {
-    const isFollowing = clock.steady() - (tail.lastRoundAt() ?? Number.NEGATIVE_INFINITY) < roundMs
-    return isFollowing && verifiedAt > Math.max(startedAt, lostAt) + clockSkewMs
+    const isRecent = clock.steady() - (tail.lastRoundAt() ?? Number.NEGATIVE_INFINITY) < roundMs
+    return isRecent && tail.isFollowing() && verifiedAt > Math.max(startedAt, lostAt) + clockSkewMs
   }
 
   function announce(event: SharedEvent): void {
@@ -135,7 +138,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   }
 
   function observe(): void {
-    const sinceRound = () => (clock.steady() - (tail.lastRoundAt() ?? clock.steady())) / 1_000
+    const sinceRound = () => (clock.steady() - (tail.lastRoundAt() ?? bootedAt)) / 1_000
     telemetry.gauge('gateway_shared_lag_seconds', 'Time until the last own event came back', () => lagMs / 1_000, 'max')
     telemetry.gauge('gateway_shared_round_age_seconds', 'Time since the shared stream was read', sinceRound, 'max')
     telemetry.gauge('gateway_shared_gaps', 'Losses of entries of the shared stream', tail.gaps)

@@ -13,6 +13,8 @@ export type Outbox = {
    * delay it.
    */
   written(): Promise<void>
+  /** Writes what Redis has not taken once more. Resolves when it has all of it, or does not take it, or after a second. */
+  flush(): Promise<void>
   /** Redis may have lost what it had: writes the tombstones of the last hour again. */
   rewrite(): void
   /** The ID of the last entry of the stream that this process has written. */
@@ -40,6 +42,7 @@ const mostWaiting = 100_000
 const mostAtOnce = 50
 const retryEveryMs = 500
 const mostWaitMs = 100
+const flushMs = 1_000
 
 export function createOutbox({ redis, commandsFor, steady, refused = () => {} }: OutboxOptions): Outbox {
   const kept = new Map<string, Kept>()
@@ -51,7 +54,7 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
   let added = 0
   let ended = 0
   let underWay = 0
-  let isWriting = false
+  let writing: Promise<void> | undefined
   let wasTaken = true
   let retry: NodeJS.Timeout | undefined
   let last: string | undefined
@@ -59,6 +62,7 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
   return {
     add,
     written,
+    flush,
     rewrite,
     lastId: () => last,
     size: () => underWay + urgent.size + late.size,
@@ -84,6 +88,10 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
     if (ended < added) await inTime(new Promise<void>((end) => waiters.push({ upTo: added, end })), mostWaitMs)
   }
 
+  async function flush(): Promise<void> {
+    if (urgent.size + late.size > 0) await inTime(begin(), flushMs)
+  }
+
   function keep(event: TombstoneEvent): void {
     const now = steady()
     for (const [id, { at }] of kept) {
@@ -103,16 +111,20 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
     if (!urgent.has(id) && !late.has(id)) putLast(late, id, event, mostWaiting)
   }
 
+  function begin(): Promise<void> {
+    writing ??= write().finally(() => {
+      writing = undefined
+      if (urgent.size + late.size > 0) retry = setTimeout(begin, retryEveryMs).unref()
+    })
+    return writing
+  }
+
   /** Events of the same moment go together. It ends when Redis does not take them. */
-  async function begin(): Promise<void> {
-    if (isWriting) return
-    isWriting = true
+  async function write(): Promise<void> {
     clearTimeout(retry)
     await undefined
     do await writeBatch()
     while (wasTaken && urgent.size + late.size > 0)
-    isWriting = false
-    if (urgent.size + late.size > 0) retry = setTimeout(() => void begin(), retryEveryMs).unref()
   }
 
   async function writeBatch(): Promise<void> {

@@ -179,8 +179,11 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
       const keys = [...keysOf(lease.key, lease.subject), ...otherNamesOf(lease.key)]
       const reply = await redis.run(landScript, keys, [...rawOf(seen), lease.owner, sealed, forMs])
       if (!Array.isArray(reply) || String(reply[0]) !== 'changed') return {}
-      seen = entriesIn(lease.key, reply[1], reply[2])
-      if (seen.tombstone !== undefined) return { tombstone: seen.tombstone }
+      const found = entriesIn(lease.key, reply[1], reply[2])
+      if (found.tombstone !== undefined) return { tombstone: found.tombstone }
+      // LINE has refused the token to another process, after our call began.
+      if (seen.rawRecord !== undefined && found.rawRecord === undefined) return {}
+      seen = found
     }
     return {}
   }

@@ -7,6 +7,8 @@ export type Tail = {
   gaps(): number
   /** When Redis last gave entries, or said that there are none (`steady`, ms). `undefined`: never. */
   lastRoundAt(): number | undefined
+  /** Whether the last read succeeded, on the connection that is there now. */
+  isFollowing(): boolean
   close(): void
 }
 
@@ -44,18 +46,20 @@ export function followStream(options: TailOptions): Tail {
   let connections = 0
   let gaps = 0
   let roundAt: number | undefined
+  let isFollowing = false
   let isClosed = false
   void follow()
 
-  return { gaps: () => gaps, lastRoundAt: () => roundAt, close }
+  return { gaps: () => gaps, lastRoundAt: () => roundAt, isFollowing: () => isFollowing, close }
 
   async function follow(): Promise<void> {
     while (!isClosed) {
       after ??= await start()
       const entries = after === undefined ? 'away' : await stream.readAfter(after)
       if (isClosed) return
-      if (entries === 'away' || !(await isComplete(entries))) await sleep(pauseMs, undefined, { ref: false })
-      else await takeAll(entries)
+      isFollowing = entries !== 'away' && (await isComplete(entries))
+      if (isFollowing && entries !== 'away') takeAll(entries)
+      else await sleep(pauseMs, undefined, { ref: false })
     }
   }
 
@@ -106,7 +110,7 @@ export function followStream(options: TailOptions): Tail {
     lost()
   }
 
-  async function takeAll(entries: readonly StreamEntry[]): Promise<void> {
+  function takeAll(entries: readonly StreamEntry[]): void {
     roundAt = steady()
     take(entries)
     last = entries.at(-1)?.id ?? last

@@ -120,7 +120,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
   }
 
   async function close(): Promise<void> {
-    await Promise.all([announced(), sessions.close()])
+    await Promise.all([forgetting.flush(), sessions.close()])
     looks.close()
     forgetting.close()
   }

@@ -56,6 +56,13 @@ describeWithRedis('revocations on three replicas', () => {
       .toBe(0)
   }
 
+  it('the user logs in again before LINE hears of the departure: that session can be ended at once', async () => {
+    const { b, emulator, userId, advance } = await beginDeparture()
+    advance(10_000)
+    const { accessToken, refreshToken } = await sessionOf(b, emulator, 'login', userId)
+    await b.revocation.logout(tokenOf(accessToken), refreshToken ?? undefined, caller())
+  })
+
   it.each(['login', 'refresh'] as const)(
     'a session that began while Redis was away (%s): another replica ends it for all',
     async (how) => {

@@ -16,6 +16,14 @@ describe('the pause after a failure', () => {
     expect([pause.enter(), pause.enter(), pause.enter()]).toEqual(['probe', 'refuse', 'refuse'])
   })
 
+  it('nobody asks: after the pause it refuses nobody', () => {
+    const { clock, pause } = start()
+    pause.failed('pass')
+    expect(pause.isRefusing()).toBe(true)
+    clock.now = pauseMs
+    expect([pause.isRefusing(), pause.isOpen()]).toEqual([false, true])
+  })
+
   it('the probe is answered: all pass. It fails: another pause', () => {
     const { clock, pause } = start()
     pause.failed('pass')

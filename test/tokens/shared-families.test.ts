@@ -51,3 +51,12 @@ it('more than the limit: the oldest ones are dropped', async () => {
   expect([...state.stored.keys()]).toEqual(['2', '3', '4'])
   await families.close()
 })
+
+it('close: what Redis did not take is offered once more', async () => {
+  const { state, families } = store()
+  for (let n = 0; n < 120; n += 1) families.put(`${n}`, familyOf(`${n}`))
+  await expect.poll(() => state.refusals, patiently).toBe(1)
+  state.isAway = false
+  await families.close()
+  expect(state.stored.size).toBe(120)
+})

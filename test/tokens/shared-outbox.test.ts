@@ -94,3 +94,18 @@ it('a new event is written before those that Redis did not take', async () => {
   await write(1).toContain('new 0')
   expect(writes[1]?.texts[0]).toBe('new 0')
 })
+
+it('flush: what Redis did not take is written once more, without waiting for the retry', async () => {
+  const { outbox, writes, write } = begin()
+  times(60, (n) => outbox.add(event(`${n}`)))
+  await write(0).toHaveLength(50)
+  writes[0]?.end('away')
+  await expect.poll(() => outbox.size(), { timeout: 30_000 }).toBe(60)
+  const flushed = outbox.flush()
+  await write(1).toHaveLength(50)
+  writes[1]?.end()
+  await write(2).toHaveLength(10)
+  writes[2]?.end()
+  await flushed
+  expect(outbox.size()).toBe(0)
+})

@@ -60,6 +60,7 @@ describeWithRedis('revocations on three replicas', () => {
     const { b, emulator, userId, advance } = await beginDeparture()
     advance(10_000)
     const { accessToken, refreshToken } = await sessionOf(b, emulator, 'login', userId)
+    await ask(b, tokenOf(accessToken), 'profile')
     await b.revocation.logout(tokenOf(accessToken), refreshToken ?? undefined, caller())
   })
 

@@ -33,7 +33,7 @@ builder.mutationField('revokeToken', (t) =>
     type: RevokeTokenPayload,
     nullable: true,
     description:
-      'Revokes a token at LINE. The gateway refuses the token from then on. An error means that LINE did not confirm it. A token that LINE had accepted or issued through this gateway is refused all the same, and the gateway calls LINE again until it confirms.',
+      'Revokes a token at LINE. The gateway refuses the token from then on: in all its processes, if they share a Redis. An error means that LINE did not confirm it. A token that LINE had accepted or issued through this gateway is refused all the same, and the gateway calls LINE again until it confirms.',
     args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'The token to revoke.' }) },
     resolve: async (_, { input }, context) => {
       const { accessToken, refreshToken, channelId } = input
@@ -86,7 +86,7 @@ builder.mutationField('logout', (t) =>
     type: LogoutPayload,
     nullable: true,
     description:
-      'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both from then on. An error means that LINE did not confirm it. A session that LINE had accepted or issued through this gateway is refused all the same, and the gateway calls LINE again until it confirms. If you send it again after such an error, `UNAUTHENTICATED` with the reason `REVOKED` means that it is done.',
+      'Ends the session: revokes the Bearer token at LINE, and the refresh token if you send it. The gateway refuses both from then on: in all its processes, if they share a Redis. An error means that LINE did not confirm it. A session that LINE had accepted or issued through this gateway is refused all the same, and the gateway calls LINE again until it confirms. If you send it again after such an error, `UNAUTHENTICATED` with the reason `REVOKED` means that it is done.',
     args: { input: t.arg({ type: LogoutInput, description: 'What to revoke in addition to the Bearer token.' }) },
     resolve: async (_, { input }, context) => {
       const refreshToken = input?.refreshToken ?? undefined

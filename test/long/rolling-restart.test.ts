@@ -139,19 +139,26 @@ async function restartTen(nginx: string, settings: NodeJS.ProcessEnv): Promise<v
   expect([...load.failures.keys()].filter((outcome) => outcome !== '502')).toEqual([])
 }
 
-test('one replica without nginx, five stops under load of 200 kept connections: only refused connections (B5)', async () => {
+test('one replica without nginx, five stops under load of 200 kept connections: refused connections (B5)', async () => {
   const port = await freePort()
-  const outcomes: string[] = []
-  let answered = 0
+  const outcomes = new Map<string, number>()
+  let requests = 0
   for (let n = 0; n < 5; n += 1) {
     const replica = await startReplica(port, { SHUTDOWN_DELAY_SECONDS: '0' })
     const load = startLoad(`http://127.0.0.1:${port}`, 200)
     await expect.poll(load.requests, { timeout: 60_000 }).toBeGreaterThan(2_000)
     expect(await stop(replica)).toBe(0)
     await load.stop()
-    answered += load.requests() - (load.failures.get('ECONNREFUSED') ?? 0)
-    outcomes.push(...load.failures.keys())
+    requests += load.requests()
+    for (const [outcome, count] of load.failures) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count)
   }
-  print(`${answered} requests on 200 kept connections, 5 stops; besides answers: ${[...new Set(outcomes)]}`)
-  expect(new Set(outcomes)).toEqual(new Set(['ECONNREFUSED']))
+  const refused = outcomes.get('ECONNREFUSED') ?? 0
+  const besides = JSON.stringify(Object.fromEntries(outcomes))
+  print(`${requests - refused} requests on 200 kept connections, 5 stops; besides answers: ${besides}`)
+  // A client can send in the very moment in which its connection, quiet for a second, is closed.
+  const lost = [...outcomes.values()].reduce((sum, count) => sum + count, -refused)
+  expect(
+    [...outcomes.keys()].filter((outcome) => !['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET'].includes(outcome)),
+  ).toEqual([])
+  expect(lost).toBeLessThan(3)
 })

@@ -20,8 +20,8 @@ describeWithRedis('the forgetting matrix on another replica', () => {
   afterAll(() => redis?.close())
 
   test('all that, used on another replica: nothing is alive, nothing else is dead (G45, C1-C4)', async () => {
-    // All of the quarter take four minutes.
-    const cells = quarterOfTwo().filter((_, n) => n % 2 === 0)
+    // All of the quarter take four minutes. This part has each value of each dimension.
+    const cells = quarterOfTwo().filter((_, n) => n % 5 === 0)
     redis = await startRedis('--databases', `${cells.length}`)
     const outcomes = await runAndPrint('on another replica', cells, atOnceOfTwo, redis)
     expect(faultsIn(outcomes)).toEqual([])

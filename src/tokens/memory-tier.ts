@@ -169,7 +169,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (hasDriftedSince(record)) return answerDrifted(question, record, time)
     switch (ageOf(record, question.subject, time, options, spreadOf(question.token.key))) {
       case 'fresh':
-        if (record.verifiedAt < missedAt()) return serveAndRecheck(question, record)
+        if (wasMissed(record)) return serveAndRecheck(question, record)
         telemetry.lookUp('fresh')
         return { verdict: 'valid', record }
       case 'aging':
@@ -223,6 +223,12 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const driftedAt = clock.driftedAt()
     // To read a time from a record costs more than this comparison.
     return driftedAt !== Number.NEGATIVE_INFINITY && record.verifiedAt < driftedAt
+  }
+
+  /** Others may have been told to forget it, and we did not hear of it. */
+  function wasMissed(record: TokenRecord): boolean {
+    const at = missedAt()
+    return at !== Number.NEGATIVE_INFINITY && record.verifiedAt < at
   }
 
   /**

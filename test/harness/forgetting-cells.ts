@@ -98,15 +98,6 @@ function placesOf(replica: Cell['replica']): readonly Cell['place'][] {
   return replica === 'starts later' ? places.filter((place) => !place.endsWith('in flight')) : places
 }
 
-/** The same pairs as `importantCells`. What the other replica knows takes turns as well. */
-export function importantCellsOfTwo(): readonly Cell[] {
-  const turns = ['knows', 'does not know', 'opened it', 'starts later'] as const
-  return importantCells().map((cell, n) => {
-    const replica = turns[(n + Math.floor(n / turns.length)) % turns.length] ?? 'knows'
-    return { ...cell, replica: placesOf(replica).includes(cell.place) ? replica : 'knows' }
-  })
-}
-
 /** The pairs of a place and an act that matter most, each once. Sessions and states of LINE take turns. */
 export function importantCells(): readonly Cell[] {
   const turns = ['up', 'down', 'mute'] as const

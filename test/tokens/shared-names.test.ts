@@ -50,6 +50,7 @@ describe('a name', () => {
       fc.property(place, place, (one, other) => {
         expect(idOf(one) === idOf(other)).toBe(JSON.stringify(one) === JSON.stringify(other))
       }),
+      { numRuns: 30 },
     )
   })
 

@@ -242,7 +242,7 @@ describe('an Authorization header without a token', () => {
         const given = prefixed ? `Bearer ${value.trim()} !` : value
         expect((await bearing(given)).errors).toMatchObject([{ extensions: { reason: 'MALFORMED' } }])
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Channels } from '../line/channels.ts'
 import { type CommandOptions, patientOptions, type Redis, type WriteCommand } from '../redis.ts'
 import type { Families, Family, Origin } from './families.ts'
 import {
@@ -42,6 +43,7 @@ export type SharedTombstones = {
 export type SharedTombstonesOptions = {
   readonly redis: Redis
   readonly names: SharedNames
+  readonly channels: Pick<Channels, 'isOurs'>
   readonly tombstones: Tombstones
   readonly users: UserTombstones
   readonly families: Families
@@ -55,7 +57,7 @@ export type SharedTombstonesOptions = {
 }
 
 export function createSharedTombstones(options: SharedTombstonesOptions): SharedTombstones {
-  const { redis, names, tombstones, users, families, dropped, clock, isTold, longestLifeMs } = options
+  const { redis, names, channels, tombstones, users, families, dropped, clock, isTold, longestLifeMs } = options
 
   return { learn, learnEvent, learnAbout, learnSession, learnUser, commandsFor, commandForFamily }
 
@@ -64,7 +66,9 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     if (event !== undefined) learnEvent(event)
   }
 
+  /** Replicas can have other channels while they are changed: a token of one that we lack is refused here anyway. */
   function learnEvent(event: TombstoneEvent): void {
+    if (!channels.isOurs(event.channelId)) return
     if (event.kind === 'user') users.learn(event.channelId, event.userId, fromUserEvent(event, clock))
     else learnDead(event)
   }

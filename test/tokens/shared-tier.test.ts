@@ -180,6 +180,17 @@ describeWithRedis('access tokens on three replicas', () => {
     expect((await Promise.all(those)).map(wordFor)).toEqual(['valid', 'valid', 'valid', 'valid'])
   })
 
+  it('a replica without the channel hears of a logout: the token is refused there, and no error is unexpected', async () => {
+    const { a, server, emulator, add } = await begin()
+    const other = add({ REDIS_URL: server.url, LINE_CHANNELS: JSON.stringify([native]), ...noSourceLimit })
+    await isUp(other)
+    const token = tokenOf(emulator.issueTokens().accessToken)
+    await ask(a, token)
+    await a.revocation.revokeAccessToken(token, caller())
+    await expect.poll(async () => wordFor(await ask(other, token)), patiently).toMatch(/REVOKED|WRONG_CHANNEL/)
+    expect(await other.revocation.revokeAccessToken(token, caller())).toMatchObject({ verdict: 'invalid' })
+  })
+
   it('LINE refuses a token on one replica: the others drop it', async () => {
     const { a, b, emulator, calls, advance } = await begin()
     const userId = emulator.users[0]?.userId ?? ''

@@ -41,6 +41,7 @@ function learnerWith(redis: Redis, secrets: readonly string[]) {
   const clock = createClock(systemSources)
   const users = createUserTombstones(clock)
   const shared = createSharedTombstones({
+    channels: { isOurs: () => true },
     redis,
     names: createSharedNames({ secrets, lineUrl: 'https://line.example', unopened: () => {} }),
     tombstones: createTombstones(clock.steady),

@@ -7,6 +7,7 @@ import { createSettingReader, type SettingReader } from './config/setting-reader
 import {
   addressBlock,
   anyText,
+  audience,
   cacheSecrets,
   channel,
   channels,
@@ -15,8 +16,10 @@ import {
   host,
   lineUrl,
   list,
+  oauthClients,
   oneOf,
   proxyUrl,
+  publicUrl,
   rate,
   recordCount,
   redirectUri,
@@ -32,6 +35,9 @@ export type Channel = {
   readonly secret: string | undefined
   readonly type: 'web' | 'native' | 'liff'
 }
+
+/** A service that may introspect. */
+export type OauthClient = { readonly id: string; readonly secret: string }
 
 export type Config = {
   readonly channels: readonly [Channel, ...Channel[]]
@@ -58,6 +64,14 @@ export type Config = {
   readonly freshForMs: number // Infinity when both ages are 0: a token is trusted until it expires
   readonly maxStaleMs: number // Infinity when both ages are 0
   readonly corsOrigins: CorsOrigins // empty: no CORS headers; 'loopback': every origin of this machine
+  readonly publicUrl: string | undefined // an origin; undefined in development: what it listens on
+  readonly signingKeysFile: string | undefined // undefined in development: keys are made at start
+  readonly makesSigningKeys: boolean
+  readonly apiAudiences: readonly string[] // empty: publicUrl
+  readonly apiTokenMs: number
+  readonly apiTokenType: 'at+jwt' | 'JWT'
+  readonly oauthClients: readonly OauthClient[] // empty: nobody may introspect
+  readonly forwardAuth: 'off' | 'required' | 'optional'
   readonly graphiql: boolean
   readonly introspection: boolean
   readonly metricsPort: number | undefined
@@ -118,6 +132,7 @@ export function readConfig(
     cacheMaxTokens: read('CACHE_MAX_TOKENS', records.rule.default(Math.min(100_000, records.most))),
     ...readAges(reader),
     corsOrigins: readCorsOrigins(reader, development),
+    ...readFaces(reader, development),
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
@@ -155,6 +170,37 @@ function readCorsOrigins({ given, check }: SettingReader, development: boolean):
   const origins = given('CORS_ORIGINS')
   if (origins === undefined && development) return 'loopback'
   return check(origins, list(corsOrigin), (place) => `CORS_ORIGINS${place}`)
+}
+
+type Faces =
+  | 'publicUrl'
+  | 'signingKeysFile'
+  | 'makesSigningKeys'
+  | 'apiAudiences'
+  | 'apiTokenMs'
+  | 'apiTokenType'
+  | 'oauthClients'
+  | 'forwardAuth'
+
+/** The settings of the endpoints for services that do not speak GraphQL. */
+function readFaces({ given, givenPath, read, problems }: SettingReader, development: boolean): Pick<Config, Faces> {
+  const signingKeysFile = givenPath('SIGNING_KEYS_FILE')
+  const origin = read('PUBLIC_URL', publicUrl.optional())
+  if (signingKeysFile !== undefined && !development && given('PUBLIC_URL') === undefined)
+    problems.push('PUBLIC_URL: is missing: SIGNING_KEYS_FILE needs it: expected the origin of this gateway')
+  const forwardAuth = read('FORWARD_AUTH', oneOf('off', 'required', 'optional').default('off'))
+  if ((forwardAuth === 'required' || forwardAuth === 'optional') && given('TRUSTED_PROXIES') === undefined)
+    problems.push('TRUSTED_PROXIES: is missing: FORWARD_AUTH needs it: expected the addresses of the proxies that ask')
+  return {
+    publicUrl: origin,
+    signingKeysFile,
+    makesSigningKeys: development && signingKeysFile === undefined,
+    apiAudiences: read('API_AUDIENCES', list(audience)),
+    apiTokenMs: read('API_TOKEN_SECONDS', whole(30, 3600).default(300)) * 1000,
+    apiTokenType: read('API_TOKEN_TYPE', oneOf('at+jwt', 'JWT').default('at+jwt')),
+    oauthClients: read('OAUTH_CLIENTS', oauthClients.default([])),
+    forwardAuth,
+  }
 }
 
 function readPorts({ read, problems }: SettingReader): Pick<Config, 'port' | 'metricsPort'> {

@@ -26,6 +26,7 @@ import type { Services } from './schema/context.ts'
 import { type DevPages, type Listener, startServer } from './server.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { inBatches } from './tokens/batches.ts'
+import { createCredentials } from './tokens/credentials.ts'
 import { createFamilies } from './tokens/families.ts'
 import { createForgotten } from './tokens/forgotten.ts'
 import { limitSources } from './tokens/limit-sources.ts'
@@ -214,9 +215,19 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     isForgotten: users.leftSince,
     learnUser: fleet?.learnUser,
   })
+  const credentials = createCredentials({
+    memory,
+    verifyIdToken: (idToken, caller) => idTokens.verifyGuarded(idToken, {}, caller),
+    issuer: () => undefined,
+    maxStaleMs: config.maxStaleMs,
+    clock,
+  })
   return {
     resolve: memory.resolve,
     toAccessToken,
+    credentials,
+    signingKeys: undefined,
+    apiTokens: undefined,
     logins: createLogins({
       line,
       memory,

@@ -1,7 +1,8 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Config } from './config.ts'
 import { closeWithin, createDrain, stopAccepting } from './drain.ts'
+import { createFaces } from './endpoints/faces.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
@@ -68,35 +69,55 @@ export async function startServer(
   { services, telemetry, dev, listener = listenOn(config), createEngine = createDefaultEngine }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let devPages: DevPages | undefined
+  const underWay = new Set<ServerResponse>()
+  const cors = createCors(config.corsOrigins)
+  const clientAddresses = createClientAddresses(config.trustedProxies, (address) => {
+    telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`)
+  })
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const graphql = createGraphqlEndpoint({
     services,
     telemetry,
     engine: createEngine(createPrepareOperation(schema, config), unexpected),
-    clientAddresses: createClientAddresses(config.trustedProxies, (address) => {
-      telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`)
-    }),
-    cors: createCors(config.corsOrigins),
+    clientAddresses,
+    cors,
+    underWay,
     graphiql: config.graphiql
       ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs(), dev && hasLoopbackHost)
       : undefined,
+  })
+  const { operationMs } = services
+  const faces = createFaces({
+    faces: [].filter((face) => face !== undefined),
+    telemetry,
+    clientAddresses,
+    cors,
+    operationMs,
+    underWay,
   })
 
   const options = { ...limits, keepAliveTimeout: config.keepAliveMs }
   const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)
-    if (path === '/graphql' || path === '/graphql/') graphql.handle(request, response)
-    else send(response, replyTo(path, request))
+    if (path === '/graphql' || path === '/graphql/') return graphql.handle(request, response)
+    const face = faces.find(path)
+    if (face === undefined) send(response, replyTo(path, request))
+    else faces.handle(face, path, request, response)
   })
-  const drain = createDrain(server, graphql, config, () => listener.stop(server))
+  const drain = createDrain(server, { underWay, refuseAll }, config, () => listener.stop(server))
   const url = await listener.open(server)
   devPages = dev?.(url)
   const metrics = await startMetricsServer(config, telemetry)
 
   return { url, metricsUrl: metrics?.url, close }
 
-  /** The answer of every path except `/graphql`. */
+  function refuseAll(): void {
+    faces.refuseAll()
+    graphql.refuseAll()
+  }
+
+  /** The answer of the other paths. */
   function replyTo(path: string, request: IncomingMessage): Reply {
     const { method } = request
     const page = devPages?.pages.get(path)

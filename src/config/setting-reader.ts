@@ -29,6 +29,12 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
     return unreadable
   }
 
+  /** The value of a setting that is a path itself: it has no `NAME_FILE` form. */
+  function givenPath(name: string): string | undefined {
+    asked.add(name)
+    return env[name]?.trim() || undefined
+  }
+
   /** Returns undefined in spite of its type when it adds a problem. `readConfig` throws then, so no Config has that value. */
   function check<T extends z.ZodType>(value: unknown, rule: T, nameOf: (place: string) => string): z.output<T> {
     const { data, error } = rule.safeParse(value, { reportInput: true })
@@ -46,5 +52,5 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
     return names.filter((name) => !asked.has(name) && (env[name]?.trim() || env[`${name}_FILE`]?.trim()))
   }
 
-  return { problems, warnings, given, check, read, unread }
+  return { problems, warnings, given, givenPath, check, read, unread }
 }

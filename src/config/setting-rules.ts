@@ -46,10 +46,18 @@ export function recordCount(heapBytes: number) {
   return { most: fitting, rule: whole(1, fitting, reason) }
 }
 
-export const lineUrl = text(
-  (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isEncryptedOrLoopback(new URL(url)),
-  'must be an origin such as https://host: https (http on loopback only), without path, query, fragment or user',
-).transform((url) => new URL(url).origin)
+const origin = (prefix: string) =>
+  text(
+    (url) => /^https?:\/\/[^/?#@\\\s]+\/?$/i.test(url) && URL.canParse(url) && isEncryptedOrLoopback(new URL(url)),
+    `${prefix} such as https://host: https (http on loopback only), without path, query, fragment or user`,
+  ).transform((url) => new URL(url).origin)
+export const lineUrl = origin('must be an origin')
+export const publicUrl = origin('must be the origin of this gateway as others reach it,')
+/** StringOrURI of RFC 7519 section 2: with a colon it is a URI. */
+export const audience = text(
+  (name) => name.length <= 200 && /^[\x21-\x7e]+$/.test(name) && (!name.includes(':') || URL.canParse(name)),
+  'must be a name or a URI of at most 200 printable ASCII characters, without spaces',
+)
 export const redirectUri = text(isRedirectUri, redirectUriRule)
 export const corsOrigin = text((origin) => {
   if (origin.includes('*') || !URL.canParse(origin)) return false
@@ -112,6 +120,31 @@ export const channels = z
   .refine((list) => list.length > 0, { error: 'is an empty list: expected at least one channel' })
   .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, {
     error: 'has the same id twice: expected each channel once',
+  })
+
+const oauthClient = z.strictObject(
+  {
+    id: text(
+      (id) => /^[\x21-\x7e]{1,100}$/.test(id),
+      'must be 1 to 100 printable ASCII characters, without spaces',
+      'is missing: expected the name of a client',
+    ),
+    secret: text(
+      (secret) => /^[\x20-\x7e]{32,1000}$/.test(secret) && secret.trim() === secret,
+      'must be 32 to 1000 printable ASCII characters, without spaces at its ends',
+      'is missing: expected 32 characters or more',
+    ),
+  },
+  { error: 'must be an object with the members id and secret, and no other members' },
+)
+/** The services that may introspect. */
+export const oauthClients = z
+  .string()
+  .transform(parseJson)
+  .pipe(z.array(oauthClient, { error: 'must be a JSON list of objects with the members id and secret' }))
+  .refine((list) => list.length > 0, { error: 'is an empty list: expected at least one client' })
+  .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, {
+    error: 'has the same id twice: expected each client once',
   })
 
 /** The proxy gets the decoded user and password. */

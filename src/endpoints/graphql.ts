@@ -14,7 +14,7 @@ import { readBearer } from '../http/bearer.ts'
 import type { ByteBuffer } from '../http/byte-buffer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
-import { assertHead, RequestRefused, readBody } from '../http/read-request.ts'
+import { assertHead, RequestRefused, readBody, shuttingDown } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
@@ -31,13 +31,13 @@ export type GraphqlEndpointOptions = {
   readonly cors: Cors
   /** `undefined` if GraphiQL is off. */
   readonly graphiql: GraphiqlPage | undefined
+  /** The requests of all endpoints that have no answer yet. */
+  readonly underWay: Set<ServerResponse>
 }
 
 export type GraphqlEndpoint = {
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** The requests without an answer yet. */
-  readonly underWay: ReadonlySet<ServerResponse>
-  /** Answers each of them with 503, because the process ends. */
+  /** Answers each request under way with 503, because the process ends. */
   refuseAll(): void
 }
 
@@ -46,13 +46,12 @@ export type GraphqlEndpoint = {
  * cost time. Every operation ends in `deliver` or in `refuse`.
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
-  const { services, telemetry, engine, clientAddresses, cors, graphiql } = options
+  const { services, telemetry, engine, clientAddresses, cors, graphiql, underWay } = options
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
-  const underWay = new Set<ServerResponse>()
   const parseBody = createParseBody()
   const turns = createTurns()
 
-  return { handle, underWay, refuseAll }
+  return { handle, refuseAll }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     if (cors.isPreflight(request)) {
@@ -175,11 +174,6 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       ...(typeof lineRequestId === 'string' && { lineRequestId }),
     })
   }
-}
-
-function shuttingDown(): RequestRefused {
-  const facts = { code: 'SHUTTING_DOWN', headers: { connection: 'close' }, retryAfter: 1 }
-  return new RequestRefused(503, 'The gateway is shutting down', facts)
 }
 
 function notAcceptable(): RequestRefused {

@@ -29,6 +29,12 @@ type RefusalFacts = {
   readonly retryAfter?: number
 }
 
+/** For a request without an answer when the process ends. */
+export function shuttingDown(): RequestRefused {
+  const facts = { code: 'SHUTTING_DOWN', headers: { connection: 'close' }, retryAfter: 1 }
+  return new RequestRefused(503, 'The gateway is shutting down', facts)
+}
+
 const largestBodyBytes = 100 * 1024
 const allow = { headers: { allow: 'GET, POST' } }
 /** The rest of the body was not read, so the connection cannot be used again. */
@@ -48,15 +54,19 @@ export function assertHead(request: IncomingMessage): void {
 }
 
 /** Reads a body and stops where it is too large. Calls `done` once. On an error, the body is not complete. */
-export function readBody(request: IncomingMessage, done: (error: unknown, body: ByteBuffer) => void): void {
-  const body = createByteBuffer(largestBodyBytes)
+export function readBody(
+  request: IncomingMessage,
+  done: (error: unknown, body: ByteBuffer) => void,
+  mostBytes = largestBodyBytes,
+): void {
+  const body = createByteBuffer(mostBytes)
   let finished = false
-  if (Number(request.headers['content-length'] ?? 0) > largestBodyBytes) finish(tooLarge())
+  if (Number(request.headers['content-length'] ?? 0) > mostBytes) finish(tooLarge(mostBytes))
   else listen()
 
   function listen(): void {
     request.on('data', (piece: Buffer) => {
-      if (!body.add(piece)) finish(tooLarge())
+      if (!body.add(piece)) finish(tooLarge(mostBytes))
     })
     request.on('end', () => finish(undefined))
     request.on('error', finish)
@@ -91,7 +101,8 @@ function partsOf(text: string, separator: string, atMost: number): string[] {
   return text.split(separator, atMost).map((part) => part.trim())
 }
 
-function countHeaders({ rawHeaders }: IncomingMessage, name: string): number {
+/** How often a header stands in the request. Node joins or drops repeated ones. `name`: in lower case. */
+export function countHeaders({ rawHeaders }: IncomingMessage, name: string): number {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const header = rawHeaders[index]
@@ -100,6 +111,6 @@ function countHeaders({ rawHeaders }: IncomingMessage, name: string): number {
   return count
 }
 
-function tooLarge(): RequestRefused {
-  return new RequestRefused(413, `The body is larger than ${largestBodyBytes / 1024} KB`, close)
+function tooLarge(mostBytes: number): RequestRefused {
+  return new RequestRefused(413, `The body is larger than ${mostBytes / 1024} KB`, close)
 }

@@ -1,10 +1,13 @@
 import type { Channels } from '../line/channels.ts'
+import type { ApiTokens } from '../login/api-tokens.ts'
 import type { IdTokens } from '../login/id-tokens.ts'
 import type { Logins } from '../login/logins.ts'
 import type { Nonces } from '../login/nonces.ts'
 import type { Refresher } from '../login/refresher.ts'
 import type { Revocation } from '../login/revocation.ts'
+import type { SigningKeys } from '../login/signing-keys.ts'
 import type { Unconfirmed } from '../login/unconfirmed.ts'
+import type { Credentials } from '../tokens/credentials.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Caller, Resolver } from '../tokens/token-resolver.ts'
 
@@ -12,6 +15,10 @@ import type { Caller, Resolver } from '../tokens/token-resolver.ts'
 export type Services = {
   readonly resolve: Resolver
   readonly toAccessToken: (raw: string) => AccessToken | undefined
+  readonly credentials: Credentials
+  /** `undefined`: no signing keys are configured. */
+  readonly signingKeys: SigningKeys | undefined
+  readonly apiTokens: ApiTokens | undefined
   readonly logins: Logins
   readonly refresher: Refresher
   readonly revocation: Revocation

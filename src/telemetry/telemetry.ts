@@ -13,9 +13,12 @@ export type BreakerChange =
   | { readonly state: 'half_open' }
   | { readonly state: 'closed' }
 
-/** One GraphQL operation, or a request that was refused before an operation was read from it. */
+/** The endpoints for services that do not speak GraphQL. */
+export type FaceName = 'forward_auth' | 'introspection' | 'token_exchange' | 'discovery'
+
+/** One GraphQL operation, a request that was refused before an operation was read from it, or one to another endpoint. */
 export type Operation = {
-  readonly kind: 'query' | 'mutation' | 'none'
+  readonly kind: 'query' | 'mutation' | 'none' | FaceName
   /** The names of the selected root fields, as in the schema. Aliases are the caller's words and are left out. */
   readonly fields: string
   /** `OK`, or the code of the first error. */
@@ -243,7 +246,7 @@ function createMeters(registry: Registry) {
   return {
     operations: createTally(registry, {
       name: 'gateway_operations_total',
-      help: 'GraphQL operations by kind and by the code of the first error',
+      help: 'Operations by kind (query, mutation, or the endpoint) and by the code of the first error',
       labelNames: ['kind', 'code'],
     }),
     operationSeconds: createDurations(registry, {

@@ -32,6 +32,8 @@ export type MemoryTier = {
   learnShared(key: string, record: TokenRecord): void
   /** Remembers where a token comes from, if LINE's answer is no verification. */
   remember(key: string, origin: Origin): void
+  /** Whether we have heard of the token: it has a record, an origin, a refusal or a tombstone. */
+  knows(key: string): boolean
   /** A record that has not expired. It can be one that a tombstone concerns. */
   peek(key: string): TokenRecord | undefined
   /** Where a token comes from that LINE accepted or issued before, if it has no record any more. */
@@ -141,6 +143,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     learn: (key, record) => keepIssued(key, record, share),
     learnShared: (key, record) => keepIssued(key, record),
     remember: records.remember,
+    knows,
     peek,
     originOf,
     drop: records.retire,
@@ -393,6 +396,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     // Outside the optional call: without `tellOthers`, its arguments are not evaluated.
     const kept = keep(key, record, 'verification')
     tellOthers?.(key, kept)
+  }
+
+  function knows(key: string): boolean {
+    return before(key) !== undefined || refusals.find(key) !== undefined || forgotten.isDeadCold(key, undefined)
   }
 
   function peek(key: string): TokenRecord | undefined {

@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http'
+import type { Reply } from '../http/send.ts'
+import type { FaceName } from '../telemetry/telemetry.ts'
+import type { Caller } from '../tokens/token-resolver.ts'
+
+/**
+ * An endpoint for services that do not speak GraphQL. It only adds a way to ask and a way to answer: what a credential is
+ * worth is decided in `tokens/credentials.ts`.
+ */
+export type Face = {
+  /** The kind of its requests in metrics and log lines. */
+  readonly name: FaceName
+  /** `path`: without the query string. */
+  serves(path: string): boolean
+  /** Whether scripts of the allowed origins may call it. */
+  readonly isForBrowsers: boolean
+  /** Without a promise if the answer is in memory. It may throw or reject with `RequestRefused`. */
+  answer(request: IncomingMessage, context: FaceContext): FaceReply | Promise<FaceReply>
+  /** The answer to a refused request, to one that is not answered when the process ends, and to an unexpected error. */
+  refusal(failure: Failure): Reply
+}
+
+export type FaceContext = Caller & { readonly path: string; readonly requestId: string }
+
+/** `code`: `OK`, or a word from the face's own short list, for metrics and log lines. */
+export type FaceReply = Reply & { readonly code: string }
+
+export type Failure = {
+  /** 4xx for a request that cannot be read, 500 for our own fault, 503 when the process ends. */
+  readonly status: number
+  readonly message: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Seconds. */
+  readonly retryAfter: number | undefined
+}

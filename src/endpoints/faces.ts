@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
+import type { ClientAddresses } from '../http/client-address.ts'
+import type { Cors } from '../http/cors.ts'
+import { RequestRefused, shuttingDown } from '../http/read-request.ts'
+import { requestIdOf } from '../http/request-id.ts'
+import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Face, FaceReply } from './face.ts'
+
+export type Faces = {
+  /** The face of a path. */
+  find(path: string): Face | undefined
+  handle(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void
+  /** Answers each request that has no answer yet with 503, because the process ends. */
+  refuseAll(): void
+}
+
+export type FacesOptions = {
+  readonly faces: readonly Face[]
+  readonly telemetry: Telemetry
+  readonly clientAddresses: ClientAddresses
+  readonly cors: Cors
+  /** How long an answer takes at most (ms). */
+  readonly operationMs: number
+  /** The requests of all endpoints that have no answer yet. */
+  readonly underWay: Set<ServerResponse>
+}
+
+/** What all faces have in common: the caller, the answer, the log line, and the end of the process. */
+export function createFaces(options: FacesOptions): Faces {
+  const { faces, telemetry, clientAddresses, cors, operationMs, underWay } = options
+  const own = new Map<ServerResponse, Face>()
+
+  return { find, handle, refuseAll }
+
+  function find(path: string): Face | undefined {
+    return faces.find((face) => face.serves(path))
+  }
+
+  function handle(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void {
+    if (face.isForBrowsers && cors.isPreflight(request)) {
+      send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
+      return
+    }
+    const startedAt = performance.now()
+    underWay.add(response)
+    own.set(response, face)
+    try {
+      const clientAddress = clientAddresses.addressOf(request)
+      const requestId = requestIdOf(request)
+      const answer = face.answer(request, { path, clientAddress, requestId, deadline: startedAt + operationMs })
+      if (answer instanceof Promise) {
+        answer
+          .then((settled) => deliver(response, settled, startedAt))
+          .catch((error) => refuse(response, error, startedAt))
+      } else deliver(response, answer, startedAt)
+    } catch (error) {
+      refuse(response, error, startedAt)
+    }
+  }
+
+  function deliver(response: ServerResponse, reply: FaceReply, startedAt: number): void {
+    finish(response, reply, reply.code, startedAt)
+  }
+
+  function refuse(response: ServerResponse, error: unknown, startedAt: number): void {
+    const face = own.get(response)
+    if (face === undefined) return
+    if (!(error instanceof RequestRefused)) telemetry.unexpected(error, face.name, requestIdOf(response.req))
+    const failure =
+      error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
+    finish(response, face.refusal(failure), failure.code, startedAt)
+  }
+
+  /** It may be refused already, at the end of the drain. */
+  function finish(response: ServerResponse, reply: Reply, code: string, startedAt: number): void {
+    const face = own.get(response)
+    if (face === undefined) return
+    const request = response.req
+    send(response, reply, face.isForBrowsers ? cors.headersFor(request) : noHeaders)
+    telemetry.operation({
+      kind: face.name,
+      fields: '',
+      code,
+      status: reply.status,
+      ms: performance.now() - startedAt,
+      requestId: requestIdOf(request),
+      network: clientAddresses.addressOf(request),
+    })
+    own.delete(response)
+    underWay.delete(response)
+  }
+
+  function refuseAll(): void {
+    for (const response of own.keys()) refuse(response, shuttingDown(), performance.now())
+  }
+}
+
+/** The headers of a refusal: its own, and `Retry-After`. */
+export function refusalHeaders(headers: Readonly<Record<string, string>>, retryAfter: number | undefined): HeaderList {
+  const own = Object.entries(headers).flat()
+  return retryAfter === undefined ? own : [...own, 'retry-after', String(Math.ceil(retryAfter))]
+}

@@ -12,7 +12,7 @@ import { createGateway, type Gateway, type Surroundings } from '../../src/gatewa
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
 
-export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
+export { foreign, liff, native, noSourceLimit, ourChannels, START_MS, web } from './channels.ts'
 
 /**
  * LINE_TIMEOUT_MS runs in real time, so it is long here: a slow machine must not look like an outage of LINE. The drain

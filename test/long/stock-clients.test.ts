@@ -1,4 +1,4 @@
-import { type createLocalJWKSet, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
+import { type createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forgeries, signedAgain } from '../harness/forged-tokens.ts'

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,14 +9,7 @@ import { exchange, faceSettings, membersOf } from './faces.ts'
 import type { Original } from './forged-tokens.ts'
 import { freePort } from './free-port.ts'
 import { project } from './programs.ts'
-import {
-  liff,
-  ourChannels,
-  type RunningGateway,
-  START_MS,
-  type StartOptions,
-  startRunningGateway,
-} from './running-gateway.ts'
+import { liff, ourChannels, type RunningGateway, type StartOptions, startRunningGateway } from './running-gateway.ts'
 
 export type Algorithm = 'RS256' | 'ES256'
 
@@ -31,8 +25,8 @@ export async function startSigningGateway(
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const signing = { PORT: `${port}`, PUBLIC_URL: issuer, SIGNING_KEYS_FILE: keyFile.path }
-  const gateway = await startRunningGateway({ ...ourChannels, ...faceSettings, ...signing, ...settings }, options)
-  gateway.advance(Date.now() - START_MS)
+  const all = { ...ourChannels, ...faceSettings, ...signing, ...settings }
+  const gateway = await startRunningGateway(all, { startsAt: Date.now(), ...options })
   return { ...gateway, issuer, keyFile, close }
 
   async function close(): Promise<void> {
@@ -74,6 +68,14 @@ export type KeyFile = {
   rotate(): Promise<void>
   keys(): readonly JWK[]
   remove(): void
+}
+
+/** A file with one key that has no times, so that it always signs. */
+export function plainKeyFile(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const path = join(mkdtempSync(join(tmpdir(), 'signing-keys-')), 'keys.json')
+  writeFileSync(path, JSON.stringify({ keys: [privateKey.export({ format: 'jwk' })] }), { mode: 0o600 })
+  return path
 }
 
 /** `npm run keys new FILE`. */

@@ -10,6 +10,7 @@ import { Misconfigured } from './line/errors.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createApiTokens } from './login/api-tokens.ts'
+import { createBearerIdTokens } from './login/bearer-id-tokens.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
 import { createDepartures } from './login/departures.ts'
 import { makeDevelopmentKeys } from './login/development-keys.ts'
@@ -243,7 +244,14 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
   const issuer = () => config.publicUrl ?? ownOrigin(config, world.url?.())
   const credentials = createCredentials({
     memory,
-    verifyIdToken: (idToken, caller) => idTokens.verifyGuarded(idToken, {}, caller),
+    families,
+    idTokens: createBearerIdTokens({
+      idTokens,
+      keySet,
+      isForgotten: users.leftSince,
+      missedAt: fleet?.missedAt,
+      clock,
+    }),
     issuer: () => (signingKeys ? issuer() : config.publicUrl),
     maxStaleMs: config.maxStaleMs,
     clock,

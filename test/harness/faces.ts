@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { Agent, request } from 'undici'
 import { type GraphqlError, type Reply, toReply } from './running-gateway.ts'
 
@@ -172,8 +173,14 @@ function other({ status, headers, text }: Reply): string {
   return `${status} ${JSON.stringify(headers)} ${text}`
 }
 
-/** The emulator's access tokens are no JWTs. */
-const isIdToken = (credential: string) => credential.startsWith('eyJ') && credential.split('.').length === 3
+
+function isIdToken(credential: string): boolean {
+  try {
+    return decodeJwt(credential).iss === 'https://access.line.me'
+  } catch {
+    return false
+  }
+}
 
 const forwarded = (from: string | undefined): Record<string, string> =>
   from === undefined ? {} : { 'x-forwarded-for': from }

@@ -21,4 +21,4 @@ export function outageFacts(outage: Outage): OutageFacts {
 }
 
 /** For an answer of LINE that says nothing about when to try again. */
-const defaultSeconds = 5
+const defaultSeconds = 30

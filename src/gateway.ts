@@ -234,6 +234,7 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     resolve: memory.resolve,
     toAccessToken,
     credentials,
+    buckets: gate,
     signingKeys: undefined,
     apiTokens: undefined,
     logins: createLogins({

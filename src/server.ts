@@ -2,13 +2,16 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Config } from './config.ts'
 import { closeWithin, createDrain, stopAccepting } from './drain.ts'
+import { createDiscovery } from './endpoints/discovery.ts'
 import { createFaces } from './endpoints/faces.ts'
 import { createForwardAuth } from './endpoints/forward-auth.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
 import { health, ready } from './endpoints/health.ts'
+import { createIntrospection } from './endpoints/introspection.ts'
 import { createMetricsEndpoint } from './endpoints/metrics.ts'
+import { createTokenExchange } from './endpoints/token-exchange.ts'
 import type { Engine, Unexpected } from './graphql/engine.ts'
 import { createPlannedEngine } from './graphql/planned/planned-engine.ts'
 import { createPrepareOperation, type PrepareOperation } from './graphql/prepare-operation.ts'
@@ -95,6 +98,9 @@ export async function startServer(
   const faces = createFaces({
     faces: [
       forwardAuth === 'off' ? undefined : createForwardAuth({ ...services, clientAddresses, mode: forwardAuth }),
+      createTokenExchange(services),
+      createIntrospection(services, config),
+      createDiscovery(services, config),
     ].filter((face) => face !== undefined),
     telemetry,
     clientAddresses,

@@ -7,6 +7,7 @@ import { createLineClient } from './line/client.ts'
 import { createLineDispatcher } from './line/dispatcher.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
+import { createBearerIdTokens } from './login/bearer-id-tokens.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
 import { createDepartures } from './login/departures.ts'
 import { createForgetting } from './login/forgetting.ts'
@@ -217,8 +218,15 @@ export function createServices(config: Config, world: ServicesWorld): Services &
   })
   const credentials = createCredentials({
     memory,
-    verifyIdToken: (idToken, caller) => idTokens.verifyGuarded(idToken, {}, caller),
-    issuer: () => undefined,
+    families,
+    idTokens: createBearerIdTokens({
+      idTokens,
+      keySet,
+      isForgotten: users.leftSince,
+      missedAt: fleet?.missedAt,
+      clock,
+    }),
+    issuer: () => config.publicUrl,
     maxStaleMs: config.maxStaleMs,
     clock,
   })

@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import { closeWithin, createDrain, stopAccepting } from './drain.ts'
 import { createDiscovery } from './endpoints/discovery.ts'
 import { createFaces } from './endpoints/faces.ts'
+import { createForwardAuth } from './endpoints/forward-auth.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
@@ -74,9 +75,12 @@ export async function startServer(
   let devPages: DevPages | undefined
   const underWay = new Set<ServerResponse>()
   const cors = createCors(config.corsOrigins)
-  const clientAddresses = createClientAddresses(config.trustedProxies, (address) => {
-    telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`)
-  })
+  const clientAddresses = createClientAddresses(
+    config.trustedProxies,
+    (address) =>
+      telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`),
+    (address) => telemetry.log.warn(silentProxyWarning(address)),
+  )
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const graphql = createGraphqlEndpoint({
     services,
@@ -90,8 +94,10 @@ export async function startServer(
       : undefined,
   })
   const { operationMs } = services
+  const { forwardAuth } = config
   const faces = createFaces({
     faces: [
+      forwardAuth === 'off' ? undefined : createForwardAuth({ ...services, clientAddresses, mode: forwardAuth }),
       createTokenExchange(services),
       createIntrospection(services, config),
       createDiscovery(services, config),
@@ -157,6 +163,11 @@ export async function startMetricsServer(
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected))
+}
+
+function silentProxyWarning(address: string): string {
+  const clients = 'All its clients together get one share of the calls to LINE'
+  return `FORWARD_AUTH: the proxy ${address} sends no client address in X-Forwarded-For. ${clients}`
 }
 
 const devPageHeaders: HeaderList = [

@@ -107,6 +107,14 @@ export class InvalidIdToken extends ExpectedError {
   }
 }
 
+/** Its user has left the service since it was issued. For all who ask about ID tokens, it has expired. */
+export class IdTokenOfLeftUser extends InvalidIdToken {
+  constructor() {
+    super('EXPIRED')
+    this.name = 'IdTokenOfLeftUser'
+  }
+}
+
 const idTokenMessages: Record<IdTokenRefusal, string> = {
   MALFORMED: 'The ID token is malformed: send it exactly as LINE issued it',
   ALGORITHM:

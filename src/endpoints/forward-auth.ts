@@ -41,8 +41,8 @@ export function createForwardAuth({ credentials, apiTokens, clientAddresses, mod
     const credential = readBearer(request, credentials.read)
     if (credential === 'MISSING') return mode === 'optional' && demands === nothingMore ? anonymous : noToken
     if (credential === 'MALFORMED') return isBearer(request.headers.authorization ?? '') ? badToken : noToken
-    const { deadline } = context
-    const identity = credentials.identify(credential, { clientAddress: clientOf(request, context), deadline })
+    const caller = { clientAddress: clientOf(request, context), deadline: context.deadline }
+    const identity = credentials.identify(credential, caller, demands.scopes)
     return identity instanceof Promise
       ? identity.then((settled) => replyTo(settled, demands))
       : replyTo(identity, demands)
@@ -90,8 +90,8 @@ function identityHeaders(user: string, channel: string, scope: string, authoriza
 /** Throws what is no outage. */
 function noVerdict(error: unknown): FaceReply {
   if (!isOutage(error)) throw error
-  const { status, code, headers } = outageFacts(error)
-  return reply(status, code, headers)
+  const { status, code, retryAfter } = outageFacts(error)
+  return reply(status, code, refusalHeaders({}, retryAfter))
 }
 
 function insufficientScope(scopes: readonly string[]): FaceReply {

@@ -1,5 +1,3 @@
-import { rmSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
@@ -22,17 +20,17 @@ import {
   startRunningGateway,
   useSharedGateway,
 } from './harness/running-gateway.ts'
-import { plainKeyFile } from './harness/signing-gateway.ts'
+import { createTimelessKeyFile } from './harness/signing-gateway.ts'
 
-const keyFile = plainKeyFile()
-afterAll(() => rmSync(dirname(keyFile), { recursive: true }))
+const keyFile = createTimelessKeyFile()
+afterAll(() => keyFile.remove())
 
 const settings = {
   ...ourChannels,
   ...faceSettings,
   ...noSourceLimit,
   PUBLIC_URL: 'https://id.example',
-  SIGNING_KEYS_FILE: keyFile,
+  SIGNING_KEYS_FILE: keyFile.path,
 }
 const gateway = useSharedGateway(settings)
 

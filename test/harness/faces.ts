@@ -173,7 +173,6 @@ function other({ status, headers, text }: Reply): string {
   return `${status} ${JSON.stringify(headers)} ${text}`
 }
 
-
 function isIdToken(credential: string): boolean {
   try {
     return decodeJwt(credential).iss === 'https://access.line.me'

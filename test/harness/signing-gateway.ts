@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,21 +13,25 @@ import { liff, ourChannels, type RunningGateway, type StartOptions, startRunning
 
 export type Algorithm = 'RS256' | 'ES256'
 
-/** A gateway with all faces on. It signs with a key that `npm run keys` has made, and its clock shows the real time. */
-export type SigningGateway = RunningGateway & { readonly issuer: string; readonly keyFile: KeyFile }
+/** A gateway with all faces on, which signs. By default its clock starts at the real time. */
+export type SigningGateway = RunningGateway & {
+  readonly issuer: string
+  readonly keyFile: KeyFile
+  readonly settings: NodeJS.ProcessEnv
+}
 
+/** `close` removes the file too. */
 export async function startSigningGateway(
-  algorithm: Algorithm,
-  settings: NodeJS.ProcessEnv = {},
+  keyFile: KeyFile,
+  more: NodeJS.ProcessEnv = {},
   options: StartOptions = {},
 ): Promise<SigningGateway> {
-  const keyFile = await createKeyFile(algorithm)
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const signing = { PORT: `${port}`, PUBLIC_URL: issuer, SIGNING_KEYS_FILE: keyFile.path }
-  const all = { ...ourChannels, ...faceSettings, ...signing, ...settings }
-  const gateway = await startRunningGateway(all, { startsAt: Date.now(), ...options })
-  return { ...gateway, issuer, keyFile, close }
+  const settings = { ...ourChannels, ...faceSettings, ...signing, ...more }
+  const gateway = await startRunningGateway(settings, { startsAt: Date.now(), ...options })
+  return { ...gateway, issuer, keyFile, settings, close }
 
   async function close(): Promise<void> {
     await gateway.close()
@@ -66,29 +70,40 @@ export type KeyFile = {
   readonly path: string
   /** `npm run keys rotate FILE`. */
   rotate(): Promise<void>
-  keys(): readonly JWK[]
+  keys(): readonly (JWK & Readonly<Record<string, unknown>>)[]
+  write(keys: readonly object[]): void
   remove(): void
-}
-
-/** A file with one key that has no times, so that it always signs. */
-export function plainKeyFile(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const path = join(mkdtempSync(join(tmpdir(), 'signing-keys-')), 'keys.json')
-  writeFileSync(path, JSON.stringify({ keys: [privateKey.export({ format: 'jwk' })] }), { mode: 0o600 })
-  return path
 }
 
 /** `npm run keys new FILE`. */
 export async function createKeyFile(algorithm: Algorithm): Promise<KeyFile> {
+  const file = emptyKeyFile()
+  await runKeys('new', file.path, '--alg', algorithm)
+  return file
+}
+
+/** A file whose key has no times, so that it has always signed. */
+export function createTimelessKeyFile(algorithm: Algorithm = 'ES256'): KeyFile {
+  const file = emptyKeyFile()
+  file.write([privateKeyFor(algorithm).export({ format: 'jwk' })])
+  return file
+}
+
+function emptyKeyFile(): KeyFile {
   const folder = mkdtempSync(join(tmpdir(), 'signing-keys-'))
   const path = join(folder, 'keys.json')
-  await runKeys('new', path, '--alg', algorithm)
   return {
     path,
     rotate: () => runKeys('rotate', path),
     keys: () => JSON.parse(readFileSync(path, 'utf8')).keys,
+    write: (keys) => writeFileSync(path, JSON.stringify({ keys }), { mode: 0o600 }),
     remove: () => rmSync(folder, { recursive: true }),
   }
+}
+
+function privateKeyFor(algorithm: Algorithm): KeyObject {
+  if (algorithm === 'RS256') return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 }
 
 async function runKeys(...words: readonly string[]): Promise<void> {

@@ -6,6 +6,7 @@ import { runClock } from '../harness/running-clock.ts'
 import {
   type Algorithm,
   apiToken,
+  createKeyFile,
   exchanged,
   idToken,
   originalOf,
@@ -32,7 +33,7 @@ describe.each(settings)('tokens with %s and the type %s', (algorithm, type, acce
   let gateway: SigningGateway
   let stopClock: () => void
   beforeAll(async () => {
-    gateway = await startSigningGateway(algorithm, {
+    gateway = await startSigningGateway(await createKeyFile(algorithm), {
       API_AUDIENCES: orders,
       API_TOKEN_TYPE: type,
     })

@@ -5,6 +5,7 @@ import { forgeries } from '../harness/forged-tokens.ts'
 import { runClock } from '../harness/running-clock.ts'
 import {
   type Algorithm,
+  createKeyFile,
   exchanged,
   idToken,
   originalOf,
@@ -25,7 +26,7 @@ describeWithStockClients(clients, 'oauth4webapi', (clients) => {
     let stopClock: () => void
     let client: OauthClient
     beforeAll(async () => {
-      gateway = await startSigningGateway(algorithm, { API_AUDIENCES: `${orders},${billing}` })
+      gateway = await startSigningGateway(await createKeyFile(algorithm), { API_AUDIENCES: `${orders},${billing}` })
       stopClock = runClock(gateway)
       client = clients.startOauthClient(gateway.issuer)
       await value('discover', { algorithm: 'oidc' })

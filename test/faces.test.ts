@@ -98,20 +98,13 @@ describe.each(Object.entries(outages))('while LINE %s', (_, fault) => {
   })
 })
 
-describe('while LINE hangs', () => {
-  it.each(faceNames)('%s, a token that is not known: an outage', async (name) => {
-    const own = await startRunningGateway({ ...settings, LINE_TIMEOUT_MS: '100' })
-    own.emulator.faults.set('*', { hang: true })
-    expect(await verdict(name, own, own.issue().accessToken)).toBe('outage')
-    await own.close()
-  })
-
-  it('an ID token while LINE’s keys cannot be fetched: an outage through each face', async () => {
-    const own = await startRunningGateway(settings)
-    own.emulator.faults.set('*', { status: 500 })
-    expect(await verdicts(own, own.issue({ channelId: liff.id }).idToken ?? '')).toEqual(everyFace('outage'))
-    await own.close()
-  })
+it('while LINE hangs, tokens that are not known and an ID token whose key is not: an outage through each face', async () => {
+  const own = await startRunningGateway({ ...settings, LINE_TIMEOUT_MS: '100' })
+  own.emulator.faults.set('*', { hang: true })
+  const { idToken = '' } = own.issue({ channelId: liff.id })
+  const said = faceNames.flatMap((name) => [own.issue().accessToken, idToken].map((it) => verdict(name, own, it)))
+  expect(new Set(await Promise.all(said))).toEqual(new Set(['outage']))
+  await own.close()
 })
 
 describe('what the faces cost', () => {
@@ -119,7 +112,7 @@ describe('what the faces cost', () => {
     const credential = credentials[kind]()
     await verdicts(gateway(), credential)
     gateway().emulator.calls.reset()
-    for (let times = 0; times < 5; times += 1) await verdicts(gateway(), credential)
+    for (let times = 0; times < 3; times += 1) await verdicts(gateway(), credential)
     expect(callsTo(gateway().emulator)).toEqual({})
   })
 
@@ -147,7 +140,7 @@ describe('what the faces cost', () => {
     expect(asked.data).toEqual({ viewer: { apiToken: { token } } })
   })
 
-  it('1,000 verifications at the service: one request to us, for the keys', async () => {
+  it('300 verifications at the service: one request to us, for the keys', async () => {
     const token = String(membersOf(await exchange(gateway(), gateway().issue().accessToken)).access_token)
     const requests = () => gateway().log().split('\n').length
     const keys = createRemoteJWKSet(new URL(`${gateway().url}/.well-known/jwks.json`))
@@ -156,7 +149,7 @@ describe('what the faces cost', () => {
     await verify()
     gateway().emulator.calls.reset()
     const before = requests()
-    for (let times = 0; times < 999; times += 1) await verify()
+    for (let times = 0; times < 299; times += 1) await verify()
     expect(requests() - before).toBe(0)
     expect(callsTo(gateway().emulator)).toEqual({})
   })

@@ -146,7 +146,7 @@ it('a file whose new key signs at once: verifiers with a cache of two hours refu
   load.addVerifiers()
   await load.step(second)
   await keyFile.rotate()
-  keyFile.write(keyFile.keys().map(({ signing_at: _, ...key }) => key))
+  keyFile.write(keyFile.keys().map((key) => ({ ...key, signing_at: key.published_at })))
   pass(realTime() - gateway.lineTime())
   await timeUntil(async () => (await servedKids(gateway)).length === 2, 30_000)
   for (let passed = 0; passed < 2 * hour; passed += 5 * minute) await load.step(5 * minute)

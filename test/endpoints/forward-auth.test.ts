@@ -45,7 +45,10 @@ const nobody = { user: '', id: '', channel: '', scope: '' }
 
 /** Each client has an address of its own, so that no test empties the bucket of another. */
 let clients = 0
-const newClient = () => `203.0.${(clients += 1) >> 8}.${clients & 255}`
+function newClient(): string {
+  clients += 1
+  return `203.0.${clients >> 8}.${clients & 255}`
+}
 
 type Ask = { readonly headers?: Readonly<Record<string, string>>; readonly to?: RunningGateway }
 

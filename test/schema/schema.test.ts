@@ -42,7 +42,7 @@ const contract = buildSchema(`
     pictureUrl(size: PictureSize = ORIGINAL): String
     statusMessage: String
     isFriend: Boolean
-    accessToken: AccessToken!
+    accessToken: AccessToken
   }
   enum PictureSize { ORIGINAL LARGE SMALL }
   type AccessToken { channelId: ID! scopes: [String!]! expiresAt: DateTime! expiresIn: Int! verifiedAt: DateTime! }

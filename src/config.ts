@@ -98,11 +98,18 @@ export class ConfigError extends Error {
 
 const indented = (line: string) => `  ${line}`
 
+/** What is wrong with the file of SIGNING_KEYS_FILE. Neither list quotes a value. */
+export type KeyFileCheck = (path: string) => {
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+}
+
 /** Reads all settings. Throws `ConfigError`, whose `problems` name every wrong or missing setting at once. */
 export function readConfig(
   env: NodeJS.ProcessEnv,
   readFile = (path: string) => readFileSync(path, 'utf8'),
   heapBytes = getHeapStatistics().heap_size_limit,
+  checkKeyFile: KeyFileCheck = () => ({ problems: [], warnings: [] }),
 ): Config {
   const development = env.NODE_ENV === 'development'
   const reader = createSettingReader(env, readFile)
@@ -132,7 +139,7 @@ export function readConfig(
     cacheMaxTokens: read('CACHE_MAX_TOKENS', records.rule.default(Math.min(100_000, records.most))),
     ...readAges(reader),
     corsOrigins: readCorsOrigins(reader, development),
-    ...readFaces(reader, development),
+    ...readFaces(reader, development, checkKeyFile),
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
@@ -183,8 +190,9 @@ type Faces =
   | 'forwardAuth'
 
 /** The settings of the endpoints for services that do not speak GraphQL. */
-function readFaces({ given, givenPath, read, problems }: SettingReader, development: boolean): Pick<Config, Faces> {
-  const signingKeysFile = givenPath('SIGNING_KEYS_FILE')
+function readFaces(reader: SettingReader, development: boolean, checkKeyFile: KeyFileCheck): Pick<Config, Faces> {
+  const { given, read, problems } = reader
+  const signingKeysFile = readKeyFile(reader, checkKeyFile)
   const origin = read('PUBLIC_URL', publicUrl.optional())
   if (signingKeysFile !== undefined && !development && given('PUBLIC_URL') === undefined)
     problems.push('PUBLIC_URL: is missing: SIGNING_KEYS_FILE needs it: expected the origin of this gateway')
@@ -201,6 +209,15 @@ function readFaces({ given, givenPath, read, problems }: SettingReader, developm
     oauthClients: read('OAUTH_CLIENTS', oauthClients.default([])),
     forwardAuth,
   }
+}
+
+function readKeyFile({ givenPath, problems, warnings }: SettingReader, check: KeyFileCheck): string | undefined {
+  const path = givenPath('SIGNING_KEYS_FILE')
+  if (path === undefined) return undefined
+  const found = check(path)
+  problems.push(...found.problems.map((problem) => `SIGNING_KEYS_FILE: ${problem}`))
+  warnings.push(...found.warnings.map((warning) => `SIGNING_KEYS_FILE: ${warning}`))
+  return path
 }
 
 function readPorts({ read, problems }: SettingReader): Pick<Config, 'port' | 'metricsPort'> {

@@ -53,6 +53,8 @@ export type ServerSurroundings = {
   readonly services: Services
   readonly telemetry: Telemetry
   readonly dev?: ((origin: string) => DevPages) | undefined
+  /** Listens when this has resolved. */
+  readonly prepared?: Promise<void> | undefined
   /** Default: HOST and PORT. */
   readonly listener?: Listener | undefined
   /** Makes the engine that executes operations. Default: the planned engine, with yoga for the operations it cannot plan. */
@@ -70,7 +72,14 @@ const limits = {
 /** Starts the HTTP server. It routes each path to its endpoint. `close` drains it. */
 export async function startServer(
   config: Config,
-  { services, telemetry, dev, listener = listenOn(config), createEngine = createDefaultEngine }: ServerSurroundings,
+  {
+    services,
+    telemetry,
+    dev,
+    prepared,
+    listener = listenOn(config),
+    createEngine = createDefaultEngine,
+  }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let devPages: DevPages | undefined
   const underWay = new Set<ServerResponse>()
@@ -119,6 +128,7 @@ export async function startServer(
     else faces.handle(face, path, request, response)
   })
   const drain = createDrain(server, { underWay, refuseAll }, config, () => listener.stop(server))
+  await prepared
   const url = await listener.open(server)
   devPages = dev?.(url)
   const metrics = await startMetricsServer(config, telemetry)

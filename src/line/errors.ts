@@ -45,11 +45,11 @@ export class Misconfigured extends ExpectedError {
   readonly code = 'MISCONFIGURED'
   readonly retryAfter = undefined
   readonly lineRequestId: string | undefined
-  /** False if we have no secret for the channel, so that LINE was not called. */
+  /** False if we have no secret for the channel or no key that signs, so that LINE was not called. */
   readonly answered: boolean
 
-  constructor(facts: Pick<LineFacts, 'lineRequestId' | 'answered'> = {}) {
-    super('The settings of this gateway are wrong for the channel: its operator must correct them')
+  constructor(facts: Pick<LineFacts, 'lineRequestId' | 'answered'> & { readonly message?: string } = {}) {
+    super(facts.message ?? 'The settings of this gateway are wrong for the channel: its operator must correct them')
     this.name = 'Misconfigured'
     this.lineRequestId = facts.lineRequestId
     this.answered = facts.answered ?? false

@@ -23,6 +23,8 @@ export type Services = {
   /** `undefined`: no signing keys are configured. */
   readonly signingKeys: SigningKeys | undefined
   readonly apiTokens: ApiTokens | undefined
+  /** Tells the operator that nothing can be signed, and returns the error for the caller. */
+  readonly noSigningKey: () => Error
   readonly logins: Logins
   readonly refresher: Refresher
   readonly revocation: Revocation

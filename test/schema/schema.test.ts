@@ -43,7 +43,9 @@ const contract = buildSchema(`
     statusMessage: String
     isFriend: Boolean
     accessToken: AccessToken
+    apiToken(audience: String): ApiToken
   }
+  type ApiToken { token: String! tokenType: String! audience: String! expiresIn: Int! expiresAt: DateTime! }
   enum PictureSize { ORIGINAL LARGE SMALL }
   type AccessToken { channelId: ID! scopes: [String!]! expiresAt: DateTime! expiresIn: Int! verifiedAt: DateTime! }
   type TokenSet {

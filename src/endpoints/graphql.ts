@@ -127,7 +127,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     if (mediaType === undefined) throw notAcceptable()
     const params = body === undefined ? parseQuery(queryOf(request.url ?? '')) : parseBody(body.takeText())
     const method = body === undefined ? 'GET' : 'POST'
-    const bearer = readBearer(request, services.toAccessToken)
+    const bearer = readBearer(request, services.credentials.read)
     const clientAddress = clientAddresses.addressOf(request)
     return { method, params, mediaType, bearer, clientAddress, requestId: requestIdOf(request) }
   }

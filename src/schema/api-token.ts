@@ -41,12 +41,12 @@ builder.objectField(ViewerRef, 'apiToken', (t) =>
         description: 'The service that the token is for: one of `API_AUDIENCES`. Default: the first of them.',
       }),
     },
-    resolve: ({ token }, { audience }, context) => {
+    resolve: ({ credential }, { audience }, context) => {
       const { apiTokens, credentials, noSigningKey } = context.services
       if (apiTokens === undefined) throw noSigningKey()
       const chosen = apiTokens.audienceOf(audience ?? undefined)
       if (chosen === undefined) throw new BadUserInput('audience', 'is not one that this gateway issues tokens for')
-      const identity = credentials.identify(token, context)
+      const identity = credentials.identify(credential, context)
       return identity instanceof Promise
         ? identity.then((settled) => tokenOf(settled, chosen, context))
         : tokenOf(identity, chosen, context)

@@ -42,7 +42,7 @@ const contract = buildSchema(`
     pictureUrl(size: PictureSize = ORIGINAL): String
     statusMessage: String
     isFriend: Boolean
-    accessToken: AccessToken!
+    accessToken: AccessToken
     apiToken(audience: String): ApiToken
   }
   type ApiToken { token: String! tokenType: String! audience: String! expiresIn: Int! expiresAt: DateTime! }

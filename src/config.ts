@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { z } from 'zod'
-import { settingNames } from './config/setting-names.ts'
 import { createSettingReader, type SettingReader } from './config/setting-reader.ts'
 import {
   addressBlock,
@@ -98,11 +97,18 @@ export class ConfigError extends Error {
 
 const indented = (line: string) => `  ${line}`
 
+/** What is wrong with the file of SIGNING_KEYS_FILE. Neither list quotes a value. */
+export type KeyFileCheck = (path: string) => {
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+}
+
 /** Reads all settings. Throws `ConfigError`, whose `problems` name every wrong or missing setting at once. */
 export function readConfig(
   env: NodeJS.ProcessEnv,
   readFile = (path: string) => readFileSync(path, 'utf8'),
   heapBytes = getHeapStatistics().heap_size_limit,
+  checkKeyFile: KeyFileCheck = () => ({ problems: [], warnings: [] }),
 ): Config {
   const development = env.NODE_ENV === 'development'
   const reader = createSettingReader(env, readFile)
@@ -132,7 +138,7 @@ export function readConfig(
     cacheMaxTokens: read('CACHE_MAX_TOKENS', records.rule.default(Math.min(100_000, records.most))),
     ...readAges(reader),
     corsOrigins: readCorsOrigins(reader, development),
-    ...readFaces(reader, development),
+    ...readFaces(reader, development, checkKeyFile),
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
@@ -141,8 +147,6 @@ export function readConfig(
     shutdownGraceMs: read('SHUTDOWN_GRACE_SECONDS', whole(0, 3600).default(20)) * 1000,
     warnings: reader.warnings,
   }
-  for (const name of reader.unread(settingNames))
-    reader.warnings.push(`${name}: is ignored, because it is not built yet`)
   reader.warnings.push(...warnOfUnknownSettings(env))
   if (reader.problems.length > 0) throw new ConfigError(Object.freeze(reader.problems), reader.warnings)
   return deepFreeze(config)
@@ -183,8 +187,9 @@ type Faces =
   | 'forwardAuth'
 
 /** The settings of the endpoints for services that do not speak GraphQL. */
-function readFaces({ given, givenPath, read, problems }: SettingReader, development: boolean): Pick<Config, Faces> {
-  const signingKeysFile = givenPath('SIGNING_KEYS_FILE')
+function readFaces(reader: SettingReader, development: boolean, checkKeyFile: KeyFileCheck): Pick<Config, Faces> {
+  const { given, read, problems } = reader
+  const signingKeysFile = readKeyFile(reader, checkKeyFile)
   const origin = read('PUBLIC_URL', publicUrl.optional())
   if (signingKeysFile !== undefined && !development && given('PUBLIC_URL') === undefined)
     problems.push('PUBLIC_URL: is missing: SIGNING_KEYS_FILE needs it: expected the origin of this gateway')
@@ -201,6 +206,15 @@ function readFaces({ given, givenPath, read, problems }: SettingReader, developm
     oauthClients: read('OAUTH_CLIENTS', oauthClients.default([])),
     forwardAuth,
   }
+}
+
+function readKeyFile({ givenPath, problems, warnings }: SettingReader, check: KeyFileCheck): string | undefined {
+  const path = givenPath('SIGNING_KEYS_FILE')
+  if (path === undefined) return undefined
+  const found = check(path)
+  problems.push(...found.problems.map((problem) => `SIGNING_KEYS_FILE: ${problem}`))
+  warnings.push(...found.warnings.map((warning) => `SIGNING_KEYS_FILE: ${warning}`))
+  return path
 }
 
 function readPorts({ read, problems }: SettingReader): Pick<Config, 'port' | 'metricsPort'> {

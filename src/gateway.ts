@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { Dispatcher } from 'undici'
 import { type Clock, type ClockSources, createClock, systemSources } from './clock.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
+import { localhostOrigin } from './http/loopback.ts'
 import { createChannels } from './line/channels.ts'
 import { createLineClient } from './line/client.ts'
 import { createLineDispatcher } from './line/dispatcher.ts'
+import { Misconfigured } from './line/errors.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
+import { createApiTokens } from './login/api-tokens.ts'
+import { createBearerIdTokens } from './login/bearer-id-tokens.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
 import { createDepartures } from './login/departures.ts'
+import { makeDevelopmentKeys } from './login/development-keys.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createKnownTokens } from './login/known-tokens.ts'
@@ -19,6 +24,9 @@ import { createRevocation } from './login/revocation.ts'
 import { createRevocationCalls } from './login/revocation-calls.ts'
 import { createSharedCodes } from './login/shared-codes.ts'
 import { createSharedRefreshes } from './login/shared-refreshes.ts'
+import { type KeySource, watchKeyFile } from './login/signing-key-file.ts'
+import { SigningKeysError } from './login/signing-key-set.ts'
+import { createSigningKeys } from './login/signing-keys.ts'
 import { longestRefreshLifeMs } from './login/token-set.ts'
 import { createUnconfirmed } from './login/unconfirmed.ts'
 import { createRedis, type Redis } from './redis.ts'
@@ -71,16 +79,19 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const redis = surroundings.redis ?? redisFor(config, telemetry)
-  const services = createServices(config, { dispatcher, clock, telemetry, redis })
+  let url: string | undefined
+  const services = createServices(config, { dispatcher, clock, telemetry, redis, url: () => url })
   const server = await startServer(config, {
     services,
     telemetry,
     dev: surroundings.dev,
+    prepared: services.prepared,
     listener: surroundings.listener,
   })
+  url = server.url
   const everySecond = setInterval(tick, 1_000).unref()
 
-  return { url: server.url, metricsUrl: server.metricsUrl, close }
+  return { url, metricsUrl: server.metricsUrl, close }
 
   function tick(): void {
     try {
@@ -107,10 +118,19 @@ export async function createGateway(config: Config, surroundings: Surroundings =
 export type ServicesWorld = Required<Pick<Surroundings, 'dispatcher' | 'telemetry'>> & {
   readonly clock: Clock
   readonly redis?: Redis | undefined
+  /** Where the gateway listens. `undefined` before it does. */
+  readonly url?: () => string | undefined
 }
 
-/** Makes the services of the schema, from the LINE client upwards. `close` ends what they do in the background. */
-export function createServices(config: Config, world: ServicesWorld): Services & { close(): Promise<void> } {
+export type RunningServices = Services & {
+  /** Resolves when they can be used. `undefined`: at once. */
+  readonly prepared: Promise<void> | undefined
+  /** Ends what they do in the background. */
+  close(): Promise<void>
+}
+
+/** Makes the services of the schema, from the LINE client upwards. */
+export function createServices(config: Config, world: ServicesWorld): RunningServices {
   const { dispatcher, clock, telemetry, redis } = world
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels)
@@ -215,10 +235,24 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     isForgotten: users.leftSince,
     learnUser: fleet?.learnUser,
   })
+  const noSigningKey = () => {
+    telemetry.noSigningKey(config.signingKeysFile !== undefined)
+    return new Misconfigured({ message: 'This gateway has no key to sign a token with: its operator must act' })
+  }
+  const keySource = keySourceFor(config, wall, telemetry)
+  const signingKeys = keySource && createSigningKeys({ keys: keySource.keys, wall, noSigner: noSigningKey })
+  const issuer = () => config.publicUrl ?? ownOrigin(config, world.url?.())
   const credentials = createCredentials({
     memory,
-    verifyIdToken: (idToken, caller) => idTokens.verifyGuarded(idToken, {}, caller),
-    issuer: () => undefined,
+    families,
+    idTokens: createBearerIdTokens({
+      idTokens,
+      keySet,
+      isForgotten: users.leftSince,
+      missedAt: fleet?.missedAt,
+      clock,
+    }),
+    issuer: () => (signingKeys ? issuer() : config.publicUrl),
     maxStaleMs: config.maxStaleMs,
     clock,
   })
@@ -226,8 +260,20 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     resolve: memory.resolve,
     toAccessToken,
     credentials,
-    signingKeys: undefined,
-    apiTokens: undefined,
+    buckets: gate,
+    signingKeys,
+    apiTokens:
+      signingKeys &&
+      createApiTokens({
+        signingKeys,
+        issuer,
+        audiences: config.apiAudiences,
+        lifeMs: config.apiTokenMs,
+        type: config.apiTokenType,
+        wall,
+        leftSince: (channelId, userId, since) => !users.isEmpty() && users.leftSince(channelId, userId, since),
+      }),
+    noSigningKey,
     logins: createLogins({
       line,
       memory,
@@ -278,10 +324,12 @@ export function createServices(config: Config, world: ServicesWorld): Services &
     now,
     toWall,
     operationMs,
+    prepared: keySource?.ready,
     close,
   }
 
   async function close(): Promise<void> {
+    keySource?.close()
     await fleet?.close()
   }
 }
@@ -294,6 +342,28 @@ const alone: Pick<SharedTier, 'shareRecords' | 'shareFlights'> = {
 
 function redisFor({ redisUrl }: Config, telemetry: Telemetry): Redis | undefined {
   return redisUrl === undefined ? undefined : createRedis(redisUrl, { telemetry })
+}
+
+/** `undefined`: no keys are configured. Throws `ConfigError` if the file cannot be used. */
+function keySourceFor(config: Config, wall: () => number, { log }: Telemetry): KeySource | undefined {
+  const { signingKeysFile: path, makesSigningKeys, workers } = config
+  // Each worker would sign with a key that the others do not serve.
+  if (path === undefined) return makesSigningKeys && workers === 1 ? makeDevelopmentKeys() : undefined
+  const setting = 'SIGNING_KEYS_FILE'
+  const taken = () => log.info({ setting }, `${setting}: has changed, and its keys are in use`)
+  const refused = (problems: readonly string[]) =>
+    log.error({ setting, problems }, `${setting}: has changed and cannot be used: the old keys stay in use`)
+  try {
+    return watchKeyFile({ path, wall, taken, refused })
+  } catch (error) {
+    if (!(error instanceof SigningKeysError)) throw error
+    throw new ConfigError(error.problems.map((problem) => `${setting}: ${problem}`))
+  }
+}
+
+/** In development, the gateway is known by the name that `npm run dev` prints. A worker has no address of its own. */
+function ownOrigin({ port }: Config, url: string | undefined): string {
+  return url?.startsWith('http:') ? localhostOrigin(url) : `http://localhost:${port}`
 }
 
 /** An operation may last this much longer than one call to LINE: it may need two calls, and most calls are short. */

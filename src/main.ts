@@ -2,6 +2,7 @@ import { startWorkers, WorkersError } from './cluster/primary.ts'
 import { isWorker, serveAsWorker } from './cluster/worker.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
+import { checkKeyFile } from './login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from './signals.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 
@@ -17,7 +18,7 @@ try {
 }
 
 try {
-  const config = readConfig(process.env)
+  const config = readConfig(process.env, undefined, undefined, checkKeyFile)
   const telemetry = createTelemetry({ logLevel: config.logLevel })
   if (isWorker) await serveAsWorker(config, telemetry)
   else await serve(config, telemetry)

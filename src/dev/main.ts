@@ -3,6 +3,8 @@ import { type Emulator, startEmulator } from '../emulator/emulator.ts'
 import { readPort } from '../emulator/port.ts'
 import { sampleTabs } from '../endpoints/graphiql-tabs.ts'
 import { createGateway } from '../gateway.ts'
+import { localhostOrigin } from '../http/loopback.ts'
+import { checkKeyFile } from '../login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { callbackPage, callbackPath } from './callback-page.ts'
@@ -18,7 +20,7 @@ try {
 try {
   const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT) })
   const { accessToken, refreshToken = '' } = emulator.issueTokens()
-  const config = readConfig(settingsFor(emulator))
+  const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
   const telemetry = createTelemetry({ logLevel: config.logLevel })
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
     telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
@@ -28,13 +30,17 @@ try {
   const gateway = await createGateway(config, {
     telemetry,
     dev: (origin) => {
-      const redirectUri = `${named(origin)}${callbackPath}`
+      const redirectUri = `${localhostOrigin(origin)}${callbackPath}`
       const tabs = sampleTabs({ accessToken, refreshToken, redirectUri })
       return { tabs, pages: new Map([[callbackPath, callbackPage]]) }
     },
   })
   process.stdout.write(
-    introduction(named(gateway.url), { accessToken, refreshToken, loginUrl: loginUrl(emulator, gateway.url) }),
+    introduction(localhostOrigin(gateway.url), {
+      accessToken,
+      refreshToken,
+      loginUrl: loginUrl(emulator, gateway.url),
+    }),
   )
   endOnSignal(async () => {
     await gateway.close()
@@ -72,7 +78,7 @@ function loginUrl(emulator: Emulator, gatewayUrl: string): string {
   const parameters = {
     response_type: 'code',
     client_id: emulator.channels[0]?.id ?? '',
-    redirect_uri: `${named(gatewayUrl)}${callbackPath}`,
+    redirect_uri: `${localhostOrigin(gatewayUrl)}${callbackPath}`,
     state: 'demo',
     scope: 'profile openid',
   }
@@ -99,11 +105,6 @@ function introduction(
     -d '{"query":"{ viewer { displayName } }"}'
 
 `
-}
-
-/** The gateway listens on 127.0.0.1. The name localhost is easier to read and to type. */
-function named(origin: string): string {
-  return origin.replace('//127.0.0.1:', '//localhost:')
 }
 
 function startupError(error: unknown): string {

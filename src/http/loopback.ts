@@ -8,6 +8,11 @@ export function isLoopbackName(hostname: string): boolean {
   return isIPv4(name) && name.startsWith('127.')
 }
 
+/** An origin of this machine in the form that is easiest to read and to type. `origin`: `http://HOST:PORT`. */
+export function localhostOrigin(origin: string): string {
+  return origin.replace(/\/\/.*:/, '//localhost:')
+}
+
 /**
  * True if the caller knows this server by a loopback name. A web page can give its own name the address 127.0.0.1 (DNS
  * rebinding). Then the browser lets it read our pages, but it sends the page's name as `Host`. An absolute-form target

@@ -45,11 +45,11 @@ export class Misconfigured extends ExpectedError {
   readonly code = 'MISCONFIGURED'
   readonly retryAfter = undefined
   readonly lineRequestId: string | undefined
-  /** False if we have no secret for the channel, so that LINE was not called. */
+  /** False if we have no secret for the channel or no key that signs, so that LINE was not called. */
   readonly answered: boolean
 
-  constructor(facts: Pick<LineFacts, 'lineRequestId' | 'answered'> = {}) {
-    super('The settings of this gateway are wrong for the channel: its operator must correct them')
+  constructor(facts: Pick<LineFacts, 'lineRequestId' | 'answered'> & { readonly message?: string } = {}) {
+    super(facts.message ?? 'The settings of this gateway are wrong for the channel: its operator must correct them')
     this.name = 'Misconfigured'
     this.lineRequestId = facts.lineRequestId
     this.answered = facts.answered ?? false
@@ -104,6 +104,14 @@ export class InvalidIdToken extends ExpectedError {
     super(idTokenMessages[reason], options)
     this.name = 'InvalidIdToken'
     this.reason = reason
+  }
+}
+
+/** Its user has left the service since it was issued. For all who ask about ID tokens, it has expired. */
+export class IdTokenOfLeftUser extends InvalidIdToken {
+  constructor() {
+    super('EXPIRED')
+    this.name = 'IdTokenOfLeftUser'
   }
 }
 

@@ -37,7 +37,7 @@ export const idTokenIssuer = 'https://access.line.me'
 /** Characters. LINE documents no maximum. Its ID tokens have about 500. */
 export const longestIdToken = 8_192
 /** Leeway for clocks that differ. An ID token is valid for an hour; LINE's SDKs allow one to five minutes. */
-const leewaySeconds = 60
+const usualLeewaySeconds = 60
 const mostAheadSeconds = 5 * 60
 /** Three parts in base64url. The last one is empty where there is no signature. */
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]*$/
@@ -108,15 +108,21 @@ export function checkIdToken(
   key: KeyObject,
   channel: Channel,
   wall: () => number,
+  leewaySeconds = usualLeewaySeconds,
 ): IdTokenClaims {
   if (!isSigned(token, key)) throw new InvalidIdToken('SIGNATURE')
   if (token.payload.iss !== idTokenIssuer) throw new InvalidIdToken('ISSUER')
   if (token.payload.aud !== channel.id) throw new InvalidIdToken('AUDIENCE')
   const claims = parseClaims(token.payload)
-  const seconds = wall() / 1_000
-  if (claims.exp + leewaySeconds <= seconds) throw new InvalidIdToken('EXPIRED')
-  if (claims.iat - mostAheadSeconds > seconds) throw new InvalidIdToken('ISSUED_AT')
+  assertInTime(claims, wall, leewaySeconds)
   return claims
+}
+
+/** Throws `InvalidIdToken` if the token has expired, or says that it was issued in the future. */
+export function assertInTime({ exp, iat }: IdTokenClaims, wall: () => number, leewaySeconds: number): void {
+  const seconds = wall() / 1_000
+  if (exp + leewaySeconds <= seconds) throw new InvalidIdToken('EXPIRED')
+  if (iat - mostAheadSeconds > seconds) throw new InvalidIdToken('ISSUED_AT')
 }
 
 /**

@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Verified } from '../tokens/credentials.ts'
+import type { SigningKeys } from './signing-keys.ts'
 
 /** A JWT that the services of the team verify by themselves (RFC 9068). */
 export type ApiToken = {
@@ -23,4 +26,117 @@ export type ApiTokens = {
    * credential has. Throws or rejects with `Misconfigured` if no key signs.
    */
   tokenFor(verified: Named, audience: string, scopes?: readonly string[]): ApiToken | Promise<ApiToken>
+}
+
+export type ApiTokensOptions = {
+  readonly signingKeys: Pick<SigningKeys, 'sign' | 'isServed'>
+  readonly issuer: () => string
+  /** API_AUDIENCES. Empty: the issuer. */
+  readonly audiences: readonly string[]
+  readonly lifeMs: number
+  readonly type: string
+  /** The wall clock, epoch ms, because verifiers compare its times. */
+  readonly wall: () => number
+  /** Whether the user has left the service since that time of the wall clock. */
+  readonly leftSince: (channelId: string, userId: string, wallTime: number) => boolean
+}
+
+type Minted = ApiToken & {
+  readonly issuedAt: number
+  /** Of the key that signed it. */
+  readonly thumbprint: string
+}
+
+type Mint = { readonly begunAt: number; readonly minted: Promise<Minted> }
+
+const mostTokens = 10_000
+/** A token that ends sooner would end on its way to the verifier. */
+const leastLifeMs = 2_000
+
+/**
+ * Signing costs much more than a look-up, so a token is used again while more than half of its life is left. Verifiers'
+ * clocks differ, so it is not used until its end.
+ */
+export function createApiTokens(options: ApiTokensOptions): ApiTokens {
+  const { signingKeys, issuer, audiences, lifeMs, type, wall, leftSince } = options
+  const tokens = new LRUCache<string, Minted>({ max: mostTokens })
+  const underWay = new Map<string, Mint>()
+
+  return { issuer, audienceOf, tokenFor }
+
+  function audienceOf(wanted: string | undefined): string | undefined {
+    if (wanted === undefined) return audiences[0] ?? issuer()
+    const isListed = audiences.length === 0 ? wanted === issuer() : audiences.includes(wanted)
+    return isListed ? wanted : undefined
+  }
+
+  function tokenFor(verified: Named, audience: string, scopes?: readonly string[]): ApiToken | Promise<ApiToken> {
+    const scope = scopeOf(verified, scopes)
+    const key = `${verified.key} ${audience} ${scope}`
+    const known = tokens.get(key)
+    if (known !== undefined && isUsable(known, verified)) return known
+    const mint = underWay.get(key)
+    if (mint !== undefined && !hasLeft(verified, mint.begunAt)) return mint.minted
+    return start(key, verified, audience, scope)
+  }
+
+  function isUsable(token: Minted, verified: Named): boolean {
+    const left = token.expiresAt - wall()
+    const life = token.expiresAt - token.issuedAt
+    // After a step back of the wall clock, more than the whole life seems to be left.
+    const isYoung = left * 2 > life && left <= life && token.expiresAt <= verified.expiresAt
+    return isYoung && signingKeys.isServed(token.thumbprint) && !hasLeft(verified, token.issuedAt)
+  }
+
+  /** The user may have logged in again, or LINE may still accept the credential: a token from before is dead all the same. */
+  function hasLeft({ channelId, userId }: Named, since: number): boolean {
+    return leftSince(channelId, userId, since)
+  }
+
+  function start(key: string, verified: Named, audience: string, scope: string): Promise<ApiToken> {
+    const mint: Mint = {
+      begunAt: wall(),
+      minted: sign(verified, audience, scope)
+        .then((minted) => {
+          if (underWay.get(key) === mint) tokens.set(key, minted)
+          return minted
+        })
+        .finally(() => {
+          if (underWay.get(key) === mint) underWay.delete(key)
+        }),
+    }
+    underWay.set(key, mint)
+    return mint.minted
+  }
+
+  async function sign(verified: Named, audience: string, scope: string): Promise<Minted> {
+    const now = wall()
+    const expiresAt = endOf(verified, now)
+    const claims = {
+      iss: issuer(),
+      sub: verified.userId,
+      aud: audience,
+      exp: expiresAt / 1_000,
+      iat: Math.floor(now / 1_000),
+      jti: randomUUID(),
+      client_id: verified.channelId,
+      scope,
+    }
+    const { jwt, thumbprint } = await signingKeys.sign(claims, type)
+    return { token: jwt, audience, scope, expiresAt, issuedAt: now, thumbprint }
+  }
+
+  /**
+   * A record that must be checked again within two seconds is still good for that long: else a token could not be had just
+   * then. The end of the credential itself is never passed.
+   */
+  function endOf({ expiresAt, reliableUntil }: Named, now: number): number {
+    const end = Math.min(now + lifeMs, expiresAt, Math.max(reliableUntil, now + leastLifeMs + 999))
+    return Math.floor(end / 1_000) * 1_000
+  }
+}
+
+/** In the order of the credential, and never more than it has: each set of scopes has one token. */
+function scopeOf({ scopes }: Named, wanted: readonly string[] | undefined): string {
+  return (wanted === undefined ? scopes : scopes.filter((scope) => wanted.includes(scope))).join(' ')
 }

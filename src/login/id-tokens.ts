@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Channel } from '../config.ts'
 import type { Channels } from '../line/channels.ts'
-import { InvalidIdToken } from '../line/errors.ts'
+import { IdTokenOfLeftUser, InvalidIdToken } from '../line/errors.ts'
 import {
   assertNotForAnother,
   checkIdToken,
@@ -25,7 +25,15 @@ export type Expected = {
   readonly nonce?: string | undefined
   /** Without a channel, the token must be for one of ours. */
   readonly channel?: Channel | undefined
+  /**
+   * It stands for an access token. Then there is no nonce to compare with, no leeway after its end, and HS256 is refused:
+   * whoever has the secret of the channel can sign with it.
+   */
+  readonly asBearer?: boolean
 }
+
+/** A good ID token, with the key that signed it. */
+export type Checked = { readonly claims: IdTokenClaims; readonly kid: unknown; readonly key: KeyObject }
 
 export type IdTokens = {
   /**
@@ -39,6 +47,8 @@ export type IdTokens = {
    * network. When that is empty, it rejects with `SourceLimited`.
    */
   verifyGuarded(idToken: string, expected: Expected, caller: Caller): Promise<IdTokenClaims>
+  /** The same for one that stands for an access token. Rejects with `IdTokenOfLeftUser` if its user has left since. */
+  verifyBearer(idToken: string, caller: Caller): Promise<Checked>
 }
 
 export type IdTokensOptions = {
@@ -68,38 +78,43 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
   const { channels, keySet, nonces, wall, learnUser, isForgotten = () => false } = options
   const guardOf = createIdTokenGuards(options.buckets)
 
-  return {
-    verify,
-    verifyGuarded: (idToken, expected, { deadline, clientAddress }) =>
-      check({ idToken, expected, deadline, guard: guardOf(idToken, clientAddress) }),
-  }
+  return { verify, verifyGuarded, verifyBearer: (idToken, caller) => checkGuarded(idToken, { asBearer: true }, caller) }
 
   async function verify(idToken: string, expected: Expected, { deadline }: CallLimits): Promise<IdTokenClaims> {
     const nonce = uncheckedNonceOf(idToken)
     if (nonce !== undefined) assertNonce(nonce, expected.nonce)
-    return check({ idToken, expected, deadline, guard: unguarded })
+    return (await check({ idToken, expected, deadline, guard: unguarded })).claims
+  }
+
+  async function verifyGuarded(idToken: string, expected: Expected, caller: Caller): Promise<IdTokenClaims> {
+    return (await checkGuarded(idToken, expected, caller)).claims
+  }
+
+  function checkGuarded(idToken: string, expected: Expected, { deadline, clientAddress }: Caller): Promise<Checked> {
+    return check({ idToken, expected, deadline, guard: guardOf(idToken, clientAddress) })
   }
 
   /**
    * Where the key is at hand, all of this runs without a pause. So a thousand bad tokens at once get no further than a
    * thousand in a row.
    */
-  async function check(question: Question): Promise<IdTokenClaims> {
+  async function check(question: Question): Promise<Checked> {
     const { deadline, guard } = question
     guard.assertOpen()
     try {
       const begun = begin(question)
-      const claims = begun instanceof Promise ? resume(await guard.wait(deadline, begun), question) : begun
+      const checked = begun instanceof Promise ? resume(await guard.wait(deadline, begun), question) : begun
       guard.passed()
-      return guard === unguarded ? claims : await afterOthers(claims)
+      if (guard !== unguarded && learnUser !== undefined) await learnAndCheck(checked.claims, learnUser)
+      return checked
     } catch (error) {
       if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed()
       throw error
     }
   }
 
-  /** The claims, or the key that LINE is asked for. */
-  function begin(question: Question): IdTokenClaims | Promise<KeyObject> {
+  /** The result, or the key that LINE is asked for. */
+  function begin(question: Question): Checked | Promise<KeyObject> {
     if (!question.guard.hasRoom() && isKeyMissing(question.idToken, keySet)) throw noRoom
     const sent = read(question)
     const key = verificationKey(sent.token, sent.channel, keySet)
@@ -107,32 +122,32 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
   }
 
   /** Reads the token a second time after the wait: what was read is many times larger, and a crowd may wait. */
-  function resume(key: KeyObject, question: Question): IdTokenClaims {
+  function resume(key: KeyObject, question: Question): Checked {
     question.guard.assertOpen()
     return finish(read(question), key, question)
   }
 
-  function finish({ token, channel }: Sent, key: KeyObject, { expected, guard }: Question): IdTokenClaims {
-    const claims = checkIdToken(token, key, channel, wall)
+  function finish({ token, channel }: Sent, key: KeyObject, { expected, guard }: Question): Checked {
+    const claims = checkIdToken(token, key, channel, wall, expected.asBearer ? 0 : undefined)
     // LINE dates its tokens in seconds. One that it has just sent us is not from before a departure in the same second.
     if (guard !== unguarded) assertNotForgotten(claims)
-    assertNonce(claims.nonce, expected.nonce)
-    return claims
+    if (!expected.asBearer) assertNonce(claims.nonce, expected.nonce)
+    return { claims, kid: token.kid, key }
   }
 
-  async function afterOthers(claims: IdTokenClaims): Promise<IdTokenClaims> {
-    if (learnUser === undefined) return claims
-    await learnUser(claims.aud, claims.sub)
+  /** The user may have left at another process. */
+  async function learnAndCheck(claims: IdTokenClaims, learn: NonNullable<typeof learnUser>): Promise<void> {
+    await learn(claims.aud, claims.sub)
     assertNotForgotten(claims)
-    return claims
   }
 
   function assertNotForgotten({ aud, sub, iat }: IdTokenClaims): void {
-    if (isForgotten(aud, sub, iat * 1_000)) throw new InvalidIdToken('EXPIRED')
+    if (isForgotten(aud, sub, iat * 1_000)) throw new IdTokenOfLeftUser()
   }
 
   function read({ idToken, expected }: Question): Sent {
     const token = readIdToken(idToken)
+    if (expected.asBearer && token.algorithm !== 'ES256') throw new InvalidIdToken('ALGORITHM')
     return { token, channel: channelOf(token, expected.channel) }
   }
 

@@ -1,11 +1,13 @@
-import type { JWK, JWTPayload } from 'jose'
+import { type JWK, type JWTPayload, SignJWT } from 'jose'
+import type { SigningKey } from './signing-key-set.ts'
+import { isServedAt, signerAt } from './signing-key-states.ts'
 
 /** The keys that sign our own JWTs. What signs and what is served is computed from the times of the keys at each call. */
 export type SigningKeys = {
   /** The ID of the key that signs now. `undefined`: none does, and the operator must act. */
   signingKid(): string | undefined
-  /** Whether verifiers can still fetch the public key of this ID. */
-  isServed(kid: string): boolean
+  /** Whether verifiers can still fetch the public key with this thumbprint (RFC 7638). */
+  isServed(thumbprint: string): boolean
   /** The public keys (RFC 7517) with `kid`, `use` and `alg`: those that will sign, that sign, and that have signed tokens still valid. */
   publicKeys(): { readonly keys: readonly JWK[] }
   /** The algorithms of `publicKeys`. */
@@ -14,5 +16,47 @@ export type SigningKeys = {
    * Signs a JWT with the key of `signingKid`, off the event loop. `typ`: the type in its header. Rejects with
    * `Misconfigured` if no key signs.
    */
-  sign(claims: JWTPayload, typ: string): Promise<{ readonly jwt: string; readonly kid: string }>
+  sign(claims: JWTPayload, typ: string): Promise<SignedJwt>
+}
+
+export type SignedJwt = {
+  readonly jwt: string
+  readonly kid: string
+  /** Of the key, for `isServed`: a file can give an old `kid` to a new key. */
+  readonly thumbprint: string
+}
+
+export type SigningKeysOptions = {
+  /** The keys of the file as it is now. */
+  readonly keys: () => readonly SigningKey[]
+  /** The wall clock, epoch ms: operators write the times by it. */
+  readonly wall: () => number
+  /** Tells the operator that no key signs, and returns the error for the caller. */
+  readonly noSigner: () => Error
+}
+
+export function createSigningKeys({ keys, wall, noSigner }: SigningKeysOptions): SigningKeys {
+  return {
+    signingKid: () => signerAt(keys(), wall())?.kid,
+    isServed: (thumbprint) => {
+      const key = keys().find((some) => some.thumbprint === thumbprint)
+      return key !== undefined && isServedAt(key, wall())
+    },
+    publicKeys: () => ({ keys: served().map(({ publicJwk }) => publicJwk) }),
+    algorithms: () => [...new Set(served().map(({ alg }) => alg))],
+    sign,
+  }
+
+  function served(): readonly SigningKey[] {
+    const now = wall()
+    return keys().filter((key) => isServedAt(key, now))
+  }
+
+  async function sign(claims: JWTPayload, typ: string): Promise<SignedJwt> {
+    const key = signerAt(keys(), wall())
+    if (key === undefined) throw noSigner()
+    const { alg, kid, thumbprint, privateKey } = key
+    const jwt = await new SignJWT(claims).setProtectedHeader({ alg, typ, kid }).sign(privateKey)
+    return { jwt, kid, thumbprint }
+  }
 }

@@ -7,18 +7,24 @@ import type { Refresher } from '../login/refresher.ts'
 import type { Revocation } from '../login/revocation.ts'
 import type { SigningKeys } from '../login/signing-keys.ts'
 import type { Unconfirmed } from '../login/unconfirmed.ts'
-import type { Credentials } from '../tokens/credentials.ts'
+import type { Credential, Credentials } from '../tokens/credentials.ts'
+import type { SourceBuckets } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Caller, Resolver } from '../tokens/token-resolver.ts'
 
 /** What the resolvers of the schema call. Imported as types only, so the schema can be printed without any of it. */
 export type Services = {
   readonly resolve: Resolver
+  /** Only for tokens that LINE has just issued: what callers send is read by `credentials`. */
   readonly toAccessToken: (raw: string) => AccessToken | undefined
   readonly credentials: Credentials
+  /** For the credentials of services, which are checked here. */
+  readonly buckets: SourceBuckets
   /** `undefined`: no signing keys are configured. */
   readonly signingKeys: SigningKeys | undefined
   readonly apiTokens: ApiTokens | undefined
+  /** Tells the operator that nothing can be signed, and returns the error for the caller. */
+  readonly noSigningKey: () => Error
   readonly logins: Logins
   readonly refresher: Refresher
   readonly revocation: Revocation
@@ -38,8 +44,8 @@ export type Services = {
   readonly operationMs: number
 }
 
-/** The caller's access token from the `Authorization` header. */
-export type Bearer = AccessToken | 'MISSING' | 'MALFORMED'
+/** The caller's access token or ID token from the `Authorization` header. */
+export type Bearer = Credential | 'MISSING' | 'MALFORMED'
 
 /** The context of one operation. */
 export type Context = Caller & {

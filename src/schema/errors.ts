@@ -7,8 +7,8 @@ export class Unauthenticated extends ExpectedError {
   readonly reason: TokenRefusal | 'MISSING'
   readonly lineRequestId: string | undefined
 
-  constructor(reason: TokenRefusal | 'MISSING', lineRequestId?: string) {
-    super(messages[reason])
+  constructor(reason: TokenRefusal | 'MISSING', lineRequestId?: string, message = messages[reason]) {
+    super(message)
     this.name = 'Unauthenticated'
     this.reason = reason
     this.lineRequestId = lineRequestId
@@ -24,6 +24,26 @@ const messages: Record<TokenRefusal | 'MISSING', string> = {
   INVALID: 'LINE refuses the access token',
 }
 
+/** The ID token that was sent as a Bearer token is bad. */
+export function badIdToken(reason: TokenRefusal): Unauthenticated {
+  return new Unauthenticated(reason, undefined, idTokenMessages[reason])
+}
+
+/** A mutation that only an access token can make. */
+export function idTokenNotEnough(): Unauthenticated {
+  return new Unauthenticated('MALFORMED', undefined, needsAccessToken)
+}
+
+const idTokenMessages: Record<TokenRefusal, string> = {
+  MALFORMED: 'The ID token is malformed: send it exactly as LINE issued it',
+  EXPIRED: 'The ID token has expired: log in again to get a new one',
+  REVOKED: 'The user of the ID token has left since it was issued: log in again',
+  WRONG_CHANNEL: 'The ID token was issued for another channel',
+  INVALID: 'The ID token cannot be trusted: only an ES256 one that LINE has signed is accepted here',
+}
+
+const needsAccessToken = 'This needs the access token: an ID token does not allow it'
+
 /** LINE issued an access token that nobody can send to it. The same login cannot help, so there is no `retryAfter`. */
 export class UnusableToken extends ExpectedError {
   readonly code = 'LINE_UNAVAILABLE'
@@ -34,13 +54,17 @@ export class UnusableToken extends ExpectedError {
   }
 }
 
-/** The token is valid but does not have the scope that a field needs. */
+/** The token is valid but does not have the scope that a field needs. `undefined`: it is an ID token, and no scope helps. */
 export class Forbidden extends ExpectedError {
   readonly code = 'FORBIDDEN'
-  readonly requiredScope: string
+  readonly requiredScope: string | undefined
 
-  constructor(requiredScope: string) {
-    super(`The access token does not have the scope "${requiredScope}": request it at login`)
+  constructor(requiredScope: string | undefined, kind: 'access token' | 'ID token' = 'access token') {
+    super(
+      requiredScope === undefined
+        ? needsAccessToken
+        : `The ${kind} does not have the scope "${requiredScope}": request it at login`,
+    )
     this.name = 'Forbidden'
     this.requiredScope = requiredScope
   }

@@ -4,7 +4,7 @@ import { builder } from './builder.ts'
 import { channelOf } from './channel.ts'
 import type { Context } from './context.ts'
 import { BadUserInput, Unauthenticated } from './errors.ts'
-import { bearerOf } from './token-answers.ts'
+import { accessTokenOf } from './token-answers.ts'
 
 const RevokeTokenInput = builder.inputType('RevokeTokenInput', {
   description: 'The token to revoke: exactly one of `accessToken` and `refreshToken`.',
@@ -52,12 +52,20 @@ async function revokeRefreshToken(refreshToken: string, channelId: string | null
   return payloadOf(await context.services.revocation.revokeRefreshToken(refreshToken, channel, context))
 }
 
-/** A malformed access token needs no call: it is invalid already (RFC 7009 section 2.2). */
+/**
+ * A malformed access token needs no call: it is invalid already (RFC 7009 section 2.2). Another JWT may be valid where it
+ * belongs, so it must not seem revoked.
+ */
 async function revokeAccessToken(accessToken: string, channelId: string | null | undefined, context: Context) {
   assertCredential('accessToken', accessToken)
   const channel = channelId == null ? undefined : channelOf(context, channelId)
-  const token = context.services.toAccessToken(accessToken)
-  if (token === undefined) return { revoked: true }
+  const { credentials } = context.services
+  const token = credentials.readAccessToken(accessToken)
+  if (token === undefined) {
+    if (credentials.isOtherJwt(accessToken))
+      throw new BadUserInput('accessToken', 'is a JWT, not an access token of LINE')
+    return { revoked: true }
+  }
   return payloadOf(await context.services.revocation.revokeAccessToken(token, context, channel))
 }
 
@@ -91,7 +99,7 @@ builder.mutationField('logout', (t) =>
     resolve: async (_, { input }, context) => {
       const refreshToken = input?.refreshToken ?? undefined
       if (refreshToken !== undefined) assertCredential('refreshToken', refreshToken)
-      const outcome = await context.services.revocation.logout(bearerOf(context), refreshToken, context)
+      const outcome = await context.services.revocation.logout(accessTokenOf(context), refreshToken, context)
       return { revoked: assertRevoked(outcome) }
     },
   }),
@@ -114,7 +122,7 @@ builder.mutationField('deauthorize', (t) =>
       const { services, clientAddress, deadline } = context
       // It needs up to four calls to LINE, so it has the time of two operations.
       const caller = { clientAddress, deadline: deadline + services.operationMs }
-      const outcome = await services.revocation.deauthorize(bearerOf(context), caller)
+      const outcome = await services.revocation.deauthorize(accessTokenOf(context), caller)
       return { deauthorized: assertRevoked(outcome) }
     },
   }),

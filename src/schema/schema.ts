@@ -1,5 +1,6 @@
 import { builder } from './builder.ts'
 import './viewer.ts'
+import './api-token.ts'
 import './start-login.ts'
 import './exchange-login.ts'
 import './refresh-token.ts'

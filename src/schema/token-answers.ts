@@ -1,13 +1,22 @@
+import type { IdTokenClaims } from '../line/id-token.ts'
 import type { TokenSet } from '../login/token-set.ts'
+import type { Credential, IdToken } from '../tokens/credentials.ts'
 import type { Subject, TokenRecord } from '../tokens/record.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Answer } from '../tokens/token-resolver.ts'
 import type { Context } from './context.ts'
-import { Unauthenticated, UnusableToken } from './errors.ts'
+import { badIdToken, idTokenNotEnough, Unauthenticated, UnusableToken } from './errors.ts'
 
-/** The caller's access token. Throws `Unauthenticated` where it is missing or malformed. */
-export function bearerOf({ bearer }: Context): AccessToken {
+/** The caller's credential. Throws `Unauthenticated` where it is missing or malformed. */
+export function bearerOf({ bearer }: Context): Credential {
   if (bearer === 'MISSING' || bearer === 'MALFORMED') throw new Unauthenticated(bearer)
+  return bearer
+}
+
+/** The caller's access token. Throws `Unauthenticated` for an ID token too. */
+export function accessTokenOf(context: Context): AccessToken {
+  const bearer = bearerOf(context)
+  if ('idToken' in bearer) throw idTokenNotEnough()
   return bearer
 }
 
@@ -26,6 +35,15 @@ export function ask(
   return services.resolve({ token, subject, clientAddress, deadline })
 }
 
+/** Throws as `recordIn` does. */
+export function claimsOf(idToken: IdToken, context: Context): IdTokenClaims | Promise<IdTokenClaims> {
+  return whenAnswered(context.services.credentials.claimsOf(idToken, context), (answer) => {
+    if (answer.verdict === 'invalid') throw badIdToken(answer.reason)
+    if (answer.verdict === 'unknown') throw answer.outage
+    return answer.claims
+  })
+}
+
 /** The record of a valid token. Throws `Unauthenticated` for an invalid token, and the outage where LINE did not answer. */
 export function recordIn(answer: Answer): TokenRecord {
   if (answer.verdict === 'invalid') throw new Unauthenticated(answer.reason, answer.lineRequestId)
@@ -34,9 +52,9 @@ export function recordIn(answer: Answer): TokenRecord {
 }
 
 /** Uses an answer without a promise where it is a cache hit: a promise costs more than the look-up. */
-export function whenAnswered<Result>(
-  answer: Answer | Promise<Answer>,
-  use: (answer: Answer) => Result | Promise<Result>,
+export function whenAnswered<Given, Result>(
+  answer: Given | Promise<Given>,
+  use: (answer: Given) => Result | Promise<Result>,
 ): Result | Promise<Result> {
   return answer instanceof Promise ? answer.then(use) : use(answer)
 }

@@ -119,7 +119,7 @@ function countTokens(count: number, argument: string, context: Context): void {
 }
 
 function verify(raw: string, context: Context): Verification | Promise<Verification> {
-  const token = context.services.toAccessToken(raw)
+  const token = context.services.credentials.readAccessToken(raw)
   if (token === undefined) return { verdict: 'invalid', reason: 'MALFORMED' }
   return whenAnswered(ask(token, 'verification', context), (answer) => verificationIn(answer, token))
 }

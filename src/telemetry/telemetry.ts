@@ -74,6 +74,8 @@ export type Telemetry = {
   redisRefused(connection: RedisConnectionName, word: string): void
   /** Logs that a channel has no secret, but a call needs it. `setting` is where the operator must add it. */
   noChannelSecret(setting: string, channelId: string): void
+  /** Logs that a token was to be signed, and no key signs. `isSet`: whether SIGNING_KEYS_FILE is set. */
+  noSigningKey(isSet: boolean): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
   unexpected(error: unknown, where: string, requestId?: string): void
   /** Prometheus text exposition format. */
@@ -120,6 +122,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     breaker,
     ...redis,
     noChannelSecret,
+    noSigningKey,
     unexpected,
     metrics,
     numbers,
@@ -191,6 +194,12 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   function noChannelSecret(setting: string, channelId: string): void {
     write('error', `${setting}: the channel has no secret, and deauthorize needs it`, { setting, channelId }, channelId)
+  }
+
+  function noSigningKey(isSet: boolean): void {
+    const setting = 'SIGNING_KEYS_FILE'
+    const problem = isSet ? 'no key signs now: add a key to the file' : 'is not set, and apiToken needs it'
+    write('error', `${setting}: ${problem}`, { setting })
   }
 
   /** Writes the line, unless there are too many of its kind. At level debug every line is written. */

@@ -1,12 +1,14 @@
-import { decodeJwt } from 'jose'
 import type { Clock } from '../clock.ts'
-import { InvalidIdToken } from '../line/errors.ts'
-import { type IdTokenClaims, idTokenIssuer } from '../line/id-token.ts'
+import { IdTokenOfLeftUser, InvalidIdToken } from '../line/errors.ts'
+import { type IdTokenClaims, idTokenIssuer, longestIdToken } from '../line/id-token.ts'
 import type { TokenRefusal } from '../line/responses.ts'
+import type { Families } from './families.ts'
 import type { MemoryTier } from './memory-tier.ts'
 import { namingSubjects, type TokenRecord } from './record.ts'
-import { type AccessToken, toAccessToken } from './token-key.ts'
+import { type AccessToken, digestOf, isB64Token, toAccessToken } from './token-key.ts'
 import { type Answer, type Caller, type Invalid, invalid, isOutage, type Unknown } from './token-resolver.ts'
+import { uncheckedIssuerOf } from './unchecked-issuer.ts'
+import { createUsualReading } from './usual-reading.ts'
 
 /** An ID token that a caller sent in place of an access token. */
 export type IdToken = {
@@ -30,14 +32,16 @@ export type Verified = {
   /** The credential's own end. */
   readonly expiresAt: number
   /**
-   * Until when others may rely on this without asking again: at most `expiresAt` and VERIFICATION_MAX_STALE_SECONDS after
-   * the verification. While LINE is down and the record is older than that, one minute from now.
+   * Until when others may rely on this without asking again. At most `expiresAt`, and VERIFICATION_MAX_STALE_SECONDS after
+   * the verification. If LINE gave no answer where the record is nearly or already older: one minute from now.
    */
   readonly reliableUntil: number
 }
 
 /** A bad ID token has the reason that an access token would have. */
 export type Identity = Verified | Invalid | Unknown
+
+export type Claimed = { readonly verdict: 'valid'; readonly claims: IdTokenClaims }
 
 /**
  * The one place where a credential becomes a verified fact. GraphQL and all other endpoints use it, so that they share one
@@ -51,39 +55,64 @@ export type Credentials = {
   read(raw: string): Credential | undefined
   /** The same where only an access token can be used: `undefined` for an ID token too. */
   readAccessToken(raw: string): AccessToken | undefined
-  /** Whose credential it is. Without a promise if the answer is in memory. It never throws for a bad credential or an outage. */
-  identify(credential: Credential, caller: Caller): Identity | Promise<Identity>
-  /** The claims of an ID token (ES256 only). Throws or rejects as `IdTokens.verifyGuarded` does. */
-  claimsOf(idToken: IdToken, caller: Caller): IdTokenClaims | Promise<IdTokenClaims>
+  /** Whether the text is a JWT that can never be an access token: an ID token, or a JWT of our own. */
+  isOtherJwt(raw: string): boolean
+  /**
+   * Whose credential it is. Without a promise if the answer is in memory. It never throws for a bad credential or an outage.
+   * `required`: the scopes without which the caller refuses it anyway. If LINE has to be asked, they can save a round trip.
+   */
+  identify(credential: Credential, caller: Caller, required?: readonly string[]): Identity | Promise<Identity>
+  /** The claims of an ID token, on the same terms. */
+  claimsOf(idToken: IdToken, caller: Caller): Claimed | Invalid | Unknown | Promise<Claimed | Invalid | Unknown>
 }
 
 export function isIdToken(credential: Credential): credential is IdToken {
   return 'idToken' in credential
 }
 
+/** The check of ID tokens that stand for an access token. */
+export type BearerIdTokens = {
+  /** Whether it was good before. */
+  isKnown(key: string): boolean
+  /** Throws or rejects with `InvalidIdToken` or an outage. Without a promise for a token that was good before. */
+  claimsOf(idToken: IdToken, caller: Caller): IdTokenClaims | Promise<IdTokenClaims>
+}
+
 export type CredentialsOptions = {
   readonly memory: Pick<MemoryTier, 'resolve' | 'knows'>
-  /** As in `IdTokens`. Rejects with `InvalidIdToken` or an outage. */
-  readonly verifyIdToken: (idToken: string, caller: Caller) => Promise<IdTokenClaims>
+  readonly families: Pick<Families, 'find'>
+  readonly idTokens: BearerIdTokens
   /** `iss` of our own JWTs. `undefined`: we sign none. */
   readonly issuer: () => string | undefined
   readonly maxStaleMs: number
-  readonly clock: Pick<Clock, 'wall' | 'toWall'>
+  readonly clock: Pick<Clock, 'now' | 'wall' | 'toWall'>
 }
 
-const staleForMs = 60_000
+/** How long others may rely on a record while LINE does not answer. A shorter time would make them ask again and again. */
+const relyForMs = 60_000
 
 export function createCredentials(options: CredentialsOptions): Credentials {
-  const { memory, verifyIdToken, issuer, maxStaleMs, clock } = options
+  const { memory, families, idTokens, issuer, maxStaleMs, clock } = options
+  const usualReading = createUsualReading()
+  // With very short ages, a record would else be checked at each use.
+  const lastsMs = Math.min(relyForMs, maxStaleMs / 2)
 
-  return { read, readAccessToken, identify, claimsOf: (idToken, caller) => verifyIdToken(idToken.idToken, caller) }
+  return { read, readAccessToken, isOtherJwt, identify, claimsOf }
 
   function read(raw: string): Credential | undefined {
     const token = toAccessToken(raw)
-    if (token === undefined || !isJwt(raw) || memory.knows(token.key)) return token
-    const iss = issuerIn(raw)
+    if (token === undefined) return readLong(raw)
+    if (!raw.includes('.') || memory.knows(token.key)) return token
+    if (idTokens.isKnown(token.key)) return { idToken: raw, key: token.key }
+    const iss = uncheckedIssuerOf(raw)
     if (iss === idTokenIssuer) return { idToken: raw, key: token.key }
-    return iss !== undefined && iss === issuer() ? undefined : token
+    return isOwn(iss) ? undefined : token
+  }
+
+  /** An ID token may be longer than any access token. */
+  function readLong(raw: string): IdToken | undefined {
+    if (raw.length > longestIdToken || !isB64Token(raw) || uncheckedIssuerOf(raw) !== idTokenIssuer) return undefined
+    return { idToken: raw, key: digestOf(raw) }
   }
 
   function readAccessToken(raw: string): AccessToken | undefined {
@@ -91,61 +120,102 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     return credential === undefined || isIdToken(credential) ? undefined : credential
   }
 
-  function identify(credential: Credential, caller: Caller): Identity | Promise<Identity> {
-    return isIdToken(credential) ? identifyIdToken(credential, caller) : identifyAccessToken(credential, caller)
+  function isOtherJwt(raw: string): boolean {
+    if (raw.length > longestIdToken) return false
+    const iss = uncheckedIssuerOf(raw)
+    return iss === idTokenIssuer || isOwn(iss)
   }
 
-  function identifyAccessToken(token: AccessToken, caller: Caller): Identity | Promise<Identity> {
+  function isOwn(iss: unknown): boolean {
+    return iss !== undefined && iss === issuer()
+  }
+
+  function identify(credential: Credential, caller: Caller, required: readonly string[] = []) {
+    if (isIdToken(credential))
+      return whenSettled(claimsOf(credential, caller), (answer) => ofIdToken(credential, answer))
+    return identifyAccessToken(credential, caller, required)
+  }
+
+  function identifyAccessToken(token: AccessToken, caller: Caller, required: readonly string[]) {
     const { clientAddress, deadline } = caller
-    const answer = memory.resolve({ token, subject: 'verification', clientAddress, deadline })
-    return answer instanceof Promise
-      ? answer.then((settled) => named(token, settled, caller))
-      : named(token, answer, caller)
+    const alsoIfCold = required.includes('profile') ? 'profile' : usualReading.expected()
+    const question = { token, subject: 'verification', clientAddress, deadline, lastsMs, alsoIfCold } as const
+    return whenSettled(memory.resolve(question), (answer) => named(token, answer, caller))
   }
 
+  /** Asks for the user of a token whose record does not say it. */
   function named(token: AccessToken, answer: Answer, caller: Caller): Identity | Promise<Identity> {
     if (answer.verdict !== 'valid') return answer
-    const { record } = answer
-    const [subject] = record.userId === undefined ? namingSubjects(record) : []
-    if (subject === undefined) return factsOf(token, record)
+    const { record, unread } = answer
+    const userId = userOf(record)
+    if (userId !== undefined) return factsOf(token, record, userId)
+    const [subject] = namingSubjects(record)
+    usualReading.seen(record)
+    if (subject === undefined) return factsOf(token, record, undefined)
+    if (unread?.subject === subject) return { verdict: 'unknown', outage: unread.outage }
     const { clientAddress, deadline } = caller
-    const second = memory.resolve({ token, subject, clientAddress, deadline })
-    const use = (settled: Answer) => (settled.verdict === 'valid' ? factsOf(token, settled.record) : settled)
-    return second instanceof Promise ? second.then(use) : use(second)
+    return whenSettled(memory.resolve({ token, subject, clientAddress, deadline }), (read) =>
+      read.verdict === 'valid' ? factsOf(token, read.record, read.record.userId) : read,
+    )
   }
 
-  function factsOf({ key }: AccessToken, record: TokenRecord): Verified {
-    const { channelId, scopes, userId } = record
+  function userOf({ userId, family }: TokenRecord): string | undefined {
+    return userId ?? (family === undefined ? undefined : families.find(family)?.userId)
+  }
+
+  function factsOf({ key }: AccessToken, record: TokenRecord, userId: string | undefined): Verified {
+    const { channelId, scopes } = record
     const expiresAt = clock.toWall(record.expiresAt)
-    return {
-      verdict: 'valid',
-      key,
-      channelId,
-      scopes,
-      userId,
-      expiresAt,
-      reliableUntil: Math.min(expiresAt, reliableUntil(clock.toWall(record.verifiedAt))),
-    }
+    const reliableUntil = Math.min(expiresAt, clock.toWall(reliableEnd(record)))
+    return { verdict: 'valid', key, channelId, scopes, userId, expiresAt, reliableUntil }
   }
 
-  function reliableUntil(verifiedAt: number): number {
-    const end = verifiedAt + maxStaleMs
-    const now = clock.wall()
-    return end > now ? end : now + staleForMs
+  /** A record that is too old for `lastsMs` was served because LINE gave no answer. */
+  function reliableEnd({ verifiedAt }: TokenRecord): number {
+    const staleAt = verifiedAt + maxStaleMs
+    const now = clock.now()
+    return staleAt - now < lastsMs ? now + relyForMs : staleAt
   }
 
-  async function identifyIdToken({ idToken, key }: IdToken, caller: Caller): Promise<Identity> {
+  function claimsOf(
+    idToken: IdToken,
+    caller: Caller,
+  ): Claimed | Invalid | Unknown | Promise<Claimed | Invalid | Unknown> {
     try {
-      const { sub, aud, exp, name } = await verifyIdToken(idToken, caller)
-      const expiresAt = exp * 1_000
-      const scopes = name === null ? ['openid'] : ['openid', 'profile']
-      return { verdict: 'valid', key, channelId: aud, scopes, userId: sub, expiresAt, reliableUntil: expiresAt }
+      const claims = idTokens.claimsOf(idToken, caller)
+      return claims instanceof Promise ? claims.then(claimed, refused) : claimed(claims)
     } catch (error) {
-      if (error instanceof InvalidIdToken) return invalid(refusals[error.reason])
-      if (isOutage(error)) return { verdict: 'unknown', outage: error }
-      throw error
+      return refused(error)
     }
   }
+
+  /** An ID token is checked again at each use, so its verification is never old. */
+  function ofIdToken({ key }: IdToken, answer: Claimed | Invalid | Unknown): Identity {
+    if (answer.verdict !== 'valid') return answer
+    const { aud, sub, exp, name } = answer.claims
+    const expiresAt = exp * 1_000
+    const scopes = name === null ? ['openid'] : ['openid', 'profile']
+    const reliableUntil = Math.min(expiresAt, clock.wall() + maxStaleMs)
+    return { verdict: 'valid', key, channelId: aud, scopes, userId: sub, expiresAt, reliableUntil }
+  }
+}
+
+function whenSettled<Given, Result>(
+  given: Given | Promise<Given>,
+  use: (given: Given) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  return given instanceof Promise ? given.then(use) : use(given)
+}
+
+function claimed(claims: IdTokenClaims): Claimed {
+  return { verdict: 'valid', claims }
+}
+
+function refused(error: unknown): Invalid | Unknown {
+  if (error instanceof IdTokenOfLeftUser) return invalid('REVOKED')
+  if (error instanceof InvalidIdToken) return invalid(refusals[error.reason])
+  if (isOutage(error)) return { verdict: 'unknown', outage: error }
+  throw error
 }
 
 const refusals: Record<InvalidIdToken['reason'], TokenRefusal> = {
@@ -157,16 +227,4 @@ const refusals: Record<InvalidIdToken['reason'], TokenRefusal> = {
   EXPIRED: 'EXPIRED',
   ISSUED_AT: 'INVALID',
   NONCE: 'INVALID',
-}
-
-function isJwt(raw: string): boolean {
-  return raw.startsWith('eyJ') && raw.split('.', 4).length === 3
-}
-
-function issuerIn(raw: string): unknown {
-  try {
-    return decodeJwt(raw).iss
-  } catch {
-    return undefined
-  }
 }

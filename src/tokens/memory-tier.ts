@@ -7,7 +7,17 @@ import { createFlights } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
-import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord, withFacts } from './record.ts'
+import {
+  type Ages,
+  ageOf,
+  isStaleWithin,
+  merge,
+  type Subject,
+  scopeMissing,
+  spreadOf,
+  type TokenRecord,
+  withFacts,
+} from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
 import {
@@ -79,6 +89,7 @@ export type MemoryTierOptions = Ages & {
  *     aging                    served, and checked with LINE in the background
  *     stale                    checked with LINE first; served only if LINE gives no answer
  *     subject missing          fetched from LINE
+ *     stale too soon           as stale: for a caller that hands the fact on (`lastsMs`)
  *
  * If the clocks drifted apart since a record was verified (the machine was suspended, the time was corrected), we cannot
  * rely on its age: a fresh record counts as aging, and LINE is asked about an expired one.
@@ -170,6 +181,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (scopeMissing(record, question.subject))
       return answerByAge({ ...question, subject: 'verification' }, record, time)
     if (hasDriftedSince(record)) return answerDrifted(question, record, time)
+    if (question.lastsMs !== undefined && isStaleWithin(question.lastsMs, record, time, options))
+      return recheckFirst(question, record)
     switch (ageOf(record, question.subject, time, options, spreadOf(question.token.key))) {
       case 'fresh':
         if (wasMissed(record)) return serveAndRecheck(question, record)
@@ -203,7 +216,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       case 'stale':
         return verifyFirst(question, record)
       default:
-        return serveAndRecheck(verification, record)
+        return question.lastsMs === undefined ? serveAndRecheck(verification, record) : verifyFirst(question, record)
     }
   }
 
@@ -258,7 +271,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   /** Fetches the reading together with the verification, or after it if the tiers below had no room for both. */
   async function verifyAndRead(question: Question): Promise<Answer> {
     const { subject } = question
-    const alongside = subject === 'verification' ? undefined : subject
+    const alongside = subject === 'verification' ? question.alsoIfCold : subject
     const verified = await flyAndCheck({ ...question, subject: 'verification', alongside })
     if (verified.verdict !== 'valid' || alongside === undefined) return verified
     const { record, unread } = verified
@@ -399,7 +412,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function knows(key: string): boolean {
-    return before(key) !== undefined || refusals.find(key) !== undefined || forgotten.isDeadCold(key, undefined)
+    if (records.has(key) || refusals.find(key) !== undefined) return true
+    return records.originOf(key) !== undefined || forgotten.isDeadCold(key, undefined)
   }
 
   function peek(key: string): TokenRecord | undefined {

@@ -5,6 +5,7 @@ import { type ChannelScopes, readOrigin, StoredRecord, writeOrigin, writeRecord 
 
 export type RecordStore = {
   get(key: string): TokenRecord | undefined
+  has(key: string): boolean
   /** Does not count as use. */
   peek(key: string): TokenRecord | undefined
   /** Returns the record as it is stored. */
@@ -34,7 +35,17 @@ export function createRecordStore(max: number): RecordStore {
   const shared: ChannelScopes[] = []
   const numbers = new Map<string, number>()
 
-  return { get, peek, set, delete: (key) => void kept.delete(key), retire, remember, originOf, size: () => kept.size }
+  return {
+    get,
+    has: (key) => kept.peek(key) !== undefined,
+    peek,
+    set,
+    delete: (key) => void kept.delete(key),
+    retire,
+    remember,
+    originOf,
+    size: () => kept.size,
+  }
 
   function get(key: string): TokenRecord | undefined {
     const text = kept.get(key)

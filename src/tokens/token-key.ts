@@ -18,7 +18,12 @@ export function toAccessToken(raw: string): AccessToken | undefined {
 }
 
 export function isWellFormed(raw: string): boolean {
-  return raw.length <= longestToken && b64token.test(raw)
+  return raw.length <= longestToken && isB64Token(raw)
+}
+
+/** Its length is not checked. */
+export function isB64Token(raw: string): boolean {
+  return b64token.test(raw)
 }
 
 /**

@@ -36,6 +36,10 @@ export type Question = Caller & {
   readonly shared?: Entries | undefined
   /** A reading to fetch at the same time, if there is room: a cold token's profile together with its verification. */
   readonly alongside?: ReadingName | undefined
+  /** With the subject `verification`: a reading to fetch alongside, if the token turns out to be cold. */
+  readonly alsoIfCold?: ReadingName | undefined
+  /** How long the answer must last (ms). A record that becomes stale before that is checked with LINE first, like a stale one. */
+  readonly lastsMs?: number | undefined
 }
 
 export type Answer = Valid | Invalid | Unknown

@@ -42,8 +42,11 @@ const contract = buildSchema(`
     pictureUrl(size: PictureSize = ORIGINAL): String
     statusMessage: String
     isFriend: Boolean
-    accessToken: AccessToken!
+    accessToken: AccessToken
+    apiToken(audience: String): ApiToken
   }
+  type ApiToken { token: String! tokenType: String! audience: String! expiresIn: Int! expiresAt: DateTime! }
+  type ApiToken { token: String! tokenType: String! audience: String! expiresIn: Int! expiresAt: DateTime! }
   enum PictureSize { ORIGINAL LARGE SMALL }
   type AccessToken { channelId: ID! scopes: [String!]! expiresAt: DateTime! expiresIn: Int! verifiedAt: DateTime! }
   type TokenSet {

@@ -1,0 +1,54 @@
+import type { Clock } from '../clock.ts'
+import { IdTokenOfLeftUser } from '../line/errors.ts'
+import { assertInTime, type IdTokenClaims } from '../line/id-token.ts'
+import type { KeySet } from '../line/key-set.ts'
+import { createBoundedMap } from '../tokens/bounded-map.ts'
+import type { BearerIdTokens, IdToken } from '../tokens/credentials.ts'
+import type { Caller } from '../tokens/token-resolver.ts'
+import type { Checked, IdTokens, IdTokensOptions } from './id-tokens.ts'
+
+export type BearerIdTokensOptions = {
+  readonly idTokens: Pick<IdTokens, 'verifyBearer'>
+  readonly keySet: KeySet
+  readonly isForgotten: NonNullable<IdTokensOptions['isForgotten']>
+  /** When this process last missed what others were told to forget (process time, ms). -Infinity: never. Default: never. */
+  readonly missedAt?: (() => number) | undefined
+  readonly clock: Pick<Clock, 'now' | 'wall'>
+}
+
+/** `checkedAt`: process time (ms). */
+type Good = Checked & { readonly checkedAt: number }
+
+const mostGood = 10_000
+
+/**
+ * ID tokens that callers send as Bearer tokens. An app sends the same one with each request, so the signature of a good one
+ * is not checked again. Everything that can change is: its end, whether its user has left, and LINE's list of keys.
+ */
+export function createBearerIdTokens(options: BearerIdTokensOptions): BearerIdTokens {
+  const { idTokens, keySet, isForgotten, clock, missedAt = () => Number.NEGATIVE_INFINITY } = options
+  const good = createBoundedMap<Good>(mostGood)
+
+  return { isKnown: (key) => good.peek(key) !== undefined, claimsOf }
+
+  function claimsOf(idToken: IdToken, caller: Caller): IdTokenClaims | Promise<IdTokenClaims> {
+    const known = good.get(idToken.key)
+    if (known === undefined || !isStillSigned(known)) return checkInFull(idToken, caller)
+    const { claims } = known
+    assertInTime(claims, clock.wall, 0)
+    if (isForgotten(claims.aud, claims.sub, claims.iat * 1_000)) throw new IdTokenOfLeftUser()
+    return claims
+  }
+
+  /** By a key that LINE still publishes. After missed messages, the others are asked again whether the user has left. */
+  function isStillSigned({ kid, key, checkedAt }: Good): boolean {
+    return typeof kid === 'string' && keySet.has(kid) && keySet.keyOf(kid) === key && checkedAt >= missedAt()
+  }
+
+  async function checkInFull({ idToken, key }: IdToken, caller: Caller): Promise<IdTokenClaims> {
+    const checkedAt = clock.now()
+    const checked = await idTokens.verifyBearer(idToken, caller)
+    good.set(key, { ...checked, checkedAt })
+    return checked.claims
+  }
+}

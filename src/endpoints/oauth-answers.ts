@@ -1,9 +1,9 @@
 import { RequestRefused } from '../http/read-request.ts'
 import type { HeaderList, Reply } from '../http/send.ts'
-import { Misconfigured } from '../line/errors.ts'
-import { isOutage, type Outage, SourceLimited } from '../tokens/token-resolver.ts'
+import { isOutage, type Outage } from '../tokens/token-resolver.ts'
 import type { FaceReply, Failure } from './face.ts'
 import { refusalHeaders } from './faces.ts'
+import { outageFacts } from './outage.ts'
 
 /** What the OAuth endpoints have in common: their answers and errors (RFC 6749 sections 5.1 and 5.2). */
 
@@ -18,21 +18,17 @@ export function oauthError(error: string, description: string): RequestRefused {
   return new RequestRefused(400, description, { code: error })
 }
 
-/** LINE cannot be asked, or not for this address. Without `Retry-After` only if the operator must act first. */
+/** LINE cannot be asked, or not for this address. Without `Retry-After`, the operator must act first. */
 export function unavailable(outage: Outage): RequestRefused {
-  const { message } = outage
-  if (outage instanceof Misconfigured) return new RequestRefused(503, message, { code: 'server_error' })
-  const facts = { code: 'temporarily_unavailable', retryAfter: outage.retryAfter ?? longRetryAfter }
-  return new RequestRefused(outage instanceof SourceLimited ? 429 : 503, message, facts)
+  const { status, retryAfter } = outageFacts(outage)
+  if (retryAfter === undefined) return new RequestRefused(status, outage.message, { code: 'server_error' })
+  return new RequestRefused(status, outage.message, { code: 'temporarily_unavailable', retryAfter })
 }
 
 /** For an error of a promise. */
 export function rethrowUnavailable(error: unknown): never {
   throw isOutage(error) ? unavailable(error) : error
 }
-
-/** Seconds, after an outage of which we do not know when it ends. */
-const longRetryAfter = 30
 
 export function oauthRefusal({ status, code, message, headers, retryAfter }: Failure): Reply {
   const body = JSON.stringify({ error: words[code] ?? code, error_description: message })

@@ -88,9 +88,8 @@ async function identify(credentials: Credentials, subject: Credential, caller: C
 async function mint(tokens: ApiTokens, subject: Named, { audience, scopes }: Wish): Promise<ApiToken> {
   if (scopes?.every((scope) => subject.scopes.includes(scope)) === false)
     throw oauthError('invalid_scope', 'scope has more than LINE has granted to the subject token')
-  const fewer = scopes && subject.scopes.filter((scope) => scopes.includes(scope))
   try {
-    return await tokens.tokenFor(subject, audience, fewer)
+    return await tokens.tokenFor(subject, audience, scopes)
   } catch (error) {
     return rethrowUnavailable(error)
   }

@@ -165,7 +165,12 @@ async function startSite(nginx: string, gateway: RunningGateway) {
   )
   const program = startProgram(nginx, folder.command, {})
   const url = `http://127.0.0.1:${port}`
-  await vi.waitFor(() => fetch(`${url}/_line_auth`), { timeout: 30_000 })
+  await vi
+    .waitFor(() => fetch(`${url}/_line_auth`), { timeout: 30_000 })
+    .catch(async (error) => {
+      await close()
+      throw error
+    })
   return { ask, bytesToGateway: relay.bytes, loseGateway: relay.close, close }
 
   async function ask(path: string, { token, headers, body }: Ask) {

@@ -106,10 +106,10 @@ export async function startServer(
   const { forwardAuth } = config
   const faces = createFaces({
     faces: [
-      forwardAuth === 'off' ? undefined : createForwardAuth({ ...services, clientAddresses, mode: forwardAuth }),
       createTokenExchange(services),
       createIntrospection(services, config),
       createDiscovery(services, config),
+      forwardAuth === 'off' ? undefined : createForwardAuth({ ...services, clientAddresses, mode: forwardAuth }),
     ].filter((face) => face !== undefined),
     telemetry,
     clientAddresses,

@@ -24,8 +24,8 @@ const layers = [
   'tokens',
   'line',
 ]
-/** `dev/` is in the top layer, like `main.ts`: both start a gateway. */
-const besideMain = ['dev']
+/** `dev/` and `keys` are in the top layer, like `main.ts`: each one is a program. */
+const besideMain = ['dev', 'keys']
 /** The layers use these. These use no layer. */
 const shared = ['clock', 'config', 'http', 'redis', 'signals', 'telemetry']
 /** The layers of the emulator. It shares no code with the gateway, so that both cannot have the same mistake about LINE. */

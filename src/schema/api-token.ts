@@ -1,8 +1,9 @@
 import type { ApiToken } from '../login/api-tokens.ts'
-import type { Identity } from '../tokens/credentials.ts'
+import type { Credential } from '../tokens/credentials.ts'
+import type { Invalid } from '../tokens/token-resolver.ts'
 import { builder } from './builder.ts'
-import type { Context } from './context.ts'
-import { BadUserInput, Forbidden, Unauthenticated } from './errors.ts'
+import { BadUserInput, badIdToken, Forbidden, Unauthenticated } from './errors.ts'
+import { whenAnswered } from './token-answers.ts'
 import { ViewerRef } from './viewer.ts'
 
 const ApiTokenRef = builder.objectRef<ApiToken>('ApiToken').implement({
@@ -46,20 +47,18 @@ builder.objectField(ViewerRef, 'apiToken', (t) =>
       if (apiTokens === undefined) throw noSigningKey()
       const chosen = apiTokens.audienceOf(audience ?? undefined)
       if (chosen === undefined) throw new BadUserInput('audience', 'is not one that this gateway issues tokens for')
-      const identity = credentials.identify(credential, context)
-      return identity instanceof Promise
-        ? identity.then((settled) => tokenOf(settled, chosen, context))
-        : tokenOf(identity, chosen, context)
+      return whenAnswered(credentials.identify(credential, context), (identity) => {
+        if (identity.verdict === 'invalid') throw refused(credential, identity)
+        if (identity.verdict === 'unknown') throw identity.outage
+        const { userId } = identity
+        // Nobody tells the user of a token without `profile` and `openid`. The second one asks less of the user.
+        if (userId === undefined) throw new Forbidden('openid')
+        return apiTokens.tokenFor({ ...identity, userId }, chosen)
+      })
     },
   }),
 )
 
-/** A credential whose user nobody tells has neither of the two scopes. `openid` is the smaller one. */
-function tokenOf(identity: Identity, audience: string, { services }: Context): ApiToken | Promise<ApiToken> {
-  if (identity.verdict === 'invalid') throw new Unauthenticated(identity.reason, identity.lineRequestId)
-  if (identity.verdict === 'unknown') throw identity.outage
-  const { userId } = identity
-  if (userId === undefined) throw new Forbidden('openid')
-  if (services.apiTokens === undefined) throw services.noSigningKey()
-  return services.apiTokens.tokenFor({ ...identity, userId }, audience)
+function refused(credential: Credential, { reason, lineRequestId }: Invalid): Error {
+  return 'idToken' in credential ? badIdToken(reason) : new Unauthenticated(reason, lineRequestId)
 }

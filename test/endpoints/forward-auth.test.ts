@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ConfigError, readConfig } from '../../src/config.ts'
 import { createForwardAuth } from '../../src/endpoints/forward-auth.ts'
@@ -458,6 +462,67 @@ describe('the limit of a client', () => {
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
     expect(linesOf(other, 'warn')).toEqual([])
     await other.close()
+  })
+})
+
+describe('with signing keys', () => {
+  let signing: RunningGateway
+  let keys: ReturnType<typeof createLocalJWKSet>
+  beforeAll(async () => {
+    const more = { NODE_ENV: 'development', FORWARD_AUTH: 'optional', PUBLIC_URL: 'http://localhost:4000' }
+    signing = await startRunningGateway({ ...settings, ...more }, { beside: gateway() })
+    keys = createLocalJWKSet(JSON.parse((await signing.send('/.well-known/jwks.json')).text))
+    return () => signing.close()
+  })
+  const tokenIn = ({ headers }: Reply) => String(headers.authorization).replace(/^Bearer /, '')
+
+  it.each([
+    ['an access token', () => gateway().issue().accessToken, { client_id: web.id, scope: 'profile openid' }],
+    [
+      'an ID token',
+      () => gateway().issue({ channelId: liff.id, es256: true }).idToken,
+      { client_id: liff.id, scope: 'openid profile' },
+    ],
+  ])('%s: replaced by our JWT', async (_, sent, claims) => {
+    const token = tokenIn(await auth('/auth', bearer(sent()), { to: signing }))
+    const { payload } = await jwtVerify(token, keys, { currentDate: new Date(gateway().lineTime()) })
+    const origin = 'http://localhost:4000'
+    expect(payload).toMatchObject({ iss: origin, aud: origin, sub: sakura, ...claims })
+  })
+
+  it('the same token again: the same JWT, and no call to LINE', async () => {
+    const token = issued()
+    const first = await auth('/auth', token, { to: signing })
+    gateway().emulator.calls.reset()
+    expect(tokenIn(await auth('/auth/x', token, { to: signing }))).toBe(tokenIn(first))
+    expect(callsTo(gateway().emulator)).toEqual({})
+  })
+
+  it('without a token: an empty Authorization header, never none', async () => {
+    const reply = await auth('/auth', undefined, { to: signing })
+    expect([reply.status, reply.headers.authorization, identityIn(reply)]).toEqual([200, '', nobody])
+  })
+
+  it('our own JWT as a token: refused here, and never sent to LINE', async () => {
+    const token = tokenIn(await auth('/auth', issued(), { to: signing }))
+    gateway().emulator.calls.reset()
+    expect(refusalIn(await auth('/auth', bearer(token), { to: signing }))).toEqual(refused(401, invalid))
+    expect(callsTo(gateway().emulator)).toEqual({})
+  })
+
+  it('no key signs any more: 503 without Retry-After, because the operator must act', async () => {
+    const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+    const key = { ...(await exportJWK(privateKey)), retired_at: gateway().lineTime() / 1_000 + 60 }
+    const folder = mkdtempSync(join(tmpdir(), 'keys-'))
+    const file = join(folder, 'keys.json')
+    writeFileSync(file, JSON.stringify({ keys: [key] }))
+    const more = { SIGNING_KEYS_FILE: file, PUBLIC_URL: 'https://line.example' }
+    const retiring = await startRunningGateway({ ...settings, ...more }, { beside: gateway() })
+    expect((await auth('/auth', issued(), { to: retiring })).status).toBe(200)
+    gateway().advance(61_000)
+    expect(refusalIn(await auth('/auth', issued(), { to: retiring }))).toEqual(refused(503))
+    await retiring.close()
+    rmSync(folder, { recursive: true })
   })
 })
 

@@ -1,0 +1,89 @@
+import { parseArgs } from 'node:util'
+import { KeyFileError, writeNewFile } from './keys/key-file-writer.ts'
+import { isoSecond, makeKey } from './keys/key-maker.ts'
+import { rotateKeyFile } from './keys/rotation.ts'
+import { type SigningAlgorithm, SigningKeysError } from './login/signing-key-set.ts'
+
+/** `npm run keys`: makes and rotates the file of SIGNING_KEYS_FILE. It prints no key. */
+const usage = `Usage:
+  npm run keys new FILE [-- --alg ES256]      make a file with one key; an existing file is never overwritten
+  npm run keys rotate FILE [-- --alg ES256]   add a key that signs in two hours, and retire the present one then
+
+  --alg   RS256 (the default for a new file: all verifiers know it) or ES256 (signs ten times as fast)
+  --help  this text
+`
+
+/** Returns the exit code: 1 if the file is not as it must be, 2 if the words are. */
+async function main(words: readonly string[]): Promise<number> {
+  const command = readCommand(words)
+  if (command === 'help') return print(usage, 0)
+  if (typeof command === 'string') return complain(`${command}\n\n${usage}`, 2)
+  try {
+    return print(`${await run(command)}\n`, 0)
+  } catch (error) {
+    return complain(`${command.file}: ${explain(error)}\n`, 1)
+  }
+}
+
+type Command = { readonly name: 'new' | 'rotate'; readonly file: string; readonly alg: SigningAlgorithm | undefined }
+
+/** npm keeps the name of an option for itself, and passes on its value: so the algorithm can be a word of its own. */
+function readCommand(words: readonly string[]): Command | string {
+  const parsed = parseWords(words)
+  if (parsed === undefined) return 'There is an option that is not known.'
+  const [name, file, word, ...others] = parsed.positionals
+  if (parsed.values.help) return 'help'
+  const alg = parsed.values.alg ?? word
+  if (name !== 'new' && name !== 'rotate') return 'Say what to do: new or rotate.'
+  if (file === undefined || file === '') return `Name the file: npm run keys ${name} FILE`
+  if (alg !== undefined && alg !== 'RS256' && alg !== 'ES256') return 'The algorithm must be RS256 or ES256.'
+  if (others.length > 0 || (parsed.values.alg !== undefined && word !== undefined)) return 'There are too many words.'
+  return { name, file, alg }
+}
+
+function parseWords(args: readonly string[]) {
+  const options = { alg: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch {
+    return undefined
+  }
+}
+
+/** What was done, for the operator to read. */
+async function run({ name, file, alg }: Command): Promise<string> {
+  const now = Date.now()
+  if (name === 'rotate') return rotateKeyFile(file, alg, now)
+  const key = { ...(await makeKey(alg ?? 'RS256')), published_at: isoSecond(now), signing_at: isoSecond(now) }
+  await writeNewFile(file, { keys: [key] })
+  return `${file}: made, with one ${key.alg} key. Set SIGNING_KEYS_FILE to its path. Keep it secret.`
+}
+
+function explain(error: unknown): string {
+  if (error instanceof KeyFileError) return error.message
+  if (error instanceof SigningKeysError) return error.problems.join('\n  ')
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return systemProblems[code] ?? `cannot be used (${code || 'the reason is unknown'})`
+}
+
+const systemProblems: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'there is no such folder',
+  EISDIR: 'is a folder',
+  EACCES: 'this user has no permission for it or for its folder',
+  EPERM: 'this user has no permission for it or for its folder',
+  EROFS: 'is on a file system that cannot be written to',
+  ENOSPC: 'the disk is full',
+}
+
+function print(text: string, code: number): number {
+  process.stdout.write(text)
+  return code
+}
+
+function complain(text: string, code: number): number {
+  process.stderr.write(text)
+  return code
+}
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises'
+import { parseSigningKeys, type SigningAlgorithm, type SigningKey } from '../login/signing-key-set.ts'
+import { hasEndedAt, signerAt, waitsUntil } from '../login/signing-key-states.ts'
+import { changeFile, KeyFileError } from './key-file-writer.ts'
+import { type FileKey, isoSecond, makeKey } from './key-maker.ts'
+
+/** Some verifiers fetch the keys every two hours only, so a key is published for so long before it signs (ms). */
+const publishedBeforeMs = 2 * 3_600_000
+
+/**
+ * Adds a key that signs in two hours, and retires the present one at that moment. Keys whose last token has ended are dropped. `now`:
+ * epoch ms. Returns what was done. Rejects with `KeyFileError` while another key waits, and with `SigningKeysError`.
+ */
+export function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, now: number): Promise<string> {
+  return changeFile(path, async (target) => {
+    const text = await readFile(target, 'utf8')
+    const keys = parseSigningKeys(text)
+    const signer = signerAt(keys, now)
+    assertNoneWaits(keys, now)
+    const added = await makeKey(alg ?? signer?.alg ?? 'RS256')
+    // Without a signer there is nothing to wait for: no token can be signed until then.
+    const signingAt = signer === undefined ? now : now + publishedBeforeMs
+    const times = { published_at: isoSecond(now), signing_at: isoSecond(signingAt) }
+    const { keys: entries, ...others } = parseFile(text)
+    const kept = entries
+      .map((entry, index) => (keys[index] === signer ? { ...entry, retired_at: times.signing_at } : entry))
+      .filter((_, index) => !hasEndedAt(keys[index] as SigningKey, now))
+    return {
+      content: { ...others, keys: [...kept, { ...added, ...times }] },
+      result: `${path}: a new key signs from ${times.signing_at} on. ${dropped(entries.length - kept.length)}`,
+    }
+  })
+}
+
+function assertNoneWaits(keys: readonly SigningKey[], now: number): void {
+  const waits = keys.map((key) => waitsUntil(key, now)).filter((time) => time !== undefined)
+  if (waits.length > 0)
+    throw new KeyFileError(`a key is still waiting to sign, until ${isoSecond(Math.max(...waits))}: rotate after that`)
+}
+
+/** The file as it is, with the members that we do not know. */
+function parseFile(text: string): { readonly keys: readonly FileKey[] } {
+  return JSON.parse(text.replace(/^\uFEFF/, ''))
+}
+
+function dropped(count: number): string {
+  return count === 0 ? 'No old key was dropped.' : `Old keys dropped: ${count}.`
+}

@@ -48,7 +48,7 @@ export function createBearerIdTokens(options: BearerIdTokensOptions): BearerIdTo
   async function checkInFull({ idToken, key }: IdToken, caller: Caller): Promise<IdTokenClaims> {
     const checkedAt = clock.now()
     const checked = await idTokens.verifyBearer(idToken, caller)
-    good.set(key, { ...checked, checkedAt })
+    if (checked.isCertain) good.set(key, { ...checked, checkedAt })
     return checked.claims
   }
 }

@@ -32,8 +32,13 @@ export type Expected = {
   readonly asBearer?: boolean
 }
 
-/** A good ID token, with the key that signed it. */
-export type Checked = { readonly claims: IdTokenClaims; readonly kid: unknown; readonly key: KeyObject }
+/** A good ID token, with the key that signed it. `isCertain`: false if other processes did not tell whether its user has left. */
+export type Checked = {
+  readonly claims: IdTokenClaims
+  readonly kid: unknown
+  readonly key: KeyObject
+  readonly isCertain: boolean
+}
 
 export type IdTokens = {
   /**
@@ -60,8 +65,8 @@ export type IdTokensOptions = {
   readonly wall: () => number
   /** Whether the user has left the service since then. `issuedAt`: epoch ms of the wall clock. Default: never. */
   readonly isForgotten?: (channelId: string, userId: string, issuedAt: number) => boolean
-  /** Learns from other processes whether the user has left. Default: there are none. */
-  readonly learnUser?: ((channelId: string, userId: string) => Promise<void>) | undefined
+  /** Learns from other processes whether the user has left. False: they did not tell it. Default: there are none. */
+  readonly learnUser?: ((channelId: string, userId: string) => Promise<boolean>) | undefined
 }
 
 type Question = {
@@ -105,8 +110,7 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
       const begun = begin(question)
       const checked = begun instanceof Promise ? resume(await guard.wait(deadline, begun), question) : begun
       guard.passed()
-      if (guard !== unguarded && learnUser !== undefined) await learnAndCheck(checked.claims, learnUser)
-      return checked
+      return guard === unguarded || learnUser === undefined ? checked : await learnAndCheck(checked, learnUser)
     } catch (error) {
       if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed()
       throw error
@@ -132,13 +136,15 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
     // LINE dates its tokens in seconds. One that it has just sent us is not from before a departure in the same second.
     if (guard !== unguarded) assertNotForgotten(claims)
     if (!expected.asBearer) assertNonce(claims.nonce, expected.nonce)
-    return { claims, kid: token.kid, key }
+    return { claims, kid: token.kid, key, isCertain: true }
   }
 
   /** The user may have left at another process. */
-  async function learnAndCheck(claims: IdTokenClaims, learn: NonNullable<typeof learnUser>): Promise<void> {
-    await learn(claims.aud, claims.sub)
+  async function learnAndCheck(checked: Checked, learn: NonNullable<typeof learnUser>): Promise<Checked> {
+    const { claims } = checked
+    const isCertain = await learn(claims.aud, claims.sub)
     assertNotForgotten(claims)
+    return { ...checked, isCertain }
   }
 
   function assertNotForgotten({ aud, sub, iat }: IdTokenClaims): void {

@@ -31,7 +31,7 @@ export type SharedTier = {
   /** Learns what others know about the session of a refresh token. */
   learnSession(refreshKey: string, options?: CommandOptions): Promise<void>
   /** Learns whether a user left. */
-  learnUser(channelId: string, userId: string): Promise<void>
+  learnUser(channelId: string, userId: string): Promise<boolean>
   /** LINE's 429: the others do not call the endpoint either. */
   pauseOthers(endpoint: string, forMs: number): void
   /** Resolves when Redis has all that was forgotten here so far, or does not take it. After 100 ms at most. */

@@ -33,7 +33,8 @@ export type SharedTombstones = {
   learnAbout(origins: readonly Origin[]): Promise<boolean>
   /** Learns the session of a refresh token, and the tombstones that concern it. */
   learnSession(refreshKey: string, options?: CommandOptions): Promise<void>
-  learnUser(channelId: string, userId: string): Promise<void>
+  /** False: Redis is away, so the user may have left all the same. */
+  learnUser(channelId: string, userId: string): Promise<boolean>
   /** The commands that store a tombstone, and delete what it or a refusal ends. */
   commandsFor(event: TombstoneEvent | RefusalEvent): readonly WriteCommand[]
   /** The command that stores the session of a refresh token. */
@@ -99,8 +100,8 @@ export function createSharedTombstones(options: SharedTombstonesOptions): Shared
     )
   }
 
-  async function learnUser(channelId: string, userId: string): Promise<void> {
-    await learnFrom(wantedAbout({ channelId, family: undefined, userId }))
+  function learnUser(channelId: string, userId: string): Promise<boolean> {
+    return learnFrom(wantedAbout({ channelId, family: undefined, userId }))
   }
 
   /** Whether Redis told what there is. */

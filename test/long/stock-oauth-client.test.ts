@@ -91,12 +91,12 @@ describeWithStockClients(clients, 'oauth4webapi', (clients) => {
       })
     })
 
-    it('token exchange during an outage of LINE: 503, temporarily_unavailable', async () => {
+    it('token exchange during an outage of LINE: no refusal, but a 503', async () => {
       const { accessToken } = gateway.issue()
       gateway.emulator.faults.set('*', { status: 500 })
       const failed = await error('exchange', { parameters: parametersOf(accessToken) })
       gateway.emulator.faults.clear()
-      expect(failed).toMatchObject({ status: 503 })
+      expect(failed).toMatchObject({ code: 'OAUTH_RESPONSE_IS_NOT_CONFORM', status: 503 })
     })
 
     it('validateJwtAccessToken: accepts our tokens', async () => {

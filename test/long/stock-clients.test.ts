@@ -2,11 +2,10 @@ import { type createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyOptio
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forgeries, signedAgain } from '../harness/forged-tokens.ts'
+import { type Algorithm, createKeyFile } from '../harness/key-file.ts'
 import { runClock } from '../harness/running-clock.ts'
 import {
-  type Algorithm,
   apiToken,
-  createKeyFile,
   exchanged,
   idToken,
   originalOf,

@@ -2,16 +2,9 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { api, tokenTypes } from '../harness/faces.ts'
 import { forgeries } from '../harness/forged-tokens.ts'
+import { type Algorithm, createKeyFile } from '../harness/key-file.ts'
 import { runClock } from '../harness/running-clock.ts'
-import {
-  type Algorithm,
-  createKeyFile,
-  exchanged,
-  idToken,
-  originalOf,
-  type SigningGateway,
-  startSigningGateway,
-} from '../harness/signing-gateway.ts'
+import { exchanged, idToken, originalOf, type SigningGateway, startSigningGateway } from '../harness/signing-gateway.ts'
 import { describeWithStockClients, installStockClients, type OauthClient } from '../harness/stock-clients.ts'
 
 const clients = await installStockClients()

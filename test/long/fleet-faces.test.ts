@@ -10,39 +10,35 @@ import {
   verdict,
   verdicts,
 } from '../harness/faces.ts'
-import { othersThan, type Replica, repeatedIfRedisWasLate, replicaAt, useFleet } from '../harness/fleet.ts'
+import { othersThan, type Replica, repeatedIfRedisWasLate, useFleet } from '../harness/fleet.ts'
 import { deauthorize, login, logout, revoke, type Session } from '../harness/forgetting-session.ts'
 import { jsonOf } from '../harness/forms.ts'
 import { writeKeyFile } from '../harness/key-file.ts'
+import { manyUsers } from '../harness/many-users.ts'
 import { print } from '../harness/print.ts'
 import { describeWithRedis } from '../harness/redis.ts'
-import { foreign, liff, native, ourChannels, web } from '../harness/running-gateway.ts'
 import { timeUntil, waitsText } from '../harness/time-until.ts'
 
 const keyFile = writeKeyFile()
 afterAll(() => keyFile.remove())
 
+const users = manyUsers(100)
+let used = 0
+
 /** A user of whom no other test knows a token. */
-let users = 0
-const nextUser = () => `U${String((users += 1)).padStart(32, '0')}`
-const manyUsers = Array.from({ length: 40 }, (_, n) => ({
-  userId: `U${String(n + 1).padStart(32, '0')}`,
-  displayName: `User ${n + 1}`,
-}))
+function nextUser(): string {
+  used += 1
+  return users[used]?.userId ?? ''
+}
 
 const lifeSeconds = 30
 
 describeWithRedis('three replicas with all faces', () => {
   const fleet = useFleet({
     isPatient: true,
-    channels: [web, native, liff, foreign],
-    users: manyUsers,
+    users,
     settings: {
-      ...ourChannels,
       ...faceSettings,
-      // The fleet has a web channel of its own in these.
-      LINE_CHANNEL_ID: '',
-      LINE_CHANNEL_SECRET: '',
       PUBLIC_URL: 'https://id.example',
       SIGNING_KEYS_FILE: keyFile.path,
       API_TOKEN_SECONDS: `${lifeSeconds}`,
@@ -78,8 +74,8 @@ describeWithRedis('three replicas with all faces', () => {
       const [first] = fleet().replicas as readonly [Replica]
       const { emulator } = fleet()
       const userId = nextUser()
-      const { accessToken, idToken = '' } = emulator.issueTokens({ channelId: liff.id, userId })
-      const { idToken: other = '' } = emulator.issueTokens({ channelId: liff.id, userId: nextUser() })
+      const { accessToken, idToken = '' } = emulator.issueTokens({ es256: true, userId })
+      const { idToken: other = '' } = emulator.issueTokens({ es256: true, userId: nextUser() })
       for (const replica of fleet().replicas) expect(await verdicts(replica, idToken)).toEqual(everyFace('good'))
 
       await deauthorize(first, accessToken)
@@ -88,7 +84,7 @@ describeWithRedis('three replicas with all faces', () => {
       await expectRefusedFrom(fleet().replicas, idToken)
       for (const replica of fleet().replicas) expect(await verdicts(replica, other)).toEqual(everyFace('good'))
       await sleep(1_100)
-      const { idToken: later = '' } = emulator.issueTokens({ channelId: liff.id, userId })
+      const { idToken: later = '' } = emulator.issueTokens({ es256: true, userId })
       for (const replica of fleet().replicas) expect(await verdicts(replica, later)).toEqual(everyFace('good'))
     },
   )

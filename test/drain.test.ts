@@ -167,20 +167,21 @@ describe('a drain without requests', () => {
   })
 
   test('busy clients on kept connections: each request is answered (B5)', async () => {
-    let answered = 0
-    const clients = Array.from({ length: 50 }, async () => {
+    const answered = Array(50).fill(0)
+    const clients = answered.map(async (_, client) => {
       const socket = connectTo(gateway().url)
       socket.write(post('{ __typename }'))
       try {
         for await (const bytes of socket) {
-          answered += 1
+          answered[client] += 1
           if (/^connection: close/im.test(String(bytes))) return 'told to close'
           socket.write(post('{ __typename }'))
         }
       } catch {}
       return 'lost'
     })
-    await expect.poll(() => answered, { timeout: 30_000 }).toBeGreaterThan(200)
+    // On a busy machine, a client's handshake can last longer than the first answers to the others.
+    await expect.poll(() => Math.min(...answered), { timeout: 30_000 }).toBeGreaterThan(4)
     await gateway().drain()
     expect(await Promise.all(clients)).toEqual(Array(50).fill('told to close'))
   })

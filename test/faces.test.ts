@@ -7,10 +7,11 @@ import {
   faceNames,
   faceSettings,
   forwardAuth,
-  membersOf,
   verdict,
   verdicts,
 } from './harness/faces.ts'
+import { jsonOf } from './harness/forms.ts'
+import { writeKeyFile } from './harness/key-file.ts'
 import {
   callsTo,
   liff,
@@ -20,9 +21,8 @@ import {
   startRunningGateway,
   useSharedGateway,
 } from './harness/running-gateway.ts'
-import { createTimelessKeyFile } from './harness/signing-gateway.ts'
 
-const keyFile = createTimelessKeyFile()
+const keyFile = writeKeyFile()
 afterAll(() => keyFile.remove())
 
 const settings = {
@@ -60,7 +60,7 @@ describe('each face, and GraphQL', () => {
 
   it('a token of our own: refused, and LINE never gets it', async () => {
     const { accessToken } = gateway().issue()
-    const ours = String(membersOf(await exchange(gateway(), accessToken)).access_token)
+    const ours = String(jsonOf(await exchange(gateway(), accessToken)).access_token)
     gateway().emulator.calls.reset()
     expect(await verdicts(gateway(), ours)).toEqual(everyFace('refused'))
     expect(callsTo(gateway().emulator)).toEqual({})
@@ -135,13 +135,13 @@ describe('what the faces cost', () => {
       exchange(gateway(), accessToken),
       gateway().ask('{ viewer { apiToken { token } } }', { token: accessToken }),
     ])
-    const { access_token: token } = membersOf(exchanged)
+    const { access_token: token } = jsonOf(exchanged)
     expect(forwarded.headers.authorization).toBe(`Bearer ${token}`)
     expect(asked.data).toEqual({ viewer: { apiToken: { token } } })
   })
 
   it('300 verifications at the service: one request to us, for the keys', async () => {
-    const token = String(membersOf(await exchange(gateway(), gateway().issue().accessToken)).access_token)
+    const token = String(jsonOf(await exchange(gateway(), gateway().issue().accessToken)).access_token)
     const requests = () => gateway().log().split('\n').length
     const keys = createRemoteJWKSet(new URL(`${gateway().url}/.well-known/jwks.json`))
     const options = { issuer: 'https://id.example', audience: 'https://id.example', typ: 'at+jwt' }

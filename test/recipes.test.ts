@@ -3,14 +3,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { api } from './harness/faces.ts'
 import { freePort } from './harness/free-port.ts'
+import { writeKeyFile } from './harness/key-file.ts'
 import { usePrograms } from './harness/programs.ts'
-import {
-  apiToken,
-  createTimelessKeyFile,
-  idToken,
-  type SigningGateway,
-  startSigningGateway,
-} from './harness/signing-gateway.ts'
+import { apiToken, idToken, type SigningGateway, startSigningGateway } from './harness/signing-gateway.ts'
 
 /** The recipes of the README that a test can run. Those for proxies have tests of their own. */
 type Recipes = {
@@ -27,7 +22,7 @@ const audience = 'https://api.example'
 let gateway: SigningGateway
 
 beforeAll(async () => {
-  gateway = await startSigningGateway(createTimelessKeyFile(), { API_AUDIENCES: `${audience},https://other.example` })
+  gateway = await startSigningGateway(writeKeyFile(), { API_AUDIENCES: `${audience},https://other.example` })
 })
 afterAll(() => gateway.close())
 

@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose'
 import { Agent, request } from 'undici'
+import { basic, formType, jsonOf } from './forms.ts'
 import { type GraphqlError, type Reply, toReply } from './running-gateway.ts'
 
 /** A service that may introspect. */
@@ -66,17 +67,16 @@ export async function verdicts(gateway: Service, credential: string): Promise<Re
 export const everyFace = (said: Verdict): Record<string, Verdict> =>
   Object.fromEntries(faceNames.map((name) => [name, said]))
 
-/** Sends a form to one of the OAuth endpoints. */
-export function postForm(
+function postForm(
   { url }: Service,
   path: string,
-  form: Readonly<Record<string, string>> | string,
-  headers: Readonly<Record<string, string>> = {},
+  form: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>>,
 ): Promise<Reply> {
   return send(`${url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-    body: typeof form === 'string' ? form : new URLSearchParams(form).toString(),
+    headers: { 'content-type': formType, ...headers },
+    body: new URLSearchParams(form).toString(),
   })
 }
 
@@ -92,7 +92,12 @@ export function exchange(gateway: Service, credential: string, from?: string, mo
 }
 
 export function introspect(gateway: Service, credential: string, from?: string, client = api): Promise<Reply> {
-  return postForm(gateway, '/oauth/introspect', { token: credential }, { ...basic(client), ...forwarded(from) })
+  return postForm(
+    gateway,
+    '/oauth/introspect',
+    { token: credential },
+    { ...basic(client.id, client.secret), ...forwarded(from) },
+  )
 }
 
 export function forwardAuth({ url }: Service, credential: string, from = '203.0.113.7', path = '/auth') {
@@ -100,15 +105,6 @@ export function forwardAuth({ url }: Service, credential: string, from = '203.0.
     method: 'GET',
     headers: { authorization: `Bearer ${credential}`, ...forwarded(from) },
   })
-}
-
-export function basic({ id, secret }: { readonly id: string; readonly secret: string }): { authorization: string } {
-  return { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` }
-}
-
-/** The members of a JSON answer. */
-export function membersOf({ text }: Reply): Record<string, unknown> {
-  return JSON.parse(text)
 }
 
 function graphql(query: string): AskedFace {
@@ -139,7 +135,7 @@ function wordOf({ extensions: { code, reason } }: GraphqlError): Verdict | undef
 
 function oauthVerdict(reply: Reply): Verdict | string {
   const { status, headers } = reply
-  const { access_token, error } = membersOf(reply)
+  const { access_token, error } = jsonOf(reply)
   if (headers['cache-control'] !== 'no-store') return other(reply)
   if (status === 200 && typeof access_token === 'string') return 'good'
   if (status === 400 && error === 'invalid_request') return 'refused'
@@ -159,7 +155,7 @@ function forwardAuthVerdict(reply: Reply): Verdict | string {
 
 function introspectionVerdict(reply: Reply): Verdict | string {
   if (reply.status !== 200) return busyVerdict(reply)
-  if (membersOf(reply).active === true) return 'good'
+  if (jsonOf(reply).active === true) return 'good'
   return reply.text === '{"active":false}' ? 'refused' : other(reply)
 }
 

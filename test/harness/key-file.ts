@@ -1,15 +1,58 @@
-import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { JWK } from 'jose'
+import { project } from './programs.ts'
 
-export type KeyFile = { readonly path: string; remove(): void }
+export type Algorithm = 'RS256' | 'ES256'
 
-/** A SIGNING_KEYS_FILE with one new ES256 key, which has no times: it signs since ever. `times`: members of the key. */
-export function writeKeyFile(times: Readonly<Record<string, string | number>> = {}): KeyFile {
+/** A SIGNING_KEYS_FILE, in a folder of its own. */
+export type KeyFile = {
+  readonly path: string
+  /** `npm run keys rotate FILE`. */
+  rotate(): Promise<void>
+  keys(): readonly (JWK & Readonly<Record<string, unknown>>)[]
+  write(keys: readonly object[]): void
+  remove(): void
+}
+
+/** With one new key, which has no times: it signs since ever. `times`: members of the key. */
+export function writeKeyFile(
+  times: Readonly<Record<string, string | number>> = {},
+  algorithm: Algorithm = 'ES256',
+): KeyFile {
+  const file = emptyKeyFile()
+  file.write([{ ...privateKeyFor(algorithm).export({ format: 'jwk' }), ...times }])
+  return file
+}
+
+/** `npm run keys new FILE`. */
+export async function createKeyFile(algorithm: Algorithm): Promise<KeyFile> {
+  const file = emptyKeyFile()
+  await runKeys('new', file.path, '--alg', algorithm)
+  return file
+}
+
+function emptyKeyFile(): KeyFile {
   const folder = mkdtempSync(join(tmpdir(), 'signing-keys-'))
   const path = join(folder, 'keys.json')
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  writeFileSync(path, JSON.stringify({ keys: [{ ...privateKey.export({ format: 'jwk' }), ...times }] }))
-  return { path, remove: () => rmSync(folder, { recursive: true }) }
+  return {
+    path,
+    rotate: () => runKeys('rotate', path),
+    keys: () => JSON.parse(readFileSync(path, 'utf8')).keys,
+    write: (keys) => writeFileSync(path, JSON.stringify({ keys }), { mode: 0o600 }),
+    remove: () => rmSync(folder, { recursive: true }),
+  }
+}
+
+function privateKeyFor(algorithm: Algorithm): KeyObject {
+  if (algorithm === 'RS256') return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+}
+
+async function runKeys(...words: readonly string[]): Promise<void> {
+  await promisify(execFile)(process.execPath, ['src/keys.ts', ...words], { cwd: project })
 }

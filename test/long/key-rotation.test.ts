@@ -1,14 +1,11 @@
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { afterEach, expect, it, vi } from 'vitest'
-import { exchange, membersOf } from '../harness/faces.ts'
+import { exchange } from '../harness/faces.ts'
+import { jsonOf } from '../harness/forms.ts'
+import { type Algorithm, writeKeyFile } from '../harness/key-file.ts'
 import { print } from '../harness/print.ts'
 import { noSourceLimit, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
-import {
-  type Algorithm,
-  createTimelessKeyFile,
-  type SigningGateway,
-  startSigningGateway,
-} from '../harness/signing-gateway.ts'
+import { type SigningGateway, startSigningGateway } from '../harness/signing-gateway.ts'
 import { timeUntil } from '../harness/time-until.ts'
 
 /**
@@ -30,7 +27,7 @@ afterEach(async () => {
 
 async function start(algorithm: Algorithm, startsAt: number): Promise<void> {
   const settings = { API_AUDIENCES: audience, API_TOKEN_SECONDS: '3600', LOG_LEVEL: 'warn', ...noSourceLimit }
-  gateway = await startSigningGateway(createTimelessKeyFile(algorithm), settings, { startsAt })
+  gateway = await startSigningGateway(writeKeyFile({}, algorithm), settings, { startsAt })
   replica = await startRunningGateway({ ...gateway.settings, PORT: '0' }, { beside: gateway })
   vi.useFakeTimers({ toFake: ['Date'], now: startsAt })
 }
@@ -58,7 +55,7 @@ function createClient(number: number) {
     if (Date.now() > endsAt - 5 * second) {
       const reply = await exchange(number % 2 === 0 ? gateway : replica, accessToken)
       if (reply.status !== 200) throw new Error(reply.text)
-      token = String(membersOf(reply).access_token)
+      token = String(jsonOf(reply).access_token)
       endsAt = (decodeJwt(token).exp ?? 0) * second
     }
     return token

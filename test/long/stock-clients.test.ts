@@ -1,12 +1,11 @@
-import { type createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose'
+import { type createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forgeries, signedAgain } from '../harness/forged-tokens.ts'
+import { type Algorithm, createKeyFile } from '../harness/key-file.ts'
 import { runClock } from '../harness/running-clock.ts'
 import {
-  type Algorithm,
   apiToken,
-  createKeyFile,
   exchanged,
   idToken,
   originalOf,
@@ -45,8 +44,8 @@ describe.each(settings)('tokens with %s and the type %s', (algorithm, type, acce
   })
 
   const keys = () => createRemoteJWKSet(new URL(`${gateway.issuer}/.well-known/jwks.json`))
-  const verify = (token: string, remote = keys()) =>
-    jwtVerify(token, remote, { issuer: gateway.issuer, audience: orders, typ: type, algorithms: [algorithm] })
+  const verify = (token: string, more: JWTVerifyOptions = {}) =>
+    jwtVerify(token, keys(), { issuer: gateway.issuer, audience: orders, typ: type, algorithms: [algorithm], ...more })
 
   /** The two ways to get a token, each with both kinds of credentials. */
   const ways: readonly (readonly [string, () => Promise<string>])[] = [
@@ -79,7 +78,7 @@ describe.each(settings)('tokens with %s and the type %s', (algorithm, type, acce
 
     it.each(Object.keys(forgeries))('%s: refused', async (fault) => {
       const forged = await forgeries[fault]?.(await originalOf(gateway))
-      await expect(verify(forged ?? '')).rejects.toThrow(/JW|JOSE|Invalid|unexpected|signature|exp|required|allowed/)
+      await expect(verify(forged ?? '')).rejects.toBeInstanceOf(errors.JOSEError)
     })
 
     it('the keys: no private member, and use, alg and kid of each', async () => {
@@ -92,11 +91,10 @@ describe.each(settings)('tokens with %s and the type %s', (algorithm, type, acce
       }
     })
 
-    it('a token of which the life has ended: refused', async () => {
-      gateway.setWall(-600_000)
-      const old = await exchanged(gateway, gateway.issue().accessToken)
-      gateway.setWall(600_000)
-      await expect(verify(old)).rejects.toMatchObject({ code: 'ERR_JWT_EXPIRED' })
+    it('five minutes later: refused', async () => {
+      const token = await exchanged(gateway, gateway.issue().accessToken)
+      const currentDate = new Date(Date.now() + 300_000)
+      await expect(verify(token, { currentDate })).rejects.toMatchObject({ code: 'ERR_JWT_EXPIRED' })
     })
   })
 

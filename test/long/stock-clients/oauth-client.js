@@ -26,7 +26,7 @@ async function outcomeOf(call) {
     return { value: await call() }
   } catch (error) {
     const { name, code, message, status, cause } = error
-    return { error: { name, code, message, status, body: cause?.error ?? cause?.body?.error } }
+    return { error: { name, code, message, status: status ?? cause?.status, body: cause?.error ?? cause?.body?.error } }
   }
 }
 

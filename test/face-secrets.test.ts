@@ -1,0 +1,197 @@
+import { request } from 'undici'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { api, exchange, faceSettings, faces, forwardAuth, grantType, introspect, tokenTypes } from './harness/faces.ts'
+import { basic, jsonOf, postForm } from './harness/forms.ts'
+import { writeKeyFile } from './harness/key-file.ts'
+import {
+  liff,
+  noSourceLimit,
+  ourChannels,
+  type Reply,
+  type RunningGateway,
+  startRunningGateway,
+} from './harness/running-gateway.ts'
+
+const keyFile = writeKeyFile()
+let gateway: RunningGateway
+beforeAll(async () => {
+  gateway = await startRunningGateway({
+    ...ourChannels,
+    ...faceSettings,
+    ...noSourceLimit,
+    METRICS_PORT: '0',
+    PUBLIC_URL: 'https://id.example',
+    SIGNING_KEYS_FILE: keyFile.path,
+  })
+})
+afterAll(async () => {
+  await gateway.close()
+  keyFile.remove()
+})
+
+/** Every secret of this file. The last tests search the log and the metrics for all of them. */
+const secrets = new Set<string>([api.secret, liff.secret, ...privateMembers()])
+let planted = 0
+
+function secret(value: string): string {
+  secrets.add(value)
+  return value
+}
+
+/** Looks like an access token of LINE. */
+function canary(): string {
+  planted += 1
+  return secret(`eyJhbGciOiJIUzI1NiJ9.CaNaRy${planted}x${'0123456789abcdef'.repeat(3)}.end-of_it`)
+}
+
+/** Looks like an ID token of LINE, or like a JWT of ours. */
+function canaryJwt(iss: string, alg = 'ES256'): string {
+  const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url')
+  return secret(`${part({ alg, kid: canary() })}.${part({ iss, sub: canary(), aud: liff.id, name: canary() })}.c2ln`)
+}
+
+function privateMembers(): readonly string[] {
+  return keyFile.keys().flatMap(({ d }) => (d === undefined ? [] : [d]))
+}
+
+/** Expects no secret in an answer except the `allowed` ones. */
+function expectNoSecret({ text, headers }: Pick<Reply, 'text' | 'headers'>, ...allowed: readonly string[]): void {
+  const answer = allowed.reduce((all, one) => all.replaceAll(one, ''), text + JSON.stringify(headers))
+  expect([...secrets].filter((one) => answer.includes(one))).toEqual([])
+  expect(answer).not.toMatch(/CaNaRy/i)
+}
+
+const form = (token: string) => ({
+  grant_type: grantType,
+  subject_token: token,
+  subject_token_type: tokenTypes.accessToken,
+})
+const ours = () => basic(api.id, api.secret)
+
+describe('no face quotes a value of the request', () => {
+  it.each<[string, () => string]>([
+    ['an access token', canary],
+    ['a malformed token', () => `${canary()} ${canary()}`],
+    ['an ID token', () => canaryJwt('https://access.line.me')],
+    ['an ID token (HS256)', () => canaryJwt('https://access.line.me', 'HS256')],
+    ['a JWT that looks like ours', () => canaryJwt('https://id.example')],
+    ['a JWT of somebody else', () => canaryJwt('https://other.example')],
+    ['a long text', () => secret(canary().repeat(60))],
+  ])('%s that is refused', async (_, credential) => {
+    for (const { ask } of Object.values(faces)) expectNoSecret(await ask(gateway, credential()))
+  })
+
+  it.each<[string, (it: string) => Promise<Reply>]>([
+    [
+      'a channel of a route',
+      (it) => gateway.send(`/auth?channel=${it}`, { headers: { authorization: `Bearer ${good()}` } }),
+    ],
+    [
+      'the path and query of a client',
+      (it) => forwardAuth(gateway, it, '203.0.113.7', `/auth/${it}?access_token=${it}`),
+    ],
+    ['another scheme', (it) => gateway.send('/auth', { headers: { authorization: `Basic ${it}` } })],
+    [
+      'forged headers',
+      (it) => gateway.send('/auth', { headers: { 'x-line-user-id': it, 'x-forwarded-uri': it, cookie: it } }),
+    ],
+    ['an audience', (it) => postForm(gateway, '/oauth/token', { ...form(good()), audience: it })],
+    ['a resource', (it) => postForm(gateway, '/oauth/token', { ...form(good()), resource: it })],
+    ['a scope', (it) => postForm(gateway, '/oauth/token', { ...form(good()), scope: it })],
+    ['a grant type', (it) => postForm(gateway, '/oauth/token', { ...form(good()), grant_type: it })],
+    ['a token type', (it) => postForm(gateway, '/oauth/token', { ...form(good()), subject_token_type: it })],
+    ['an actor token', (it) => postForm(gateway, '/oauth/token', { ...form(good()), actor_token: it })],
+    ['a member that is not known', (it) => postForm(gateway, '/oauth/token', { ...form('x'), [it]: it })],
+    ['a body of another type', (it) => postForm(gateway, '/oauth/token', {}, { 'content-type': `text/${it}` })],
+    ['a body that is no form', (it) => gateway.send('/oauth/token', { method: 'POST', body: `%${it}%zz` })],
+    ['a client secret', (it) => postForm(gateway, '/oauth/introspect', { token: 'x' }, basic(api.id, it))],
+    ['a client ID', (it) => postForm(gateway, '/oauth/introspect', { token: 'x' }, basic(it, it))],
+    [
+      'a client secret in the body',
+      (it) => postForm(gateway, '/oauth/introspect', { token: 'x', client_id: api.id, client_secret: it }),
+    ],
+    [
+      'client secrets in two places',
+      (it) => postForm(gateway, '/oauth/introspect', { token: it, client_secret: it }, ours()),
+    ],
+    [
+      'Basic that is no base64',
+      (it) => postForm(gateway, '/oauth/introspect', { token: it }, { authorization: `Basic ${it}` }),
+    ],
+    ['a hint', (it) => postForm(gateway, '/oauth/introspect', { token: it, token_type_hint: it }, ours())],
+    ['a path', (it) => gateway.send(`/oauth/${it}`)],
+    ['a document that is not there', (it) => gateway.send(`/.well-known/${it}?x=${it}`)],
+  ])('%s', async (_, ask) => {
+    expectNoSecret(await ask(canary()))
+  })
+})
+
+describe('no face quotes a text of LINE', () => {
+  it.each<[string, (secret: string) => Parameters<RunningGateway['emulator']['faults']['set']>[1]]>([
+    ['a refusal', (it) => ({ status: 400, body: { error: 'invalid_request', error_description: it } })],
+    ['an outage', (it) => ({ status: 500, body: it, headers: { 'www-authenticate': it, 'retry-after': it } })],
+    ['members of wrong types', (it) => ({ body: { client_id: [it], scope: { it }, expires_in: it, userId: [it] } })],
+  ])('%s', async (_, fault) => {
+    gateway.emulator.faults.set('*', fault(canary()))
+    for (const { ask } of Object.values(faces)) expectNoSecret(await ask(gateway, canary()))
+    gateway.emulator.faults.clear()
+    gateway.advance(120_000)
+  })
+})
+
+describe('good credentials', () => {
+  it('each face hands on nothing but the user and our own JWT', async () => {
+    for (const credential of [good(), secret(gateway.issue({ channelId: liff.id }).idToken ?? '')]) {
+      const minted = await exchange(gateway, credential)
+      const token = secret(String(jsonOf(minted).access_token))
+      expectNoSecret(minted, token)
+      expectNoSecret(await forwardAuth(gateway, credential), token)
+      expectNoSecret(await introspect(gateway, credential))
+      expectNoSecret(await gateway.ask('{ viewer { id apiToken { token audience } } }', { token: credential }), token)
+      expectNoSecret(await introspect(gateway, token))
+    }
+    for (const path of ['jwks.json', 'openid-configuration', 'oauth-authorization-server'])
+      expectNoSecret(await gateway.send(`/.well-known/${path}`))
+    secret(gateway.emulator.users[0]?.userId ?? '')
+  })
+
+  it('a key file that becomes bad: an error line without its content', async () => {
+    const lines = () => gateway.log().split('SIGNING_KEYS_FILE').length
+    const before = lines()
+    const wrong = { kty: 'EC', crv: canary(), d: canary(), kid: canary(), signing_at: canary() }
+    keyFile.write([wrong, { kty: canary(), [canary()]: canary() }])
+    await expect.poll(lines, { timeout: 30_000 }).toBeGreaterThan(before)
+    expectNoSecret(await gateway.send('/.well-known/jwks.json'))
+  })
+})
+
+describe('the log and the metrics', () => {
+  const spellings = (one: string) => [
+    one,
+    encodeURIComponent(one),
+    JSON.stringify(one).slice(1, -1),
+    Buffer.from(one).toString('base64').slice(4, -8),
+  ]
+  const foundIn = (text: string) =>
+    [...secrets].filter((one) => spellings(one).some((spelling) => text.includes(spelling)))
+
+  it('the log at level trace: many lines, no secret, no user', () => {
+    expect(secrets.size).toBeGreaterThan(100)
+    expect(foundIn(`x ${encodeURIComponent([...secrets].at(-1) ?? '')} y`)).not.toEqual([])
+    expect(gateway.log().split('\n').length).toBeGreaterThan(100)
+    expect(foundIn(gateway.log())).toEqual([])
+    expect(gateway.log()).not.toMatch(/CaNaRy|"unexpected error"/i)
+  })
+
+  it('the metrics: no secret, no user', async () => {
+    const { body } = await request(`${gateway.metricsUrl}/metrics`)
+    const text = await body.text()
+    expect(text).toMatch(/gateway_operations_total\{kind="forward_auth"/)
+    expect(foundIn(text)).toEqual([])
+    expect(text).not.toMatch(/CaNaRy/i)
+  })
+})
+
+function good(): string {
+  return secret(gateway.issue().accessToken)
+}

@@ -1,15 +1,20 @@
+import { isShare } from './shares.ts'
 import { type Admission, isUseless, type Outcome, type SourceGate } from './source-gate.ts'
 import { type Answer, type BatchResolver, isOutage, type Question, type Resolver } from './token-resolver.ts'
 
-/** The tier that limits cold tokens (without a record) for each client address. Warm tokens are never limited. */
+/**
+ * The tier that limits cold tokens (without a record) for each client address. Warm tokens are never limited. Of a caller with
+ * a share, the readings that it waits for count as well.
+ */
 export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver {
   return (questions) => questions.map(pass)
 
   async function pass(question: Question): Promise<Answer> {
-    if (question.known !== undefined) return behind(question)
+    const { known, lane, clientAddress } = question
+    if (known !== undefined && (lane !== undefined || !isShare(clientAddress))) return behind(question)
     const calls = question.alongside === undefined ? 1 : 2
     try {
-      const admission = await gate.admit(question.clientAddress, { deadline: question.deadline, calls })
+      const admission = await gate.admit(clientAddress, { deadline: question.deadline, calls })
       return await settled(
         admission,
         behind(admission.calls === calls ? question : { ...question, alongside: undefined }),

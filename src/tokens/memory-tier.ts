@@ -7,7 +7,17 @@ import { createFlights } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
-import { type Ages, ageOf, merge, type Subject, scopeMissing, spreadOf, type TokenRecord, withFacts } from './record.ts'
+import {
+  type Ages,
+  ageOf,
+  isStaleWithin,
+  merge,
+  type Subject,
+  scopeMissing,
+  spreadOf,
+  type TokenRecord,
+  withFacts,
+} from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
 import {
@@ -171,7 +181,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (scopeMissing(record, question.subject))
       return answerByAge({ ...question, subject: 'verification' }, record, time)
     if (hasDriftedSince(record)) return answerDrifted(question, record, time)
-    if (question.lastsMs !== undefined && isStaleWithin(question.lastsMs, record, time))
+    if (question.lastsMs !== undefined && isStaleWithin(question.lastsMs, record, time, options))
       return recheckFirst(question, record)
     switch (ageOf(record, question.subject, time, options, spreadOf(question.token.key))) {
       case 'fresh':
@@ -186,12 +196,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
         telemetry.lookUp('missed')
         return flyAndCheck({ ...question, known: record })
     }
-  }
-
-  /** If the token expires before, LINE's answer would change nothing. */
-  function isStaleWithin(ms: number, record: TokenRecord, time: number): boolean {
-    const staleAt = record.verifiedAt + options.maxStaleMs
-    return staleAt - time < ms && staleAt < record.expiresAt
   }
 
   function serveAndRecheck(question: Question, record: TokenRecord): Answer {

@@ -58,6 +58,12 @@ export function ageOf(record: TokenRecord, subject: Subject, now: number, ages: 
   return age < ages.freshForMs * spread ? 'fresh' : 'aging'
 }
 
+/** Whether LINE must be asked within so many ms if the token shall still be served. No answer of LINE helps after its end. */
+export function isStaleWithin(ms: number, record: TokenRecord, now: number, { maxStaleMs }: Ages): boolean {
+  const staleAt = record.verifiedAt + maxStaleMs
+  return staleAt - now < ms && staleAt < record.expiresAt
+}
+
 /** When the record got its answer about a subject (process time, ms). `undefined`: it has none. */
 export function learnedAt(record: TokenRecord, subject: Subject): number | undefined {
   return subject === 'verification' ? record.verifiedAt : readings[subject].learnedAt(record)

@@ -1,5 +1,5 @@
 import type { SharedLookUp } from '../telemetry/telemetry.ts'
-import { type Ages, ageOf, learnedAt, type TokenRecord } from './record.ts'
+import { type Ages, ageOf, isStaleWithin, learnedAt, type TokenRecord } from './record.ts'
 import type { SharedLooks } from './shared-looks.ts'
 import type { Entries } from './shared-store.ts'
 import { type Answer, type BatchResolver, invalid, type Question, type Valid } from './token-resolver.ts'
@@ -46,7 +46,8 @@ export function shareRecords(behind: BatchResolver, options: ShareRecordsOptions
   }
 
   function answers(record: TokenRecord, question: Question): boolean {
-    if (question.mustAskLine) return false
+    const { mustAskLine, lastsMs } = question
+    if (mustAskLine || (lastsMs !== undefined && isStaleWithin(lastsMs, record, now(), ages))) return false
     const age = ageOf(record, question.subject, now(), ages)
     if (question.known === undefined) return age === 'fresh' || age === 'aging'
     return age === 'fresh' && isNewer(record, question.known, question)

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { wideNetworkOf } from '../http/network.ts'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
+import { isShare } from './shares.ts'
 import { type Attempt, createSources, type Source } from './sources.ts'
 import type { TokenBucketOptions } from './token-bucket.ts'
 import { type Caller, type Outage, SourceLimited } from './token-resolver.ts'
@@ -51,6 +52,7 @@ export type SourceGateOptions = TokenBucketOptions & {
 const mostTrust = 30
 /** A customer of a provider often has a /56 network: 256 networks of /64. It may have as much as ten of them. */
 const wideFactor = 10
+const partOfShare = 4
 const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
 
 /**
@@ -65,6 +67,10 @@ const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
  * the others, however many sources send junk.
  *
  * An IPv6 client has two sources: its /64 network, and the /56 network around it, which may have ten times as much.
+ *
+ * A caller with a share (`shares.ts`) is a source without a bucket: it is never limited, and nothing that LINE answers changes
+ * how much it may ask. It has at most a quarter of the places to LINE, so that junk from it leaves three quarters to the
+ * others. Its other attempts wait.
  */
 export function createSourceGate({ room, ...options }: SourceGateOptions): SourceGate & SourceLimits & SourceBuckets {
   const { burst } = options
@@ -72,6 +78,7 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
   const waitingRoom = createWaitingRoom(mostWaiting)
   const places = room()
   const mostCalls = Math.max(2 * burst, burst + mostTrust)
+  const mostCallsOfShare = Math.max(Math.floor(places / partOfShare), 1)
   let underWay = 0
   let lastLimit = new SourceLimited(1)
 
@@ -127,7 +134,8 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     return source !== undefined && (source.waiting.size > 0 || !hasPlace(source))
   }
 
-  function hasPlace({ factor, bucket, tokens, calls, trust }: Source): boolean {
+  function hasPlace({ network, factor, bucket, tokens, calls, trust }: Source): boolean {
+    if (isShare(network)) return calls < mostCallsOfShare
     const left = bucket.left()
     const window = (isBusy() ? Math.min(factor, left) : left) + trust
     return tokens < window && calls < mostCalls * factor
@@ -147,9 +155,10 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     return { calls, settle: (outcome) => settle(entered, calls, outcome) }
   }
 
-  /** Two calls at once for a token that may be junk: only for a client whose bucket is full. */
+  /** Two calls at once for a token that may be junk: only for a client whose bucket is full. A share has no bucket. */
   function mayPair(entered: readonly Source[]): boolean {
-    const isFull = entered[0]?.bucket.left() === burst
+    const [first] = entered
+    const isFull = first?.bucket.left() === burst && !isShare(first.network)
     return isFull && room() >= 2 && entered.every(({ calls, factor }) => calls + 2 <= mostCalls * factor)
   }
 
@@ -169,6 +178,7 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
   }
 
   function weigh(source: Source, outcome: Outcome): void {
+    if (isShare(source.network)) return
     if (outcome === 'good') {
       source.bucket.giveBack()
       source.trust = Math.min(source.trust + 1, mostTrust * source.factor)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { networkOf } from '../../src/http/network.ts'
 import { InvalidGrant, LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
+import { shareOf } from '../../src/tokens/shares.ts'
 import {
   type Admission,
   createSourceGate,
@@ -10,6 +11,7 @@ import {
   type SourceGateOptions,
 } from '../../src/tokens/source-gate.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
+import { noRoom, waitedTooLong } from '../../src/tokens/waiting-room.ts'
 import {
   callerAt,
   elsewhere,
@@ -387,6 +389,97 @@ const outcomes = fc.constantFrom<Outcome>('good', 'refused', 'useless', 'open')
 const networks = ['192.0.2.1', '192.0.2.2', ...times(4, (n) => networkOf(`2001:db8:0:${n}::1`))]
 
 /** No token comes back by time during a test, however slow the machine is. */
+describe('a caller with a share', () => {
+  it.each([
+    [64, 16],
+    [10, 2],
+    [3, 1],
+    [1, 1],
+  ])('with %i places to LINE: %i calls at once, and the next one when one has ended', async (places, most) => {
+    const gate = createGate({ burst: 1, room: () => places })
+    const { admitted } = countAdmissions(times(100, () => gate.admit(service, single())))
+    await turn()
+    expect(admitted).toHaveLength(most)
+    for (let n = 0; n < 20; n += 1) admitted[n]?.settle('refused')
+    await turn()
+    expect(admitted.length).toBeGreaterThanOrEqual(most + 1)
+    expect(admitted).toHaveLength(Math.min(most + 20, 2 * most))
+  })
+
+  it('5,000 refusals in a row: it is never limited, and no address is', async () => {
+    const gate = createGate({ burst: 2 })
+    for (let n = 0; n < 5_000; n += 1) await expect(guarded(gate, at(service), refuse)).rejects.toThrow(InvalidGrant)
+    for (let n = 0; n < 100; n += 1) gate.count(service, 'refused')
+    expect([gate.refusalFor(service), gate.limitFor(service), gate.limitFor(here.clientAddress)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+  })
+
+  it('500 good tokens: it gets no more than its share, and never two calls for one token', async () => {
+    const gate = createGate({ room: () => 8 })
+    for (let n = 0; n < 500; n += 1) await guarded(gate, at(service), async () => 'good')
+    const { admitted } = countAdmissions(times(50, () => gate.admit(service, pair())))
+    await turn()
+    expect(admitted.map(({ calls }) => calls)).toEqual([1, 1])
+  })
+
+  it('two callers: each has a share of its own', async () => {
+    const gate = createGate({ room: () => 8 })
+    const { admitted } = countAdmissions(
+      [service, shareOf('proxy')].flatMap((one) => times(50, () => gate.admit(one, single()))),
+    )
+    await turn()
+    expect(admitted).toHaveLength(4)
+  })
+
+  it('while it waits at its deadline: LINE_UNAVAILABLE, and an address gets its place at once', async () => {
+    const gate = createGate({ room: () => 4 })
+    await gate.admit(service, single())
+    await expect(gate.admit(service, { deadline: performance.now() + 5, calls: 1 })).rejects.toBe(waitedTooLong)
+    expect((await gate.admit(here.clientAddress, single())).calls).toBe(1)
+  })
+
+  it('more than 1,000 wait: LINE_UNAVAILABLE for the next, without a promise, and an address gets its place', async () => {
+    const gate = createGate({ room: () => 4 })
+    countAdmissions(times(1_001, () => gate.admit(service, single())))
+    expect(gate.refusalFor(service)).toBe(noRoom)
+    await expect(gate.admit(service, single())).rejects.toBe(noRoom)
+    expect(gate.refusalFor(here.clientAddress)).toBeUndefined()
+  })
+})
+
+describe('a caller with a share, in front of LINE', () => {
+  const layer = useLayer({ ...oneChannel, ...oneBurst, LINE_MAX_CONCURRENCY: '8', CACHE_MAX_TOKENS: '20000' })
+
+  it('waits with 400 bad tokens: an address is verified at once, and no bad token of the caller is RATE_LIMITED', async () => {
+    const { ask, issue, answers } = layer()
+    answers.hold()
+    const bad = times(400, (n) => ask(junk(n), 'verification', at(service)).then(wordFor))
+    await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(2)
+    await answers.settled()
+    const good = ask(issue(), 'verification', here)
+    await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(3)
+    await answers.release()
+    expect(wordFor(await good)).toBe('valid')
+    expect(tally(await Promise.all(bad))).toEqual({ MALFORMED: 400 })
+  })
+
+  it('asks for the users of 20 tokens at once: two calls at a time, also for the profiles', async () => {
+    const { ask, issue, answers } = layer()
+    const tokens = times(20, () => issue())
+    await Promise.all(tokens.map((token) => ask(token, 'verification', at(service))))
+    answers.hold()
+    const profiles = tokens.map((token) => ask(token, 'profile', at(service)).then(wordFor))
+    await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(2)
+    await answers.settled()
+    expect(answers.waiting()).toBe(2)
+    await answers.release()
+    expect(tally(await Promise.all(profiles))).toEqual({ valid: 20 })
+  })
+})
+
 function createGate(options: Partial<SourceGateOptions>) {
   return createSourceGate({ burst: 20, perSecond: 0.001, now: () => START_MS, room: () => 64, ...options })
 }
@@ -400,6 +493,7 @@ function createTimedGate(options: Partial<SourceGateOptions>) {
   }
 }
 
+const service = shareOf('service')
 const at = (clientAddress: string) => callerAt(clientAddress)
 const addressOf = (n: number) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`
 

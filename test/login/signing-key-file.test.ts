@@ -119,13 +119,13 @@ describe('a bad file', () => {
 
 describe('the check before the start', () => {
   it.each([
-    [0o600, false],
-    [0o400, false],
-    [0o640, true],
-    [0o604, true],
-    [0o644, true],
-  ])('mode %o: a warning: %s', async (mode, warns) => {
-    await chmod(file, mode)
+    ['600', false],
+    ['400', false],
+    ['640', true],
+    ['604', true],
+    ['644', true],
+  ])('mode %s: a warning: %s', async (mode, warns) => {
+    await chmod(file, Number.parseInt(mode, 8))
     const { problems, warnings } = checkKeyFile(file, () => START_MS)
     expect([problems, warnings.length]).toEqual([[], warns ? 1 : 0])
   })

@@ -7,7 +7,7 @@ import type { MemoryTier } from './memory-tier.ts'
 import { namingSubjects, type TokenRecord } from './record.ts'
 import { type AccessToken, digestOf, isB64Token, toAccessToken } from './token-key.ts'
 import { type Answer, type Caller, type Invalid, invalid, isOutage, type Unknown } from './token-resolver.ts'
-import { uncheckedIssuerOf } from './unchecked-issuer.ts'
+import { mayHaveIssuer, uncheckedIssuerOf } from './unchecked-issuer.ts'
 import { createUsualReading } from './usual-reading.ts'
 
 /** An ID token that a caller sent in place of an access token. */
@@ -59,7 +59,7 @@ export type Credentials = {
   isOtherJwt(raw: string): boolean
   /**
    * Whose credential it is. Without a promise if the answer is in memory. It never throws for a bad credential or an outage.
-   * `required`: the scopes without which the caller refuses it anyway. If LINE has to be asked, they can save a round trip.
+   * A credential in its last second has expired. `required`: the scopes without which the caller refuses it anyway. If LINE has to be asked, they can save a round trip.
    */
   identify(credential: Credential, caller: Caller, required?: readonly string[]): Identity | Promise<Identity>
   /** The claims of an ID token, on the same terms. */
@@ -102,7 +102,7 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   function read(raw: string): Credential | undefined {
     const token = toAccessToken(raw)
     if (token === undefined) return readLong(raw)
-    if (!raw.includes('.') || memory.knows(token.key)) return token
+    if (!mayHaveIssuer(raw) || memory.knows(token.key)) return token
     if (idTokens.isKnown(token.key)) return { idToken: raw, key: token.key }
     const iss = uncheckedIssuerOf(raw)
     if (iss === idTokenIssuer) return { idToken: raw, key: token.key }
@@ -163,11 +163,17 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     return userId ?? (family === undefined ? undefined : families.find(family)?.userId)
   }
 
-  function factsOf({ key }: AccessToken, record: TokenRecord, userId: string | undefined): Verified {
+  function factsOf({ key }: AccessToken, record: TokenRecord, userId: string | undefined): Verified | Invalid {
     const { channelId, scopes } = record
     const expiresAt = clock.toWall(record.expiresAt)
     const reliableUntil = Math.min(expiresAt, clock.toWall(reliableEnd(record)))
-    return { verdict: 'valid', key, channelId, scopes, userId, expiresAt, reliableUntil }
+    return lasting({ verdict: 'valid', key, channelId, scopes, userId, expiresAt, reliableUntil })
+  }
+
+  /** Others get times in whole seconds. A credential in its last second would have no time left there. */
+  function lasting(verified: Verified): Verified | Invalid {
+    const end = Math.floor(verified.expiresAt / 1_000) * 1_000
+    return end - clock.wall() < 1_000 ? invalid('EXPIRED') : verified
   }
 
   /** A record that is too old for `lastsMs` was served because LINE gave no answer. */
@@ -196,7 +202,7 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     const expiresAt = exp * 1_000
     const scopes = name === null ? ['openid'] : ['openid', 'profile']
     const reliableUntil = Math.min(expiresAt, clock.wall() + maxStaleMs)
-    return { verdict: 'valid', key, channelId: aud, scopes, userId: sub, expiresAt, reliableUntil }
+    return lasting({ verdict: 'valid', key, channelId: aud, scopes, userId: sub, expiresAt, reliableUntil })
   }
 }
 

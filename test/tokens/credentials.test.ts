@@ -279,6 +279,16 @@ describe('how long others may rely on an access token', () => {
     expect(await untilOf(token)).toBe(20_000)
   })
 
+  it('in its last second: expired, because others get its end in whole seconds', async () => {
+    const { clock, issue, credentials } = layer()
+    const token = issue({ expiresIn: 90 })
+    await untilOf(token)
+    clock.advance(89_000)
+    expect(credentials.identify(token, here)).toMatchObject({ verdict: 'valid', reliableUntil: START_MS + 90_000 })
+    clock.advance(1)
+    expect(credentials.identify(token, here)).toEqual({ verdict: 'invalid', reason: 'EXPIRED' })
+  })
+
   it('LINE refuses it where it is asked first: invalid', async () => {
     const { clock, issue, emulator, credentials } = layer()
     const token = issue()
@@ -391,10 +401,15 @@ describe('the identity of an ID token', () => {
     expect(await identify(raw)).toEqual({ verdict: 'invalid', reason: 'REVOKED' })
     const later = signed(layer(), { sub: user?.userId, iat: S + 2 })
     expect(await identify(later)).toMatchObject({ verdict: 'valid' })
-    clock.advance(HOUR - 1_001)
+    clock.advance(HOUR - 2_000)
     expect(await identify(later)).toMatchObject({ verdict: 'valid' })
     clock.advance(1)
     expect(await identify(later)).toEqual({ verdict: 'invalid', reason: 'EXPIRED' })
+    const viewed = () => layer().credentials.claimsOf(idTokenIn(layer(), later), here)
+    clock.advance(998)
+    expect(viewed()).toMatchObject({ verdict: 'valid' })
+    clock.advance(1)
+    expect(viewed()).toEqual({ verdict: 'invalid', reason: 'EXPIRED' })
   })
 
   it('from before the departure of its user, and new here: REVOKED', async () => {

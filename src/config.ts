@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { z } from 'zod'
-import { settingNames } from './config/setting-names.ts'
 import { createSettingReader, type SettingReader } from './config/setting-reader.ts'
 import {
   addressBlock,
@@ -148,8 +147,6 @@ export function readConfig(
     shutdownGraceMs: read('SHUTDOWN_GRACE_SECONDS', whole(0, 3600).default(20)) * 1000,
     warnings: reader.warnings,
   }
-  for (const name of reader.unread(settingNames))
-    reader.warnings.push(`${name}: is ignored, because it is not built yet`)
   reader.warnings.push(...warnOfUnknownSettings(env))
   if (reader.problems.length > 0) throw new ConfigError(Object.freeze(reader.problems), reader.warnings)
   return deepFreeze(config)

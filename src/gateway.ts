@@ -260,6 +260,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     resolve: memory.resolve,
     toAccessToken,
     credentials,
+    buckets: gate,
     signingKeys,
     apiTokens:
       signingKeys &&

@@ -2,12 +2,16 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Config } from './config.ts'
 import { closeWithin, createDrain, stopAccepting } from './drain.ts'
+import { createDiscovery } from './endpoints/discovery.ts'
 import { createFaces } from './endpoints/faces.ts'
+import { createForwardAuth } from './endpoints/forward-auth.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
 import { health, ready } from './endpoints/health.ts'
+import { createIntrospection } from './endpoints/introspection.ts'
 import { createMetricsEndpoint } from './endpoints/metrics.ts'
+import { createTokenExchange } from './endpoints/token-exchange.ts'
 import type { Engine, Unexpected } from './graphql/engine.ts'
 import { createPlannedEngine } from './graphql/planned/planned-engine.ts'
 import { createPrepareOperation, type PrepareOperation } from './graphql/prepare-operation.ts'
@@ -80,9 +84,12 @@ export async function startServer(
   let devPages: DevPages | undefined
   const underWay = new Set<ServerResponse>()
   const cors = createCors(config.corsOrigins)
-  const clientAddresses = createClientAddresses(config.trustedProxies, (address) => {
-    telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`)
-  })
+  const clientAddresses = createClientAddresses(
+    config.trustedProxies,
+    (address) =>
+      telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`),
+    (address) => telemetry.log.warn(silentProxyWarning(address)),
+  )
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const graphql = createGraphqlEndpoint({
     services,
@@ -96,8 +103,14 @@ export async function startServer(
       : undefined,
   })
   const { operationMs } = services
+  const { forwardAuth } = config
   const faces = createFaces({
-    faces: [].filter((face) => face !== undefined),
+    faces: [
+      createTokenExchange(services),
+      createIntrospection(services, config),
+      createDiscovery(services, config),
+      forwardAuth === 'off' ? undefined : createForwardAuth({ ...services, clientAddresses, mode: forwardAuth }),
+    ].filter((face) => face !== undefined),
     telemetry,
     clientAddresses,
     cors,
@@ -160,6 +173,11 @@ export async function startMetricsServer(
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected))
+}
+
+function silentProxyWarning(address: string): string {
+  const clients = 'All its clients together get one share of the calls to LINE'
+  return `FORWARD_AUTH: the proxy ${address} sends no client address in X-Forwarded-For. ${clients}`
 }
 
 const devPageHeaders: HeaderList = [

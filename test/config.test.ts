@@ -59,6 +59,14 @@ describe('defaults', () => {
       freshForMs: 300_000,
       maxStaleMs: 3_600_000,
       corsOrigins: [],
+      publicUrl: undefined,
+      signingKeysFile: undefined,
+      makesSigningKeys: false,
+      apiAudiences: [],
+      apiTokenMs: 300_000,
+      apiTokenType: 'at+jwt',
+      oauthClients: [],
+      forwardAuth: 'off',
       graphiql: false,
       introspection: false,
       metricsPort: undefined,
@@ -70,8 +78,8 @@ describe('defaults', () => {
     })
   })
 
-  it('NODE_ENV=development: GraphiQL and introspection are on, CORS for loopback, other HOST and delay', () => {
-    const tools = { graphiql: true, introspection: true, corsOrigins: 'loopback' }
+  it('NODE_ENV=development: GraphiQL, introspection and signed tokens are on, CORS for loopback, other HOST and delay', () => {
+    const tools = { graphiql: true, introspection: true, makesSigningKeys: true, corsOrigins: 'loopback' }
     const development = { ...tools, host: '127.0.0.1', shutdownDelayMs: 0 }
     expect(configOf({ NODE_ENV: 'development' })).toEqual({ ...configOf({}), ...development })
   })
@@ -96,10 +104,18 @@ describe('defaults', () => {
       'LINE_TIMEOUT_MS',
       'HOST',
     ]
+    const faces = [
+      'PUBLIC_URL',
+      'API_AUDIENCES',
+      'API_TOKEN_SECONDS',
+      'API_TOKEN_TYPE',
+      'OAUTH_CLIENTS',
+      'FORWARD_AUTH',
+    ]
     const more = ['PORT', 'REDIS_URL', 'CACHE_SECRET', 'GRAPHIQL', 'METRICS_PORT', 'LOG_LEVEL', 'TRUSTED_PROXIES']
     for (const blank of ['', ' \t\n']) {
       const env = Object.fromEntries(
-        [...names, ...more].flatMap((name) => [
+        [...names, ...faces, ...more].flatMap((name) => [
           [name, blank],
           [`${name}_FILE`, blank],
         ]),
@@ -192,6 +208,20 @@ describe('good values', () => {
     [{ KEEP_ALIVE_SECONDS: '1' }, { keepAliveMs: 1_000 }],
     [{ KEEP_ALIVE_SECONDS: '620' }, { keepAliveMs: 620_000 }],
     [{ SHUTDOWN_GRACE_SECONDS: '3600' }, { shutdownGraceMs: 3_600_000 }],
+    [{ PUBLIC_URL: 'https://Api.Example:443/' }, { publicUrl: 'https://api.example' }],
+    [{ PUBLIC_URL: 'http://127.0.0.1:4000' }, { publicUrl: 'http://127.0.0.1:4000' }],
+    [
+      { API_AUDIENCES: 'https://api.example/v1, api,urn:example:api' },
+      { apiAudiences: ['https://api.example/v1', 'api', 'urn:example:api'] },
+    ],
+    [{ API_TOKEN_SECONDS: '30' }, { apiTokenMs: 30_000 }],
+    [{ API_TOKEN_SECONDS: '3600' }, { apiTokenMs: 3_600_000 }],
+    [{ API_TOKEN_TYPE: 'JWT' }, { apiTokenType: 'JWT' }],
+    [
+      { FORWARD_AUTH: 'optional', TRUSTED_PROXIES: '10.0.0.1' },
+      { forwardAuth: 'optional', trustedProxies: ['10.0.0.1'] },
+    ],
+    [{ FORWARD_AUTH: 'off' }, { forwardAuth: 'off' }],
   ])('%j', (env, expected) => {
     expect(configOf(env)).toMatchObject(expected)
   })
@@ -266,6 +296,10 @@ describe('bad values', () => {
     ['SHUTDOWN_GRACE_SECONDS', ['3601', ...notWhole]],
     ['SHUTDOWN_DELAY_SECONDS', ['3601', ...notWhole]],
     ['KEEP_ALIVE_SECONDS', ['0', '86401', ...notWhole]],
+    ['PUBLIC_URL', [...notAnOrigin, ...moreThanAnOrigin]],
+    ['API_TOKEN_SECONDS', ['0', '29', '3601', ...notWhole]],
+    ['API_TOKEN_TYPE', ['jwt', 'AT+JWT', 'application/at+jwt']],
+    ['FORWARD_AUTH', ['on', 'true', 'Required']],
   ])('%s', (name, values) => {
     for (const value of values) expectOneProblem(problemsWith({ [name]: value }), `${name}: `)
   })
@@ -295,6 +329,7 @@ describe('bad values', () => {
       ],
     ],
     ['TRUSTED_PROXIES', notABlock],
+    ['API_AUDIENCES', ['two words', 'über', 'a'.repeat(201), 'https://', ':x']],
     ['CACHE_SECRET', ['short', 'x'.repeat(31), 'é'.repeat(15)]],
     [
       'CORS_ORIGINS',
@@ -419,6 +454,7 @@ describe('problems', () => {
       'HTTPS_PROXY',
       'HTTP_PROXY',
     ],
+    ...['PUBLIC_URL', 'API_AUDIENCES', 'API_TOKEN_SECONDS', 'API_TOKEN_TYPE', 'OAUTH_CLIENTS', 'FORWARD_AUTH'],
   ]
   const lists = [
     ...[canary, `["${canary}"]`, `{"${canary}":1}`, `"${canary}"`, `[{"id":"${canary}","secret":"${canary}"}]`],
@@ -448,6 +484,8 @@ describe('problems', () => {
       { [canary]: canary },
     ],
     ...lists.map((LINE_CHANNELS): [string, Env, Env] => [LINE_CHANNELS, { LINE_CHANNELS }, {}]),
+    ...lists.map((OAUTH_CLIENTS): [string, Env, Env] => [OAUTH_CLIENTS, { ...channel, OAUTH_CLIENTS }, {}]),
+    ['SIGNING_KEYS_FILE', { ...channel, SIGNING_KEYS_FILE: canary }, {}],
   ])('no problem quotes a value: %s', (_where, env, files) => {
     try {
       readConfig(env, fileReader(files))
@@ -684,5 +722,81 @@ describe('the shared tier', () => {
     ['one secret twice', `${longSecret},${longSecret}`, 'CACHE_SECRET: has the same secret twice'],
   ])('CACHE_SECRET with %s: a problem with its place', (_, CACHE_SECRET, problem) => {
     expectOneProblem(problemsWith({ CACHE_SECRET }), problem)
+  })
+})
+
+describe('the endpoints for other services', () => {
+  const trusted = { TRUSTED_PROXIES: '10.0.0.1' }
+  const client = { id: 'orders', secret: longSecret }
+  const listed = (...clients: unknown[]) => ({ OAUTH_CLIENTS: JSON.stringify(clients) })
+
+  it('SIGNING_KEYS_FILE with PUBLIC_URL: a path, which is not read here', () => {
+    const env = { SIGNING_KEYS_FILE: ' /keys.json ', PUBLIC_URL: 'https://api.example' }
+    expect(configOf(env)).toMatchObject({ signingKeysFile: '/keys.json', makesSigningKeys: false })
+  })
+
+  it('SIGNING_KEYS_FILE without PUBLIC_URL: a problem, but not in development', () => {
+    const env = { SIGNING_KEYS_FILE: '/keys.json' }
+    expectOneProblem(problemsWith(env), 'PUBLIC_URL: is missing: SIGNING_KEYS_FILE needs it')
+    const config = configOf({ ...env, NODE_ENV: 'development' })
+    expect(config).toMatchObject({ signingKeysFile: '/keys.json', makesSigningKeys: false, publicUrl: undefined })
+  })
+
+  it('SIGNING_KEYS_FILE with a bad PUBLIC_URL: one problem', () => {
+    expectOneProblem(problemsWith({ SIGNING_KEYS_FILE: '/k', PUBLIC_URL: 'api' }), 'PUBLIC_URL: must be')
+  })
+
+  it('SIGNING_KEYS_FILE_FILE: no setting', () => {
+    const config = configOf({ SIGNING_KEYS_FILE_FILE: '/path' }, { '/path': '/keys.json' })
+    expect(config.signingKeysFile).toBeUndefined()
+    expect(config.warnings).toEqual([expect.stringMatching(/^SIGNING_KEYS_FILE_FILE: is not a setting/)])
+  })
+
+  it('PUBLIC_URL_FILE, OAUTH_CLIENTS_FILE: settings', () => {
+    const files = { '/url': 'https://api.example\n', '/clients': listed(client).OAUTH_CLIENTS }
+    const config = configOf({ PUBLIC_URL_FILE: '/url', OAUTH_CLIENTS_FILE: '/clients' }, files)
+    expect(config).toMatchObject({ publicUrl: 'https://api.example', oauthClients: [client], warnings: [] })
+  })
+
+  it.each(['required', 'optional'])('FORWARD_AUTH=%s without TRUSTED_PROXIES: a problem', (FORWARD_AUTH) => {
+    expectOneProblem(problemsWith({ FORWARD_AUTH }), 'TRUSTED_PROXIES: is missing: FORWARD_AUTH needs it')
+    expect(problemsWith({ FORWARD_AUTH, ...trusted })).toEqual([])
+  })
+
+  it('OAUTH_CLIENTS: all clients, in the same order', () => {
+    const other = { id: 'a:b %', secret: '"\\~ '.padEnd(32, 'x') }
+    expectOneProblem(problemsWith(listed(client, other)), 'OAUTH_CLIENTS[1].id: must be')
+    expect(configOf(listed(client, { ...other, id: 'a:b%' })).oauthClients).toEqual([client, { ...other, id: 'a:b%' }])
+  })
+
+  it.each<[string, unknown, string]>([
+    ['null', null, ': must be an object'],
+    ['a list', [], ': must be an object'],
+    ['another member', { ...client, id: 'x', scope: 'x' }, ': must be an object'],
+    ['no id', { secret: longSecret }, '.id: is missing'],
+    ['an empty id', { ...client, id: '' }, '.id: must be 1 to 100'],
+    ['a number as id', { ...client, id: 1 }, '.id: must be 1 to 100'],
+    ['an id of 101 characters', { ...client, id: 'x'.repeat(101) }, '.id: must be 1 to 100'],
+    ['an id with a letter outside ASCII', { ...client, id: 'é' }, '.id: must be 1 to 100'],
+    ['no secret', { id: 'x' }, '.secret: is missing'],
+    ['a secret of 31 characters', { id: 'x', secret: 'x'.repeat(31) }, '.secret: must be 32 to 1000'],
+    ['a secret of 1001 characters', { id: 'x', secret: 'x'.repeat(1_001) }, '.secret: must be 32 to 1000'],
+    ['a secret that ends with a space', { id: 'x', secret: `${longSecret} ` }, '.secret: must be 32 to 1000'],
+    ['a secret outside ASCII', { id: 'x', secret: 'é'.repeat(32) }, '.secret: must be 32 to 1000'],
+    ['a number as secret', { id: 'x', secret: 1e32 }, '.secret: must be 32 to 1000'],
+  ])('OAUTH_CLIENTS with %s: the problem has the index and the member', (_, wrong, problem) => {
+    expectOneProblem(problemsWith(listed(client, wrong)), `OAUTH_CLIENTS[1]${problem}`)
+  })
+
+  it.each(['{', '{}', '"1"', 'null', '1', 'orders:secret'])(
+    'OAUTH_CLIENTS=%s: must be a JSON list',
+    (OAUTH_CLIENTS) => {
+      expectOneProblem(problemsWith({ OAUTH_CLIENTS }), 'OAUTH_CLIENTS: must be a JSON list')
+    },
+  )
+
+  it('no client, and the same client twice: a problem', () => {
+    expectOneProblem(problemsWith(listed()), 'OAUTH_CLIENTS: is an empty list')
+    expectOneProblem(problemsWith(listed(client, client)), 'OAUTH_CLIENTS: has the same id twice')
   })
 })

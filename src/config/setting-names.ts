@@ -1,4 +1,4 @@
-/** The names of all settings, also of those that are not built yet. */
+/** The names of all settings. */
 export const settingNames = [
   'LINE_CHANNEL_ID',
   'LINE_CHANNEL_SECRET',
@@ -39,6 +39,9 @@ export const settingNames = [
   'SHUTDOWN_DELAY_SECONDS',
   'SHUTDOWN_GRACE_SECONDS',
 ] as const
+
+/** The settings that are paths themselves: they have no `NAME_FILE` form. */
+export const pathSettings: readonly string[] = ['SIGNING_KEYS_FILE']
 
 /** Only `npm run dev` and `npm run emulator` read it. */
 export const emulatorPort = 'EMULATOR_PORT'

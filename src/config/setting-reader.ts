@@ -9,14 +9,12 @@ export const unreadable = Symbol('unreadable')
 export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: string) => string) {
   const problems: string[] = []
   const warnings: string[] = []
-  const asked = new Set<string>()
 
   /**
    * The value of a setting without white space at its ends. `undefined`: not set, or empty. Adds a problem
    * and returns `unreadable` if there is no single readable value.
    */
   function given(name: string): string | typeof unreadable | undefined {
-    asked.add(name)
     const value = env[name]?.trim() || undefined
     const path = env[`${name}_FILE`]?.trim()
     if (!path) return value
@@ -31,7 +29,6 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
 
   /** The value of a setting that is a path itself: it has no `NAME_FILE` form. */
   function givenPath(name: string): string | undefined {
-    asked.add(name)
     return env[name]?.trim() || undefined
   }
 
@@ -47,10 +44,5 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
 
   const read = <T extends z.ZodType>(name: string, rule: T) => check(given(name), rule, (place) => name + place)
 
-  /** Those of the names that are set, but that nobody has asked for. */
-  function unread(names: readonly string[]): string[] {
-    return names.filter((name) => !asked.has(name) && (env[name]?.trim() || env[`${name}_FILE`]?.trim()))
-  }
-
-  return { problems, warnings, given, givenPath, check, read, unread }
+  return { problems, warnings, given, givenPath, check, read }
 }

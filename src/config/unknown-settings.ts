@@ -1,4 +1,4 @@
-import { emulatorPort, settingNames } from './setting-names.ts'
+import { emulatorPort, pathSettings, settingNames } from './setting-names.ts'
 
 /** One warning for each variable that is no setting, but has almost the name of one. A warning quotes no value. */
 export function warnOfUnknownSettings(env: NodeJS.ProcessEnv): string[] {
@@ -9,7 +9,9 @@ export function warnOfUnknownSettings(env: NodeJS.ProcessEnv): string[] {
   })
 }
 
-const names = [...settingNames, emulatorPort].flatMap((name) => [name, `${name}_FILE`])
+const names = [...settingNames, emulatorPort].flatMap((name) =>
+  pathSettings.includes(name) ? [name] : [name, `${name}_FILE`],
+)
 const known = new Set(names)
 /** From TRUSTED_PROXIES to TRUSTED_PROXY are three edits, but a reader sees one: so the singular counts as a name too. */
 const spellings = names.flatMap((name) =>
@@ -27,6 +29,8 @@ function isOfThePlatform(name: string, value = ''): boolean {
 
 /** The setting that differs least. Two letters are half of HOST: HOME and HISTFILE are something else. */
 function nearestName(name: string): string | undefined {
+  const path = pathSettings.find((setting) => name === `${setting}_FILE`)
+  if (path !== undefined) return path
   let nearest: string | undefined
   let least = Infinity
   for (const [spelling, candidate] of spellings) {

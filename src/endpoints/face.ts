@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Form } from '../http/form.ts'
 import type { Reply } from '../http/send.ts'
 import type { FaceName } from '../telemetry/telemetry.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
@@ -14,13 +15,20 @@ export type Face = {
   serves(path: string): boolean
   /** Whether scripts of the allowed origins may call it. */
   readonly isForBrowsers: boolean
+  /** The request must be a POST of a form, which is read before `answer` is called. */
+  readonly readsForm?: true
   /** Without a promise if the answer is in memory. It may throw or reject with `RequestRefused`. */
   answer(request: IncomingMessage, context: FaceContext): FaceReply | Promise<FaceReply>
   /** The answer to a refused request, to one that is not answered when the process ends, and to an unexpected error. */
   refusal(failure: Failure): Reply
 }
 
-export type FaceContext = Caller & { readonly path: string; readonly requestId: string }
+export type FaceContext = Caller & {
+  readonly path: string
+  readonly requestId: string
+  /** Empty if the face does not read forms. */
+  readonly form: Form
+}
 
 /** `code`: `OK`, or a word from the face's own short list, for metrics and log lines. */
 export type FaceReply = Reply & { readonly code: string }
@@ -28,6 +36,8 @@ export type FaceReply = Reply & { readonly code: string }
 export type Failure = {
   /** 4xx for a request that cannot be read, 500 for our own fault, 503 when the process ends. */
   readonly status: number
+  /** The code of `RequestRefused`: the face's own word, or that of a request that cannot be read. */
+  readonly code: string
   readonly message: string
   readonly headers: Readonly<Record<string, string>>
   /** Seconds. */

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
-import { RequestRefused, shuttingDown } from '../http/read-request.ts'
+import { type Form, noForm, readForm } from '../http/form.ts'
+import { discardRest, RequestRefused, shuttingDown } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
 import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
@@ -43,18 +44,30 @@ export function createFaces(options: FacesOptions): Faces {
       send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
       return
     }
-    const startedAt = performance.now()
     underWay.add(response)
     own.set(response, face)
+    if (face.readsForm) readAndAnswer(face, path, request, response)
+    else answer(face, path, request, response, noForm)
+  }
+
+  function readAndAnswer(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void {
+    readForm(request, (error, form) => {
+      if (error === undefined) answer(face, path, request, response, form)
+      else refuse(response, error, performance.now())
+    })
+  }
+
+  function answer(face: Face, path: string, request: IncomingMessage, response: ServerResponse, form: Form): void {
+    const startedAt = performance.now()
     try {
       const clientAddress = clientAddresses.addressOf(request)
       const requestId = requestIdOf(request)
-      const answer = face.answer(request, { path, clientAddress, requestId, deadline: startedAt + operationMs })
-      if (answer instanceof Promise) {
-        answer
+      const reply = face.answer(request, { path, clientAddress, requestId, form, deadline: startedAt + operationMs })
+      if (reply instanceof Promise) {
+        reply
           .then((settled) => deliver(response, settled, startedAt))
           .catch((error) => refuse(response, error, startedAt))
-      } else deliver(response, answer, startedAt)
+      } else deliver(response, reply, startedAt)
     } catch (error) {
       refuse(response, error, startedAt)
     }
@@ -67,10 +80,16 @@ export function createFaces(options: FacesOptions): Faces {
   function refuse(response: ServerResponse, error: unknown, startedAt: number): void {
     const face = own.get(response)
     if (face === undefined) return
+    // The client has gone: nobody can read an answer, and a broken connection is no error of ours.
+    if (response.destroyed) {
+      forget(response)
+      return
+    }
     if (!(error instanceof RequestRefused)) telemetry.unexpected(error, face.name, requestIdOf(response.req))
     const failure =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
     finish(response, face.refusal(failure), failure.code, startedAt)
+    if (failure.headers.connection === 'close') discardRest(response.req)
   }
 
   /** It may be refused already, at the end of the drain. */
@@ -88,6 +107,10 @@ export function createFaces(options: FacesOptions): Faces {
       requestId: requestIdOf(request),
       network: clientAddresses.addressOf(request),
     })
+    forget(response)
+  }
+
+  function forget(response: ServerResponse): void {
     own.delete(response)
     underWay.delete(response)
   }

@@ -14,7 +14,7 @@ import { readBearer } from '../http/bearer.ts'
 import type { ByteBuffer } from '../http/byte-buffer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
-import { assertHead, RequestRefused, readBody, shuttingDown } from '../http/read-request.ts'
+import { assertHead, discardRest, RequestRefused, readBody, shuttingDown } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
@@ -187,10 +187,4 @@ function wantsHtml({ method, headers }: IncomingMessage): boolean {
 /** The request headers that an answer depends on. Caches do not keep the answers to POST, so those need no `Vary`. */
 function varyOf({ method }: IncomingMessage): string | undefined {
   return method === 'GET' ? 'accept' : undefined
-}
-
-/** Discards the rest of the request for one second, so that a client that is still sending can receive the answer. */
-function discardRest(request: IncomingMessage): void {
-  request.resume()
-  setTimeout(() => request.socket.destroy(), 1_000).unref()
 }

@@ -13,9 +13,12 @@ export function readBearer<Token>(
   return (raw === undefined ? undefined : parse(raw)) ?? 'MALFORMED'
 }
 
-const scheme = 'Bearer '
-
-/** The name of a scheme has no case (RFC 9110 section 11.1). Almost all clients write it in this way. */
-function isBearer(authorization: string): boolean {
+/**
+ * Whether an `Authorization` header has a Bearer token, good or bad. The name of a scheme has no case (RFC 9110 section 11.1).
+ * Almost all clients write it in this way.
+ */
+export function isBearer(authorization: string): boolean {
   return authorization.startsWith(scheme) || authorization.slice(0, scheme.length).toLowerCase() === 'bearer '
 }
+
+const scheme = 'Bearer '

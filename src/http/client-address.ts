@@ -5,9 +5,22 @@ import { networkOf, plainAddress, readAddress } from './network.ts'
 export type ClientAddresses = {
   /** The network that a request counts for: an IPv4 address, or the /64 network of an IPv6 address. */
   addressOf(request: IncomingMessage): string
+  /**
+   * The address of a trusted proxy that does not say for which client it sends this request. `undefined`: the request has
+   * the address of its client, or comes from no trusted proxy.
+   */
+  silentProxyOf(request: IncomingMessage): string | undefined
 }
 
-type Peer = { readonly address: string; readonly network: string; readonly isTrusted: boolean }
+type Peer = {
+  readonly address: string
+  readonly network: string
+  readonly isTrusted: boolean
+  /** What the last `X-Forwarded-For` of this connection says. It is asked for several times in each request. */
+  last: Forwarded | undefined
+}
+
+type Forwarded = { readonly header: string; readonly network: string; readonly silentProxy: string | undefined }
 
 /** More proxies than this are not in a row. A longer list was made by a caller. */
 const mostHops = 100
@@ -20,26 +33,39 @@ const unknown = 'unknown'
  * address that is not a trusted proxy counts. The caller can forge everything to the left of it. If all of them are
  * trusted proxies, the leftmost one counts. A hop that is not an address (`unknown`, `_hidden`) ends the search: its
  * client counts as the proxy that wrote it. `warnUnlisted` is called once, with the address that sent the first header
- * without being trusted.
+ * without being trusted. `warnSilent` is called once, with the first address that `silentProxyOf` finds.
  */
 export function createClientAddresses(
   trustedProxies: readonly string[],
   warnUnlisted: (address: string) => void,
+  warnSilent: (address: string) => void = () => {},
 ): ClientAddresses {
   const trusted = toBlockList(trustedProxies)
   const peers = new WeakMap<Socket, Peer>()
   let warned = false
+  let warnedOfSilence = false
 
-  return { addressOf }
+  return { addressOf, silentProxyOf }
 
   function addressOf(request: IncomingMessage): string {
     const peer = peerOf(request.socket)
     const forwarded = request.headers['x-forwarded-for']
     if (forwarded === undefined) return peer.network
-    if (peer.isTrusted) return forwardedFor(String(forwarded), peer)
+    if (peer.isTrusted) return forwardedBy(peer, String(forwarded)).network
     if (!warned) warnUnlisted(plainAddress(peer.address))
     warned = true
     return peer.network
+  }
+
+  function silentProxyOf(request: IncomingMessage): string | undefined {
+    const peer = peerOf(request.socket)
+    if (!peer.isTrusted) return undefined
+    const { silentProxy } = forwardedBy(peer, String(request.headers['x-forwarded-for'] ?? ''))
+    if (silentProxy !== undefined && !warnedOfSilence) {
+      warnSilent(silentProxy)
+      warnedOfSilence = true
+    }
+    return silentProxy
   }
 
   /** Read once for each connection. */
@@ -49,26 +75,33 @@ export function createClientAddresses(
     const address = readAddress(socket.remoteAddress ?? '')
     const peer =
       address === undefined
-        ? { address: unknown, network: unknown, isTrusted: false }
-        : { address, network: networkOf(address), isTrusted: isTrusted(address) }
+        ? { address: unknown, network: unknown, isTrusted: false, last: undefined }
+        : { address, network: networkOf(address), isTrusted: isTrusted(address), last: undefined }
     peers.set(socket, peer)
     return peer
   }
 
-  function forwardedFor(header: string, peer: Peer): string {
-    let proxy: string | undefined
+  function forwardedBy(peer: Peer, header: string): Forwarded {
+    if (peer.last?.header !== header) peer.last = readForwarded(header, peer)
+    return peer.last
+  }
+
+  function readForwarded(header: string, peer: Peer): Forwarded {
+    let address = peer.address
+    let isNamed = false
     let end = header.length
     for (let count = 0; end > 0 && count < mostHops; count += 1) {
       const start = header.lastIndexOf(',', end - 1) + 1
       const hop = header.slice(start, end).trim()
       end = start - 1
       if (hop === '') continue
-      const address = readHop(hop)
-      if (address === undefined) break
-      proxy = address
+      const named = readHop(hop)
+      isNamed = named !== undefined
+      if (named === undefined) break
+      address = named
       if (!isTrusted(address)) break
     }
-    return proxy === undefined ? peer.network : networkOf(proxy)
+    return { header, network: networkOf(address), silentProxy: isNamed ? undefined : plainAddress(address) }
   }
 
   function isTrusted(address: string): boolean {

@@ -79,6 +79,12 @@ export function readBody(
   }
 }
 
+/** Discards the rest of the request for one second, so that a client that is still sending can receive the answer. */
+export function discardRest(request: IncomingMessage): void {
+  request.resume()
+  setTimeout(() => request.socket.destroy(), 1_000).unref()
+}
+
 /**
  * JSON is always UTF-8 (RFC 8259 section 8.1), so no other charset is accepted. The header is split and compared: a
  * pattern with two repetitions side by side takes a time that grows with the square of the header.
@@ -90,14 +96,15 @@ function isJson(contentType: string): boolean {
   return type === 'application/json' && parameters.length <= 1 && parameters.every(isUtf8)
 }
 
-function isUtf8(parameter: string): boolean {
+/** Whether a parameter of a media type, in lower case, is the charset UTF-8. */
+export function isUtf8(parameter: string): boolean {
   const [name, value = '', ...rest] = partsOf(parameter, '=', 3)
   return name === 'charset' && rest.length === 0 && utf8Names.has(value)
 }
 
 const utf8Names = new Set(['utf-8', 'utf8', '"utf-8"', '"utf8"'])
 
-function partsOf(text: string, separator: string, atMost: number): string[] {
+export function partsOf(text: string, separator: string, atMost: number): string[] {
   return text.split(separator, atMost).map((part) => part.trim())
 }
 

@@ -6,16 +6,26 @@ import { requestIdOf } from './request-id.ts'
 /** Names and values in alternation: the form of headers that costs Node the least. */
 export type HeaderList = readonly string[]
 
-export type Reply = { readonly status: number; readonly headers: HeaderList; readonly body: string | Buffer }
+export type Reply = {
+  readonly status: number
+  readonly headers: HeaderList
+  readonly body: string | Buffer
+  /** Default: `no-store`. */
+  readonly cacheControl?: string
+}
 
 /** A long body, which is made while it is sent. */
 export type StreamedReply = Omit<Reply, 'body'> & { readonly body: Readable; readonly bytes: number }
 
 /** Sends an answer in one write. */
-export function send(response: ServerResponse, { status, headers, body }: Reply, more: HeaderList = noHeaders): void {
+export function send(
+  response: ServerResponse,
+  { status, headers, body, cacheControl }: Reply,
+  more: HeaderList = noHeaders,
+): void {
   if (response.destroyed || response.headersSent) return
   const length = Buffer.byteLength(body)
-  response.writeHead(status, allHeaders(response, length, headers, more))
+  response.writeHead(status, allHeaders(response, length, headers, more, cacheControl))
   // If every character is one byte, Latin-1 is faster: Node need not look for longer characters.
   response.end(response.req.method === 'HEAD' ? undefined : body, length === body.length ? 'latin1' : 'utf8')
 }
@@ -40,9 +50,24 @@ export function plainText(status: number, body: string): Reply {
 
 export const noHeaders: HeaderList = []
 
-function allHeaders(response: ServerResponse, bytes: number, headers: HeaderList, more: HeaderList): string[] {
-  return [...always, requestIdOf(response.req), 'content-length', String(bytes), ...headers, ...more]
+function allHeaders(
+  response: ServerResponse,
+  bytes: number,
+  headers: HeaderList,
+  more: HeaderList,
+  cacheControl = 'no-store',
+): string[] {
+  return [
+    'cache-control',
+    cacheControl,
+    ...always,
+    requestIdOf(response.req),
+    'content-length',
+    String(bytes),
+    ...headers,
+    ...more,
+  ]
 }
 
-/** Forbids caching, because an answer can have personal data, and forbids browsers to guess the media type. */
-const always = ['cache-control', 'no-store', 'x-content-type-options', 'nosniff', 'x-request-id']
+/** Caching is forbidden unless a reply allows it, because an answer can have personal data. Browsers must not guess the type. */
+const always = ['x-content-type-options', 'nosniff', 'x-request-id']

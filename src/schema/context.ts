@@ -8,6 +8,7 @@ import type { Revocation } from '../login/revocation.ts'
 import type { SigningKeys } from '../login/signing-keys.ts'
 import type { Unconfirmed } from '../login/unconfirmed.ts'
 import type { Credential, Credentials } from '../tokens/credentials.ts'
+import type { SourceBuckets } from '../tokens/source-gate.ts'
 import type { AccessToken } from '../tokens/token-key.ts'
 import type { Caller, Resolver } from '../tokens/token-resolver.ts'
 
@@ -17,6 +18,8 @@ export type Services = {
   /** Only for tokens that LINE has just issued: what callers send is read by `credentials`. */
   readonly toAccessToken: (raw: string) => AccessToken | undefined
   readonly credentials: Credentials
+  /** For the credentials of services, which are checked here. */
+  readonly buckets: SourceBuckets
   /** `undefined`: no signing keys are configured. */
   readonly signingKeys: SigningKeys | undefined
   readonly apiTokens: ApiTokens | undefined

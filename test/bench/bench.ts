@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { type Effort, fullEffort, quickEffort, quickEffortAlone } from './effort.ts'
 import type { Section } from './figures.ts'
 import { measureCold } from './measures/cold.ts'
+import { measureFaces } from './measures/faces.ts'
 import { measureGrowth } from './measures/growth.ts'
 import { measureHerd } from './measures/herd.ts'
 import { measureHot } from './measures/hot.ts'
@@ -24,6 +25,7 @@ const measures = {
   'shared-hot': measureSharedHot,
   'shared-cold': measureSharedCold,
   workers: measureWorkers,
+  faces: measureFaces,
   memory: measureMemory,
 } as const
 type Measure = keyof typeof measures

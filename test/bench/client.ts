@@ -4,7 +4,8 @@ import { Client } from 'undici'
  * The load generator if wrk is not installed. It sends the same requests over the same number of keep-alive
  * connections. Each connection sends its next request after the answer (closed loop).
  */
-const [url = '', connections, duration, body = '', tokenPrefix, firstToken, tokenCount, order] = process.argv.slice(2)
+const [url = '', connections, duration, body = '', tokenPrefix, firstToken, tokenCount, order, path = ''] =
+  process.argv.slice(2)
 const first = Number(firstToken)
 const count = Number(tokenCount)
 const latenciesUs: number[] = []
@@ -25,11 +26,13 @@ async function keepAsking(): Promise<void> {
   while (performance.now() < endsAt) {
     const askedAt = performance.now()
     const headers = {
-      'content-type': 'application/json',
-      accept: 'application/graphql-response+json, application/json;q=0.9',
+      ...(body !== '' && {
+        'content-type': 'application/json',
+        accept: 'application/graphql-response+json, application/json;q=0.9',
+      }),
       authorization: `Bearer ${tokenPrefix}${String(nextNumber()).padStart(12, '0')}`,
     }
-    const response = await client.request({ method: 'POST', path: '/graphql', headers, body })
+    const response = await client.request({ method: body === '' ? 'GET' : 'POST', path, headers, body })
     await response.body.dump()
     if (response.statusCode !== 200) failed += 1
     latenciesUs.push((performance.now() - askedAt) * 1_000)

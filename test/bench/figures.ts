@@ -4,7 +4,7 @@ import { type Spread, spreadOf } from './rounds.ts'
 export type Figure = {
   readonly name: string
   readonly value: Spread
-  readonly unit: '×' | 'ms' | 'B' | ''
+  readonly unit: '×' | 'ms' | 'µs' | 'B' | ''
   readonly goal?: Goal
 }
 

@@ -6,8 +6,10 @@ import { tokenPrefix } from './tokens.ts'
 
 /** The requests that the load generator sends. */
 export type Workload = {
-  /** The JSON body. */
+  /** The JSON body. Empty: a GET request. */
   readonly body: string
+  /** Default: `/graphql`. */
+  readonly path?: string
   readonly connections: number
   readonly tokens: {
     readonly first: number
@@ -71,8 +73,12 @@ function toSlice(counted: Counted, cpuSeconds: number, { connections }: Workload
   }
 }
 
-async function load(url: string, { body, connections, tokens }: Workload, seconds: number): Promise<Counted> {
-  const args = [body, tokenPrefix, String(tokens.first), String(tokens.count), tokens.order]
+async function load(
+  url: string,
+  { body, path = '/graphql', connections, tokens }: Workload,
+  seconds: number,
+): Promise<Counted> {
+  const args = [body, tokenPrefix, String(tokens.first), String(tokens.count), tokens.order, path]
   const child =
     loadGenerator === 'wrk' ? startWrk(url, connections, seconds, args) : startClient(url, connections, seconds, args)
   const result = /^RESULT (.*)$/m.exec(await output(child))?.[1]

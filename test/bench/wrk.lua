@@ -1,15 +1,18 @@
--- Sends POST requests. The token is always the same, one of many at random, or a new one each time.
+-- Sends POST requests with a body, or GET requests without one. The token is always the same, one of many at random, or a new one each time.
 local head, tail, first, count, order
 local sent = 0
 
 function init(args)
   local body = args[1]
   first, count, order = tonumber(args[3]), tonumber(args[4]), args[5]
-  head = "POST /graphql HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
-    .. "\r\nContent-Type: application/json"
-    .. "\r\nAccept: application/graphql-response+json, application/json;q=0.9"
-    .. "\r\nContent-Length: " .. #body
-    .. "\r\nAuthorization: Bearer " .. args[2]
+  local path, content = args[6], ""
+  if body ~= "" then
+    content = "\r\nContent-Type: application/json"
+      .. "\r\nAccept: application/graphql-response+json, application/json;q=0.9"
+      .. "\r\nContent-Length: " .. #body
+  end
+  head = (body == "" and "GET " or "POST ") .. path .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
+    .. content .. "\r\nAuthorization: Bearer " .. args[2]
   tail = "\r\n\r\n" .. body
   math.randomseed(os.time())
 end

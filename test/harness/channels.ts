@@ -11,5 +11,8 @@ export const [web, native, liff, foreign]: [Channel, Channel, Channel, Channel] 
   { id: '1000000009', secret: 'dddddddddddddddddddddddddddddddd', type: 'web' },
 ]
 
+/** Settings of a gateway with all channels except the foreign one. */
+export const ourChannels = { LINE_CHANNELS: JSON.stringify([web, native, liff]) }
+
 /** For tests in which LINE refuses many tokens and that are not about the limit of a client address. */
 export const noSourceLimit = { FAILED_TOKENS_BURST: '1000000', FAILED_TOKENS_PER_SECOND: '1000000' }

@@ -12,7 +12,7 @@ import { createGateway, type Gateway, type Surroundings } from '../../src/gatewa
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
 
-export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
+export { foreign, liff, native, noSourceLimit, ourChannels, START_MS, web } from './channels.ts'
 
 /**
  * LINE_TIMEOUT_MS runs in real time, so it is long here: a slow machine must not look like an outage of LINE. The drain
@@ -77,6 +77,8 @@ export type RunningGateway = {
 
 export type StartOptions = EmulatorOptions &
   Pick<Surroundings, 'dev' | 'dispatcher' | 'redis'> & {
+    /** Where the clocks start, epoch ms. Default: `START_MS`. */
+    readonly startsAt?: number
     /** How far the gateway's wall clock is ahead of LINE's clock at the start (ms). */
     readonly wallAheadBy?: number
     /** Another replica, whose LINE and clock this one shares. Close that one first. */
@@ -86,9 +88,9 @@ export type StartOptions = EmulatorOptions &
 /** `settings` are environment variables. They win over the defaults here: PORT, LINE_*_URL, the web channel and others. */
 export async function startRunningGateway(
   settings: NodeJS.ProcessEnv = {},
-  { dev, dispatcher, redis, wallAheadBy = 0, beside, ...options }: StartOptions = {},
+  { dev, dispatcher, redis, startsAt = START_MS, wallAheadBy = 0, beside, ...options }: StartOptions = {},
 ): Promise<RunningGateway> {
-  let ownTime = START_MS
+  let ownTime = startsAt
   let aheadBy = wallAheadBy
   let suspendedFor = 0
   let lines = ''

@@ -190,3 +190,52 @@ function msOf(run: () => unknown): number {
   run()
   return performance.now() - start
 }
+
+describe('a proxy that does not name its client', () => {
+  const silent = (peer: string, ...hops: string[]) => trusting('10.0.0.0/8', '::1').silentProxyOf(from(peer, ...hops))
+
+  it.each([
+    ['10.0.0.1', undefined, '10.0.0.1'],
+    ['::ffff:10.0.0.1', undefined, '10.0.0.1'],
+    ['0:0:0:0:0:0:0:1', undefined, '::1'],
+    ['10.0.0.1', '', '10.0.0.1'],
+    ['10.0.0.1', ' ,\t, ', '10.0.0.1'],
+    ['10.0.0.1', 'unknown', '10.0.0.1'],
+    ['10.0.0.1', '203.0.113.9, unknown', '10.0.0.1'],
+    ['10.0.0.1', 'unknown, 10.0.0.2', '10.0.0.2'],
+    ['10.0.0.1', 'unknown, 10.0.0.3, 10.0.0.2', '10.0.0.3'],
+  ])('%s with X-Forwarded-For %j: %s', (peer, hops, proxy) => {
+    expect(silent(peer, ...(hops === undefined ? [] : [hops]))).toBe(proxy)
+  })
+
+  it.each([
+    ['10.0.0.1', '203.0.113.9'],
+    ['10.0.0.1', 'unknown, 203.0.113.9'],
+    ['10.0.0.1', '203.0.113.9, 10.0.0.2'],
+    // A client inside the network of the proxies.
+    ['10.0.0.1', '10.0.0.7'],
+    ['192.0.2.1', '203.0.113.9'],
+    ['192.0.2.1', ''],
+  ])('%s with X-Forwarded-For %j: none', (peer, hops) => expect(silent(peer, hops)).toBeUndefined())
+
+  it('one warning, which names the first one; none of an address that is no trusted proxy', () => {
+    const warnings: string[] = []
+    const addresses = createClientAddresses(
+      ['10.0.0.0/8'],
+      () => {},
+      (address) => warnings.push(address),
+    )
+    for (const peer of ['192.0.2.1', '10.0.0.1', '10.0.0.2', '10.0.0.1']) addresses.silentProxyOf(from(peer))
+    expect(warnings).toEqual(['10.0.0.1'])
+  })
+
+  it('requests of different clients on one connection: each its own answer', () => {
+    const addresses = trusting('10.0.0.1')
+    const first = from('10.0.0.1', '203.0.113.1')
+    const onSame = (hops: string) => Object.assign(incoming({ 'x-forwarded-for': hops }), { socket: first.socket })
+    expect(addresses.addressOf(first)).toBe('203.0.113.1')
+    expect(addresses.silentProxyOf(onSame('unknown'))).toBe('10.0.0.1')
+    expect(addresses.addressOf(onSame('203.0.113.2'))).toBe('203.0.113.2')
+    expect(addresses.addressOf(first)).toBe('203.0.113.1')
+  })
+})

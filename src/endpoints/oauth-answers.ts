@@ -1,0 +1,43 @@
+import { RequestRefused } from '../http/read-request.ts'
+import type { HeaderList, Reply } from '../http/send.ts'
+import { isOutage, type Outage } from '../tokens/token-resolver.ts'
+import type { FaceReply, Failure } from './face.ts'
+import { refusalHeaders } from './faces.ts'
+import { outageFacts } from './outage.ts'
+
+/** What the OAuth endpoints have in common: their answers and errors (RFC 6749 sections 5.1 and 5.2). */
+
+const jsonHeaders: HeaderList = ['content-type', 'application/json', 'pragma', 'no-cache']
+
+export function oauthReply(body: object): FaceReply {
+  return { status: 200, headers: jsonHeaders, body: JSON.stringify(body), code: 'OK' }
+}
+
+/** `error`: the word of the standard. `description`: our own words, in ASCII without quotes. It never quotes a value. */
+export function oauthError(error: string, description: string): RequestRefused {
+  return new RequestRefused(400, description, { code: error })
+}
+
+/** LINE cannot be asked, or not for this address. Without `Retry-After`, the operator must act first. */
+export function unavailable(outage: Outage): RequestRefused {
+  const { status, retryAfter } = outageFacts(outage)
+  if (retryAfter === undefined) return new RequestRefused(status, outage.message, { code: 'server_error' })
+  return new RequestRefused(status, outage.message, { code: 'temporarily_unavailable', retryAfter })
+}
+
+/** For an error of a promise. */
+export function rethrowUnavailable(error: unknown): never {
+  throw isOutage(error) ? unavailable(error) : error
+}
+
+export function oauthRefusal({ status, code, message, headers, retryAfter }: Failure): Reply {
+  const body = JSON.stringify({ error: words[code] ?? code, error_description: message })
+  return { status, headers: [...jsonHeaders, ...refusalHeaders(headers, retryAfter)], body }
+}
+
+/** The words of OAuth for the failures that all endpoints have. */
+const words: Readonly<Record<string, string>> = {
+  BAD_REQUEST: 'invalid_request',
+  SHUTTING_DOWN: 'temporarily_unavailable',
+  INTERNAL_SERVER_ERROR: 'server_error',
+}

@@ -1,0 +1,21 @@
+import { Misconfigured } from '../line/errors.ts'
+import { type Outage, SourceLimited } from '../tokens/token-resolver.ts'
+
+/** How each face reports that there is no verdict: 429 for a limited client, else 503. Never as a bad credential. */
+export type OutageFacts = {
+  readonly status: 429 | 503
+  /** Seconds. `undefined`: the operator must act first. */
+  readonly retryAfter: number | undefined
+  readonly code: Outage['code']
+}
+
+export function outageFacts(outage: Outage): OutageFacts {
+  return {
+    status: outage instanceof SourceLimited ? 429 : 503,
+    retryAfter: outage instanceof Misconfigured ? undefined : (outage.retryAfter ?? longRetryAfter),
+    code: outage.code,
+  }
+}
+
+/** Seconds, after an outage of which we do not know when it ends. */
+const longRetryAfter = 30

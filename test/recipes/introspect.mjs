@@ -1,0 +1,11 @@
+/** The user of a LINE access token or ID token, or undefined. Rejects if the gateway cannot say: then answer 503. */
+export async function userOf(token, { gateway, clientId, clientSecret }) {
+  const response = await fetch(`${gateway}/oauth/introspect`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
+    body: new URLSearchParams({ token }),
+  })
+  if (response.status !== 200) throw new Error(`the gateway answered ${response.status}`)
+  const { active, sub, scope } = await response.json()
+  return active ? { userId: sub, scope } : undefined
+}

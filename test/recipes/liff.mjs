@@ -1,0 +1,16 @@
+/** Exchanges the ID token of LIFF (`liff.getIDToken()`) for a JWT that your own API verifies. */
+export async function apiTokenFor(idToken, { gateway, audience }) {
+  const response = await fetch(`${gateway}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: idToken,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+      audience,
+    }),
+  })
+  const answer = await response.json()
+  if (response.status === 400) throw new Error('Log in again: liff.login()')
+  if (response.status !== 200) throw new Error(`Try again in ${response.headers.get('retry-after')} seconds`)
+  return answer.access_token // for answer.expires_in seconds
+}

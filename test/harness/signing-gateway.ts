@@ -48,8 +48,10 @@ export async function originalOf(gateway: SigningGateway): Promise<Original> {
   return { token, key }
 }
 
-export async function apiToken(gateway: SigningGateway, token: string): Promise<string> {
-  const { data, text } = await gateway.ask('{ viewer { apiToken { token } } }', { token })
+/** `audience`: default the first one. */
+export async function apiToken(gateway: SigningGateway, token: string, audience?: string): Promise<string> {
+  const query = 'query ($audience: String) { viewer { apiToken(audience: $audience) { token } } }'
+  const { data, text } = await gateway.ask(query, { token, variables: { audience } })
   const viewer = data?.viewer as { readonly apiToken?: { readonly token: string } } | null | undefined
   if (!viewer?.apiToken) throw new Error(text)
   return viewer.apiToken.token

@@ -10,7 +10,7 @@ export async function apiTokenFor(idToken, { gateway, audience }) {
     }),
   })
   const answer = await response.json()
-  if (response.status === 400) throw new Error('Log in again: liff.login()')
-  if (response.status !== 200) throw new Error(`Try again in ${response.headers.get('retry-after')} seconds`)
-  return answer.access_token // for answer.expires_in seconds
+  if (answer.error === 'invalid_request') throw new Error('Log in again: liff.login()')
+  if (response.status !== 200) throw new Error(`Not now (${answer.error}): the user stays logged in`)
+  return answer.access_token // good for answer.expires_in seconds
 }

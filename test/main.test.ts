@@ -80,6 +80,7 @@ describe('settings', () => {
       KEEP_ALIVE_SECONDS: 'canary',
       SHUTDOWN_DELAY_SECONDS: 'canary',
       SHUTDOWN_GRACE_SECONDS: 'canary',
+      SIGNING_KEYS_FILE: '/nowhere/canary',
       LINE_CHANNEL_SECRET_FILE: '/nowhere/canary',
     }
     const program = run(wrong, folder)

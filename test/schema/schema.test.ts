@@ -46,7 +46,6 @@ const contract = buildSchema(`
     apiToken(audience: String): ApiToken
   }
   type ApiToken { token: String! tokenType: String! audience: String! expiresIn: Int! expiresAt: DateTime! }
-  type ApiToken { token: String! tokenType: String! audience: String! expiresIn: Int! expiresAt: DateTime! }
   enum PictureSize { ORIGINAL LARGE SMALL }
   type AccessToken { channelId: ID! scopes: [String!]! expiresAt: DateTime! expiresIn: Int! verifiedAt: DateTime! }
   type TokenSet {

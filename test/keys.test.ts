@@ -1,0 +1,154 @@
+import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rotateKeyFile } from '../src/keys/rotation.ts'
+import { parseSigningKeys } from '../src/login/signing-key-set.ts'
+import { isServedAt, signerAt } from '../src/login/signing-key-states.ts'
+import { project, startProgram } from './harness/programs.ts'
+import { keySetText, privateJwk } from './harness/signing-keys.ts'
+
+type Entry = Readonly<Record<string, string>>
+
+const hour = 3_600_000
+let folder: string
+let made = 0
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'keys-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const newPath = () => join(folder, `keys-${++made}.json`)
+const entriesOf = async (path: string) => JSON.parse(await readFile(path, 'utf8')).keys as Entry[]
+const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
+
+async function run(...words: readonly string[]) {
+  const program = startProgram(process.execPath, [join(project, 'src/keys.ts'), ...words], {})
+  return { code: await program.ended, out: program.out(), err: program.err() }
+}
+
+async function written(text: string, mode = 0o600): Promise<string> {
+  const path = newPath()
+  await writeFile(path, text, { mode })
+  return path
+}
+
+describe('npm run keys new', () => {
+  it('several at once: one makes the file, with mode 600, and the others say that it is there', async () => {
+    const path = newPath()
+    const all = await Promise.all([run('new', path, '--alg', 'ES256'), run('new', path, 'ES256'), run('new', path)])
+    expect(all.map(({ code }) => code).sort()).toEqual([0, 1, 1])
+    for (const { err } of all.filter(({ code }) => code === 1)) expect(err).toContain('is there already')
+    expect(await modeOf(path)).toBe('600')
+    expect((await readdir(folder)).filter((name) => name.includes('.tmp'))).toEqual([])
+    const [key, ...others] = parseSigningKeys(await readFile(path, 'utf8'))
+    expect(others).toEqual([])
+    expect(signerAt([key as never], Date.now())).toBe(key)
+    const [entry] = await entriesOf(path)
+    for (const { out, err } of all) for (const member of [entry?.d, entry?.x]) expect(out + err).not.toContain(member)
+    expect(entry?.published_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+    expect(await readFile(path, 'utf8')).toMatch(/^\{\n {2}"keys": \[\n/)
+  })
+
+  it.concurrent.each<[string, string[], number, RegExp]>([
+    ['--help', ['--help'], 0, /^Usage:/],
+    ['no word', [], 2, /^Say what to do: new or rotate/],
+    ['an unknown word', ['canary'], 2, /^Say what to do/],
+    ['no file', ['rotate'], 2, /^Name the file/],
+    ['an unknown option', ['new', 'x', '--canary'], 2, /^There is an option/],
+    ['HS256', ['new', 'x', '--alg', 'HS256'], 2, /^The algorithm must be/],
+    ['too many words', ['new', 'x', 'ES256', 'y'], 2, /^There are too many/],
+    ['a folder that is not there', ['new', '/nowhere/keys.json'], 1, /no such file or folder/],
+    ['nothing to rotate', ['rotate', '/nowhere/keys.json'], 1, /no such file or folder/],
+  ])('%s: exit code and hint', async (_, words, code, hint) => {
+    const result = await run(...words)
+    expect(result.code).toBe(code)
+    expect(result.out + result.err).toMatch(hint)
+    expect(result.out + result.err).not.toMatch(/canary|^ +at /m)
+  })
+})
+
+describe('npm run keys rotate', () => {
+  const now = Date.UTC(2026, 5, 1)
+  const at = (time: number) => new Date(time).toISOString().replace('.000Z', 'Z')
+
+  it('adds a key of the same algorithm that signs in two hours, and retires the present one then', async () => {
+    const old = privateJwk('ES256', { kid: 'old', note: 'kept' })
+    const path = await written(`\uFEFF${JSON.stringify({ comment: 'kept', keys: [old] })}`, 0o640)
+    await chmod(path, 0o640)
+    await rotateKeyFile(path, undefined, now)
+    const [first, second, ...others] = await entriesOf(path)
+    expect(first).toEqual({ ...old, retired_at: at(now + 2 * hour) })
+    expect(second).toMatchObject({ alg: 'ES256', published_at: at(now), signing_at: at(now + 2 * hour) })
+    expect(others).toEqual([])
+    expect(JSON.parse(await readFile(path, 'utf8')).comment).toBe('kept')
+    expect(await modeOf(path)).toBe('640')
+  })
+
+  it('at no moment does nothing sign, or a key sign that was published less than two hours before', async () => {
+    const path = await written(keySetText(privateJwk()))
+    await rotateKeyFile(path, 'ES256', now)
+    const keys = parseSigningKeys(await readFile(path, 'utf8'))
+    for (let time = now; time < now + 5 * hour; time += 60_000) {
+      const signer = signerAt(keys, time)
+      expect(signer).toBe(keys[time < now + 2 * hour ? 0 : 1])
+      if (time >= now + 2 * hour) expect(isServedAt(keys[1] as never, time - 2 * hour)).toBe(true)
+    }
+  })
+
+  it('while a key waits to sign: refused until then, and the file stays', async () => {
+    const path = await written(keySetText(privateJwk()))
+    await rotateKeyFile(path, undefined, now)
+    const before = await readFile(path, 'utf8')
+    await expect(rotateKeyFile(path, undefined, now + 2 * hour - 1)).rejects.toThrow(`until ${at(now + 2 * hour)}`)
+    expect(await readFile(path, 'utf8')).toBe(before)
+    await rotateKeyFile(path, undefined, now + 2 * hour)
+    expect(await entriesOf(path)).toHaveLength(3)
+  })
+
+  it('drops the keys whose last token has ended', async () => {
+    const path = await written(keySetText(privateJwk('ES256', { kid: 'a' })))
+    await rotateKeyFile(path, undefined, now)
+    await rotateKeyFile(path, undefined, now + 4 * hour)
+    expect((await entriesOf(path)).map(({ kid }) => kid)).not.toContain('a')
+    expect(await entriesOf(path)).toHaveLength(2)
+  })
+
+  it('a signer that would have retired earlier: signs until the new key does', async () => {
+    const path = await written(keySetText(privateJwk('ES256', { retired_at: at(now + hour) })))
+    await rotateKeyFile(path, undefined, now)
+    expect((await entriesOf(path))[0]?.retired_at).toBe(at(now + 2 * hour))
+  })
+
+  it('where nothing signs: the new key signs at once', async () => {
+    const path = await written(keySetText(privateJwk('ES256', { retired_at: at(now - 1) })))
+    await rotateKeyFile(path, 'ES256', now)
+    expect((await entriesOf(path))[1]?.signing_at).toBe(at(now))
+  })
+
+  it('behind a link: the file is replaced, and the link stays', async () => {
+    const path = await written(keySetText(privateJwk()))
+    const link = newPath()
+    await symlink(path, link)
+    await rotateKeyFile(link, undefined, now)
+    expect((await lstat(link)).isSymbolicLink()).toBe(true)
+    expect(await entriesOf(path)).toHaveLength(2)
+  })
+
+  it('two at once: one rotates', async () => {
+    const path = await written(keySetText(privateJwk()))
+    const both = await Promise.allSettled([rotateKeyFile(path, undefined, now), rotateKeyFile(path, undefined, now)])
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(await entriesOf(path)).toHaveLength(2)
+    expect((await readdir(folder)).filter((name) => name.includes('.rotating'))).toEqual([])
+  })
+
+  it('a broken file: the problem without a value, exit code 1, and the file stays', async () => {
+    const path = await written(keySetText({ kty: 'oct', k: 'canary' }))
+    const { code, err } = await run('rotate', path)
+    expect([code, err]).toEqual([1, expect.stringContaining('keys[0].kty: ')])
+    expect(err).not.toContain('canary')
+    expect(await readFile(path, 'utf8')).toContain('canary')
+    expect((await readdir(folder)).filter((name) => name.includes('.rotating'))).toEqual([])
+  })
+})

@@ -13,13 +13,20 @@ import {
   isRequiredInputField,
 } from 'graphql'
 import { SignJWT } from 'jose'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { schema } from '../src/schema/schema.ts'
+import { writeKeyFile } from './harness/key-file.ts'
 import { redirectUri } from './harness/log-in.ts'
 import { noSourceLimit, type Reply, START_MS, useSharedGateway, web } from './harness/running-gateway.ts'
 
 /** Sends odd strings in every string argument of the schema. A new argument is tested without a change here. */
-const gateway = useSharedGateway(noSourceLimit)
+const keyFile = writeKeyFile()
+afterAll(keyFile.remove)
+const gateway = useSharedGateway({
+  ...noSourceLimit,
+  PUBLIC_URL: 'https://gateway.example',
+  SIGNING_KEYS_FILE: keyFile.path,
+})
 
 const odd: Record<string, string> = {
   empty: '',

@@ -15,6 +15,7 @@ const layers = [
   'main',
   'cluster',
   'gateway',
+  'services',
   'server',
   'drain',
   'endpoints',

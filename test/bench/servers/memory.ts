@@ -1,6 +1,6 @@
 import { createClock } from '../../../src/clock.ts'
 import { readConfig } from '../../../src/config.ts'
-import { createServices } from '../../../src/gateway.ts'
+import { createServices } from '../../../src/services.ts'
 import { createSilentTelemetry } from '../../../src/telemetry/telemetry.ts'
 import { tokenAt } from '../tokens.ts'
 import { FakeLine } from './fake-line.ts'

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClock } from '../../../src/clock.ts'
 import { readConfig } from '../../../src/config.ts'
 import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts'
-import { createServices } from '../../../src/gateway.ts'
 import { createYogaEngine } from '../../../src/graphql/yoga-engine.ts'
 import type { Services } from '../../../src/schema/context.ts'
 import { type GatewayServer, startServer } from '../../../src/server.ts'
+import { createServices } from '../../../src/services.ts'
 import { createSilentTelemetry } from '../../../src/telemetry/telemetry.ts'
 
 /**

@@ -1,0 +1,310 @@
+import { randomBytes } from 'node:crypto'
+import type { Dispatcher } from 'undici'
+import type { Clock } from './clock.ts'
+import { type Config, ConfigError } from './config.ts'
+import { localhostOrigin } from './http/loopback.ts'
+import { createChannels } from './line/channels.ts'
+import { createLineClient } from './line/client.ts'
+import { Misconfigured } from './line/errors.ts'
+import { createKeySet } from './line/key-set.ts'
+import { createTransport } from './line/transport.ts'
+import { createApiTokens } from './login/api-tokens.ts'
+import { createBearerIdTokens } from './login/bearer-id-tokens.ts'
+import { createChannelTokens } from './login/channel-tokens.ts'
+import { createDepartures } from './login/departures.ts'
+import { makeDevelopmentKeys } from './login/development-keys.ts'
+import { createForgetting } from './login/forgetting.ts'
+import { createIdTokens } from './login/id-tokens.ts'
+import { createKnownTokens } from './login/known-tokens.ts'
+import { createLogins } from './login/logins.ts'
+import { createNonces } from './login/nonces.ts'
+import { createRefresher } from './login/refresher.ts'
+import { createRevocation } from './login/revocation.ts'
+import { createRevocationCalls } from './login/revocation-calls.ts'
+import { createSharedCodes } from './login/shared-codes.ts'
+import { createSharedRefreshes } from './login/shared-refreshes.ts'
+import { type KeySource, watchKeyFile } from './login/signing-key-file.ts'
+import { SigningKeysError } from './login/signing-key-set.ts'
+import { createSigningKeys } from './login/signing-keys.ts'
+import { longestRefreshLifeMs } from './login/token-set.ts'
+import { createUnconfirmed } from './login/unconfirmed.ts'
+import type { Redis } from './redis.ts'
+import type { Services } from './schema/context.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
+import { inBatches } from './tokens/batches.ts'
+import { createCredentials } from './tokens/credentials.ts'
+import { createFamilies } from './tokens/families.ts'
+import { createForgotten } from './tokens/forgotten.ts'
+import { limitSources } from './tokens/limit-sources.ts'
+import { askLine } from './tokens/line-tier.ts'
+import { rememberInMemory } from './tokens/memory-tier.ts'
+import { clockSkewMs } from './tokens/shared-forgetting.ts'
+import { createSharedTier, type SharedTier } from './tokens/shared-tier.ts'
+import { createSourceGate } from './tokens/source-gate.ts'
+import { toAccessToken } from './tokens/token-key.ts'
+import { createTombstones } from './tokens/tombstones.ts'
+import { rememberUnusable } from './tokens/unusable-answers.ts'
+import { createUserTombstones } from './tokens/user-tombstones.ts'
+
+/** What the services need from outside. */
+export type ServicesWorld = {
+  readonly dispatcher: Dispatcher
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  readonly redis?: Redis | undefined
+  /** Where the gateway listens. `undefined` before it does. */
+  readonly url?: () => string | undefined
+}
+
+export type RunningServices = Services & {
+  /** Resolves when they can be used. `undefined`: at once. */
+  readonly prepared: Promise<void> | undefined
+  /** Ends what they do in the background. */
+  close(): Promise<void>
+}
+
+/** Makes the services of the schema, from the LINE client upwards. */
+export function createServices(config: Config, world: ServicesWorld): RunningServices {
+  const { dispatcher, clock, telemetry, redis } = world
+  const { now, wall, toWall } = clock
+  const channels = createChannels(config.channels)
+  const transport = createTransport({
+    origin: config.lineApiUrl,
+    timeoutMs: config.lineTimeoutMs,
+    maxConcurrency: config.lineMaxConcurrency,
+    channelSetting: config.channelSetting,
+    dispatcher,
+    now,
+    wall,
+    telemetry,
+    limited: (endpoint, forMs) => fleet?.pauseOthers(endpoint, forMs),
+  })
+  const line = createLineClient(transport)
+  const tombstones = createTombstones(clock.steady)
+  const users = createUserTombstones(clock)
+  const families = createFamilies()
+  const fleet =
+    redis &&
+    createSharedTier({
+      redis,
+      secrets: config.cacheSecrets,
+      lineUrl: config.lineApiUrl,
+      channels,
+      tombstones,
+      users,
+      families,
+      ages: config,
+      longestLifeMs: longestRefreshLifeMs,
+      patienceMs: config.lineTimeoutMs,
+      refused: (key, reason) => memory.learnRefusal(key, reason),
+      dropped: (key) => memory.drop(key),
+      paused: transport.pause,
+      clock,
+      telemetry,
+    })
+  const { shareRecords, shareFlights } = fleet ?? alone
+  const forgotten = createForgotten({ tombstones, users, families, skewMs: fleet && clockSkewMs })
+  const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
+  const memory = rememberInMemory(
+    rememberUnusable(
+      inBatches(shareRecords(limitSources(shareFlights(askLine(line, channels.isOurs, now)), gate))),
+      now,
+    ),
+    {
+      share: fleet?.put,
+      missedAt: fleet?.missedAt,
+      freshForMs: config.freshForMs,
+      maxStaleMs: config.maxStaleMs,
+      maxTokens: config.cacheMaxTokens,
+      refusalFor: (network) => gate.refusalFor(network) ?? transport.refusalFor('verify'),
+      forgotten,
+      families,
+      clock,
+      telemetry,
+    },
+  )
+  telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
+  const operationMs = config.lineTimeoutMs + operationMarginMs
+  const channelTokens = createChannelTokens(line, {
+    now,
+    misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
+  })
+  const forgetting = createForgetting({ memory, families, tombstones, users, clock })
+  const calls = createRevocationCalls({
+    line,
+    channelTokens,
+    forgetting,
+    tombstones,
+    users,
+    announced: fleet?.announced,
+    now,
+  })
+  const departures = createDepartures(users, clock.steady)
+  const unconfirmed = createUnconfirmed({
+    calls,
+    mustWait: departures.mustWait,
+    steady: clock.steady,
+    telemetry,
+    attemptMs: 2 * operationMs,
+  })
+  telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
+  const nonces = createNonces(nonceSecrets(config))
+  const knownTokens = createKnownTokens({
+    channels,
+    memory,
+    forgotten,
+    tombstones,
+    families,
+    calls,
+    gate,
+    learnSession: fleet?.learnSession,
+  })
+  const keySet = createKeySet(line.certs, now)
+  const idTokens = createIdTokens({
+    channels,
+    keySet,
+    nonces,
+    buckets: gate,
+    wall,
+    isForgotten: users.leftSince,
+    learnUser: fleet?.learnUser,
+  })
+  const noSigningKey = () => {
+    telemetry.noSigningKey(config.signingKeysFile !== undefined)
+    return new Misconfigured({ message: 'This gateway has no key to sign a token with: its operator must act' })
+  }
+  const keySource = keySourceFor(config, wall, telemetry)
+  const signingKeys = keySource && createSigningKeys({ keys: keySource.keys, wall, noSigner: noSigningKey })
+  const issuer = () => config.publicUrl ?? ownOrigin(config, world.url?.())
+  const credentials = createCredentials({
+    memory,
+    families,
+    idTokens: createBearerIdTokens({
+      idTokens,
+      keySet,
+      isForgotten: users.leftSince,
+      missedAt: fleet?.missedAt,
+      clock,
+    }),
+    issuer: () => (signingKeys ? issuer() : config.publicUrl),
+    maxStaleMs: config.maxStaleMs,
+    clock,
+  })
+  return {
+    resolve: memory.resolve,
+    toAccessToken,
+    credentials,
+    buckets: gate,
+    signingKeys,
+    apiTokens:
+      signingKeys &&
+      createApiTokens({
+        signingKeys,
+        issuer,
+        audiences: config.apiAudiences,
+        lifeMs: config.apiTokenMs,
+        type: config.apiTokenType,
+        wall,
+        leftSince: (channelId, userId, since) => !users.isEmpty() && users.leftSince(channelId, userId, since),
+      }),
+    noSigningKey,
+    logins: createLogins({
+      line,
+      memory,
+      gate,
+      families,
+      forgotten,
+      idTokens,
+      now,
+      exchangeOnce: fleet && createSharedCodes({ ...fleet, times: clock }),
+    }),
+    refresher: createRefresher({
+      line,
+      memory,
+      gate,
+      forgotten,
+      tombstones,
+      families,
+      now,
+      askOnce:
+        fleet &&
+        createSharedRefreshes({
+          ...fleet,
+          times: clock,
+          tombstones,
+          isRefused: memory.isRefused,
+          patienceMs: config.lineTimeoutMs,
+        }),
+      learnSession: fleet?.learnSession,
+    }),
+    revocation: createRevocation({
+      channels,
+      channelTokens,
+      knownTokens,
+      forgetting,
+      tombstones,
+      families,
+      calls,
+      unconfirmed,
+      departures,
+      gate,
+    }),
+    unconfirmed,
+    idTokens,
+    nonces,
+    channels,
+    redirectUris: config.redirectUris,
+    accessUrl: config.lineAccessUrl,
+    now,
+    toWall,
+    operationMs,
+    prepared: keySource?.ready,
+    close,
+  }
+
+  async function close(): Promise<void> {
+    keySource?.close()
+    await fleet?.close()
+  }
+}
+
+/** The tiers of a process that shares nothing. */
+const alone: Pick<SharedTier, 'shareRecords' | 'shareFlights'> = {
+  shareRecords: (behind) => behind,
+  shareFlights: (behind) => behind,
+}
+
+/** `undefined`: no keys are configured. Throws `ConfigError` if the file cannot be used. */
+function keySourceFor(config: Config, wall: () => number, { log }: Telemetry): KeySource | undefined {
+  const { signingKeysFile: path, makesSigningKeys, workers } = config
+  // Each worker would sign with a key that the others do not serve.
+  if (path === undefined) return makesSigningKeys && workers === 1 ? makeDevelopmentKeys() : undefined
+  const setting = 'SIGNING_KEYS_FILE'
+  const taken = () => log.info({ setting }, `${setting}: has changed, and its keys are in use`)
+  const refused = (problems: readonly string[]) =>
+    log.error({ setting, problems }, `${setting}: has changed and cannot be used: the old keys stay in use`)
+  try {
+    return watchKeyFile({ path, wall, taken, refused })
+  } catch (error) {
+    if (!(error instanceof SigningKeysError)) throw error
+    throw new ConfigError(error.problems.map((problem) => `${setting}: ${problem}`))
+  }
+}
+
+/** In development, the gateway is known by the name that `npm run dev` prints. A worker has no address of its own. */
+function ownOrigin({ port }: Config, url: string | undefined): string {
+  return url?.startsWith('http:') ? localhostOrigin(url) : `http://localhost:${port}`
+}
+
+/** An operation may last this much longer than one call to LINE: it may need two calls, and most calls are short. */
+const operationMarginMs = 1_000
+
+/**
+ * The keys that sign our nonces: secrets that all replicas share, so that each replica recognizes the nonces of the others,
+ * also those from before CACHE_SECRET was set. Without a shared secret the key is random and belongs to this process.
+ */
+function nonceSecrets(config: Config): readonly [string, ...string[]] {
+  const ofChannels = config.channels.flatMap(({ secret }) => secret ?? [])
+  const [first = randomBytes(32).toString('hex'), ...others] = [...config.cacheSecrets, ...ofChannels]
+  return [first, ...others]
+}

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { KeyFileError, writeNewFile } from './keys/key-file-writer.ts'
-import { isoSecond, makeKey } from './keys/key-maker.ts'
+import { makeKey, signsAtOnce } from './keys/key-maker.ts'
 import { rotateKeyFile } from './keys/rotation.ts'
 import { type SigningAlgorithm, SigningKeysError } from './login/signing-key-set.ts'
 
@@ -54,7 +54,7 @@ function parseWords(args: readonly string[]) {
 async function run({ name, file, alg }: Command): Promise<string> {
   const now = Date.now()
   if (name === 'rotate') return rotateKeyFile(file, alg, now)
-  const key = { ...(await makeKey(alg ?? 'RS256')), published_at: isoSecond(now), signing_at: isoSecond(now) }
+  const key = { ...(await makeKey(alg ?? 'RS256')), ...signsAtOnce(now) }
   await writeNewFile(file, { keys: [key] })
   return `${file}: made, with one ${key.alg} key. Set SIGNING_KEYS_FILE to its path. Keep it secret.`
 }

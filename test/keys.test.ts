@@ -43,7 +43,8 @@ describe('npm run keys new', () => {
     expect((await readdir(folder)).filter((name) => name.includes('.tmp'))).toEqual([])
     const [key, ...others] = parseSigningKeys(await readFile(path, 'utf8'))
     expect(others).toEqual([])
-    expect(signerAt([key as never], Date.now())).toBe(key)
+    // The clock of a gateway can be behind.
+    expect(signerAt([key as never], Date.now() - 60_000)).toBe(key)
     const [entry] = await entriesOf(path)
     for (const { out, err } of all) for (const member of [entry?.d, entry?.x]) expect(out + err).not.toContain(member)
     expect(entry?.published_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
@@ -123,7 +124,9 @@ describe('npm run keys rotate', () => {
   it('where nothing signs: the new key signs at once', async () => {
     const path = await written(keySetText(privateJwk('ES256', { retired_at: at(now - 1) })))
     await rotateKeyFile(path, 'ES256', now)
-    expect((await entriesOf(path))[1]?.signing_at).toBe(at(now))
+    const keys = parseSigningKeys(await readFile(path, 'utf8'))
+    // The clock of a gateway can be behind.
+    for (const time of [now, now - 60_000]) expect(signerAt(keys.slice(1), time)).toBe(keys[1])
   })
 
   it('behind a link: the file is replaced, and the link stays', async () => {

@@ -19,6 +19,14 @@ async function makeJwk(alg: SigningAlgorithm) {
   return privateKey.export({ format: 'jwk' })
 }
 
+/** How much the clocks of the gateways can be behind that of this machine. */
+const skewMs = 300_000
+
+/** For a key that signs at once, on every gateway. `now`: epoch ms. */
+export function signsAtOnce(now: number) {
+  return { published_at: isoSecond(now - skewMs), signing_at: isoSecond(now - skewMs) }
+}
+
 /** A time as the file has it: ISO 8601, in whole seconds. `time`: epoch ms. */
 export function isoSecond(time: number): string {
   return new Date(time).toISOString().replace(/\.\d+Z$/, 'Z')

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { parseSigningKeys, type SigningAlgorithm, type SigningKey } from '../login/signing-key-set.ts'
 import { hasEndedAt, signerAt, waitsUntil } from '../login/signing-key-states.ts'
 import { changeFile, KeyFileError } from './key-file-writer.ts'
-import { type FileKey, isoSecond, makeKey } from './key-maker.ts'
+import { type FileKey, isoSecond, makeKey, signsAtOnce } from './key-maker.ts'
 
 /** Some verifiers fetch the keys every two hours only, so a key is published for so long before it signs (ms). */
 const publishedBeforeMs = 2 * 3_600_000
@@ -19,8 +19,8 @@ export function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, n
     assertNoneWaits(keys, now)
     const added = await makeKey(alg ?? signer?.alg ?? 'RS256')
     // Without a signer there is nothing to wait for: no token can be signed until then.
-    const signingAt = signer === undefined ? now : now + publishedBeforeMs
-    const times = { published_at: isoSecond(now), signing_at: isoSecond(signingAt) }
+    const later = { published_at: isoSecond(now), signing_at: isoSecond(now + publishedBeforeMs) }
+    const times = signer === undefined ? signsAtOnce(now) : later
     const { keys: entries, ...others } = parseFile(text)
     const kept = entries
       .map((entry, index) => (keys[index] === signer ? { ...entry, retired_at: times.signing_at } : entry))

@@ -7,7 +7,7 @@ import { type SigningAlgorithm, SigningKeysError } from './login/signing-key-set
 /** `npm run keys`: makes and rotates the file of SIGNING_KEYS_FILE. It prints no key. */
 const usage = `Usage:
   npm run keys new FILE [-- --alg ES256]      make a file with one key; an existing file is never overwritten
-  npm run keys rotate FILE [-- --alg ES256]   add a key that signs in two hours, and retire the present one then
+  npm run keys rotate FILE [-- --alg ES256]   add a key that signs in a little more than two hours, and retire the others then
 
   --alg   RS256 (the default for a new file: all verifiers know it) or ES256 (signs ten times as fast)
   --help  this text

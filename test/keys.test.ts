@@ -72,15 +72,17 @@ describe('npm run keys new', () => {
 describe('npm run keys rotate', () => {
   const now = Date.UTC(2026, 5, 1)
   const at = (time: number) => new Date(time).toISOString().replace('.000Z', 'Z')
+  /** What passes until the new key signs: ten minutes are for the way of the file to the gateways and for caches. */
+  const wait = 2 * hour + 600_000
 
-  it('adds a key of the same algorithm that signs in two hours, and retires the present one then', async () => {
+  it('adds a key of the same algorithm that signs in a little more than two hours, and retires the present one then', async () => {
     const old = privateJwk('ES256', { kid: 'old', note: 'kept' })
     const path = await written(`\uFEFF${JSON.stringify({ comment: 'kept', keys: [old] })}`, 0o640)
     await chmod(path, 0o640)
     await rotateKeyFile(path, undefined, now)
     const [first, second, ...others] = await entriesOf(path)
-    expect(first).toEqual({ ...old, retired_at: at(now + 2 * hour) })
-    expect(second).toMatchObject({ alg: 'ES256', published_at: at(now), signing_at: at(now + 2 * hour) })
+    expect(first).toEqual({ ...old, retired_at: at(now + wait) })
+    expect(second).toMatchObject({ alg: 'ES256', published_at: at(now), signing_at: at(now + wait) })
     expect(others).toEqual([])
     expect(JSON.parse(await readFile(path, 'utf8')).comment).toBe('kept')
     expect(await modeOf(path)).toBe('640')
@@ -92,18 +94,28 @@ describe('npm run keys rotate', () => {
     const keys = parseSigningKeys(await readFile(path, 'utf8'))
     for (let time = now; time < now + 5 * hour; time += 60_000) {
       const signer = signerAt(keys, time)
-      expect(signer).toBe(keys[time < now + 2 * hour ? 0 : 1])
-      if (time >= now + 2 * hour) expect(isServedAt(keys[1] as never, time - 2 * hour)).toBe(true)
+      expect(signer).toBe(keys[time < now + wait ? 0 : 1])
+      if (time >= now + wait) expect(isServedAt(keys[1] as never, time - 2 * hour)).toBe(true)
     }
   })
+
+  it.each([0, 1, 500, 999])(
+    '%d ms into a second: the times are whole seconds, and it never signs sooner',
+    async (ms) => {
+      const path = await written(keySetText(privateJwk()))
+      await rotateKeyFile(path, undefined, now + ms)
+      const [, added] = await entriesOf(path)
+      expect(added).toMatchObject({ published_at: at(now), signing_at: at(now + wait + (ms > 0 ? 1_000 : 0)) })
+    },
+  )
 
   it('while a key waits to sign: refused until then, and the file stays', async () => {
     const path = await written(keySetText(privateJwk()))
     await rotateKeyFile(path, undefined, now)
     const before = await readFile(path, 'utf8')
-    await expect(rotateKeyFile(path, undefined, now + 2 * hour - 1)).rejects.toThrow(`until ${at(now + 2 * hour)}`)
+    await expect(rotateKeyFile(path, undefined, now + wait - 1)).rejects.toThrow(`until ${at(now + wait)}`)
     expect(await readFile(path, 'utf8')).toBe(before)
-    await rotateKeyFile(path, undefined, now + 2 * hour)
+    await rotateKeyFile(path, undefined, now + wait)
     expect(await entriesOf(path)).toHaveLength(3)
   })
 
@@ -118,7 +130,7 @@ describe('npm run keys rotate', () => {
   it('a signer that would have retired earlier: signs until the new key does', async () => {
     const path = await written(keySetText(privateJwk('ES256', { retired_at: at(now + hour) })))
     await rotateKeyFile(path, undefined, now)
-    expect((await entriesOf(path))[0]?.retired_at).toBe(at(now + 2 * hour))
+    expect((await entriesOf(path))[0]?.retired_at).toBe(at(now + wait))
   })
 
   it('where nothing signs: the new key signs at once', async () => {

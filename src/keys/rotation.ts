@@ -4,11 +4,14 @@ import { hasEndedAt, signerAt, waitsUntil } from '../login/signing-key-states.ts
 import { changeFile, KeyFileError } from './key-file-writer.ts'
 import { type FileKey, isoSecond, makeKey, signsAtOnce } from './key-maker.ts'
 
-/** Some verifiers fetch the keys every two hours only, so a key is published for so long before it signs (ms). */
-const publishedBeforeMs = 2 * 3_600_000
+/**
+ * Some verifiers fetch the keys every two hours only. Ten minutes more are for the making of the key, for gateways that have not
+ * seen the file yet, for answers that are cached for 5 minutes, and for clocks that differ (ms).
+ */
+const publishedBeforeMs = 2 * 3_600_000 + 600_000
 
 /**
- * Adds a key that signs in two hours, and retires the present one at that moment. Keys whose last token has ended are dropped. `now`:
+ * Adds a key that signs in a little more than two hours, and retires the present one at that moment. Keys whose last token has ended are dropped. `now`:
  * epoch ms. Returns what was done. Rejects with `KeyFileError` while another key waits, and with `SigningKeysError`.
  */
 export function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, now: number): Promise<string> {
@@ -19,7 +22,7 @@ export function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, n
     assertNoneWaits(keys, now)
     const added = await makeKey(alg ?? signer?.alg ?? 'RS256')
     // Without a signer there is nothing to wait for: no token can be signed until then.
-    const later = { published_at: isoSecond(now), signing_at: isoSecond(now + publishedBeforeMs) }
+    const later = { published_at: isoSecond(now), signing_at: isoSecond(now + publishedBeforeMs + 999) }
     const times = signer === undefined ? signsAtOnce(now) : later
     const { keys: entries, ...others } = parseFile(text)
     const kept = entries

@@ -1,4 +1,5 @@
-import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -156,6 +157,52 @@ describe('npm run keys rotate', () => {
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     expect(await entriesOf(path)).toHaveLength(2)
     expect((await readdir(folder)).filter((name) => name.includes('.rotating'))).toEqual([])
+  })
+
+  describe('the lock', () => {
+    const lockOf = (path: string) => `${path}.rotating`
+    const isThere = (path: string) =>
+      stat(path).then(
+        () => true,
+        () => false,
+      )
+
+    it('of another process: refused, and it stays', async () => {
+      const path = await written(keySetText(privateJwk()))
+      await writeFile(lockOf(path), '')
+      await expect(rotateKeyFile(path, undefined, now)).rejects.toThrow('another rotation is under way')
+      expect(await isThere(lockOf(path))).toBe(true)
+      expect(await entriesOf(path)).toHaveLength(1)
+      await rm(lockOf(path))
+    })
+
+    it.each([1, 2])('left over from a crash, older than a minute: taken over, by one of %d', async (rotations) => {
+      const path = await written(keySetText(privateJwk()))
+      await writeFile(lockOf(path), '')
+      await utimes(lockOf(path), new Date(), new Date(Date.now() - 61_000))
+      const all = Array.from({ length: rotations }, () => rotateKeyFile(path, undefined, now))
+      const done = (await Promise.allSettled(all)).filter(({ status }) => status === 'fulfilled').length
+      // Two that take it over within the same moment can both give up.
+      expect(done).toBeLessThanOrEqual(1)
+      if (rotations === 1) expect(done).toBe(1)
+      expect(await entriesOf(path)).toHaveLength(1 + done)
+      expect(await isThere(lockOf(path))).toBe(false)
+    })
+
+    it.concurrent.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+      'on %s: removed, and the process ends by it',
+      async (signal) => {
+        const path = newPath()
+        // A reader of a pipe waits. The second read is under the lock.
+        execFileSync('mkfifo', [path])
+        const program = startProgram(process.execPath, [join(project, 'src/keys.ts'), 'rotate', path], {})
+        await writeFile(path, keySetText(privateJwk()))
+        await expect.poll(() => isThere(lockOf(path)), { timeout: 30_000 }).toBe(true)
+        program.kill(signal)
+        expect([await program.ended, program.process.signalCode]).toEqual([null, signal])
+        expect(await isThere(lockOf(path))).toBe(false)
+      },
+    )
   })
 
   it('a broken file: the problem without a value, exit code 1, and the file stays', async () => {

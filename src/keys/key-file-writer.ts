@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, link, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { type FileHandle, link, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 
 /** A file that is not as it must be. The message says what to do, and quotes nothing of the file. */
 export class KeyFileError extends Error {
@@ -22,38 +23,81 @@ export async function writeNewFile(path: string, content: unknown): Promise<void
 }
 
 /**
- * Replaces a file in one step, with its mode and owner, so that no reader sees half of it. `change` gets nobody in its way: the
- * temporary file keeps others out. Behind a link, the file itself is replaced.
+ * Replaces a file in one step, with its mode and owner, so that no reader sees half of it. `change` gets its text, and nobody else
+ * changes it meanwhile: the temporary file keeps others out. Behind a link, the file itself is replaced.
  */
 export async function changeFile<Result>(
   path: string,
-  change: (path: string) => Promise<{ readonly content: unknown; readonly result: Result }>,
+  change: (text: string) => { readonly content: unknown; readonly result: Result },
 ): Promise<Result> {
   const target = await realpath(path)
   const beside = `${target}.rotating`
   const handle = await lock(beside)
+  const endCleanUp = removeOnSignal(beside)
   try {
-    const { content, result } = await change(target)
+    const { content, result } = change(await readFile(target, 'utf8'))
     await keepOwner(handle, target)
     await writeWhole(handle, content)
+    await assertOwn(handle, beside)
     await rename(beside, target)
     return result
   } catch (error) {
-    await rm(beside, { force: true })
+    if (!(error instanceof Locked)) await rm(beside, { force: true })
     throw error
   } finally {
+    endCleanUp()
     await handle.close()
   }
 }
 
+/** The lock of another process. */
+class Locked extends KeyFileError {
+  constructor() {
+    super('another rotation is under way: try again in a minute')
+  }
+}
+
+/** A process holds the lock for far less time (ms), so an older one is left over from a crash. */
+const longestLockMs = 60_000
+
 async function lock(beside: string): Promise<FileHandle> {
+  if (await isOlder(beside, longestLockMs)) await rm(beside, { force: true })
   try {
     return await open(beside, 'wx', 0o600)
   } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error
-    throw new KeyFileError(
-      'another rotation is under way. If none is, delete the file with the ending ".rotating" beside it',
-    )
+    throw isCode(error, 'EEXIST') ? new Locked() : error
+  }
+}
+
+async function isOlder(path: string, ms: number): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > ms
+  } catch {
+    return false
+  }
+}
+
+/** Of two processes that take over an old lock at once, the second one may have removed that of the first one. */
+async function assertOwn(handle: FileHandle, beside: string): Promise<void> {
+  const [own, there] = await Promise.all([handle.stat(), stat(beside).catch(() => undefined)])
+  if (own.ino !== there?.ino) throw new Locked()
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** The signal ends the process all the same. Returns what ends this. */
+function removeOnSignal(path: string): () => void {
+  for (const signal of signals) process.once(signal, remove)
+  return end
+
+  function remove(signal: NodeJS.Signals): void {
+    end()
+    rmSync(path, { force: true })
+    process.kill(process.pid, signal)
+  }
+
+  function end(): void {
+    for (const signal of signals) process.off(signal, remove)
   }
 }
 

@@ -14,13 +14,13 @@ const publishedBeforeMs = 2 * 3_600_000 + 600_000
  * Adds a key that signs in a little more than two hours, and retires the present one at that moment. Keys whose last token has ended are dropped. `now`:
  * epoch ms. Returns what was done. Rejects with `KeyFileError` while another key waits, and with `SigningKeysError`.
  */
-export function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, now: number): Promise<string> {
-  return changeFile(path, async (target) => {
-    const text = await readFile(target, 'utf8')
+export async function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, now: number): Promise<string> {
+  // Making a key can take seconds, so it is made before others are kept out of the file.
+  const added = await makeKey(alg ?? (await usualAlgorithm(path, now)))
+  return changeFile(path, (text) => {
     const keys = parseSigningKeys(text)
     const signer = signerAt(keys, now)
     assertNoneWaits(keys, now)
-    const added = await makeKey(alg ?? signer?.alg ?? 'RS256')
     // Without a signer there is nothing to wait for: no token can be signed until then.
     const later = { published_at: isoSecond(now), signing_at: isoSecond(now + publishedBeforeMs + 999) }
     const times = signer === undefined ? signsAtOnce(now) : later
@@ -33,6 +33,11 @@ export function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, n
       result: `${path}: a new key signs from ${times.signing_at} on. ${dropped(entries.length - kept.length)}`,
     }
   })
+}
+
+/** That of the key that signs. */
+async function usualAlgorithm(path: string, now: number): Promise<SigningAlgorithm> {
+  return signerAt(parseSigningKeys(await readFile(path, 'utf8')), now)?.alg ?? 'RS256'
 }
 
 function assertNoneWaits(keys: readonly SigningKey[], now: number): void {

@@ -134,9 +134,32 @@ describe('npm run keys rotate', () => {
     expect((await entriesOf(path))[0]?.retired_at).toBe(at(now + wait))
   })
 
-  it('where nothing signs: the new key signs at once', async () => {
+  it('keys that were replaced without an end, or end later: no other key signs ever again', async () => {
+    const replaced = privateJwk('ES256', { kid: 'replaced' })
+    const longer = privateJwk('ES256', {
+      kid: 'longer',
+      signing_at: at(now - 3 * hour),
+      retired_at: at(now + 9 * hour),
+    })
+    const ended = privateJwk('ES256', { kid: 'ended', signing_at: at(now - 9 * hour), retired_at: at(now - hour) })
+    const never = privateJwk('ES256', { kid: 'never', signing_at: at(now + 9 * hour), retired_at: at(now + 9 * hour) })
+    const signer = privateJwk('ES256', { kid: 'signer', signing_at: at(now - hour) })
+    const path = await written(keySetText(replaced, longer, ended, never, signer))
+    const said = await rotateKeyFile(path, undefined, now)
+    const retired = (await entriesOf(path)).map(({ retired_at }) => retired_at)
+    const end = at(now + wait)
+    expect(retired).toEqual([end, end, ended.retired_at, never.retired_at, end, undefined])
+    expect(said).toContain(`a new key signs from ${end} on`)
+    const keys = parseSigningKeys(await readFile(path, 'utf8')).slice(0, -1)
+    expect(signerAt(keys, now + wait - 1)?.kid).toBe('signer')
+    for (const later of [wait, 9 * hour, 99 * hour]) expect(signerAt(keys, now + later)).toBeUndefined()
+  })
+
+  it('where nothing signs: the new key signs at once, and the text says what that means for caches', async () => {
     const path = await written(keySetText(privateJwk('ES256', { retired_at: at(now - 1) })))
-    await rotateKeyFile(path, 'ES256', now)
+    const said = await rotateKeyFile(path, 'ES256', now)
+    expect(said).toContain('may refuse its tokens for up to two hours')
+    expect((await entriesOf(path))[0]?.retired_at).toBe(at(now - 1))
     const keys = parseSigningKeys(await readFile(path, 'utf8'))
     // The clock of a gateway can be behind.
     for (const time of [now, now - 60_000]) expect(signerAt(keys.slice(1), time)).toBe(keys[1])

@@ -11,26 +11,25 @@ import { type FileKey, isoSecond, makeKey, signsAtOnce } from './key-maker.ts'
 const publishedBeforeMs = 2 * 3_600_000 + 600_000
 
 /**
- * Adds a key that signs in a little more than two hours, and retires the present one at that moment. Keys whose last token has ended are dropped. `now`:
- * epoch ms. Returns what was done. Rejects with `KeyFileError` while another key waits, and with `SigningKeysError`.
+ * Adds a key that signs in a little more than two hours, and retires all others at that moment. Keys whose last token has ended are
+ * dropped. `now`: epoch ms. Returns what was done. Rejects with `KeyFileError` while another key waits, and with `SigningKeysError`.
  */
 export async function rotateKeyFile(path: string, alg: SigningAlgorithm | undefined, now: number): Promise<string> {
   // Making a key can take seconds, so it is made before others are kept out of the file.
   const added = await makeKey(alg ?? (await usualAlgorithm(path, now)))
   return changeFile(path, (text) => {
     const keys = parseSigningKeys(text)
-    const signer = signerAt(keys, now)
     assertNoneWaits(keys, now)
+    const signer = signerAt(keys, now)
     // Without a signer there is nothing to wait for: no token can be signed until then.
-    const later = { published_at: isoSecond(now), signing_at: isoSecond(now + publishedBeforeMs + 999) }
-    const times = signer === undefined ? signsAtOnce(now) : later
+    const times = signer === undefined ? signsAtOnce(now) : signsLater(now)
     const { keys: entries, ...others } = parseFile(text)
     const kept = entries
-      .map((entry, index) => (keys[index] === signer ? { ...entry, retired_at: times.signing_at } : entry))
+      .map((entry, index) => retire(entry, keys[index] as SigningKey, signer, times.signing_at))
       .filter((_, index) => !hasEndedAt(keys[index] as SigningKey, now))
     return {
       content: { ...others, keys: [...kept, { ...added, ...times }] },
-      result: `${path}: a new key signs from ${times.signing_at} on. ${dropped(entries.length - kept.length)}`,
+      result: `${path}: ${begins(signer, times.signing_at)} ${dropped(entries.length - kept.length)}`,
     }
   })
 }
@@ -38,6 +37,18 @@ export async function rotateKeyFile(path: string, alg: SigningAlgorithm | undefi
 /** That of the key that signs. */
 async function usualAlgorithm(path: string, now: number): Promise<SigningAlgorithm> {
   return signerAt(parseSigningKeys(await readFile(path, 'utf8')), now)?.alg ?? 'RS256'
+}
+
+function signsLater(now: number) {
+  // The file has whole seconds: a part of one counts as one, so that the key never signs sooner.
+  return { published_at: isoSecond(now), signing_at: isoSecond(now + publishedBeforeMs + 999) }
+}
+
+/** A key that was replaced without an end would sign again when the new one is retired. The signer signs until then. */
+function retire(entry: FileKey, key: SigningKey, signer: SigningKey | undefined, retiredAt: string): FileKey {
+  const end = Date.parse(retiredAt)
+  const comesBack = signer !== undefined && key.publishedAt < end && key.signingAt < end && end < key.retiredAt
+  return key === signer || comesBack ? { ...entry, retired_at: retiredAt } : entry
 }
 
 function assertNoneWaits(keys: readonly SigningKey[], now: number): void {
@@ -49,6 +60,11 @@ function assertNoneWaits(keys: readonly SigningKey[], now: number): void {
 /** The file as it is, with the members that we do not know. */
 function parseFile(text: string): { readonly keys: readonly FileKey[] } {
   return JSON.parse(text.replace(/^\uFEFF/, ''))
+}
+
+function begins(signer: SigningKey | undefined, time: string): string {
+  if (signer !== undefined) return `a new key signs from ${time} on.`
+  return 'no key signed, so the new one signs at once. Verifiers that have cached the keys may refuse its tokens for up to two hours.'
 }
 
 function dropped(count: number): string {

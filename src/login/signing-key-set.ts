@@ -31,6 +31,9 @@ export class SigningKeysError extends Error {
   }
 }
 
+/** Reading each one takes milliseconds, and verifiers fetch them all. */
+const mostKeys = 100
+
 /** Reads a private JWK set (RFC 7517 section 5) with times beside each key. Throws `SigningKeysError` with all problems at once. */
 export function parseSigningKeys(text: string): readonly SigningKey[] {
   const problems: string[] = []
@@ -53,6 +56,7 @@ export function parseKeySet(text: string): readonly unknown[] {
   const { keys } = set
   if (!Array.isArray(keys)) throw new SigningKeysError(['keys: is missing or not a list: expected a JWK set'])
   if (keys.length === 0) throw new SigningKeysError(['keys: is empty: expected at least one private key'])
+  if (keys.length > mostKeys) throw new SigningKeysError([`keys: has more than ${mostKeys} keys`])
   return keys
 }
 
@@ -105,11 +109,19 @@ function parsePair(entry: Entry, alg: SigningAlgorithm, report: Report) {
   for (const member of wrong) report(member, 'must be a text in base64url')
   if (absent.length + wrong.length > 0) return undefined
   const pair = importPair(entry)
-  if (pair === undefined) report('', 'its members do not make a private key')
-  else if ((pair.privateKey.asymmetricKeyDetails?.modulusLength ?? 2048) < 2048)
-    report('n', 'is too short: expected an RSA key of at least 2048 bits')
-  else return pair
-  return undefined
+  if (pair === undefined) {
+    report('', 'its members do not make a private key')
+    return undefined
+  }
+  return isStrong(pair.privateKey, report) ? pair : undefined
+}
+
+/** RFC 7518 section 3.3. With an exponent of 1 everybody can sign; an even one never makes a pair. */
+function isStrong({ asymmetricKeyDetails }: KeyObject, report: Report): boolean {
+  const { modulusLength = 2048, publicExponent = 65537n } = asymmetricKeyDetails ?? {}
+  if (modulusLength < 2048) report('n', 'is too short: expected an RSA key of at least 2048 bits')
+  if (publicExponent < 3n) report('e', 'is too small: expected an odd number of at least 3, as "AQAB"')
+  return modulusLength >= 2048 && publicExponent >= 3n
 }
 
 /** A key whose public and private members do not belong together would sign what nobody accepts. */

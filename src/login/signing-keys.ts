@@ -38,13 +38,16 @@ export type SigningKeysOptions = {
 export function createSigningKeys({ keys, wall, noSigner }: SigningKeysOptions): SigningKeys {
   return {
     signingKid: () => signerAt(keys(), wall())?.kid,
-    isServed: (thumbprint) => {
-      const key = keys().find((some) => some.thumbprint === thumbprint)
-      return key !== undefined && isServedAt(key, wall())
-    },
+    isServed,
     publicKeys: () => ({ keys: served().map(({ publicJwk }) => publicJwk) }),
     algorithms: () => [...new Set(served().map(({ alg }) => alg))],
     sign,
+  }
+
+  /** A file can have one key twice, with another `kid` and other times. */
+  function isServed(thumbprint: string): boolean {
+    const now = wall()
+    return keys().some((key) => key.thumbprint === thumbprint && isServedAt(key, now))
   }
 
   function served(): readonly SigningKey[] {

@@ -97,6 +97,13 @@ describe('a key set that is refused: the member is named, and no value is quoted
     ['an algorithm that is no text', at({ alg: 1 }), /^keys\[0\]\.alg: /],
     ['another curve', keySetText(p384), /^keys\[0\]\.crv: must be "P-256"/],
     ['a short RSA key', keySetText(short), /^keys\[0\]\.n: is too short/],
+    [
+      'an RSA key whose e is 1',
+      keySetText({ ...rsa, e: 'AQ', d: 'AQ', dp: 'AQ', dq: 'AQ' }),
+      /^keys\[0\]\.e: is too small/,
+    ],
+    ['an RSA key whose e is even', keySetText({ ...rsa, e: 'AQAA' }), /^keys\[0\]: its members do not make/],
+    ['101 keys', keySetText(...Array.from({ length: 101 }, () => first)), /^keys: has more than 100/],
     ['a public EC key', keySetText(publicOnly), /^keys\[0\]\.d: is missing/],
     ['an RSA key without qi', keySetText(withoutQi), /^keys\[0\]\.qi: is missing/],
     ['a private member that is no text', at({ d: 5 }), /^keys\[0\]\.d: must be a text in base64url/],
@@ -177,6 +184,12 @@ describe('the states of a key', () => {
     expect(keysOf(...set).signingKid()).toBe('late')
     expect(keysOf({ ...first, kid: 'a', ...late }, { ...second, kid: 'b', ...late }).signingKid()).toBe('a')
     expect(keysOf({ ...first, kid: 'a' }, { ...second, kid: 'b', published_at: 5 }).signingKid()).toBe('a')
+  })
+
+  it('one key under two IDs: served while one of them is', async () => {
+    const keys = keysOf({ ...first, kid: 'old', retired_at: 1 }, { ...first, kid: 'new' })
+    const { thumbprint, kid } = await keys.sign({}, 'JWT')
+    expect([kid, keys.isServed(thumbprint)]).toEqual(['new', true])
   })
 
   it('a key signs only where it is published, whatever its signing_at', () => {

@@ -61,6 +61,8 @@ describe('npm run keys new', () => {
     ['HS256', ['new', 'x', '--alg', 'HS256'], 2, /^The algorithm must be/],
     ['too many words', ['new', 'x', 'ES256', 'y'], 2, /^There are too many/],
     ['a folder that is not there', ['new', '/nowhere/keys.json'], 1, /no such file or folder/],
+    ['a folder', ['new', tmpdir(), 'ES256'], 1, /is a folder: name a file in it/],
+    ['a folder to rotate', ['rotate', tmpdir()], 1, /is a folder/],
     ['nothing to rotate', ['rotate', '/nowhere/keys.json'], 1, /no such file or folder/],
   ])('%s: exit code and hint', async (_, words, code, hint) => {
     const result = await run(...words)

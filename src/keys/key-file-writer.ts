@@ -15,11 +15,18 @@ export async function writeNewFile(path: string, content: unknown): Promise<void
     await writeWhole(handle, content).finally(() => handle.close())
     await link(beside, path)
   } catch (error) {
-    if (isCode(error, 'EEXIST')) throw new KeyFileError('is there already, and is not overwritten: use rotate')
-    throw error
+    throw isCode(error, 'EEXIST') ? new KeyFileError(await whatIsThere(path)) : error
   } finally {
     await rm(beside, { force: true })
   }
+}
+
+async function whatIsThere(path: string): Promise<string> {
+  const isFolder = await stat(path).then(
+    (there) => there.isDirectory(),
+    () => false,
+  )
+  return isFolder ? 'is a folder: name a file in it' : 'is there already, and is not overwritten: use rotate'
 }
 
 /**

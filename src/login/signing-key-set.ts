@@ -162,7 +162,7 @@ function isBefore(time: number | undefined, other: number | undefined): boolean 
 }
 
 function parseTime(entry: Entry, member: string, report: Report): number | undefined {
-  const value = entry[member]
+  const value = entry[member] ?? undefined
   if (value === undefined) return undefined
   const time = typeof value === 'string' ? epochMs(value) : typeof value === 'number' ? value * 1_000 : Number.NaN
   if (time >= 0 && time <= latestMs) return time
@@ -172,8 +172,8 @@ function parseTime(entry: Entry, member: string, report: Report): number | undef
 
 /** The year 2500. Greater numbers are milliseconds. */
 const latestMs = Date.UTC(2500)
-/** ISO 8601 with a time zone. A date alone is its first moment in UTC. */
-const isoTime = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?))?$/
+/** ISO 8601 with a time zone, or RFC 3339, which takes small letters too. A date alone is its first moment in UTC. */
+const isoTime = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?))?$/i
 
 function epochMs(text: string): number {
   const date = isoTime.exec(text)?.[1]
@@ -181,6 +181,7 @@ function epochMs(text: string): number {
   if (date === undefined || new Date(date).toJSON()?.slice(0, 10) !== date) return Number.NaN
   return Date.parse(
     text
+      .toUpperCase()
       .replace(',', '.')
       .replace(/([+-]\d\d)(\d\d)$/, '$1:$2')
       .replace(/(T.*[+-]\d\d)$/, '$1:00'),

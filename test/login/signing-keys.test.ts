@@ -61,6 +61,7 @@ describe('a key set that can be used', () => {
 
   it.each<[string, unknown, number]>([
     ['UTC', '2026-01-01T01:00:00Z', START_MS + hour],
+    ['small letters', '2026-01-01t01:00:00z', START_MS + hour],
     ['an offset', '2026-01-01T10:00:00.5+09:00', START_MS + hour + 500],
     ['the basic form of an offset', '2026-01-01T10:00+0900', START_MS + hour],
     ['hours alone as an offset', '2026-01-01T10:00:00+09', START_MS + hour],
@@ -70,6 +71,11 @@ describe('a key set that can be used', () => {
   ])('a time in %s', (_, published_at, expected) => {
     expect(parseSigningKeys(keySetText({ ...first, published_at }))[0]?.publishedAt).toBe(expected)
   })
+})
+
+it.each(['published_at', 'signing_at', 'retired_at'])('%s that is null: as one that is absent', (member) => {
+  const [key] = parseSigningKeys(keySetText({ ...first, [member]: null }))
+  expect(key).toMatchObject({ publishedAt: -Infinity, signingAt: -Infinity, retiredAt: Infinity })
 })
 
 describe('a key set that is refused: the member is named, and no value is quoted', () => {
@@ -133,7 +139,7 @@ describe('a key set that is refused: the member is named, and no value is quoted
   })
 
   const wrongTimes = ['canary', '', '2026-01-01T00:00:00', '2026-02-30', '2026-13-01T00:00:00Z', '2026-01-01T25:00:00Z']
-  const wrong = [...wrongTimes, '1767225600', null, true, {}, [], -1, START_MS]
+  const wrong = [...wrongTimes, '1767225600', '2026-01-01 01:00:00Z', true, {}, [], -1, START_MS]
   describe.each(['published_at', 'signing_at', 'retired_at'])('%s', (member) => {
     it.each(wrong.map((value) => [JSON.stringify(value), value]))('%s', (_, value) => {
       expect(problemsOf(keySetText(second, { ...first, [member]: value }))).toEqual([

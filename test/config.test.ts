@@ -746,6 +746,15 @@ describe('the endpoints for other services', () => {
     expectOneProblem(problemsWith({ SIGNING_KEYS_FILE: '/k', PUBLIC_URL: 'api' }), 'PUBLIC_URL: must be')
   })
 
+  it.each([
+    ['PUBLIC_URL', { SIGNING_KEYS_FILE: '/k' }],
+    ['TRUSTED_PROXIES', { FORWARD_AUTH: 'required' }],
+    ['REDIS_URL', { WORKERS: '2', CACHE_SECRET: longSecret }],
+  ])('%s, which several rules ask for: a file that cannot be read, or two values, is one problem', (name, others) => {
+    expectOneProblem(problemsWith({ ...others, [`${name}_FILE`]: '/nowhere' }), `${name}_FILE: can't be read`)
+    expectOneProblem(problemsWith({ ...others, [name]: 'x', [`${name}_FILE`]: '/nowhere' }), `${name}: is set twice`)
+  })
+
   it('SIGNING_KEYS_FILE_FILE: no setting', () => {
     const config = configOf({ SIGNING_KEYS_FILE_FILE: '/path' }, { '/path': '/keys.json' })
     expect(config.signingKeysFile).toBeUndefined()

@@ -9,12 +9,19 @@ export const unreadable = Symbol('unreadable')
 export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: string) => string) {
   const problems: string[] = []
   const warnings: string[] = []
+  const values = new Map<string, ReturnType<typeof find>>()
+
+  /** As `find`. Several rules can ask for one setting, and its problem is reported once. */
+  function given(name: string): ReturnType<typeof find> {
+    if (!values.has(name)) values.set(name, find(name))
+    return values.get(name)
+  }
 
   /**
    * The value of a setting without white space at its ends. `undefined`: not set, or empty. Adds a problem
    * and returns `unreadable` if there is no single readable value.
    */
-  function given(name: string): string | typeof unreadable | undefined {
+  function find(name: string): string | typeof unreadable | undefined {
     const value = env[name]?.trim() || undefined
     const path = env[`${name}_FILE`]?.trim()
     if (!path) return value

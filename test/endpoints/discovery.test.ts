@@ -61,6 +61,25 @@ describe('the metadata', () => {
   })
 })
 
+it('without signing keys, but with PUBLIC_URL and OAUTH_CLIENTS: the metadata name the introspection, no keys', async () => {
+  const settings = { PUBLIC_URL: issuer, OAUTH_CLIENTS: JSON.stringify([client]) }
+  const other = await startRunningGateway(settings, { beside: gateway })
+  try {
+    for (const path of documents)
+      expect(jsonOf(await other.send(path))).toEqual({
+        issuer,
+        introspection_endpoint: introspection.introspection_endpoint,
+        introspection_endpoint_auth_methods_supported: introspection.introspection_endpoint_auth_methods_supported,
+        response_types_supported: ['id_token'],
+        subject_types_supported: ['public'],
+        scopes_supported: ['openid', 'profile', 'email'],
+      })
+    expect((await other.send(jwks)).status).toBe(404)
+  } finally {
+    await other.close()
+  }
+})
+
 describe('the keys', () => {
   it('only public members, with kid, use and alg', async () => {
     const reply = await gateway.send(jwks)
@@ -95,14 +114,16 @@ describe('all three', () => {
     expect(headers).toMatchObject({ 'access-control-allow-origin': 'https://app.example', vary: 'origin' })
   })
 
-  it('a path beside them, and all without signing keys: 404', async () => {
+  it('a path beside them, and all without keys and without OAUTH_CLIENTS or PUBLIC_URL: 404', async () => {
     const beside = ['/.well-known/', '/.well-known/jwks.json/', '/.well-known/openid-configuration/x']
     for (const path of beside) expect((await gateway.send(path)).status).toBe(404)
-    const other = await startRunningGateway({ PUBLIC_URL: issuer }, { beside: gateway })
-    try {
-      for (const path of [...documents, jwks]) expect((await other.send(path)).status).toBe(404)
-    } finally {
-      await other.close()
+    for (const settings of [{ PUBLIC_URL: issuer }, { OAUTH_CLIENTS: JSON.stringify([client]) }]) {
+      const other = await startRunningGateway(settings, { beside: gateway })
+      try {
+        for (const path of [...documents, jwks]) expect((await other.send(path)).status).toBe(404)
+      } finally {
+        await other.close()
+      }
     }
   })
 })

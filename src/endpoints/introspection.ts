@@ -4,9 +4,10 @@ import { preferredMediaType } from '../http/content-negotiation.ts'
 import type { SigningKeys } from '../login/signing-keys.ts'
 import type { Services } from '../schema/context.ts'
 import type { Identity, Verified } from '../tokens/credentials.ts'
+import { isOutage } from '../tokens/token-resolver.ts'
 import { createClientAuthentication, type KnownClient } from './client-authentication.ts'
 import type { Face, FaceContext, FaceReply } from './face.ts'
-import { oauthError, oauthRefusal, oauthReply, rethrowUnavailable, unavailable } from './oauth-answers.ts'
+import { oauthError, oauthRefusal, oauthReply, unavailable } from './oauth-answers.ts'
 
 const jwtType = 'token-introspection+jwt'
 const mediaTypes = ['application/json', `application/${jwtType}`] as const
@@ -67,8 +68,14 @@ export function createIntrospection(services: Services, { oauthClients, publicUr
   /** RFC 9701 section 5. Without `sub` and `exp` beside the answer, nobody can take it for an access token. */
   async function signed(keys: SigningKeys, { id }: KnownClient, body: object): Promise<FaceReply> {
     const claims = { ...issuerClaim(), aud: id, iat: toSeconds(toWall(now())), token_introspection: body }
-    const { jwt } = await keys.sign(claims, jwtType).catch(rethrowUnavailable)
-    return { ...oauthReply(body), headers: ['content-type', mediaTypes[1]], body: jwt }
+    try {
+      const { jwt } = await keys.sign(claims, jwtType)
+      return { ...oauthReply(body), headers: ['content-type', mediaTypes[1]], body: jwt }
+    } catch (error) {
+      // No key signs, and the operator has been told. The answer is known all the same.
+      if (isOutage(error)) return oauthReply(body)
+      throw error
+    }
   }
 
   function issuerClaim(): { readonly iss?: string } {

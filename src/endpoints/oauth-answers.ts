@@ -18,10 +18,10 @@ export function oauthError(error: string, description: string): RequestRefused {
   return new RequestRefused(400, description, { code: error })
 }
 
-/** LINE cannot be asked, or not for this address. Without `Retry-After`, the operator must act first. */
+/** LINE cannot be asked, or not for this address. Where the operator must act first, it is our fault: asking again is no use. */
 export function unavailable(outage: Outage): RequestRefused {
   const { status, retryAfter } = outageFacts(outage)
-  if (retryAfter === undefined) return new RequestRefused(status, outage.message, { code: 'server_error' })
+  if (retryAfter === undefined) return new RequestRefused(500, outage.message, { code: 'server_error' })
   return new RequestRefused(status, outage.message, { code: 'temporarily_unavailable', retryAfter })
 }
 

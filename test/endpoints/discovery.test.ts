@@ -2,7 +2,7 @@ import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basic, jsonOf, postForm } from '../harness/forms.ts'
 import { type KeyFile, writeKeyFile } from '../harness/key-file.ts'
-import { type RunningGateway, START_MS, startRunningGateway, web } from '../harness/running-gateway.ts'
+import { linesOf, type RunningGateway, START_MS, startRunningGateway, web } from '../harness/running-gateway.ts'
 
 const issuer = 'https://gateway.example'
 const client = { id: 'orders', secret: 'x'.repeat(32) }
@@ -180,6 +180,23 @@ describe('a signed introspection (RFC 9701)', () => {
       expect(reply).toMatchObject({ text: '{"active":false}', headers: { 'content-type': 'application/json' } })
     } finally {
       await other.close()
+    }
+  })
+
+  it('no key signs any more: plain JSON, and an error line for the operator', async () => {
+    const retiring = writeKeyFile({ retired_at: START_MS / 1_000 + 60 })
+    const settings = { SIGNING_KEYS_FILE: retiring.path, PUBLIC_URL: issuer, OAUTH_CLIENTS: JSON.stringify([client]) }
+    const other = await startRunningGateway(settings)
+    try {
+      other.advance(60_000)
+      const headers = { ...basic(client.id, client.secret), accept: jwtType }
+      const reply = await postForm(other, '/oauth/introspect', { token: other.issue().accessToken }, headers)
+      expect(reply).toMatchObject({ status: 200, headers: { 'content-type': 'application/json' } })
+      expect(jsonOf(reply)).toMatchObject({ active: true, client_id: web.id })
+      expect(linesOf(other, 'error')).toMatchObject([{ setting: 'SIGNING_KEYS_FILE' }])
+    } finally {
+      await other.close()
+      retiring.remove()
     }
   })
 

@@ -21,7 +21,7 @@ describe('a refusal as an OAuth error', () => {
     ['429 of LINE', unavailable(new LineRateLimited({ retryAfter: 7 })), 503, 'temporarily_unavailable', '7'],
     ['an outage', unavailable(new LineUnavailable('words', { retryAfter: 1.5 })), 503, 'temporarily_unavailable', '2'],
     ['an outage of unknown length', unavailable(new LineUnavailable('words')), 503, 'temporarily_unavailable', '30'],
-    ['wrong settings', unavailable(new Misconfigured()), 503, 'server_error', undefined],
+    ['wrong settings', unavailable(new Misconfigured()), 500, 'server_error', undefined],
   ])('%s', (_, refused, status, error, retryAfter) => {
     expect(seen(refused)).toEqual([status, error, retryAfter])
   })

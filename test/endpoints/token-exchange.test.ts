@@ -289,13 +289,13 @@ describe('no verdict', () => {
     }
   })
 
-  it('no key signs any more: 503 server_error without Retry-After, and an error line for the operator', async () => {
+  it('no key signs any more: 500 server_error without Retry-After, and an error line for the operator', async () => {
     const retiring = writeKeyFile({ retired_at: '2026-01-02T00:00:00Z' })
     const own = await startRunningGateway({ ...settings(), SIGNING_KEYS_FILE: retiring.path })
     try {
       own.advance(2 * 86_400_000)
       const reply = await exchange({ subject_token: own.issue().accessToken }, {}, own)
-      expectError(reply, 503, 'server_error')
+      expectError(reply, 500, 'server_error')
       expect(reply.headers).not.toHaveProperty('retry-after')
       expect(linesOf(own, 'error')).toMatchObject([{ setting: 'SIGNING_KEYS_FILE' }])
     } finally {

@@ -19,6 +19,8 @@ export type Surroundings = {
   readonly telemetry?: Telemetry
   /** The extra pages of `npm run dev`. Absent in production. */
   readonly dev?: (origin: string) => DevPages
+  /** A text of SIGNING_KEYS_FILE that was good, for a start while the file is not. Without it, such a start is refused. */
+  readonly signingKeysText?: string | undefined
   /** Where connections come from. Default: HOST and PORT. */
   readonly listener?: Listener
 }
@@ -39,7 +41,8 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const redis = surroundings.redis ?? redisFor(config, telemetry)
   let url: string | undefined
-  const services = createServices(config, { dispatcher, clock, telemetry, redis, url: () => url })
+  const { signingKeysText } = surroundings
+  const services = createServices(config, { dispatcher, clock, telemetry, redis, url: () => url, signingKeysText })
   const server = await startServer(config, {
     services,
     telemetry,

@@ -18,7 +18,8 @@ try {
 }
 
 try {
-  const config = readConfig(process.env, undefined, undefined, checkKeyFile)
+  // The primary has checked the file. A worker that starts later starts also while the file is broken.
+  const config = readConfig(process.env, undefined, undefined, isWorker ? undefined : checkKeyFile)
   const telemetry = createTelemetry({ logLevel: config.logLevel })
   if (isWorker) await serveAsWorker(config, telemetry)
   else await serve(config, telemetry)

@@ -54,6 +54,8 @@ export type ServicesWorld = {
   readonly redis?: Redis | undefined
   /** Where the gateway listens. `undefined` before it does. */
   readonly url?: () => string | undefined
+  /** A text of SIGNING_KEYS_FILE that was good, for a start while the file is not. */
+  readonly signingKeysText?: string | undefined
 }
 
 export type RunningServices = Services & {
@@ -173,7 +175,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     telemetry.noSigningKey(config.signingKeysFile !== undefined)
     return new Misconfigured({ message: 'This gateway has no key to sign a token with: its operator must act' })
   }
-  const keySource = keySourceFor(config, wall, telemetry)
+  const keySource = keySourceFor(config, world, wall)
   const signingKeys = keySource && createSigningKeys({ keys: keySource.keys, wall, noSigner: noSigningKey })
   const issuer = () => config.publicUrl ?? ownOrigin(config, world.url?.())
   const credentials = createCredentials({
@@ -275,7 +277,8 @@ const alone: Pick<SharedTier, 'shareRecords' | 'shareFlights'> = {
 }
 
 /** `undefined`: no keys are configured. Throws `ConfigError` if the file cannot be used. */
-function keySourceFor(config: Config, wall: () => number, { log }: Telemetry): KeySource | undefined {
+function keySourceFor(config: Config, world: ServicesWorld, wall: () => number): KeySource | undefined {
+  const { log } = world.telemetry
   const { signingKeysFile: path, makesSigningKeys, workers } = config
   // Each worker would sign with a key that the others do not serve.
   if (path === undefined) return makesSigningKeys && workers === 1 ? makeDevelopmentKeys() : undefined
@@ -284,7 +287,7 @@ function keySourceFor(config: Config, wall: () => number, { log }: Telemetry): K
   const refused = (problems: readonly string[]) =>
     log.error({ setting, problems }, `${setting}: has changed and cannot be used: the old keys stay in use`)
   try {
-    return watchKeyFile({ path, wall, taken, refused })
+    return watchKeyFile({ path, wall, taken, refused, lastGood: world.signingKeysText })
   } catch (error) {
     if (!(error instanceof SigningKeysError)) throw error
     throw new ConfigError(error.problems.map((problem) => `${setting}: ${problem}`))

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import { stopAccepting } from '../drain.ts'
 import type { Gateway } from '../gateway.ts'
+import { watchKeyFile } from '../login/signing-key-file.ts'
 import { listen, startMetricsServer } from '../server.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createHandOver } from './hand-over.ts'
@@ -30,6 +31,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   const pauses = new Set<NodeJS.Timeout>()
   const handOver = createHandOver()
   const numbers = createNumbersReader(telemetry)
+  const keyFile = keepKeyFile(config)
   const listener = createServer({ pauseOnConnect: true, noDelay: true }, handOver.give)
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const failedAtStart: (() => void)[] = []
@@ -64,8 +66,9 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
       running.add(worker)
 
       function told(message: FromWorker): void {
-        if (message === 'full') void leave(worker)
-        else if (message !== 'ready') numbers.keep(worker, message.numbers)
+        if (typeof message === 'object') numbers.keep(worker, message.numbers)
+        else if (message === 'key file') tellWorker(worker, { keyFile: keyFile?.text() })
+        else if (message === 'full') void leave(worker)
         else {
           join(worker)
           resolve(true)
@@ -121,9 +124,15 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
       allEnded = resolve
       if (running.size === 0) resolve()
     })
+    keyFile?.close()
     await metrics?.close()
     telemetry.flush()
   }
+}
+
+/** A worker that starts while the file is broken gets its last good text from here. The workers report what is wrong with it. */
+function keepKeyFile({ signingKeysFile: path }: Config) {
+  return path === undefined ? undefined : watchKeyFile({ path, wall: Date.now, taken: () => {}, refused: () => {} })
 }
 
 /** `ended` is called once, also when the process could not be made. */

@@ -23,7 +23,8 @@ export async function serveAsWorker(config: Config, telemetry: Telemetry): Promi
   // Otherwise Node ends a worker at once when the primary is gone.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
   const listener = listenToPrimary(Math.max(leastLastMs, config.shutdownGraceMs))
-  const gateway = await createGateway({ ...config, metricsPort: undefined }, { telemetry, listener })
+  const signingKeysText = config.signingKeysFile && (await askForKeyFile())
+  const gateway = await createGateway({ ...config, metricsPort: undefined }, { telemetry, listener, signingKeysText })
   const end = endOnSignal(async () => {
     await gateway.close()
     await tellNumbers()
@@ -47,6 +48,21 @@ export async function serveAsWorker(config: Config, telemetry: Telemetry): Promi
   async function tellNumbers(): Promise<void> {
     await tellPrimary({ numbers: await telemetry.numbers() })
   }
+}
+
+/** The last good text. `undefined`: the primary is gone. */
+function askForKeyFile(): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    process.on('message', take)
+    process.once('disconnect', () => resolve(undefined))
+    void tellPrimary('key file')
+
+    function take(message: ToWorker): void {
+      if (typeof message !== 'object') return
+      process.off('message', take)
+      resolve(message.keyFile)
+    }
+  })
 }
 
 /** The primary has the listening socket. It sends the connections one by one. */

@@ -11,6 +11,11 @@ export type KeySource = {
   close(): void
 }
 
+export type KeyFileSource = KeySource & {
+  /** The text that has these keys: the last good one of the file. */
+  text(): string
+}
+
 export type KeyFileOptions = {
   readonly path: string
   /** The wall clock, epoch ms. */
@@ -19,6 +24,8 @@ export type KeyFileOptions = {
   readonly taken: () => void
   /** The file is bad now, and the old keys stay in use. Called once for each new set of problems. */
   readonly refused: (problems: readonly string[]) => void
+  /** The text to begin with if the file is bad. Without it, a bad file is refused. */
+  readonly lastGood?: string | undefined
   /** How often the file is compared (ms). */
   readonly everyMs?: number
 }
@@ -45,14 +52,25 @@ export function checkKeyFile(
  * Reads the keys now, and again when the content of the file changes. The content is compared, not the file: an editor replaces
  * the file, and Kubernetes a link on the way to it. Throws `SigningKeysError`.
  */
-export function watchKeyFile({ path, wall, taken, refused, everyMs = defaultEveryMs }: KeyFileOptions): KeySource {
-  let { text, keys } = readKeys(path, wall())
+export function watchKeyFile(options: KeyFileOptions): KeyFileSource {
+  const { path, wall, taken, refused, lastGood, everyMs = defaultEveryMs } = options
   let problems = ''
   let isReading = false
   let isClosed = false
+  let { text, keys } = begin()
   const timer = setInterval(compare, everyMs).unref()
 
-  return { keys: () => keys, close }
+  return { keys: () => keys, text: () => text, close }
+
+  function begin(): ReturnType<typeof readKeys> {
+    try {
+      return readKeys(path, wall())
+    } catch (error) {
+      if (lastGood === undefined) throw error
+      refuse(error)
+      return { text: lastGood, keys: parseSigningKeys(lastGood) }
+    }
+  }
 
   function compare(): void {
     if (isReading) return

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -43,8 +43,14 @@ function emptyKeyFile(): KeyFile {
     path,
     rotate: () => runKeys('rotate', path),
     keys: () => JSON.parse(readFileSync(path, 'utf8')).keys,
-    write: (keys) => writeFileSync(path, JSON.stringify({ keys }), { mode: 0o600 }),
+    write,
     remove: () => rmSync(folder, { recursive: true }),
+  }
+
+  /** In one step, so that nobody reads half a file. */
+  function write(keys: readonly object[]): void {
+    writeFileSync(`${path}.new`, JSON.stringify({ keys }), { mode: 0o600 })
+    renameSync(`${path}.new`, path)
   }
 }
 

@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-function watch(path = file) {
+function watch(path = file, lastGood?: string) {
   const clock = { now: START_MS }
   const seen = { taken: 0, refused: [] as (readonly string[])[] }
   const started = watchKeyFile({
@@ -31,6 +31,7 @@ function watch(path = file) {
     wall: () => clock.now,
     taken: () => (seen.taken += 1),
     refused: (problems) => seen.refused.push(problems),
+    lastGood,
     everyMs,
   })
   source = started
@@ -108,6 +109,20 @@ describe('a bad file', () => {
   it('at the start: it throws, and the message quotes nothing', () => {
     expect(() => watch(join(folder, 'canary'))).toThrow(/^can't be read: expected the path of a readable file$/)
     expect(() => watch(folder)).toThrow(/^can't be read/)
+  })
+
+  it('at the start, with a text that was good: its keys, one report, and the file once it is repaired', async () => {
+    await replace('{')
+    const { kids, seen } = watch(file, keySetText({ ...second, retired_at: 1 }))
+    expect(kids()).toEqual(['second'])
+    expect(seen).toEqual({ taken: 0, refused: [[expect.stringMatching(/^is not JSON/)]] })
+    await replace(keySetText(first))
+    await expect.poll(kids, soon).toEqual(['first'])
+    expect(seen).toMatchObject({ taken: 1, refused: { length: 1 } })
+  })
+
+  it('a good file at the start, with a text that was good: the file', () => {
+    expect(watch(file, keySetText(second)).kids()).toEqual(['first'])
   })
 
   /** In one step, so that no half file is seen. */

@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process'
+import { decodeProtectedHeader } from 'jose'
 import { expect, test } from 'vitest'
+import { exchange } from '../harness/faces.ts'
+import { jsonOf } from '../harness/forms.ts'
 import { freePort } from '../harness/free-port.ts'
+import { writeKeyFile } from '../harness/key-file.ts'
 import { describeWithRedis } from '../harness/redis.ts'
 import { ask, childrenOf, isAlive, useWorkers } from '../harness/workers.ts'
 
@@ -50,6 +55,40 @@ describeWithRedis('WORKERS in trouble', () => {
     }
     program.kill('SIGTERM')
     expect(await program.ended).toBe(0)
+  }, 180_000)
+
+  test('workers that are replaced while the key file is broken: they sign with the keys from before, and take new ones', async () => {
+    const file = writeKeyFile({ kid: 'before' })
+    const settings = { SIGNING_KEYS_FILE: file.path, PUBLIC_URL: 'https://gateway.example' }
+    const { program, url } = await workers.start(settings)
+    const [token, before] = [workers.issueToken(), file.keys()[0]]
+    const kidNow = async () => decodeProtectedHeader(String(jsonOf(await exchange({ url }, token)).access_token)).kid
+    const failed = () => program.out().split('SIGNING_KEYS_FILE: has changed and cannot be used').length - 1
+    file.write([{ kty: 'oct' }])
+    await expect.poll(failed, { timeout: 60_000 }).toBe(2)
+    const old = childrenOf(program)
+    for (const pid of old) process.kill(pid, 'SIGKILL')
+    await expect.poll(failed, { timeout: 60_000 }).toBe(4)
+    for (let n = 0; n < 10; n += 1) expect(await kidNow()).toBe('before')
+    const replaced = childrenOf(program)
+    expect(replaced.filter((pid) => old.includes(pid))).toEqual([])
+    const seen =
+      execFileSync('ps', ['eww', '-p', replaced.join()], { encoding: 'utf8' }) + program.out() + program.err()
+    expect(seen).toContain('SIGNING_KEYS_FILE')
+    expect(seen).not.toContain(before?.d)
+
+    file.write([{ ...before, kid: 'after' }])
+    await expect.poll(() => program.out().match(/its keys are in use/g)?.length, { timeout: 60_000 }).toBe(2)
+    expect(childrenOf(program)).toEqual(replaced)
+    file.remove()
+  }, 180_000)
+
+  test('a key file that is bad at the start: refused by the primary, with exit code 1', async () => {
+    const file = writeKeyFile({ retired_at: 1 })
+    const program = workers.run({ SIGNING_KEYS_FILE: file.path, PUBLIC_URL: 'https://gateway.example' })
+    expect(await program.ended).toBe(1)
+    expect(program.err()).toContain('SIGNING_KEYS_FILE: no key signs now')
+    file.remove()
   }, 180_000)
 
   test('kill -9 of the primary: the workers drain and end by themselves', async () => {

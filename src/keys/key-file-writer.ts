@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, link, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 
 /** A file that is not as it must be. The message says what to do, and quotes nothing of the file. */
@@ -39,8 +39,9 @@ export async function changeFile<Result>(
 ): Promise<Result> {
   const target = await realpath(path)
   const beside = `${target}.rotating`
-  const handle = await lock(beside)
-  const endCleanUp = removeOnSignal(beside)
+  if (await isOlder(beside, longestLockMs)) await rm(beside, { force: true })
+  const endCleanUp = lock(beside)
+  const handle = await open(beside, 'r+')
   try {
     const { content, result } = change(await readFile(target, 'utf8'))
     await keepOwner(handle, target)
@@ -67,11 +68,14 @@ class Locked extends KeyFileError {
 /** A process holds the lock for far less time (ms), so an older one is left over from a crash. */
 const longestLockMs = 60_000
 
-async function lock(beside: string): Promise<FileHandle> {
-  if (await isOlder(beside, longestLockMs)) await rm(beside, { force: true })
+/** Until the returned function is called, a signal removes the lock. It is made at once: no signal is handled in between. */
+function lock(beside: string): () => void {
+  const endCleanUp = removeOnSignal(beside)
   try {
-    return await open(beside, 'wx', 0o600)
+    writeFileSync(beside, '', { flag: 'wx', mode: 0o600 })
+    return endCleanUp
   } catch (error) {
+    endCleanUp()
     throw isCode(error, 'EEXIST') ? new Locked() : error
   }
 }

@@ -9,7 +9,7 @@ import { apiToken, idToken, type SigningGateway, startSigningGateway } from './h
 
 /** The recipes of the README that a test can run. Those for proxies have tests of their own. */
 type Recipes = {
-  apiTokenFor(idToken: string, to: { readonly gateway: string; readonly audience: string }): Promise<string>
+  apiTokenFor(idToken: string | null, to: { readonly gateway: string; readonly audience: string }): Promise<string>
   userOf(
     token: string,
     to: { readonly gateway: string; readonly clientId: string; readonly clientSecret: string },
@@ -55,6 +55,20 @@ describe('node-api.mjs', () => {
   })
 })
 
+describe('node-api.mjs without a gateway', () => {
+  const programs = usePrograms()
+
+  it('says 503 where it cannot fetch the keys: nobody is logged out', async () => {
+    const [port, nobody] = [await freePort(), await freePort()]
+    const settings = { GATEWAY: `http://127.0.0.1:${nobody}`, AUDIENCE: audience, PORT: String(port) }
+    programs.start(process.execPath, [join(folder, 'node-api.mjs')], settings)
+    const authorization = `Bearer ${await apiToken(gateway, gateway.issue().accessToken)}`
+    const ask = () =>
+      fetch(`http://127.0.0.1:${port}`, { headers: { authorization } }).then(({ status }) => status, String)
+    await expect.poll(ask, { timeout: 30_000 }).toBe(503)
+  })
+})
+
 describe('introspect.mjs', () => {
   it('finds the user of an access token and of an ID token, nobody for junk, and rejects in an outage', async () => {
     const { userOf } = await load('introspect.mjs')
@@ -74,6 +88,7 @@ describe('liff.mjs', () => {
     const to = { gateway: gateway.url, audience }
     expect(await apiTokenFor(idToken(gateway), to)).toMatch(/^eyJ/)
     await expect(apiTokenFor('junk', to)).rejects.toThrow('Log in again')
+    await expect(apiTokenFor(null, to)).rejects.toThrow('the scope openid')
     await expect(apiTokenFor(idToken(gateway), { ...to, audience: 'https://nobody.example' })).rejects.toThrow(
       'invalid_target',
     )

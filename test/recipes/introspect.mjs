@@ -2,8 +2,7 @@
 export async function userOf(token, { gateway, clientId, clientSecret }) {
   const response = await fetch(`${gateway}/oauth/introspect`, {
     method: 'POST',
-    headers: { authorization: `Basic ${btoa(`${clientId}:${clientSecret}`)}` },
-    body: new URLSearchParams({ token }),
+    body: new URLSearchParams({ token, client_id: clientId, client_secret: clientSecret }),
   })
   if (response.status !== 200) throw new Error(`the gateway answered ${response.status}`)
   const { active, sub, scope } = await response.json()

@@ -1,5 +1,6 @@
 /** Exchanges the ID token of LIFF (`liff.getIDToken()`) for a JWT that your own API verifies. */
 export async function apiTokenFor(idToken, { gateway, audience }) {
+  if (!idToken) throw new Error('LIFF has no ID token: give the LIFF app the scope openid')
   const response = await fetch(`${gateway}/oauth/token`, {
     method: 'POST',
     body: new URLSearchParams({
@@ -10,7 +11,7 @@ export async function apiTokenFor(idToken, { gateway, audience }) {
     }),
   })
   const answer = await response.json()
-  if (answer.error === 'invalid_request') throw new Error('Log in again: liff.login()')
+  if (answer.error === 'invalid_request') throw new Error('Log in again: liff.logout(), then liff.login()')
   if (response.status !== 200) throw new Error(`Not now (${answer.error}): the user stays logged in`)
   return answer.access_token // good for answer.expires_in seconds
 }

@@ -49,11 +49,16 @@ function isHarmless(parameter: string): boolean {
 
 const mostParts = 100
 
-/** https://url.spec.whatwg.org/#urlencoded-parsing, but what is malformed, not UTF-8 or sent twice is refused. */
+/**
+ * https://url.spec.whatwg.org/#urlencoded-parsing, but what is malformed, not UTF-8 or sent twice is refused. So is a form
+ * of more parts than any client sends: anybody could make us decode thousands of them.
+ */
 export function parseForm(text: string): Form | RequestRefused {
   const form = new Map<string, string>()
   const names = new Set<string>()
-  for (const pair of text.split('&')) {
+  const pairs = text.split('&', mostMembers + 1)
+  if (pairs.length > mostMembers) return new RequestRefused(400, `The form has more than ${mostMembers} members`)
+  for (const pair of pairs) {
     if (pair === '') continue
     const mark = pair.indexOf('=')
     const name = decoded(mark < 0 ? pair : pair.slice(0, mark))
@@ -67,12 +72,26 @@ export function parseForm(text: string): Form | RequestRefused {
   return form
 }
 
+/** RFC 8693 has ten members, client authentication two. Empty members count. */
+const mostMembers = 32
+
 /** `undefined`: the text is malformed. A replacement character stands for bytes that were not UTF-8. */
 export function decoded(text: string): string | undefined {
   if (text.includes('\ufffd')) return undefined
+  const spaced = text.includes('+') ? withSpaces(text) : text
+  if (!text.includes('%')) return spaced
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
+    return decodeURIComponent(spaced)
   } catch {
     return undefined
   }
 }
+
+/** On bytes, because `replaceAll` needs half a millisecond where a form is nothing but plus signs. */
+function withSpaces(text: string): string {
+  const bytes = Buffer.from(text)
+  for (let index = 0; index < bytes.length; index += 1) if (bytes[index] === plus) bytes[index] = space
+  return bytes.toString()
+}
+
+const [plus, space] = [0x2b, 0x20]

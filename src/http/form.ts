@@ -12,17 +12,18 @@ const allow = { headers: { allow: 'POST' } }
 /** The rest of the body was not read, so the connection cannot be used again. */
 const close = { headers: { connection: 'close' } }
 
-/** Reads the form of a POST. Calls `done` once: with a `RequestRefused` or an error of the connection, or with the form. */
-export function readForm(request: IncomingMessage, done: (error: unknown, form: Form) => void): void {
+/** Reads the bytes of a form. Calls `done` once: with a `RequestRefused` or an error of the connection, or with the body. */
+export function readForm(request: IncomingMessage, done: (error: unknown, body: ByteBuffer | undefined) => void): void {
   const refusal = refusalOfHead(request)
-  if (refusal === undefined) readBody(request, parse, largestFormBytes)
-  else done(refusal, noForm)
+  if (refusal === undefined) readBody(request, done, largestFormBytes)
+  else done(refusal, undefined)
+}
 
-  function parse(error: unknown, body: ByteBuffer): void {
-    const form = error === undefined ? parseForm(body.takeText()) : error
-    if (form instanceof Map) done(undefined, form)
-    else done(form, noForm)
-  }
+/** The form in a body that is read, or no form. Throws `RequestRefused`. */
+export function takeForm(body: ByteBuffer | undefined): Form {
+  const form = body === undefined ? noForm : parseForm(body.takeText())
+  if (form instanceof RequestRefused) throw form
+  return form
 }
 
 function refusalOfHead(request: IncomingMessage): RequestRefused | undefined {

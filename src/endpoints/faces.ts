@@ -72,7 +72,7 @@ export function createFaces(options: FacesOptions): Faces {
     if (turns.hasTime(startedAt)) {
       execute(face, path, request, response, body, startedAt)
       turns.ended(startedAt)
-    } else turns.runLater(() => execute(face, path, request, response, body, startedAt))
+    } else turns.runLater(() => execute(face, path, request, response, body, startedAt), body?.bytes() ?? 0)
   }
 
   function execute(

@@ -82,7 +82,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     if (turns.hasTime(startedAt)) {
       execute(request, response, body, startedAt)
       turns.ended(startedAt)
-    } else turns.runLater(() => execute(request, response, body, startedAt))
+    } else turns.runLater(() => execute(request, response, body, startedAt), body?.bytes() ?? 0)
   }
 
   function execute(

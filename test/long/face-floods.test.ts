@@ -11,8 +11,7 @@ import { project, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
 const keyFile = writeKeyFile()
-/** On a fast machine, it is far less. A connection with a request can wait for those of 800 others: see turns.ts. */
-const mostHealthMs = 1_000
+const mostHealthMs = 250
 let emulator: Emulator
 beforeAll(async () => {
   emulator = await startEmulator({ channels: [web, liff] })

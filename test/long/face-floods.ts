@@ -1,7 +1,8 @@
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 
 /**
- * A program that sends 5,000 requests to the gateway at URL, over 1,000 connections at once, and prints how many were
+ * A program that sends 5,000 requests to the gateway at URL, over 1,000 connections that are open, and prints how many were
  * answered. KIND is the kind of request, CHANNEL and KID are what a good ID token would name.
  */
 const { URL: url = '', KIND: kind = '', CHANNEL: channel = '', KID: kid = '' } = process.env
@@ -19,16 +20,16 @@ const kinds: Readonly<Record<string, (n: number) => string>> = {
 
 const make = kinds[kind]
 if (make === undefined) throw new Error('KIND is unknown')
-const each = await Promise.all(Array.from({ length: connections }, (_, n) => ask(n, make)))
+const sockets = Array.from({ length: connections }, () => connect(Number(port), hostname))
+await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+const each = await Promise.all(sockets.map((socket, n) => ask(socket, n, make)))
 process.stdout.write(`answered ${each.reduce((sum, one) => sum + one, 0)}\n`)
 
 /** How many requests of one connection were answered. The next one is sent when the answer has come. */
-function ask(connection: number, requestOf: (n: number) => string): Promise<number> {
+function ask(socket: Socket, connection: number, requestOf: (n: number) => string): Promise<number> {
   return new Promise((resolve) => {
     let answered = 0
-    const socket = connect(Number(port), hostname)
     const next = () => socket.write(requestOf(connection * onEach + answered))
-    socket.on('connect', next)
     socket.on('error', () => {})
     socket.on('close', () => resolve(answered))
     socket.on('data', (bytes) => {
@@ -36,6 +37,7 @@ function ask(connection: number, requestOf: (n: number) => string): Promise<numb
       if (answered < onEach) next()
       else socket.destroy()
     })
+    next()
   })
 }
 

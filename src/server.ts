@@ -22,6 +22,7 @@ import { createHttpServer } from './http/http-server.ts'
 import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
 import { pathOf } from './http/request-target.ts'
 import { type HeaderList, plainText, type Reply, send } from './http/send.ts'
+import { createTurns } from './http/turns.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
@@ -83,6 +84,7 @@ export async function startServer(
 ): Promise<GatewayServer> {
   let devPages: DevPages | undefined
   const underWay = new Set<ServerResponse>()
+  const turns = createTurns()
   const cors = createCors(config.corsOrigins)
   const clientAddresses = createClientAddresses(
     config.trustedProxies,
@@ -98,6 +100,7 @@ export async function startServer(
     clientAddresses,
     cors,
     underWay,
+    turns,
     graphiql: config.graphiql
       ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs(), dev && hasLoopbackHost)
       : undefined,
@@ -116,6 +119,7 @@ export async function startServer(
     cors,
     operationMs,
     underWay,
+    turns,
   })
 
   const options = { ...limits, keepAliveTimeout: config.keepAliveMs }

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
+import type { ByteBuffer } from '../http/byte-buffer.ts'
 import type { ClientAddresses } from '../http/client-address.ts'
 import type { Cors } from '../http/cors.ts'
-import { type Form, noForm, readForm } from '../http/form.ts'
+import { readForm, takeForm } from '../http/form.ts'
 import { discardRest, RequestRefused, shuttingDown } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
 import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
+import type { Turns } from '../http/turns.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Face, FaceReply } from './face.ts'
 
@@ -26,11 +28,13 @@ export type FacesOptions = {
   readonly operationMs: number
   /** The requests of all endpoints that have no answer yet. */
   readonly underWay: Set<ServerResponse>
+  /** Shared by all endpoints. */
+  readonly turns: Turns
 }
 
 /** What all faces have in common: the caller, the answer, the log line, and the end of the process. */
 export function createFaces(options: FacesOptions): Faces {
-  const { faces, telemetry, clientAddresses, cors, operationMs, underWay } = options
+  const { faces, telemetry, clientAddresses, cors, operationMs, underWay, turns } = options
   const own = new Map<ServerResponse, Face>()
 
   return { find, handle, refuseAll }
@@ -47,19 +51,40 @@ export function createFaces(options: FacesOptions): Faces {
     underWay.add(response)
     own.set(response, face)
     if (face.readsForm) readAndAnswer(face, path, request, response)
-    else answer(face, path, request, response, noForm)
+    else answer(face, path, request, response, undefined)
   }
 
   function readAndAnswer(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void {
-    readForm(request, (error, form) => {
-      if (error === undefined) answer(face, path, request, response, form)
+    readForm(request, (error, body) => {
+      if (error === undefined) answer(face, path, request, response, body)
       else refuse(response, error, performance.now())
     })
   }
 
-  function answer(face: Face, path: string, request: IncomingMessage, response: ServerResponse, form: Form): void {
+  function answer(
+    face: Face,
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: ByteBuffer | undefined,
+  ): void {
     const startedAt = performance.now()
+    if (turns.hasTime(startedAt)) {
+      execute(face, path, request, response, body, startedAt)
+      turns.ended(startedAt)
+    } else turns.runLater(() => execute(face, path, request, response, body, startedAt), body?.bytes() ?? 0)
+  }
+
+  function execute(
+    face: Face,
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: ByteBuffer | undefined,
+    startedAt: number,
+  ): void {
     try {
+      const form = takeForm(body)
       const clientAddress = clientAddresses.addressOf(request)
       const requestId = requestIdOf(request)
       const reply = face.answer(request, { path, clientAddress, requestId, form, deadline: startedAt + operationMs })

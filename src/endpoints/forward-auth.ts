@@ -123,18 +123,26 @@ function serves(path: string): boolean {
 
 /**
  * The query of `/auth` is the operator's. Below it, the path and the query are those of the proxy's client. Parameters with
- * other names say nothing. A scope or channel that cannot exist is one that no token has.
+ * other names say nothing. A scope or channel that cannot exist is one that no token has. So is more than
+ * any route demands: a part of it would ask for less.
  */
 function demandsIn({ url = '' }: IncomingMessage, { path }: FaceContext): Demands {
   const query = path === '/auth' ? queryOf(url) : ''
   if (query === '') return nothingMore
+  if (query.length > longestQuery) return impossible
   const parameters = new URLSearchParams(query)
-  if (!parameters.has('scope') && !parameters.has('channel')) return nothingMore
-  const scopes = parameters.getAll('scope').flatMap((value) => value.split(' ').filter((word) => word !== ''))
-  return { scopes, channels: parameters.getAll('channel') }
+  const [scopeTexts, channels] = [parameters.getAll('scope'), parameters.getAll('channel')]
+  if (scopeTexts.length === 0 && channels.length === 0) return nothingMore
+  const scopes = scopeTexts.flatMap((text) => text.split(' ').filter((word) => word !== ''))
+  return scopes.length + channels.length > mostDemands ? impossible : { scopes, channels }
 }
 
+const longestQuery = 2_000
+const mostDemands = 20
+
 const nothingMore: Demands = { scopes: [], channels: [] }
+/** No scope has a space. */
+const impossible: Demands = { scopes: [' '], channels: [] }
 
 function isNamed(verified: Verified): verified is Named {
   return verified.userId !== undefined

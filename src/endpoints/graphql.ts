@@ -18,7 +18,7 @@ import { assertHead, discardRest, RequestRefused, readBody, shuttingDown } from 
 import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
-import { createTurns } from '../http/turns.ts'
+import type { Turns } from '../http/turns.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { GraphiqlPage } from './graphiql.ts'
@@ -33,6 +33,8 @@ export type GraphqlEndpointOptions = {
   readonly graphiql: GraphiqlPage | undefined
   /** The requests of all endpoints that have no answer yet. */
   readonly underWay: Set<ServerResponse>
+  /** Shared by all endpoints. */
+  readonly turns: Turns
 }
 
 export type GraphqlEndpoint = {
@@ -46,10 +48,9 @@ export type GraphqlEndpoint = {
  * cost time. Every operation ends in `deliver` or in `refuse`.
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
-  const { services, telemetry, engine, clientAddresses, cors, graphiql, underWay } = options
+  const { services, telemetry, engine, clientAddresses, cors, graphiql, underWay, turns } = options
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const parseBody = createParseBody()
-  const turns = createTurns()
 
   return { handle, refuseAll }
 
@@ -81,7 +82,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     if (turns.hasTime(startedAt)) {
       execute(request, response, body, startedAt)
       turns.ended(startedAt)
-    } else turns.runLater(() => execute(request, response, body, startedAt))
+    } else turns.runLater(() => execute(request, response, body, startedAt), body?.bytes() ?? 0)
   }
 
   function execute(

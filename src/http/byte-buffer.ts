@@ -2,6 +2,8 @@
 export type ByteBuffer = {
   /** Adds a piece. False: the body is larger than the limit, and none of it is kept. */
   add(piece: Buffer): boolean
+  /** How many bytes it holds. */
+  bytes(): number
   /** All bytes as UTF-8, once: they are not kept any longer. */
   takeText(): string
 }
@@ -14,7 +16,7 @@ export function createByteBuffer(limitBytes: number): ByteBuffer {
   let bytes: Buffer = noBytes
   let size = 0
 
-  return { add, takeText }
+  return { add, bytes: () => bytes.length, takeText }
 
   function add(piece: Buffer): boolean {
     const end = size + piece.length

@@ -12,17 +12,18 @@ const allow = { headers: { allow: 'POST' } }
 /** The rest of the body was not read, so the connection cannot be used again. */
 const close = { headers: { connection: 'close' } }
 
-/** Reads the form of a POST. Calls `done` once: with a `RequestRefused` or an error of the connection, or with the form. */
-export function readForm(request: IncomingMessage, done: (error: unknown, form: Form) => void): void {
+/** Reads the bytes of a form. Calls `done` once: with a `RequestRefused` or an error of the connection, or with the body. */
+export function readForm(request: IncomingMessage, done: (error: unknown, body: ByteBuffer | undefined) => void): void {
   const refusal = refusalOfHead(request)
-  if (refusal === undefined) readBody(request, parse, largestFormBytes)
-  else done(refusal, noForm)
+  if (refusal === undefined) readBody(request, done, largestFormBytes)
+  else done(refusal, undefined)
+}
 
-  function parse(error: unknown, body: ByteBuffer): void {
-    const form = error === undefined ? parseForm(body.takeText()) : error
-    if (form instanceof Map) done(undefined, form)
-    else done(form, noForm)
-  }
+/** The form in a body that is read, or no form. Throws `RequestRefused`. */
+export function takeForm(body: ByteBuffer | undefined): Form {
+  const form = body === undefined ? noForm : parseForm(body.takeText())
+  if (form instanceof RequestRefused) throw form
+  return form
 }
 
 function refusalOfHead(request: IncomingMessage): RequestRefused | undefined {
@@ -49,11 +50,16 @@ function isHarmless(parameter: string): boolean {
 
 const mostParts = 100
 
-/** https://url.spec.whatwg.org/#urlencoded-parsing, but what is malformed, not UTF-8 or sent twice is refused. */
+/**
+ * https://url.spec.whatwg.org/#urlencoded-parsing, but what is malformed, not UTF-8 or sent twice is refused. So is a form
+ * of more parts than any client sends: anybody could make us decode thousands of them.
+ */
 export function parseForm(text: string): Form | RequestRefused {
   const form = new Map<string, string>()
   const names = new Set<string>()
-  for (const pair of text.split('&')) {
+  const pairs = text.split('&', mostMembers + 1)
+  if (pairs.length > mostMembers) return new RequestRefused(400, `The form has more than ${mostMembers} members`)
+  for (const pair of pairs) {
     if (pair === '') continue
     const mark = pair.indexOf('=')
     const name = decoded(mark < 0 ? pair : pair.slice(0, mark))
@@ -67,12 +73,26 @@ export function parseForm(text: string): Form | RequestRefused {
   return form
 }
 
+/** RFC 8693 has ten members, client authentication two. Empty members count. */
+const mostMembers = 32
+
 /** `undefined`: the text is malformed. A replacement character stands for bytes that were not UTF-8. */
 export function decoded(text: string): string | undefined {
   if (text.includes('\ufffd')) return undefined
+  const spaced = text.includes('+') ? withSpaces(text) : text
+  if (!text.includes('%')) return spaced
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
+    return decodeURIComponent(spaced)
   } catch {
     return undefined
   }
 }
+
+/** On bytes, because `replaceAll` needs half a millisecond where a form is nothing but plus signs. */
+function withSpaces(text: string): string {
+  const bytes = Buffer.from(text)
+  for (let index = 0; index < bytes.length; index += 1) if (bytes[index] === plus) bytes[index] = space
+  return bytes.toString()
+}
+
+const [plus, space] = [0x2b, 0x20]

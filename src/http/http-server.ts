@@ -71,18 +71,29 @@ function refuseExpectation(_: IncomingMessage, response: ServerResponse): void {
   send(response, plainText(417, 'only Expect: 100-continue is known\n'))
 }
 
-/** The same statuses as Node's own. An answer that has begun is cut, because a second one would become part of it. */
+/**
+ * The same statuses as Node's own. An answer that has begun is cut, because a second one would become part of it. Where the
+ * fault is in a body that was answered already, a second answer would be taken for that to the next request.
+ */
 function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex): void {
-  // The event of an `http.Server` has a socket. The answer under way is in a member that Node reads for the same reason.
-  const socket = stream as Socket & { readonly _httpMessage?: ServerResponse | null }
-  const { writable, _httpMessage: answer } = socket
-  if (writable && answer?.headersSent !== true) {
+  const socket = stream as HttpSocket
+  const { writable, _httpMessage: answer, parser } = socket
+  const isAnswered = answer ? answer.headersSent : parser?.incoming?.complete === false
+  if (writable && !isAnswered) {
     const status = statuses[error.code ?? ''] ?? 400
     // After an answer the member is null.
     const id = answer ? requestIdOf(answer.req) : newRequestId()
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`)
   }
   socket.destroySoon()
+}
+
+/** The event of an `http.Server` has a socket, with members that Node reads for the same reasons. */
+type HttpSocket = Socket & {
+  /** The answer under way. */
+  readonly _httpMessage?: ServerResponse | null
+  /** `incoming`: the request that is read, or was read last. */
+  readonly parser?: { readonly incoming?: IncomingMessage | null } | null
 }
 
 const statuses: Readonly<Record<string, number>> = {

@@ -4,16 +4,17 @@ export type Turns = {
   hasTime(now: number): boolean
   /** A task that began at `startedAt` (`performance.now()`) has ended. A long one limits the rest of this turn. */
   ended(startedAt: number): void
-  /** Runs the task in a later turn, after those that wait already. */
-  runLater(task: () => void): void
+  /** Runs the task in a later turn, after those that wait already. `bodyBytes`: what it holds while it waits. */
+  runLater(task: () => void, bodyBytes: number): void
 }
 
 /** The time in one turn that remains after the first long task. */
 const turnMs = 10
 /** Warm requests are far shorter, and cost only one more reading of the clock. */
 const longTaskMs = 0.5
-/** A request that waits holds its body. With more of them, the first one is run at once. */
-const mostWaiting = 200
+/** A request that waits holds its body and its head. With more of them, the first ones are run at once. */
+const mostWaitingBytes = 20 * 1024 * 1024
+const headBytes = 4 * 1024
 
 /**
  * Node runs the handlers of all sockets that are readable, then timers and new sockets get their turn. Hundreds of costly
@@ -21,7 +22,8 @@ const mostWaiting = 200
  * when the time of a turn is over wait for the next ones.
  */
 export function createTurns(): Turns {
-  const waiting = new Set<() => void>()
+  const waiting = new Map<() => void, number>()
+  let waitingBytes = 0
   let endsAt: number | undefined
 
   return { hasTime, ended, runLater }
@@ -38,15 +40,19 @@ export function createTurns(): Turns {
     setImmediate(endTurn)
   }
 
-  function runLater(task: () => void): void {
-    if (waiting.size >= mostWaiting) runNext()
-    waiting.add(task)
+  function runLater(task: () => void, bodyBytes: number): void {
+    const bytes = headBytes + bodyBytes
+    while (waiting.size > 0 && waitingBytes + bytes > mostWaitingBytes) runNext()
+    waiting.set(task, bytes)
+    waitingBytes += bytes
   }
 
   function runNext(): void {
-    const [task] = waiting
-    if (task === undefined) return
+    const [first] = waiting
+    if (first === undefined) return
+    const [task, bytes] = first
     waiting.delete(task)
+    waitingBytes -= bytes
     task()
   }
 

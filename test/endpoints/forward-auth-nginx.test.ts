@@ -9,6 +9,7 @@ import { afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { freePort } from '../harness/free-port.ts'
 import { describeWithNginx, makeNginxFolderWith } from '../harness/nginx.ts'
 import { startProgram } from '../harness/programs.ts'
+import { sendRaw } from '../harness/raw-http.ts'
 import { type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 
 const recipe = readFileSync(new URL('../recipes/nginx.conf', import.meta.url), 'utf8')
@@ -140,6 +141,13 @@ describeWithNginx('the recipe for nginx', (nginx) => {
     expect(required.bytesToGateway() - before).toBeLessThan(2_000)
   })
 
+  it('HTTP/1.0 without a Host: your API gets one', async () => {
+    const head = `GET / HTTP/1.0\r\nauthorization: Bearer ${gateway.issue().accessToken}\r\n\r\n`
+    const { text } = await sendRaw(required.url, head)
+    expect(text).toMatch(/^HTTP\/1\.1 200 /)
+    expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n')))).toMatchObject({ headers: { host: 'api.example.com' } })
+  })
+
   it('more headers than the gateway reads: they do not go there', async () => {
     const headers = Object.fromEntries(['cookie', 'x-one', 'x-two'].map((name) => [name, 'x'.repeat(7_000)]))
     expect((await required.ask('/', { token: gateway.issue().accessToken, headers })).status).toBe(200)
@@ -171,7 +179,7 @@ async function startSite(nginx: string, gateway: RunningGateway) {
       await close()
       throw error
     })
-  return { ask, bytesToGateway: relay.bytes, loseGateway: relay.close, close }
+  return { url, ask, bytesToGateway: relay.bytes, loseGateway: relay.close, close }
 
   async function ask(path: string, { token, headers, body }: Ask) {
     const bearing = token === undefined ? {} : { authorization: `Bearer ${token}` }

@@ -255,6 +255,34 @@ describe('what a route demands', () => {
     },
   )
 
+  const times = (count: number, parameter: string) => Array(count).fill(parameter).join('&')
+
+  it.each([
+    ['20 scopes', times(20, 'scope=profile')],
+    ['20 scopes in one text', `scope=${Array(20).fill('profile').join('+')}`],
+    ['10 scopes and 10 channels', `${times(10, 'scope=openid')}&${times(10, `channel=${web.id}`)}`],
+    ['2,000 characters', `scope=openid&x=${'x'.repeat(1_985)}`],
+  ])('%s: 200', async (_, query) => {
+    expect((await auth(`/auth?${query}`, issued())).status).toBe(200)
+  })
+
+  it.each([
+    ['21 scopes', times(21, 'scope=profile')],
+    ['1,700 scopes', times(1_700, 'scope=a')],
+    ['21 scopes in one text', `scope=${Array(21).fill('profile').join('+')}`],
+    ['21 channels', times(21, `channel=${web.id}`)],
+    ['10 scopes and 11 channels', `${times(10, 'scope=openid')}&${times(11, `channel=${web.id}`)}`],
+    ['2,001 characters', `scope=openid&x=${'x'.repeat(1_986)}`],
+    ['2,001 characters without a demand', 'x'.repeat(2_001)],
+  ])('%s: 403 for a good token, 401 for others', async (_, query) => {
+    const path = `/auth?${query}`
+    expect(refusalIn(await auth(path, issued()))).toEqual(refused(403, `${plain}, error="insufficient_scope"`))
+    for (const to of [gateway(), optional]) {
+      expect(refusalIn(await auth(path, undefined, { to }))).toEqual(refused(401, plain))
+      expect(refusalIn(await auth(path, 'Bearer abc', { to }))).toEqual(refused(401, invalid))
+    }
+  })
+
   it.each([native.id, '', '*', `${web.id}&channel=${native.id}`, `${native.id}&channel=${web.id}`, `${web.id}%20`])(
     'channel=%s: 403 without insufficient_scope',
     async (channel) => {

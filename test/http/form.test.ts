@@ -1,6 +1,8 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseForm } from '../../src/http/form.ts'
+import { fastestMs } from '../harness/fastest.ts'
+import { print } from '../harness/print.ts'
 import { connectTo, receive, sendRaw, statusesIn } from '../harness/raw-http.ts'
 import { expectNoCallsAfterEach, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 
@@ -143,6 +145,34 @@ describe('the members of a form', () => {
     },
   )
 
+  const members = (count: number) => Array.from({ length: count }, (_, n) => `m${n}=%41+b`).join('&')
+
+  it('32 members: read; one more: refused', () => {
+    expect(Object.keys(read(members(32)))).toHaveLength(32)
+    expect(read(members(33))).toMatchObject({ status: 400, message: 'The form has more than 32 members' })
+  })
+
+  it.each([
+    ['a malformed one', `${members(33)}&a=%`],
+    ['one twice', `m0=x&${members(33)}`],
+    ['empty ones', '&'.repeat(40)],
+  ])('more than 32, with %s: refused before any is decoded', (_, text) => {
+    expect(read(text)).toMatchObject({ message: 'The form has more than 32 members' })
+  })
+
+  it.each([
+    ['thousands of members', Array.from({ length: 4_000 }, (_, n) => n.toString(36)).join('&')],
+    ['thousands of members with values', Array.from({ length: 3_400 }, (_, n) => `${n.toString(36)}=1`).join('&')],
+    ['separators', '&'.repeat(20_000)],
+    ['plus signs', `a=${'+'.repeat(20_000)}`],
+    ['plus signs and letters', `a=${'+a'.repeat(10_000)}`],
+    ['escapes', `a=${'%C3%A9'.repeat(2_700)}`],
+  ])('16 KB of %s: a figure', (what, text) => {
+    const bytes = Buffer.from(text.slice(0, 16_300))
+    print(`a form of 16 KB of ${what}: ${fastestMs(() => parseForm(bytes.toString())).toFixed(3)} ms`)
+  })
+
+  it('more than 32 members: 400', () => expectRefused(post(`${credentials}&${members(31)}`), 400))
   it('bytes that are not UTF-8: 400', () => expectRefused(post(Buffer.from('token=\xff', 'latin1')), 400))
   it('a member twice: 400', () => expectRefused(post(`token=a&token=b&${credentials}`), 400))
   it('a malformed escape: 400', () => expectRefused(post(`token=%&${credentials}`), 400))

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHttpServer } from '../../src/http/http-server.ts'
 import { useSharedGateway } from '../harness/running-gateway.ts'
 
@@ -59,6 +60,58 @@ describe('requests that do not wait for the answer before', () => {
   })
 })
 
+describe('a body that is still coming after the answer', () => {
+  const head = (path: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n`
+  let url: string
+  beforeAll(async () => {
+    const limits = { requestTimeout: 200, headersTimeout: 200, connectionsCheckingInterval: 20 }
+    const server = createHttpServer(limits, ({ url }, response) => {
+      if (url !== '/unanswered') response.end('ok')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    return () => void server.close()
+  })
+
+  it.each([
+    ['never ends', '5\r\nhello\r\n'],
+    ['is malformed', 'no chunk\r\n'],
+    ['has a chunk extension of 17 KB', `5;${'x'.repeat(17_000)}\r\n`],
+  ])('it %s: the connection is closed, and no byte follows the answer', async (_, rest) => {
+    const { socket, text } = open(url)
+    const closed = once(socket, 'close')
+    socket.write(head('/'))
+    await expect.poll(text, { timeout: 30_000 }).toContain('ok')
+    const answer = text()
+    socket.write(rest)
+    await closed
+    expect(text()).toBe(answer)
+  })
+
+  it('it ends: the connection serves the next request', async () => {
+    const { socket, text } = open()
+    socket.write(head('/health'))
+    await expect.poll(text, { timeout: 30_000 }).toContain('HTTP/1.1 405 ')
+    const closed = once(socket, 'close')
+    socket.write('0\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\nconnection: close\r\n\r\n')
+    await closed
+    expect(text()).toContain('HTTP/1.1 200 OK\r\n')
+  })
+
+  it.each([
+    ['a request without an answer', head('/unanswered')],
+    ['half a head', 'GET / HTTP/1.1\r\nHos'],
+    ['half a head after an answer', 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHos'],
+    ['half a head after an answer to a body', `${head('/')}0\r\n\r\nGET / HTTP/1.1\r\nHos`],
+  ])('%s: 408', async (_, sent) => {
+    const { socket, text } = open(url)
+    const closed = once(socket, 'close')
+    socket.write(sent)
+    await closed
+    expect(text()).toContain('HTTP/1.1 408 Request Timeout\r\n')
+  })
+})
+
 describe('a client that does not read its answer', () => {
   it('is cut off; a connection without an answer to read stays open', async () => {
     const megabytes = Buffer.alloc(64 * 1024 * 1024)
@@ -84,8 +137,8 @@ describe('a client that does not read its answer', () => {
   })
 })
 
-function open() {
-  const { port, hostname } = new URL(gateway().url)
+function open(url = gateway().url) {
+  const { port, hostname } = new URL(url)
   const socket = connect(Number(port), hostname)
   let text = ''
   socket.on('data', (bytes) => {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createTurns } from '../../src/http/turns.ts'
 
 /** Starts many tasks of 1 ms in one turn, as a server does with requests. */
-function startTasks(count: number) {
+function startTasks(count: number, bodyBytes = 0) {
   const turns = createTurns()
   const done: number[] = []
   for (let n = 0; n < count; n += 1) {
@@ -14,7 +14,7 @@ function startTasks(count: number) {
     if (turns.hasTime(startedAt)) {
       task()
       turns.ended(startedAt)
-    } else turns.runLater(task)
+    } else turns.runLater(task, bodyBytes)
   }
   return { turns, done }
 }
@@ -31,6 +31,24 @@ it('100 tasks of 1 ms at once: eleven at most in this turn, and other work comes
   }
   expect(turns).toBeGreaterThanOrEqual(8)
   expect(done).toEqual(done.toSorted((one, other) => one - other))
+})
+
+it('250 tasks that hold little: none is run at once to make room', () => {
+  expect(startTasks(250).done.length).toBeLessThanOrEqual(11)
+})
+
+it('tasks that hold 100 KB each: no more than 20 MB wait, the first ones are run at once', () => {
+  const { done } = startTasks(300, 100 * 1024)
+  expect(300 - done.length).toBe(Math.floor(20_480 / 104))
+})
+
+it('large tasks come while small ones wait: as many small ones are run as they need', () => {
+  const turns = createTurns()
+  let small = 0
+  for (let n = 0; n < 5_120; n += 1) turns.runLater(() => (small += 1), 0)
+  expect(small).toBe(0)
+  turns.runLater(() => {}, 100 * 1024)
+  expect(small).toBe(26)
 })
 
 it('a few short tasks: all in this turn', () => {

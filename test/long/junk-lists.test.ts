@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { Agent, request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { startEmulator } from '../../src/emulator/emulator.ts'
 import { web } from '../harness/channels.ts'
+import { healthMs } from '../harness/health-ms.ts'
 import { print } from '../harness/print.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 
@@ -57,24 +57,10 @@ describe.skipIf(process.platform !== 'linux')('LINE hangs, one address sends 1,5
   })
 })
 
-const agent = new Agent({ keepAlive: true })
-
 /** V8's flags of `npm start`: they decide how much memory garbage may fill. */
 function productionFlags(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
   return scripts.start.split(' ').filter((word: string) => word.startsWith('--'))
-}
-
-/** The time of one answer. */
-function healthMs(url: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const start = performance.now()
-    httpRequest(`${url}/health`, { agent }, (response) => {
-      response.resume().on('end', () => resolve(performance.now() - start))
-    })
-      .on('error', reject)
-      .end()
-  })
 }
 
 function rssMb(pid: number | undefined): number {

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { liff, ourChannels, web } from '../harness/channels.ts'
+import { faceSettings } from '../harness/faces.ts'
+import { healthMs } from '../harness/health-ms.ts'
+import { writeKeyFile } from '../harness/key-file.ts'
+import { print } from '../harness/print.ts'
+import { project, usePrograms } from '../harness/programs.ts'
+
+const programs = usePrograms()
+const keyFile = writeKeyFile()
+const mostHealthMs = 250
+let emulator: Emulator
+beforeAll(async () => {
+  emulator = await startEmulator({ channels: [web, liff] })
+})
+afterAll(async () => {
+  await emulator.close()
+  keyFile.remove()
+})
+
+describe('1,000 connections, five requests on each, without a credential', () => {
+  it.each(['forms of 16 KB', 'forms of many members', 'wrong client secrets', 'junk ID tokens'])(
+    '%s: all are answered, and /health in between',
+    async (kind) => {
+      const gateway = programs.start(process.execPath, [join(project, 'src/main.ts')], {
+        ...ourChannels,
+        ...faceSettings,
+        LINE_API_URL: emulator.url,
+        LINE_ACCESS_URL: emulator.url,
+        PUBLIC_URL: 'https://id.example',
+        SIGNING_KEYS_FILE: keyFile.path,
+        HOST: '127.0.0.1',
+        PORT: '0',
+      })
+      const url = await gateway.printed(/"url":"(http:[^"]+)".*"listening"/)
+      for (let n = 0; n < 50; n += 1) await healthMs(url)
+      const flood = programs.start(process.execPath, [join(project, 'test/long/face-floods.ts')], {
+        URL: url,
+        KIND: kind,
+        CHANNEL: liff.id,
+        KID: await keyId(),
+      })
+      const waits: number[] = []
+      while (flood.process.exitCode === null) {
+        waits.push(await healthMs(url))
+        await sleep(5)
+      }
+      waits.sort((a, b) => a - b)
+      const at = (part: number) => waits[Math.floor((waits.length - 1) * part)] ?? 0
+      print(
+        `5,000 x ${kind}: ${waits.length} x /health p50 ${at(0.5).toFixed(1)}, p99 ${at(0.99).toFixed(1)}, ` +
+          `max ${at(1).toFixed(1)} ms`,
+      )
+      expect(Number(await flood.printed(/answered (\d+)/))).toBe(5_000)
+      expect(at(0.99)).toBeLessThanOrEqual(mostHealthMs)
+    },
+  )
+})
+
+/** The ID of a key of LINE: with it, a signature is compared. */
+async function keyId(): Promise<string> {
+  const response = await fetch(`${emulator.url}/oauth2/v2.1/certs`)
+  const { keys } = (await response.json()) as { readonly keys: readonly { readonly kid: string }[] }
+  return keys[0]?.kid ?? ''
+}

@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createHttpServer } from '../../src/http/http-server.ts'
+import { sendRaw } from '../harness/raw-http.ts'
 import { useSharedGateway } from '../harness/running-gateway.ts'
 
 const gateway = useSharedGateway()
@@ -56,6 +57,20 @@ describe('requests that do not wait for the answer before', () => {
     await new Promise((resolve) => socket.once('close', resolve))
     expect(answersIn(text())).toBeLessThanOrEqual(17)
     expect(await gateway().send('/health')).toMatchObject({ status: 200 })
+  })
+})
+
+describe('a head of 1,500 lines', () => {
+  it('the handler gets every line', async () => {
+    const server = createHttpServer({}, ({ rawHeaders }, response) =>
+      response.end(`${rawHeaders.length} ${rawHeaders.at(-1)}`),
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const head = `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a:\r\n'.repeat(1_500)}Last: seen\r\n\r\n`
+    const { text } = await sendRaw(`http://127.0.0.1:${port}`, head)
+    expect(text.split('\r\n\r\n')[1]).toContain('3006 seen')
+    await new Promise((resolve) => server.close(resolve))
   })
 })
 

@@ -166,6 +166,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     nonces,
     buckets: gate,
     wall,
+    now,
     isForgotten: users.leftSince,
     learnUser: fleet?.learnUser,
   })

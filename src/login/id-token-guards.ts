@@ -1,6 +1,9 @@
 import { within } from '../line/deadline.ts'
+import type { InvalidIdToken } from '../line/errors.ts'
 import { longestIdToken } from '../line/id-token.ts'
+import { UnknownKid } from '../line/key-set.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
+import { createRefusals } from '../tokens/refusals.ts'
 import type { SourceBuckets } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import { createWaitingRoom } from '../tokens/waiting-room.ts'
@@ -14,7 +17,7 @@ export type Guard = {
   /** Waits for a key until `deadline`. Only for those that had room in the same turn. */
   wait<Key>(deadline: number, key: Promise<Key>): Promise<Key>
   passed(): void
-  failed(): void
+  failed(error: InvalidIdToken | UnknownKid): void
 }
 
 /** For ID tokens that do not come from a caller. */
@@ -28,10 +31,15 @@ const mostWaiting = { mostOfOne: 100, mostInAll: 1_000 }
  * Limits the bad ID tokens of a client network with the bucket that also limits its bad access tokens. An ID token that
  * fails takes a token out, and one that is good for the first time here puts a token back. One that was good before is
  * not limited, so it does not count either, for example with a wrong nonce: else one of them could keep the bucket empty
- * for all others of the network. The digests of good ID tokens are kept only for this: they do not change the result of a check.
+ * for all others of the network. For the same reason, one that an honest app may hold counts once in 30 s. The digests of ID
+ * tokens are kept only for this: they do not change the result of a check.
  */
-export function createIdTokenGuards(buckets: SourceBuckets): (idToken: string, network: string) => Guard {
+export function createIdTokenGuards(
+  buckets: SourceBuckets,
+  now: () => number,
+): (idToken: string, network: string) => Guard {
   const known = createBoundedMap<true>(mostKnown)
+  const counted = createRefusals<'failed'>(now)
   const waitingRoom = createWaitingRoom(mostWaiting)
 
   return function guardOf(idToken, network) {
@@ -61,12 +69,31 @@ export function createIdTokenGuards(buckets: SourceBuckets): (idToken: string, n
       buckets.count(network, 'good')
     }
 
-    function failed(): void {
-      if (!isKnown(idToken)) buckets.count(network, 'refused')
+    function failed(error: InvalidIdToken | UnknownKid): void {
+      if (isKnown(idToken)) return
+      if (mayBeHonest(error) && isCounted(digestOf(idToken))) return
+      buckets.count(network, 'refused')
     }
+  }
+
+  /** Whether it has counted in the last 30 s. If not, it has from now on. */
+  function isCounted(digest: string): boolean {
+    if (counted.find(digest) !== undefined) return true
+    counted.add(digest, 'failed')
+    return false
   }
 
   function isKnown(idToken: string): boolean {
     return idToken.length <= longestIdToken && known.get(digestOf(idToken)) !== undefined
   }
 }
+
+/**
+ * An app sends the same ID token with each request or reload: also after its end (LIFF hands it out again), with wrong settings
+ * or clocks, or before we have LINE's new key. Others are forged, or a guess at a nonce: each check of them counts.
+ */
+function mayBeHonest(error: InvalidIdToken | UnknownKid): boolean {
+  return error instanceof UnknownKid || honestReasons.has(error.reason)
+}
+
+const honestReasons: ReadonlySet<InvalidIdToken['reason']> = new Set(['EXPIRED', 'ISSUED_AT', 'AUDIENCE'])

@@ -63,6 +63,8 @@ export type IdTokensOptions = {
   readonly buckets: SourceBuckets
   /** The wall clock (epoch ms), because LINE dates its ID tokens by it. */
   readonly wall: () => number
+  /** The process time (ms). */
+  readonly now: () => number
   /** Whether the user has left the service since then. `issuedAt`: epoch ms of the wall clock. Default: never. */
   readonly isForgotten?: (channelId: string, userId: string, issuedAt: number) => boolean
   /** Learns from other processes whether the user has left. False: they did not tell it. Default: there are none. */
@@ -81,7 +83,7 @@ type Sent = { readonly token: UncheckedIdToken; readonly channel: Channel }
 /** ID tokens are checked here and not at LINE: checking a signature needs no call. */
 export function createIdTokens(options: IdTokensOptions): IdTokens {
   const { channels, keySet, nonces, wall, learnUser, isForgotten = () => false } = options
-  const guardOf = createIdTokenGuards(options.buckets)
+  const guardOf = createIdTokenGuards(options.buckets, options.now)
 
   return { verify, verifyGuarded, verifyBearer: (idToken, caller) => checkGuarded(idToken, { asBearer: true }, caller) }
 
@@ -112,7 +114,7 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
       guard.passed()
       return guard === unguarded || learnUser === undefined ? checked : await learnAndCheck(checked, learnUser)
     } catch (error) {
-      if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed()
+      if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed(error)
       throw error
     }
   }

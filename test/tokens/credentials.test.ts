@@ -531,7 +531,18 @@ describe('bad ID tokens of one address', () => {
     expect(await credentials.identify(next, elsewhere)).toMatchObject({ verdict: 'valid' })
     expect(credentials.identify(good, here)).toMatchObject({ verdict: 'valid' })
   })
+
+  it('an expired one that an app sends again and again: takes one from its bucket', async () => {
+    const { credentials, ask, issue } = layer()
+    const expired = idTokenIn(layer(), signed(layer(), { exp: S - 1 }))
+    for (let n = 0; n < 50; n += 1)
+      expect(await credentials.identify(expired, here)).toMatchObject(invalidAs('EXPIRED'))
+    expect(await ask(issue())).toMatchObject({ verdict: 'valid' })
+    expect(await credentials.identify(idTokenIn(layer(), signed(layer())), here)).toMatchObject({ verdict: 'valid' })
+  })
 })
+
+const invalidAs = (reason: string) => ({ verdict: 'invalid', reason })
 
 function hs256(payload: object, secret: string): string {
   const content = jwt({ alg: 'HS256' }, payload).split('.').slice(0, 2).join('.')

@@ -16,6 +16,7 @@ import { makeDevelopmentKeys } from './login/development-keys.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createKnownTokens } from './login/known-tokens.ts'
+import { createLeftUsers } from './login/left-users.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
@@ -160,6 +161,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     learnSession: fleet?.learnSession,
   })
   const keySet = createKeySet(line.certs, now)
+  const leftUsers = createLeftUsers(users, clock)
   const idTokens = createIdTokens({
     channels,
     keySet,
@@ -167,7 +169,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     buckets: gate,
     wall,
     now,
-    isForgotten: users.leftSince,
+    leftUsers,
     learnUser: fleet?.learnUser,
   })
   const noSigningKey = () => {
@@ -183,7 +185,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     idTokens: createBearerIdTokens({
       idTokens,
       keySet,
-      isForgotten: users.leftSince,
+      leftUsers,
       missedAt: fleet?.missedAt,
       clock,
     }),

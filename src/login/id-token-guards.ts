@@ -7,6 +7,7 @@ import { createRefusals } from '../tokens/refusals.ts'
 import type { SourceBuckets } from '../tokens/source-gate.ts'
 import { digestOf } from '../tokens/token-key.ts'
 import { createWaitingRoom } from '../tokens/waiting-room.ts'
+import type { Sighting } from './left-users.ts'
 
 /** Decides whether one ID token may be checked, and counts the result. */
 export type Guard = {
@@ -16,12 +17,30 @@ export type Guard = {
   hasRoom(): boolean
   /** Waits for a key until `deadline`. Only for those that had room in the same turn. */
   wait<Key>(deadline: number, key: Promise<Key>): Promise<Key>
-  passed(): void
+  /** When the ID token was good for the first time. `undefined`: it is new. */
+  seen(): Sighting | undefined
+  /** `sighting`: now, or `undefined` if it is not certain that its user is still there. */
+  passed(sighting: Sighting | undefined): void
   failed(error: InvalidIdToken | UnknownKid): void
 }
 
 /** For ID tokens that do not come from a caller. */
-export const unguarded: Guard = { assertOpen() {}, hasRoom: () => true, wait: within, passed() {}, failed() {} }
+export const unguarded: Guard = {
+  assertOpen() {},
+  hasRoom: () => true,
+  wait: within,
+  seen() {},
+  passed() {},
+  failed() {},
+}
+
+export type IdTokenGuards = {
+  guardOf(idToken: string, network: string): Guard
+  /** Makes an ID token known that does not come from a caller. */
+  remember(idToken: string, sighting: Sighting | undefined): void
+}
+
+type Known = { readonly sighting: Sighting | undefined }
 
 const mostKnown = 10_000
 /** Each one that waits holds its whole request, of up to 100 KB. A fetch of the keys is short, and rare. */
@@ -31,23 +50,22 @@ const mostWaiting = { mostOfOne: 100, mostInAll: 1_000 }
  * Limits the bad ID tokens of a client network with the bucket that also limits its bad access tokens. An ID token that
  * fails takes a token out, and one that is good for the first time here puts a token back. One that was good before is
  * not limited, so it does not count either, for example with a wrong nonce: else one of them could keep the bucket empty
- * for all others of the network. For the same reason, one that an honest app may hold counts once in 30 s. The digests of ID
- * tokens are kept only for this: they do not change the result of a check.
+ * for all others of the network. For the same reason, one that an honest app may hold counts once in 30 s. Of a good ID token,
+ * only its digest and its sighting are kept.
  */
-export function createIdTokenGuards(
-  buckets: SourceBuckets,
-  now: () => number,
-): (idToken: string, network: string) => Guard {
-  const known = createBoundedMap<true>(mostKnown)
+export function createIdTokenGuards(buckets: SourceBuckets, now: () => number): IdTokenGuards {
+  const known = createBoundedMap<Known>(mostKnown)
   const counted = createRefusals<'failed'>(now)
   const waitingRoom = createWaitingRoom(mostWaiting)
 
-  return function guardOf(idToken, network) {
-    return { assertOpen, hasRoom, wait, passed, failed }
+  return { guardOf, remember }
+
+  function guardOf(idToken: string, network: string): Guard {
+    return { assertOpen, hasRoom, wait, seen, passed, failed }
 
     function assertOpen(): void {
       const limit = buckets.limitFor(network)
-      if (limit !== undefined && !isKnown(idToken)) throw limit
+      if (limit !== undefined && find(idToken) === undefined) throw limit
     }
 
     function hasRoom(): boolean {
@@ -63,14 +81,17 @@ export function createIdTokenGuards(
       }
     }
 
-    function passed(): void {
-      if (isKnown(idToken)) return
-      known.set(digestOf(idToken), true)
-      buckets.count(network, 'good')
+    function seen(): Sighting | undefined {
+      return find(idToken)?.sighting
+    }
+
+    function passed(sighting: Sighting | undefined): void {
+      if (find(idToken) === undefined) buckets.count(network, 'good')
+      remember(idToken, sighting)
     }
 
     function failed(error: InvalidIdToken | UnknownKid): void {
-      if (isKnown(idToken)) return
+      if (find(idToken) !== undefined) return
       if (mayBeHonest(error) && isCounted(digestOf(idToken))) return
       buckets.count(network, 'refused')
     }
@@ -83,8 +104,12 @@ export function createIdTokenGuards(
     return false
   }
 
-  function isKnown(idToken: string): boolean {
-    return idToken.length <= longestIdToken && known.get(digestOf(idToken)) !== undefined
+  function remember(idToken: string, sighting: Sighting | undefined): void {
+    if (find(idToken)?.sighting === undefined) known.set(digestOf(idToken), { sighting })
+  }
+
+  function find(idToken: string): Known | undefined {
+    return idToken.length <= longestIdToken ? known.get(digestOf(idToken)) : undefined
   }
 }
 

@@ -306,9 +306,14 @@ describe('a user who has left the service', () => {
 
   it('ID tokens issued up to then: EXPIRED, after all checks of the token; later ones are good', async () => {
     const asked: unknown[] = []
-    const isForgotten = (...given: [channelId: string, userId: string, issuedAt: number]) => {
-      asked.push(given)
-      return given[2] <= START_MS
+    const sighting = { number: 0, at: START_MS }
+    const leftUsers = {
+      begin: () => sighting,
+      sight: () => sighting,
+      hasLeft: ({ aud, sub, iat }: { aud: string; sub: string; iat: number }) => {
+        asked.push([aud, sub, iat])
+        return iat <= S
+      },
     }
     const { verify, verifyGuarded } = createIdTokens({
       channels: createChannels([web]),
@@ -317,7 +322,7 @@ describe('a user who has left the service', () => {
       buckets: { limitFor: () => undefined, count: () => {} },
       wall: () => START_MS,
       now: () => START_MS,
-      isForgotten,
+      leftUsers,
     })
     const { emulator } = layer()
     const signed = (iat: number) =>
@@ -328,8 +333,8 @@ describe('a user who has left the service', () => {
       reason: 'SIGNATURE',
     })
     expect(asked).toEqual([
-      [web.id, 'U1', START_MS],
-      [web.id, 'U1', START_MS + 1_000],
+      [web.id, 'U1', S],
+      [web.id, 'U1', S + 1],
     ])
     // LINE's own answer to a login is newer than the departure.
     expect(await verify(signed(S), {}, here)).toMatchObject({ sub: 'U1' })

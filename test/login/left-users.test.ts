@@ -3,6 +3,7 @@ import { createClock } from '../../src/clock.ts'
 import { createLeftUsers } from '../../src/login/left-users.ts'
 import type { IdToken } from '../../src/tokens/credentials.ts'
 import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
+import { startRunningGateway } from '../harness/running-gateway.ts'
 import {
   allChannels,
   here,
@@ -82,6 +83,20 @@ describe('an ID token that was good here before its user left', () => {
     expect(await accepted(layer(), again)).toEqual(good)
     expect(await accepted(layer(), idToken)).toEqual(left)
   })
+})
+
+it('a process whose clock is 4 s slow from its start: the ID token is refused, one of a new login is good', async () => {
+  const gateway = await startRunningGateway(allChannels, { wallAheadBy: -4_000 })
+  const { accessToken, idToken } = { ...gateway.issue({ channelId: liff.id }) }
+  const seenBy = async (token: string | undefined) => (await gateway.ask('{ viewer { id } }', { token })).data?.viewer
+  expect(await seenBy(idToken)).toBeTruthy()
+  gateway.advance(2_000)
+  await gateway.ask('mutation { deauthorize { deauthorized } }', { token: accessToken })
+  expect(await seenBy(idToken)).toBeNull()
+  expect(await seenBy(gateway.issue({ channelId: liff.id }).idToken)).toBeTruthy()
+  gateway.advance(100_000)
+  expect(await seenBy(idToken)).toBeNull()
+  await gateway.close()
 })
 
 describe('while an ID token is checked for the first time', () => {

@@ -16,6 +16,7 @@ import { makeDevelopmentKeys } from './login/development-keys.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createKnownTokens } from './login/known-tokens.ts'
+import { createLeftUsers } from './login/left-users.ts'
 import { createLogins } from './login/logins.ts'
 import { createNonces } from './login/nonces.ts'
 import { createRefresher } from './login/refresher.ts'
@@ -162,13 +163,15 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     learnSession: fleet?.learnSession,
   })
   const keySet = createKeySet(line.certs, now)
+  const leftUsers = createLeftUsers(users, clock)
   const idTokens = createIdTokens({
     channels,
     keySet,
     nonces,
     buckets: gate,
     wall,
-    isForgotten: users.leftSince,
+    now,
+    leftUsers,
     learnUser: fleet?.learnUser,
   })
   const noSigningKey = () => {
@@ -184,7 +187,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     idTokens: createBearerIdTokens({
       idTokens,
       keySet,
-      isForgotten: users.leftSince,
+      leftUsers,
       missedAt: fleet?.missedAt,
       clock,
     }),

@@ -27,6 +27,9 @@ export function createHttpServer(options: ServerOptions, handle: RequestListener
     if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHost(response)
     else handle(request, response)
   })
+  // Node counts only the first 1,000 lines of a head and, depending on its version, drops the others without an error: a second
+  // Authorization, or the last X-Forwarded-For. The length of a head is limited all the same, to 16 KB.
+  server.maxHeadersCount = 0
   cutStalled(server, stalledMs)
   server.on('clientError', refuseBytes)
   server.on('checkExpectation', refuseExpectation)

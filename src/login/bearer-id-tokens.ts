@@ -5,12 +5,13 @@ import type { KeySet } from '../line/key-set.ts'
 import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { BearerIdTokens, IdToken } from '../tokens/credentials.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
-import type { Checked, IdTokens, IdTokensOptions } from './id-tokens.ts'
+import type { Checked, IdTokens } from './id-tokens.ts'
+import type { LeftUsers } from './left-users.ts'
 
 export type BearerIdTokensOptions = {
   readonly idTokens: Pick<IdTokens, 'verifyBearer'>
   readonly keySet: KeySet
-  readonly isForgotten: NonNullable<IdTokensOptions['isForgotten']>
+  readonly leftUsers: Pick<LeftUsers, 'hasLeft'>
   /** When this process last missed what others were told to forget (process time, ms). -Infinity: never. Default: never. */
   readonly missedAt?: (() => number) | undefined
   readonly clock: Pick<Clock, 'now' | 'wall'>
@@ -26,18 +27,18 @@ const mostGood = 10_000
  * is not checked again. Everything that can change is: its end, whether its user has left, and LINE's list of keys.
  */
 export function createBearerIdTokens(options: BearerIdTokensOptions): BearerIdTokens {
-  const { idTokens, keySet, isForgotten, clock, missedAt = () => Number.NEGATIVE_INFINITY } = options
+  const { idTokens, keySet, leftUsers, clock, missedAt = () => Number.NEGATIVE_INFINITY } = options
   const good = createBoundedMap<Good>(mostGood)
 
   return { isKnown: (key) => good.peek(key) !== undefined, claimsOf }
 
   function claimsOf(idToken: IdToken, caller: Caller): IdTokenClaims | Promise<IdTokenClaims> {
     const known = good.get(idToken.key)
-    if (known === undefined || !isStillSigned(known)) return checkInFull(idToken, caller)
-    const { claims } = known
+    if (known === undefined) return checkInFull(idToken, caller)
+    const { claims, sighting } = known
     assertInTime(claims, clock.wall, 0)
-    if (isForgotten(claims.aud, claims.sub, claims.iat * 1_000)) throw new IdTokenOfLeftUser()
-    return claims
+    if (leftUsers.hasLeft(claims, sighting)) throw new IdTokenOfLeftUser()
+    return isStillSigned(known) ? claims : checkInFull(idToken, caller)
   }
 
   /** By a key that LINE still publishes. After missed messages, the others are asked again whether the user has left. */

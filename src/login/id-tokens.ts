@@ -18,6 +18,7 @@ import type { SourceBuckets } from '../tokens/source-gate.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 import { noRoom } from '../tokens/waiting-room.ts'
 import { createIdTokenGuards, type Guard, unguarded } from './id-token-guards.ts'
+import type { LeftUsers, Sighting } from './left-users.ts'
 import type { Nonces } from './nonces.ts'
 
 export type Expected = {
@@ -32,11 +33,15 @@ export type Expected = {
   readonly asBearer?: boolean
 }
 
-/** A good ID token, with the key that signed it. `isCertain`: false if other processes did not tell whether its user has left. */
+/**
+ * A good ID token, with the key that signed it, and when it was good here for the first time. `isCertain`: false if other
+ * processes did not tell whether its user has left.
+ */
 export type Checked = {
   readonly claims: IdTokenClaims
   readonly kid: unknown
   readonly key: KeyObject
+  readonly sighting: Sighting
   readonly isCertain: boolean
 }
 
@@ -63,8 +68,9 @@ export type IdTokensOptions = {
   readonly buckets: SourceBuckets
   /** The wall clock (epoch ms), because LINE dates its ID tokens by it. */
   readonly wall: () => number
-  /** Whether the user has left the service since then. `issuedAt`: epoch ms of the wall clock. Default: never. */
-  readonly isForgotten?: (channelId: string, userId: string, issuedAt: number) => boolean
+  /** The process time (ms). */
+  readonly now: () => number
+  readonly leftUsers: LeftUsers
   /** Learns from other processes whether the user has left. False: they did not tell it. Default: there are none. */
   readonly learnUser?: ((channelId: string, userId: string) => Promise<boolean>) | undefined
 }
@@ -74,21 +80,25 @@ type Question = {
   readonly expected: Expected
   readonly deadline: number
   readonly guard: Guard
+  /** Its first sighting, which is now for a new one. */
+  readonly sighting: Sighting
 }
 
 type Sent = { readonly token: UncheckedIdToken; readonly channel: Channel }
 
 /** ID tokens are checked here and not at LINE: checking a signature needs no call. */
 export function createIdTokens(options: IdTokensOptions): IdTokens {
-  const { channels, keySet, nonces, wall, learnUser, isForgotten = () => false } = options
-  const guardOf = createIdTokenGuards(options.buckets)
+  const { channels, keySet, nonces, wall, learnUser, leftUsers } = options
+  const { guardOf, remember } = createIdTokenGuards(options.buckets, options.now)
 
   return { verify, verifyGuarded, verifyBearer: (idToken, caller) => checkGuarded(idToken, { asBearer: true }, caller) }
 
   async function verify(idToken: string, expected: Expected, { deadline }: CallLimits): Promise<IdTokenClaims> {
     const nonce = uncheckedNonceOf(idToken)
     if (nonce !== undefined) assertNonce(nonce, expected.nonce)
-    return (await check({ idToken, expected, deadline, guard: unguarded })).claims
+    const { claims } = await check({ idToken, expected, deadline, guard: unguarded, sighting: leftUsers.begin() })
+    remember(idToken, leftUsers.sight())
+    return claims
   }
 
   async function verifyGuarded(idToken: string, expected: Expected, caller: Caller): Promise<IdTokenClaims> {
@@ -96,7 +106,8 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
   }
 
   function checkGuarded(idToken: string, expected: Expected, { deadline, clientAddress }: Caller): Promise<Checked> {
-    return check({ idToken, expected, deadline, guard: guardOf(idToken, clientAddress) })
+    const guard = guardOf(idToken, clientAddress)
+    return check({ idToken, expected, deadline, guard, sighting: guard.seen() ?? leftUsers.begin() })
   }
 
   /**
@@ -109,10 +120,10 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
     try {
       const begun = begin(question)
       const checked = begun instanceof Promise ? resume(await guard.wait(deadline, begun), question) : begun
-      guard.passed()
-      return guard === unguarded || learnUser === undefined ? checked : await learnAndCheck(checked, learnUser)
+      const learned = guard === unguarded || learnUser === undefined ? checked : await learn(checked, learnUser)
+      return pass(learned, guard)
     } catch (error) {
-      if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed()
+      if (error instanceof InvalidIdToken || error instanceof UnknownKid) guard.failed(error)
       throw error
     }
   }
@@ -131,24 +142,31 @@ export function createIdTokens(options: IdTokensOptions): IdTokens {
     return finish(read(question), key, question)
   }
 
-  function finish({ token, channel }: Sent, key: KeyObject, { expected, guard }: Question): Checked {
+  function finish({ token, channel }: Sent, key: KeyObject, { expected, guard, sighting }: Question): Checked {
     const claims = checkIdToken(token, key, channel, wall, expected.asBearer ? 0 : undefined)
     // LINE dates its tokens in seconds. One that it has just sent us is not from before a departure in the same second.
-    if (guard !== unguarded) assertNotForgotten(claims)
+    if (guard !== unguarded) assertNotLeft(claims, sighting)
     if (!expected.asBearer) assertNonce(claims.nonce, expected.nonce)
-    return { claims, kid: token.kid, key, isCertain: true }
+    return { claims, kid: token.kid, key, sighting, isCertain: true }
   }
 
   /** The user may have left at another process. */
-  async function learnAndCheck(checked: Checked, learn: NonNullable<typeof learnUser>): Promise<Checked> {
-    const { claims } = checked
-    const isCertain = await learn(claims.aud, claims.sub)
-    assertNotForgotten(claims)
+  async function learn(checked: Checked, learnUser: (channelId: string, userId: string) => Promise<boolean>) {
+    const { claims, sighting } = checked
+    const isCertain = await learnUser(claims.aud, claims.sub)
+    assertNotLeft(claims, sighting)
     return { ...checked, isCertain }
   }
 
-  function assertNotForgotten({ aud, sub, iat }: IdTokenClaims): void {
-    if (isForgotten(aud, sub, iat * 1_000)) throw new IdTokenOfLeftUser()
+  /** Only what comes from now on is certainly later than the ID token. */
+  function pass(checked: Checked, guard: Guard): Checked {
+    const sighting = guard.seen() ?? leftUsers.sight()
+    guard.passed(checked.isCertain ? sighting : undefined)
+    return { ...checked, sighting }
+  }
+
+  function assertNotLeft(claims: IdTokenClaims, sighting: Sighting): void {
+    if (leftUsers.hasLeft(claims, sighting)) throw new IdTokenOfLeftUser()
   }
 
   function read({ idToken, expected }: Question): Sent {

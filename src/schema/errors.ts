@@ -1,7 +1,7 @@
 import type { TokenRefusal } from '../line/responses.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 
-/** A field needs an access token, and the request has no valid one. */
+/** A field needs a token, and the request has no valid one. */
 export class Unauthenticated extends ExpectedError {
   readonly code = 'UNAUTHENTICATED'
   readonly reason: TokenRefusal | 'MISSING'
@@ -16,7 +16,7 @@ export class Unauthenticated extends ExpectedError {
 }
 
 const messages: Record<TokenRefusal | 'MISSING', string> = {
-  MISSING: 'An access token is required: send it as "Authorization: Bearer …"',
+  MISSING: 'A token is required: send it as "Authorization: Bearer …"',
   MALFORMED: 'The access token is malformed',
   EXPIRED: 'The access token has expired: refresh it',
   REVOKED: 'The access token was revoked: log in again',

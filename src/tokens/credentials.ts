@@ -33,7 +33,7 @@ export type Verified = {
   readonly expiresAt: number
   /**
    * Until when others may rely on this without asking again. At most `expiresAt`, and VERIFICATION_MAX_STALE_SECONDS after
-   * the verification. If LINE gave no answer where the record is nearly or already older: one minute from now.
+   * the verification, but at least the next whole second. If LINE gave no answer and the record is older: one minute from now.
    */
   readonly reliableUntil: number
 }
@@ -90,12 +90,14 @@ export type CredentialsOptions = {
 
 /** How long others may rely on a record while LINE does not answer. A shorter time would make them ask again and again. */
 const relyForMs = 60_000
+/** Others get times in whole seconds. */
+const secondMs = 1_000
 
 export function createCredentials(options: CredentialsOptions): Credentials {
   const { memory, families, idTokens, issuer, maxStaleMs, clock } = options
   const usualReading = createUsualReading()
   // With very short ages, a record would else be checked at each use.
-  const lastsMs = Math.min(relyForMs, maxStaleMs / 2)
+  const earlyMs = Math.min(relyForMs, maxStaleMs / 2)
 
   return { read, readAccessToken, isOtherJwt, identify, claimsOf }
 
@@ -139,8 +141,20 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   function identifyAccessToken(token: AccessToken, caller: Caller, required: readonly string[]) {
     const { clientAddress, deadline } = caller
     const alsoIfCold = required.includes('profile') ? 'profile' : usualReading.expected()
-    const question = { token, subject: 'verification', clientAddress, deadline, lastsMs, alsoIfCold } as const
+    const question = {
+      token,
+      subject: 'verification',
+      clientAddress,
+      deadline,
+      lastsMs: lastsMs(),
+      alsoIfCold,
+    } as const
     return whenSettled(memory.resolve(question), (answer) => named(token, answer, caller))
+  }
+
+  /** How long a record must last that is used without asking LINE (ms): until the next whole second at least. */
+  function lastsMs(): number {
+    return earlyMs < secondMs ? Math.max(earlyMs, secondMs - (clock.wall() % secondMs)) : earlyMs
   }
 
   /** Asks for the user of a token whose record does not say it. */
@@ -172,15 +186,15 @@ export function createCredentials(options: CredentialsOptions): Credentials {
 
   /** Others get times in whole seconds. A credential in its last second would have no time left there. */
   function lasting(verified: Verified): Verified | Invalid {
-    const end = Math.floor(verified.expiresAt / 1_000) * 1_000
-    return end - clock.wall() < 1_000 ? invalid('EXPIRED') : verified
+    const end = Math.floor(verified.expiresAt / secondMs) * secondMs
+    return end - clock.wall() < secondMs ? invalid('EXPIRED') : verified
   }
 
-  /** A record that is too old for `lastsMs` was served because LINE gave no answer. */
+  /** A stale record is served only where LINE gave no answer. */
   function reliableEnd({ verifiedAt }: TokenRecord): number {
     const staleAt = verifiedAt + maxStaleMs
     const now = clock.now()
-    return staleAt - now < lastsMs ? now + relyForMs : staleAt
+    return staleAt <= now ? now + relyForMs : Math.max(staleAt, now + secondMs)
   }
 
   function claimsOf(

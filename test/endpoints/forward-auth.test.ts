@@ -41,6 +41,8 @@ beforeAll(async () => {
   return () => optional.close()
 })
 
+const filler = 'a:\r\n'.repeat(1_500)
+const badToken = 'Authorization: Bearer junk\r\n'
 const plain = 'Bearer realm="line"'
 const invalid = `${plain}, error="invalid_token"`
 const lacking = (scope: string) => `${plain}, error="insufficient_scope", scope="${scope}"`
@@ -187,6 +189,29 @@ describe('what the Authorization header can be', () => {
 })
 
 describe('FORWARD_AUTH=optional', () => {
+  it.each([
+    ['a bad token after them', 401, () => [filler, badToken]],
+    ['a good token before and a bad one after', 400, () => [`Authorization: ${issued()}\r\n`, filler, badToken]],
+    ['a bad token before and a good one after', 400, () => [badToken, filler, `Authorization: ${issued()}\r\n`]],
+  ])('1,500 other header lines, and %s: %i', async (_, status, lines) => {
+    const { text } = await sendRaw(
+      optional.url,
+      `GET /auth HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines().join('')}\r\n`,
+    )
+    expect(statusesIn({ text, closed: true })).toEqual([status])
+  })
+
+  it('the client address after 1,500 other header lines: its bucket counts', async () => {
+    const from = `X-Forwarded-For: ${newClient()}\r\n`
+    const statuses: number[] = []
+    for (let n = 0; n < 6; n += 1) {
+      const token = `Authorization: Bearer junk-${n}\r\n`
+      const head = `GET /auth HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${token}${filler}${from}\r\n`
+      statuses.push(...statusesIn(await sendRaw(optional.url, head)))
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
+  })
+
   it.each(['/auth', '/auth/', '/auth/a/b?scope=x&channel=y', '/auth?', '/auth?rd=%2F', '/auth?scopes=x&Channel=y'])(
     '%s without a token: passes without a user',
     async (path) => {

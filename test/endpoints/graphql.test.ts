@@ -75,7 +75,7 @@ describe('an error', () => {
     const { errors } = await gateway().ask('{\n  me: viewer { id }\n}')
     expect(errors).toEqual([
       {
-        message: expect.stringContaining('Authorization: Bearer'),
+        message: 'A token is required: send it as "Authorization: Bearer …"',
         path: ['me'],
         locations: [{ line: 2, column: 3 }],
         extensions: { code: 'UNAUTHENTICATED', reason: 'MISSING' },

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHttpServer } from '../../src/http/http-server.ts'
+import { sendRaw } from '../harness/raw-http.ts'
 import { useSharedGateway } from '../harness/running-gateway.ts'
 
 const gateway = useSharedGateway()
@@ -109,6 +110,20 @@ describe('a body that is still coming after the answer', () => {
     socket.write(sent)
     await closed
     expect(text()).toContain('HTTP/1.1 408 Request Timeout\r\n')
+  })
+})
+
+describe('a head of 1,500 lines', () => {
+  it('the handler gets every line', async () => {
+    const server = createHttpServer({}, ({ rawHeaders }, response) =>
+      response.end(`${rawHeaders.length} ${rawHeaders.at(-1)}`),
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const head = `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a:\r\n'.repeat(1_500)}Last: seen\r\n\r\n`
+    const { text } = await sendRaw(`http://127.0.0.1:${port}`, head)
+    expect(text.split('\r\n\r\n')[1]).toContain('3006 seen')
+    await new Promise((resolve) => server.close(resolve))
   })
 })
 

@@ -78,9 +78,11 @@ function counted({ idTokens, clock, now }: Layer) {
       },
     },
     keySet: { has: () => true, keyOf: () => published },
-    isForgotten: () => {
-      seen.departures += 1
-      return false
+    leftUsers: {
+      hasLeft: () => {
+        seen.departures += 1
+        return false
+      },
     },
     missedAt: () => missedAt,
     clock: { now, wall: clock.lineTime },

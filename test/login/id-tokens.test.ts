@@ -253,6 +253,38 @@ describe('the guard of ID tokens that callers send', () => {
     expect(await outcomesOf(checks)).toEqual({ INVALID_ID_TOKEN: 5, RATE_LIMITED: 45 })
   })
 
+  it.each([
+    ['expired', 'EXPIRED', { exp: S - 3_600 }],
+    ['for another channel', 'AUDIENCE', { aud: foreign.id }],
+    ['from the future', 'ISSUED_AT', { iat: S + 3_600, exp: S + 7_200 }],
+  ])('the same one, %s, again and again: takes one from the bucket in 30 s', async (_, reason, more) => {
+    const { idTokens, emulator, clock } = layer()
+    const sent = (n: number) => emulator.signIdToken({ ...claims, sub: `U${n}`, ...more }, 'HS256', web.id)
+    const checksOf = (count: number) => times(count, (n) => idTokens.verifyGuarded(sent(n % 4), {}, here))
+    for (const check of checksOf(100)) await expect(check).rejects.toMatchObject({ reason })
+    expect(await idTokens.verifyGuarded(idTokenOf(layer(), { nonce: 'n' }), {}, here)).toBeDefined()
+    clock.advance(29_999)
+    for (const check of checksOf(100)) await expect(check).rejects.toMatchObject({ reason })
+    clock.advance(1)
+    expect(await outcomesOf(checksOf(4))).toEqual({ INVALID_ID_TOKEN: 2, RATE_LIMITED: 2 })
+  })
+
+  it("a good one with a new key of LINE's, again and again in the cool-down: takes one from the bucket", async () => {
+    const { idTokens, emulator, clock } = layer()
+    const invented = `${part({ alg: 'ES256', kid: 'k' })}.${part(claims)}.AAAA`
+    await expect(idTokens.verifyGuarded(invented, {}, elsewhere)).rejects.toMatchObject({ reason: 'SIGNATURE' })
+    emulator.rotateSigningKey()
+    const fresh = idTokenOf(layer(), { es256: true })
+    const checks = times(50, () => idTokens.verifyGuarded(fresh, {}, here))
+    expect(await outcomesOf(checks)).toEqual({ LINE_UNAVAILABLE: 50 })
+    clock.advance(10_000)
+    expect(await idTokens.verifyGuarded(fresh, {}, here)).toMatchObject({ aud: web.id })
+    expect(await outcomesOf(times(6, () => idTokens.verifyGuarded('x', {}, here)))).toEqual({
+      INVALID_ID_TOKEN: 5,
+      RATE_LIMITED: 1,
+    })
+  })
+
   it('bad ID tokens and bad access tokens: one bucket', async () => {
     const { idTokens, ask } = layer()
     await Promise.allSettled(times(5, () => idTokens.verifyGuarded('x', {}, here)))
@@ -274,9 +306,14 @@ describe('a user who has left the service', () => {
 
   it('ID tokens issued up to then: EXPIRED, after all checks of the token; later ones are good', async () => {
     const asked: unknown[] = []
-    const isForgotten = (...given: [channelId: string, userId: string, issuedAt: number]) => {
-      asked.push(given)
-      return given[2] <= START_MS
+    const sighting = { number: 0, at: START_MS }
+    const leftUsers = {
+      begin: () => sighting,
+      sight: () => sighting,
+      hasLeft: ({ aud, sub, iat }: { aud: string; sub: string; iat: number }) => {
+        asked.push([aud, sub, iat])
+        return iat <= S
+      },
     }
     const { verify, verifyGuarded } = createIdTokens({
       channels: createChannels([web]),
@@ -284,7 +321,8 @@ describe('a user who has left the service', () => {
       nonces: createNonces(['secret']),
       buckets: { limitFor: () => undefined, count: () => {} },
       wall: () => START_MS,
-      isForgotten,
+      now: () => START_MS,
+      leftUsers,
     })
     const { emulator } = layer()
     const signed = (iat: number) =>
@@ -295,8 +333,8 @@ describe('a user who has left the service', () => {
       reason: 'SIGNATURE',
     })
     expect(asked).toEqual([
-      [web.id, 'U1', START_MS],
-      [web.id, 'U1', START_MS + 1_000],
+      [web.id, 'U1', S],
+      [web.id, 'U1', S + 1],
     ])
     // LINE's own answer to a login is newer than the departure.
     expect(await verify(signed(S), {}, here)).toMatchObject({ sub: 'U1' })

@@ -255,18 +255,38 @@ describe('how long others may rely on an access token', () => {
     expect(await untilOf(token)).toBe(HOUR)
   })
 
-  it.each([3_541_000, 3_599_999, 3_600_000, 10_000_000])(
-    '%i ms after it, while LINE is down: one minute',
+  it.each([
+    [3_541_000, 59_000],
+    [3_598_000, 2_000],
+    [3_599_000, 1_000],
+    [3_600_000, 60_000],
+    [10_000_000, 60_000],
+  ])('%i ms after it, while LINE is down: %i ms, and one minute only for a stale record', async (ms, left) => {
+    const { clock, issue, emulator } = layer()
+    const token = issue()
+    await untilOf(token)
+    clock.advance(ms)
+    emulator.faults.set('*', { status: 500 })
+    expect(await untilOf(token)).toBe(left)
+    clock.advance(1_000)
+    expect(await untilOf(token)).toBe(left > 1_000 && left < 60_000 ? left - 1_000 : 60_000)
+    expect(callsOf(layer()).verifyAccessToken).toBe(2)
+  })
+
+  it.each([100, 400, 999])(
+    'verified %i ms after a full second, while LINE is down: always the next second',
     async (ms) => {
       const { clock, issue, emulator } = layer()
+      clock.advance(ms)
       const token = issue()
       await untilOf(token)
-      clock.advance(ms)
       emulator.faults.set('*', { status: 500 })
-      expect(await untilOf(token)).toBe(60_000)
-      clock.advance(1_000)
-      expect(await untilOf(token)).toBe(60_000)
-      expect(callsOf(layer()).verifyAccessToken).toBe(2)
+      clock.advance(HOUR - 1_000)
+      for (let n = 0; n < 10; n += 1) {
+        clock.advance(99)
+        const now = clock.lineTime()
+        expect(Math.floor((now + (await untilOf(token))) / 1_000)).toBe(Math.floor(now / 1_000) + 1)
+      }
     },
   )
 
@@ -333,6 +353,37 @@ describe('how long others may rely on it, with ages of 2 s', () => {
     expect(await credentials.identify(idToken, here)).toMatchObject({ reliableUntil: START_MS + 2_000 })
     clock.advance(10_000)
     expect(credentials.identify(idToken, here)).toMatchObject({ reliableUntil: START_MS + 12_000 })
+  })
+})
+
+describe('how long others may rely on it, with ages of 1 s', () => {
+  const layer = useLayer({ ...settings, VERIFICATION_FRESH_SECONDS: '1', VERIFICATION_MAX_STALE_SECONDS: '1' })
+
+  it('the end in whole seconds is always in the future, and at most 1 s after the verification', async () => {
+    const { credentials, issue, clock } = layer()
+    const token = issue()
+    for (let n = 0; n < 50; n += 1) {
+      const { reliableUntil } = (await credentials.identify(token, here)) as Verified
+      const now = clock.lineTime()
+      expect(Math.floor(reliableUntil / 1_000)).toBe(Math.floor(now / 1_000) + 1)
+      clock.advance(173)
+    }
+  })
+
+  it('LINE is asked only when less than half of the second is left, or no whole second', async () => {
+    const { credentials, issue, clock, emulator } = layer()
+    const token = issue()
+    await credentials.identify(token, here)
+    clock.advance(500)
+    expect(credentials.identify(token, here)).not.toBeInstanceOf(Promise)
+    clock.advance(300)
+    await credentials.identify(token, here)
+    clock.advance(199)
+    expect(credentials.identify(token, here)).not.toBeInstanceOf(Promise)
+    emulator.calls.reset()
+    clock.advance(1)
+    await credentials.identify(token, here)
+    expect(callsOf(layer())).toEqual({ verifyAccessToken: 1 })
   })
 })
 
@@ -480,7 +531,18 @@ describe('bad ID tokens of one address', () => {
     expect(await credentials.identify(next, elsewhere)).toMatchObject({ verdict: 'valid' })
     expect(credentials.identify(good, here)).toMatchObject({ verdict: 'valid' })
   })
+
+  it('an expired one that an app sends again and again: takes one from its bucket', async () => {
+    const { credentials, ask, issue } = layer()
+    const expired = idTokenIn(layer(), signed(layer(), { exp: S - 1 }))
+    for (let n = 0; n < 50; n += 1)
+      expect(await credentials.identify(expired, here)).toMatchObject(invalidAs('EXPIRED'))
+    expect(await ask(issue())).toMatchObject({ verdict: 'valid' })
+    expect(await credentials.identify(idTokenIn(layer(), signed(layer())), here)).toMatchObject({ verdict: 'valid' })
+  })
 })
+
+const invalidAs = (reason: string) => ({ verdict: 'invalid', reason })
 
 function hs256(payload: object, secret: string): string {
   const content = jwt({ alg: 'HS256' }, payload).split('.').slice(0, 2).join('.')

@@ -466,6 +466,28 @@ describe('a caller with a share, in front of LINE', () => {
     expect(tally(await Promise.all(bad))).toEqual({ MALFORMED: 400 })
   })
 
+  it.each(['verification', 'profile'] as const)(
+    '%s of a token that waits in its queue: an address gets it at once, the caller too, and LINE is asked once',
+    async (subject) => {
+      const { ask, issue, answers, emulator } = layer()
+      const token = issue()
+      if (subject === 'profile') await ask(token, 'verification', here)
+      answers.hold()
+      const bad = times(400, (n) => ask(junk(n), 'verification', at(service)).then(wordFor))
+      await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(2)
+      const inQueue = ask(token, subject, at(service))
+      await answers.settled()
+      const outside = [here, elsewhere].map((caller) => ask(token, subject, caller))
+      await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(3)
+      await answers.release(2)
+      expect((await Promise.all([inQueue, ...outside])).map(wordFor)).toEqual(['valid', 'valid', 'valid'])
+      await answers.release()
+      await Promise.all(bad)
+      expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 401 })
+      expect(emulator.calls.byEndpoint().profile ?? 0).toBe(subject === 'profile' ? 1 : 0)
+    },
+  )
+
   it('asks for the users of 20 tokens at once: two calls at a time, also for the profiles', async () => {
     const { ask, issue, answers } = layer()
     const tokens = times(20, () => issue())

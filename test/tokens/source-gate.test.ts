@@ -434,6 +434,61 @@ describe('a caller with a share', () => {
     expect(admitted).toHaveLength(4)
   })
 
+  it.each([
+    [64, 32],
+    [10, 5],
+    [3, 1],
+    [1, 1],
+  ])(
+    'with %i places to LINE, ten callers that have one: %i calls at once, and each gets its turn',
+    async (places, most) => {
+      const gate = createGate({ burst: 1, room: () => places })
+      const served: string[] = []
+      let inFlight = 0
+      const ask = async (name: string) => {
+        const admission = await gate.admit(shareOf(name), single())
+        served.push(name)
+        inFlight += 1
+        expect(inFlight).toBeLessThanOrEqual(most)
+        await turn()
+        inFlight -= 1
+        admission.settle('refused')
+      }
+      await Promise.all(times(10, (n) => times(50, () => ask(`caller ${n}`))).flat())
+      expect(served).toHaveLength(500)
+      const turns = most + 10 * 2
+      expect(new Set(served.slice(most, turns)).size).toBeGreaterThanOrEqual(8)
+    },
+  )
+
+  it('two others have all places of the shares: it gets the next one, and an address has its own', async () => {
+    const gate = createGate({ room: () => 8 })
+    const { admitted } = countAdmissions(
+      ['one', 'other'].flatMap((name) => times(50, () => gate.admit(shareOf(name), single()))),
+    )
+    const quiet = countAdmissions([gate.admit(service, single())])
+    await turn()
+    expect([admitted.length, quiet.admitted.length]).toEqual([4, 0])
+    expect((await gate.admit(here.clientAddress, single())).calls).toBe(1)
+    admitted[0]?.settle('refused')
+    await turn()
+    expect([admitted.length, quiet.admitted.length]).toEqual([4, 1])
+  })
+
+  it('10,000 attempts of others wait: LINE_UNAVAILABLE at once, until they have gone', async () => {
+    const gate = createGate({ room: () => 4 })
+    const soon = { deadline: performance.now() + 300, calls: 1 } as const
+    const [kept] = await Promise.all([1, 2].map((n) => gate.admit(shareOf(`first ${n}`), single())))
+    const others = times(10, (n) => times(1_000, () => gate.admit(shareOf(`caller ${n}`), soon))).flat()
+    const words = others.map((one) => one.catch((error) => error.code))
+    expect(gate.refusalFor(service)).toBe(noRoom)
+    await expect(gate.admit(service, single())).rejects.toBe(noRoom)
+    await Promise.all(words)
+    expect(gate.refusalFor(service)).toBeUndefined()
+    kept?.settle('open')
+    await gate.admit(service, single())
+  })
+
   it('while it waits at its deadline: LINE_UNAVAILABLE, and an address gets its place at once', async () => {
     const gate = createGate({ room: () => 4 })
     await gate.admit(service, single())

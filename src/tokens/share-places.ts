@@ -17,7 +17,9 @@ const partOfAll = 2
 
 /**
  * One share has at most a quarter of the places, and all together have at most half of them, so that the other half is left to
- * addresses however many shares send junk. The share with the fewest calls goes first; shares with equally many take turns.
+ * addresses however many shares send junk. The share with the fewest calls goes first; shares with equally many take turns. In
+ * a share the newest attempt goes first. If the oldest did, then under junk each would get its turn when its deadline is near,
+ * and none would be answered.
  */
 export function createSharePlaces(places: number): SharePlaces {
   const mostOfOne = Math.max(Math.floor(places / partOfOne), 1)
@@ -49,7 +51,6 @@ export function createSharePlaces(places: number): SharePlaces {
     if (first === undefined) return undefined
     waiting.delete(first)
     waiting.add(first)
-    const [oldest] = first.waiting
-    return oldest
+    return [...first.waiting].at(-1)
   }
 }

@@ -477,16 +477,29 @@ describe('a caller with a share', () => {
 
   it('10,000 attempts of others wait: LINE_UNAVAILABLE at once, until they have gone', async () => {
     const gate = createGate({ room: () => 4 })
-    const soon = { deadline: performance.now() + 300, calls: 1 } as const
-    const [kept] = await Promise.all([1, 2].map((n) => gate.admit(shareOf(`first ${n}`), single())))
-    const others = times(10, (n) => times(1_000, () => gate.admit(shareOf(`caller ${n}`), soon))).flat()
-    const words = others.map((one) => one.catch((error) => error.code))
+    const inFlight = await Promise.all([1, 2].map((n) => gate.admit(shareOf(`first ${n}`), single())))
+    const others = times(10, (n) => times(1_000, () => gate.admit(shareOf(`caller ${n}`), single()))).flat()
+    const done = others.map((one) => one.then((admission) => admission.settle('open')))
     expect(gate.refusalFor(service)).toBe(noRoom)
     await expect(gate.admit(service, single())).rejects.toBe(noRoom)
-    await Promise.all(words)
+    for (const admission of inFlight) admission.settle('open')
+    await Promise.all(done)
     expect(gate.refusalFor(service)).toBeUndefined()
-    kept?.settle('open')
     await gate.admit(service, single())
+  })
+
+  it('its newest attempt goes first', async () => {
+    const gate = createGate({ room: () => 4 })
+    const admission = await gate.admit(service, single())
+    const order: number[] = []
+    const waiting = times(5, async (n) => {
+      const { settle } = await gate.admit(service, single())
+      order.push(n)
+      settle('refused')
+    })
+    admission.settle('refused')
+    await Promise.all(waiting)
+    expect(order).toEqual([4, 3, 2, 1, 0])
   })
 
   it('while it waits at its deadline: LINE_UNAVAILABLE, and an address gets its place at once', async () => {

@@ -79,7 +79,7 @@ export type BearerIdTokens = {
 }
 
 export type CredentialsOptions = {
-  readonly memory: Pick<MemoryTier, 'resolve' | 'knows'>
+  readonly memory: Pick<MemoryTier, 'resolve' | 'knows' | 'peek'>
   readonly families: Pick<Families, 'find'>
   readonly idTokens: BearerIdTokens
   /** `iss` of our own JWTs. `undefined`: we sign none. */
@@ -140,7 +140,13 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     const { clientAddress, deadline } = caller
     const alsoIfCold = required.includes('profile') ? 'profile' : usualReading.expected()
     const question = { token, subject: 'verification', clientAddress, deadline, lastsMs, alsoIfCold } as const
-    return whenSettled(memory.resolve(question), (answer) => named(token, answer, caller))
+    const answer = memory.resolve(question)
+    if (!(answer instanceof Promise)) return named(token, answer, caller)
+    const isCold = memory.peek(token.key) === undefined
+    return answer.then((settled) => {
+      if (isCold && settled.verdict === 'valid') usualReading.seen(token.key, settled.record)
+      return named(token, settled, caller)
+    })
   }
 
   /** Asks for the user of a token whose record does not say it. */
@@ -150,7 +156,6 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     const userId = userOf(record)
     if (userId !== undefined) return factsOf(token, record, userId)
     const [subject] = namingSubjects(record)
-    usualReading.seen(record)
     if (subject === undefined) return factsOf(token, record, undefined)
     if (unread?.subject === subject) return { verdict: 'unknown', outage: unread.outage }
     const { clientAddress, deadline } = caller

@@ -180,7 +180,7 @@ function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Une
 }
 
 function silentProxyWarning(address: string): string {
-  const clients = 'All its clients together get one share of the calls to LINE'
+  const clients = 'All clients of such proxies together get one share of the calls to LINE'
   return `FORWARD_AUTH: the proxy ${address} sends no client address in X-Forwarded-For. ${clients}`
 }
 

@@ -192,7 +192,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
       clock,
     }),
     issuer: () => (signingKeys ? issuer() : config.publicUrl),
-    maxStaleMs: config.maxStaleMs,
+    ages: config,
     clock,
   })
   return {

@@ -48,10 +48,9 @@ export function createForwardAuth({ credentials, apiTokens, clientAddresses, mod
       : replyTo(identity, demands)
   }
 
-  /** The clients of a proxy that does not tell them apart have no bucket: one of them could empty it for all. */
+  /** The clients of proxies that do not tell them apart have no bucket: one of them could empty it for all. */
   function clientOf(request: IncomingMessage, { clientAddress }: FaceContext): string {
-    const proxy = clientAddresses.silentProxyOf(request)
-    return proxy === undefined ? clientAddress : shareOf(`proxy ${proxy}`)
+    return clientAddresses.silentProxyOf(request) === undefined ? clientAddress : shareOfProxies
   }
 
   function replyTo(identity: Identity, demands: Demands): FaceReply | Promise<FaceReply> {
@@ -107,6 +106,9 @@ function challenge(status: number, code: string, attributes = ''): FaceReply {
 function reply(status: number, code: string, headers: HeaderList): FaceReply {
   return { status, code, headers, body: '' }
 }
+
+/** One for all of them: replicas of a proxy must not have more together than one proxy. */
+const shareOfProxies = shareOf('proxy')
 
 const twoCredentials = challenge(400, 'BAD_REQUEST', ', error="invalid_request"')
 const noToken = challenge(401, 'UNAUTHENTICATED')

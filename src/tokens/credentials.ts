@@ -4,7 +4,7 @@ import { type IdTokenClaims, idTokenIssuer, longestIdToken } from '../line/id-to
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Families } from './families.ts'
 import type { MemoryTier } from './memory-tier.ts'
-import { namingSubjects, type TokenRecord } from './record.ts'
+import { type Ages, namingSubjects, type TokenRecord } from './record.ts'
 import { type AccessToken, digestOf, isB64Token, toAccessToken } from './token-key.ts'
 import { type Answer, type Caller, type Invalid, invalid, isOutage, type Unknown } from './token-resolver.ts'
 import { mayHaveIssuer, uncheckedIssuerOf } from './unchecked-issuer.ts'
@@ -79,12 +79,12 @@ export type BearerIdTokens = {
 }
 
 export type CredentialsOptions = {
-  readonly memory: Pick<MemoryTier, 'resolve' | 'knows'>
+  readonly memory: Pick<MemoryTier, 'resolve' | 'knows' | 'peek'>
   readonly families: Pick<Families, 'find'>
   readonly idTokens: BearerIdTokens
   /** `iss` of our own JWTs. `undefined`: we sign none. */
   readonly issuer: () => string | undefined
-  readonly maxStaleMs: number
+  readonly ages: Ages
   readonly clock: Pick<Clock, 'now' | 'wall' | 'toWall'>
 }
 
@@ -94,10 +94,11 @@ const relyForMs = 60_000
 const secondMs = 1_000
 
 export function createCredentials(options: CredentialsOptions): Credentials {
-  const { memory, families, idTokens, issuer, maxStaleMs, clock } = options
+  const { memory, families, idTokens, issuer, clock } = options
+  const { freshForMs, maxStaleMs } = options.ages
   const usualReading = createUsualReading()
-  // With very short ages, a record would else be checked at each use.
-  const earlyMs = Math.min(relyForMs, maxStaleMs / 2)
+  // Where the ages are close to each other, a record would else be checked nearly at each use.
+  const earlyMs = maxStaleMs === Number.POSITIVE_INFINITY ? 0 : Math.min(relyForMs, (maxStaleMs - freshForMs) / 2)
 
   return { read, readAccessToken, isOtherJwt, identify, claimsOf }
 
@@ -149,7 +150,13 @@ export function createCredentials(options: CredentialsOptions): Credentials {
       lastsMs: lastsMs(),
       alsoIfCold,
     } as const
-    return whenSettled(memory.resolve(question), (answer) => named(token, answer, caller))
+    const answer = memory.resolve(question)
+    if (!(answer instanceof Promise)) return named(token, answer, caller)
+    const isCold = memory.peek(token.key) === undefined
+    return answer.then((settled) => {
+      if (isCold && settled.verdict === 'valid') usualReading.seen(token.key, settled.record)
+      return named(token, settled, caller)
+    })
   }
 
   /** How long a record must last that is used without asking LINE (ms): until the next whole second at least. */
@@ -164,7 +171,6 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     const userId = userOf(record)
     if (userId !== undefined) return factsOf(token, record, userId)
     const [subject] = namingSubjects(record)
-    usualReading.seen(record)
     if (subject === undefined) return factsOf(token, record, undefined)
     if (unread?.subject === subject) return { verdict: 'unknown', outage: unread.outage }
     const { clientAddress, deadline } = caller

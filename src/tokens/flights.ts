@@ -1,5 +1,6 @@
 import { within } from '../line/deadline.ts'
 import type { LineUnavailable } from '../line/errors.ts'
+import { isShare } from './shares.ts'
 import type { Caller } from './token-resolver.ts'
 import { createWaitingRoom, isOfOneClient, noRoom } from './waiting-room.ts'
 
@@ -10,13 +11,24 @@ export type Flights<Result> = {
    * launched the flight (it is rate limited, or its attempts wait too long), other addresses launch again. A caller whose deadline comes
    * before the end of the flight gets a rejection with `LineUnavailable`, and so does a caller when too many have joined.
    */
-  fly(key: string, caller: Caller, launch: () => Promise<Result>): Promise<Result>
-  isUnderWay(key: string): boolean
+  fly(key: string, caller: Caller, launch: Launch<Result>): Promise<Result>
+  /** Whether this caller would join a flight. */
+  isUnderWay(key: string, clientAddress: string): boolean
   /** The error with which `fly` would reject now if the flight is under way. It costs no promise. */
   refusalFor(clientAddress: string): LineUnavailable | undefined
 }
 
+/**
+ * A flight that a caller with a share launches may first wait in the queue of the share, where only that caller joins it. It
+ * calls this when it can go to LINE: from then on everybody joins it. If others have launched a flight meanwhile, their result
+ * comes back, and LINE must not be asked again.
+ */
+export type Claim<Result> = () => Promise<Result> | undefined
+
+export type Launch<Result> = (claim?: Claim<Result>) => Promise<Result>
+
 type Flight<Result> = { readonly launchedBy: Caller; readonly result: Promise<Result> }
+type QueuedFlight<Result> = Flight<Result> & { readonly land: (result: Result) => Result }
 
 /** More than may wait in the gate: a herd of honest callers joins one flight, and each of them costs little memory. */
 const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
@@ -28,18 +40,24 @@ const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
  */
 export function createFlights<Result>(isOfOne: (result: Result) => boolean = () => false): Flights<Result> {
   const flights = new Map<string, Flight<Result>>()
+  /** By key and share: those that have not claimed their key. */
+  const queued = new Map<string, Map<string, QueuedFlight<Result>>>()
   const joined = createWaitingRoom(mostJoined)
 
-  return { fly, isUnderWay: (key) => flights.has(key), refusalFor }
+  return { fly, isUnderWay: (key, clientAddress) => find(key, clientAddress) !== undefined, refusalFor }
 
   function refusalFor(clientAddress: string): LineUnavailable | undefined {
     return joined.isFullFor(clientAddress) ? noRoom : undefined
   }
 
-  function fly(key: string, caller: Caller, launch: () => Promise<Result>): Promise<Result> {
-    const flight = flights.get(key)
-    if (flight === undefined) return start(key, caller, launch)
-    return join(flight, caller, () => fly(key, caller, launch))
+  function fly(key: string, caller: Caller, launch: Launch<Result>): Promise<Result> {
+    const flight = find(key, caller.clientAddress)
+    if (flight !== undefined) return join(flight, caller, () => fly(key, caller, launch))
+    return isShare(caller.clientAddress) ? startInQueue(key, caller, launch) : start(key, caller, launch)
+  }
+
+  function find(key: string, clientAddress: string): Flight<Result> | undefined {
+    return flights.get(key) ?? queued.get(key)?.get(clientAddress)
   }
 
   function join({ launchedBy, result }: Flight<Result>, caller: Caller, flyAgain: () => Promise<Result>) {
@@ -60,8 +78,65 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
 
   /** The flight goes on if its caller disconnects, so that a retry gets the answer. */
   function start(key: string, launchedBy: Caller, launch: () => Promise<Result>): Promise<Result> {
-    const result = launch().finally(() => flights.delete(key))
+    const result = launch()
+      .then((landed) => landAll(key, landed))
+      .finally(() => flights.delete(key))
     flights.set(key, { launchedBy, result })
     return result
+  }
+
+  function startInQueue(key: string, launchedBy: Caller, launch: Launch<Result>) {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    const flight = { launchedBy, result: promise, land }
+    let isOver = false
+    enterQueue(key, flight)
+    launch(claim).then((landed) => isOver || landAll(key, land(landed)), fail)
+    return promise
+
+    function claim(): Promise<Result> | undefined {
+      if (isOver) return promise
+      leaveQueue(key, flight)
+      const other = flights.get(key)
+      if (other !== undefined) return join(other, launchedBy, () => fly(key, launchedBy, launch))
+      flights.set(key, flight)
+      return undefined
+    }
+
+    function land(result: Result): Result {
+      end()
+      resolve(result)
+      return result
+    }
+
+    function fail(error: unknown): void {
+      end()
+      reject(error)
+    }
+
+    function end(): void {
+      isOver = true
+      leaveQueue(key, flight)
+      if (flights.get(key) === flight) flights.delete(key)
+    }
+  }
+
+  /** The flights that still wait for a place need none any more, unless the result concerns only another address. */
+  function landAll(key: string, result: Result): Result {
+    const waiting = queued.get(key)
+    if (waiting !== undefined && !isOfOne(result)) for (const { land } of [...waiting.values()]) land(result)
+    return result
+  }
+
+  function enterQueue(key: string, flight: QueuedFlight<Result>): void {
+    const ofKey = queued.get(key) ?? new Map<string, QueuedFlight<Result>>()
+    queued.set(key, ofKey.set(flight.launchedBy.clientAddress, flight))
+  }
+
+  function leaveQueue(key: string, flight: QueuedFlight<Result>): void {
+    const ofKey = queued.get(key)
+    const { clientAddress } = flight.launchedBy
+    if (ofKey?.get(clientAddress) !== flight) return
+    ofKey.delete(clientAddress)
+    if (ofKey.size === 0) queued.delete(key)
   }
 }

@@ -10,20 +10,28 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
   return (questions) => questions.map(pass)
 
   async function pass(question: Question): Promise<Answer> {
-    const { known, lane, clientAddress } = question
-    if (known !== undefined && (lane !== undefined || !isShare(clientAddress))) return behind(question)
-    const calls = question.alongside === undefined ? 1 : 2
     try {
-      const admission = await gate.admit(clientAddress, { deadline: question.deadline, calls })
-      return await settled(
-        admission,
-        behind(admission.calls === calls ? question : { ...question, alongside: undefined }),
-      )
+      return await (isLimited(question) ? passGate(question) : (question.claim?.() ?? behind(question)))
     } catch (error) {
       if (isOutage(error)) return { verdict: 'unknown', outage: error }
       throw error
     }
   }
+
+  async function passGate(question: Question): Promise<Answer> {
+    const { clientAddress, deadline, alongside } = question
+    const calls = alongside === undefined ? 1 : 2
+    const admission = await gate.admit(clientAddress, { deadline, calls })
+    const other = question.claim?.()
+    if (other === undefined)
+      return settled(admission, behind(admission.calls === calls ? question : { ...question, alongside: undefined }))
+    admission.settle('open')
+    return other
+  }
+}
+
+function isLimited({ known, lane, clientAddress }: Question): boolean {
+  return known === undefined || (lane === undefined && isShare(clientAddress))
 }
 
 async function settled(admission: Admission, asked: Answer | Promise<Answer>): Promise<Answer> {

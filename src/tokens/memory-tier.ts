@@ -3,7 +3,7 @@ import { isLineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families, Origin } from './families.ts'
-import { createFlights } from './flights.ts'
+import { type Claim, createFlights } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
@@ -112,7 +112,8 @@ export type MemoryTierOptions = Ages & {
  * **Single flight.** Equal questions share one call to LINE. Flights are not part of the cache: when the cache drops a
  * record, the flights of that token go on. So even a cache of ten records makes only one call for each of fifty tokens.
  * The verification and the profile of a new token are fetched at the same time, as one question with a second one
- * alongside, because that saves a round trip.
+ * alongside, because that saves a round trip. A caller with a share of LINE's places may have to wait for one of them, and
+ * only itself: until its question may go to LINE, other callers launch a flight of their own, and it takes their answer.
  *
  * **LINE's answer is compared with the state at its arrival**, not at the start of the call, because the state may have
  * changed between the two:
@@ -256,7 +257,11 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const reason = forgotten.isDeadCold(key, records.originOf(key)) ? 'REVOKED' : refusals.find(key)
     if (reason !== undefined) return refusedHere(reason)
     telemetry.lookUp('missed')
-    const isVerifying = flights.isUnderWay(flightId({ subject: 'verification', token: question.token }))
+    const isVerifying = isUnderWay({
+      subject: 'verification',
+      token: question.token,
+      clientAddress: question.clientAddress,
+    })
     const refusal = (isVerifying ? flights : options).refusalFor(question.clientAddress)
     return refusal === undefined
       ? verifyAndRead(question)
@@ -316,14 +321,32 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function fly(question: Question): Promise<Answer> {
     const id = flightId(question)
-    if (!flights.isUnderWay(id)) return flights.fly(id, question, () => launch(question))
+    if (!isUnderWay(question)) return flights.fly(id, question, (claim) => launch(question, claim))
     telemetry.lookUp('joined')
-    return flights.fly(id, question, () => launch(question)).catch(unknownAfter)
+    return flights.fly(id, question, (claim) => launch(question, claim)).catch(unknownAfter)
   }
 
-  async function launch(question: Question): Promise<Answer> {
-    const begunAt = { refusals: refusals.count(), forgotten: forgotten.count() }
+  async function launch(question: Question, claim?: Claim<Answer>): Promise<Answer> {
+    if (claim !== undefined) return launchInQueue(question, claim)
+    const begunAt = counts()
     return land(question, await behind(question), begunAt)
+  }
+
+  /** LINE is not called before the claim. If another flight has the answer, it has landed it as well. */
+  async function launchInQueue(question: Question, claim: Claim<Answer>): Promise<Answer> {
+    let begunAt = counts()
+    let other: Promise<Answer> | undefined
+    const claimed = () => {
+      begunAt = counts()
+      other = claim()
+      return other
+    }
+    const answer = await behind({ ...question, claim: claimed })
+    return other === undefined ? land(question, answer, begunAt) : answer
+  }
+
+  function counts(): Counts {
+    return { refusals: refusals.count(), forgotten: forgotten.count() }
   }
 
   function land(question: Question, answer: Answer, begunAt: Counts): Answer {
@@ -341,7 +364,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function unanswered(question: Question, answer: Unknown): Answer {
     telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
-    if (question.known !== undefined) rechecks.postpone(question)
+    if (question.known !== undefined && !isOfOne(answer)) rechecks.postpone(question)
     return answer
   }
 
@@ -426,8 +449,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return origin !== undefined && origin.expiresAt > now() ? origin : undefined
   }
 
-  function isUnderWay(question: Question): boolean {
-    return flights.isUnderWay(flightId(question))
+  function isUnderWay(question: Pick<Question, 'subject' | 'token' | 'clientAddress'>): boolean {
+    return flights.isUnderWay(flightId(question), question.clientAddress)
   }
 }
 

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { wideNetworkOf } from '../http/network.ts'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
+import { createSharePlaces } from './share-places.ts'
 import { isShare } from './shares.ts'
 import { type Attempt, createSources, type Source } from './sources.ts'
 import type { TokenBucketOptions } from './token-bucket.ts'
@@ -52,7 +53,6 @@ export type SourceGateOptions = TokenBucketOptions & {
 const mostTrust = 30
 /** A customer of a provider often has a /56 network: 256 networks of /64. It may have as much as ten of them. */
 const wideFactor = 10
-const partOfShare = 4
 const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
 
 /**
@@ -69,8 +69,7 @@ const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
  * An IPv6 client has two sources: its /64 network, and the /56 network around it, which may have ten times as much.
  *
  * A caller with a share (`shares.ts`) is a source without a bucket: it is never limited, and nothing that LINE answers changes
- * how much it may ask. It has at most a quarter of the places to LINE, so that junk from it leaves three quarters to the
- * others. Its other attempts wait.
+ * how much it may ask. Its places to LINE are bounded instead (`share-places.ts`). Its other attempts wait.
  */
 export function createSourceGate({ room, ...options }: SourceGateOptions): SourceGate & SourceLimits & SourceBuckets {
   const { burst } = options
@@ -78,11 +77,11 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
   const waitingRoom = createWaitingRoom(mostWaiting)
   const places = room()
   const mostCalls = Math.max(2 * burst, burst + mostTrust)
-  const mostCallsOfShare = Math.max(Math.floor(places / partOfShare), 1)
+  const shares = createSharePlaces(places)
   let underWay = 0
   let lastLimit = new SourceLimited(1)
 
-  return { admit, refusalFor, limitFor, count }
+  return { admit, refusalFor, limitFor, count: countOutcome }
 
   async function admit(network: string, { deadline, calls }: Wish): Promise<Admission> {
     const refusal = refusalFor(network)
@@ -97,7 +96,8 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     const source = sources.find(network)
     const around = aroundOf(network)
     const limit = limitOf(source, around)
-    if (limit !== undefined || (!mustWait(source) && !mustWait(around))) return limit
+    const waits = isShare(network) ? !shares.hasPlace(source) : mustWait(source) || mustWait(around)
+    if (limit !== undefined || !waits) return limit
     return waitingRoom.isFullFor(network) ? noRoom : undefined
   }
 
@@ -105,7 +105,7 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     return limitOf(sources.find(network), aroundOf(network))
   }
 
-  function count(network: string, outcome: 'good' | 'refused'): void {
+  function countOutcome(network: string, outcome: 'good' | 'refused'): void {
     conclude(enter(network), outcome)
   }
 
@@ -134,8 +134,9 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     return source !== undefined && (source.waiting.size > 0 || !hasPlace(source))
   }
 
-  function hasPlace({ network, factor, bucket, tokens, calls, trust }: Source): boolean {
-    if (isShare(network)) return calls < mostCallsOfShare
+  function hasPlace(source: Source): boolean {
+    if (isShare(source.network)) return shares.hasPlace(source)
+    const { factor, bucket, tokens, calls, trust } = source
     const left = bucket.left()
     const window = (isBusy() ? Math.min(factor, left) : left) + trust
     return tokens < window && calls < mostCalls * factor
@@ -147,11 +148,7 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
 
   function letThrough(entered: readonly Source[], wish: 1 | 2): Admission {
     const calls = wish === 2 && mayPair(entered) ? 2 : 1
-    underWay += calls
-    for (const source of entered) {
-      source.tokens += 1
-      source.calls += calls
-    }
+    count(entered, 1, calls)
     return { calls, settle: (outcome) => settle(entered, calls, outcome) }
   }
 
@@ -163,12 +160,17 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
   }
 
   function settle(entered: readonly Source[], calls: number, outcome: Outcome): void {
-    underWay -= calls
-    for (const source of entered) {
-      source.tokens -= 1
-      source.calls -= calls
-    }
+    count(entered, -1, -calls)
     conclude(entered, outcome)
+  }
+
+  function count(entered: readonly Source[], tokens: number, calls: number): void {
+    underWay += calls
+    for (const source of entered) {
+      source.tokens += tokens
+      source.calls += calls
+      if (isShare(source.network)) shares.count(calls)
+    }
   }
 
   function conclude(entered: readonly Source[], outcome: Outcome): void {
@@ -188,8 +190,17 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     }
   }
 
-  /** Lets waiting attempts through while there is a place for them. Refuses them if their bucket is empty now. */
   function pass(source: Source): void {
+    if (isShare(source.network)) passShares()
+    else passAt(source)
+  }
+
+  function passShares(): void {
+    for (let attempt = shares.next(); attempt !== undefined; attempt = shares.next()) attempt.admit()
+  }
+
+  /** Lets waiting attempts through while there is a place for them. Refuses them if their bucket is empty now. */
+  function passAt(source: Source): void {
     for (const attempt of source.waiting) {
       const limit = limitOf(attempt.sources[0], attempt.sources[1])
       const full = attempt.sources.find((one) => !hasPlace(one))
@@ -207,7 +218,8 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     const { network = '' } = entered[0] ?? {}
     const timer = setTimeout(() => refuse(waitedTooLong), Math.max(deadline - performance.now(), 0))
     waitingRoom.enter(network)
-    full.waiting.add(attempt)
+    if (isShare(network)) shares.wait(full, attempt)
+    else full.waiting.add(attempt)
     pass(full)
     return promise
 

@@ -16,7 +16,7 @@ export type Source = {
   calls: number
   /** Grows with each success. A refusal halves it. */
   trust: number
-  /** The attempts that wait until this source has fewer in flight. First come, first served. */
+  /** The attempts that wait until this source has fewer in flight. First come, first served, but see `share-places.ts`. */
   readonly waiting: Set<Attempt>
 }
 

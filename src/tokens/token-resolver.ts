@@ -38,6 +38,11 @@ export type Question = Caller & {
   readonly alongside?: ReadingName | undefined
   /** With the subject `verification`: a reading to fetch alongside, if the token turns out to be cold. */
   readonly alsoIfCold?: ReadingName | undefined
+  /**
+   * Called when the question may go to LINE. Gives the answer that others are already getting, or have got, while the question
+   * waited: then LINE is not asked.
+   */
+  readonly claim?: (() => Promise<Answer> | undefined) | undefined
   /** How long the answer must last (ms). A record that becomes stale before that is checked with LINE first, like a stale one. */
   readonly lastsMs?: number | undefined
 }

@@ -9,7 +9,7 @@ export type UsualReading = {
   /** `undefined`: the last tokens differ, or there were too few. */
   expected(): ReadingName | undefined
   /** A cold token turned out to have these scopes. */
-  seen(record: TokenRecord): void
+  seen(key: string, record: TokenRecord): void
 }
 
 /** A wrong guess costs one call, so it must be rare: at most one in so many tokens. */
@@ -18,10 +18,14 @@ const alikeAtLeast = 10
 export function createUsualReading(): UsualReading {
   let last: ReadingName | undefined
   let alike = 0
+  let lastKey: string | undefined
 
   return { expected: () => (alike >= alikeAtLeast ? last : undefined), seen }
 
-  function seen(record: TokenRecord): void {
+  /** Many callers at once with one token count once. */
+  function seen(key: string, record: TokenRecord): void {
+    if (key === lastKey) return
+    lastKey = key
     const [reading] = namingSubjects(record)
     alike = reading === last ? alike + 1 : 1
     last = reading

@@ -9,8 +9,9 @@ import { outageFacts } from '../../src/endpoints/outage.ts'
 import { noForm } from '../../src/http/form.ts'
 import { LineRateLimited, LineUnavailable, Misconfigured } from '../../src/line/errors.ts'
 import type { Credentials } from '../../src/tokens/credentials.ts'
+import { shareOf } from '../../src/tokens/shares.ts'
 import { toAccessToken } from '../../src/tokens/token-key.ts'
-import { SourceLimited } from '../../src/tokens/token-resolver.ts'
+import { type Caller, SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { holdCalls } from '../harness/held-calls.ts'
 import { incoming } from '../harness/incoming.ts'
 import { connectTo, receive, sendRaw, statusesIn } from '../harness/raw-http.ts'
@@ -595,6 +596,22 @@ it('a token in memory: the answer needs no promise', () => {
   const context = { path: '/auth', clientAddress: '192.0.2.1', requestId: 'r', form: noForm, deadline: 1 }
   const answer = face.answer(incoming({ authorization: 'Bearer abc' }), context)
   expect(answer).toMatchObject({ status: 200, code: 'OK' })
+})
+
+it('proxies that forward no client address: all of them are one client with a share', async () => {
+  const seen: string[] = []
+  const identify = (_: unknown, { clientAddress }: Caller) => {
+    seen.push(clientAddress)
+    return { verdict: 'invalid', reason: 'INVALID' }
+  }
+  const credentials = { read: toAccessToken, identify } as unknown as Credentials
+  const context = { path: '/auth', clientAddress: '192.0.2.1', requestId: 'r', form: noForm, deadline: 1 }
+  for (const proxy of ['10.0.0.1', '10.0.0.2', undefined]) {
+    const clientAddresses = { silentProxyOf: () => proxy }
+    const face = createForwardAuth({ credentials, apiTokens: undefined, clientAddresses, mode: 'required' })
+    await face.answer(incoming({ authorization: 'Bearer abc' }), context)
+  }
+  expect(seen).toEqual([shareOf('proxy'), shareOf('proxy'), '192.0.2.1'])
 })
 
 it.each(['required', 'optional'])('FORWARD_AUTH=%s without TRUSTED_PROXIES: refused at the start', (mode) => {

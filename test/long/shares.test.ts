@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { shareOf } from '../../src/tokens/shares.ts'
+import type { Caller } from '../../src/tokens/token-resolver.ts'
 import { print } from '../harness/print.ts'
-import { callerAt, junk, oneChannel, tally, times, useLayer, wordFor } from '../harness/token-layer.ts'
+import {
+  callerAt,
+  junk,
+  type Layer,
+  oneChannel,
+  type Token,
+  tally,
+  times,
+  useLayer,
+  wordFor,
+} from '../harness/token-layer.ts'
 
 /** LINE takes 50 ms and has 64 places. One caller with a share sends junk as fast as it can. */
 describe('junk of 10,000 tokens from one caller with a share', () => {
@@ -47,4 +58,74 @@ describe('junk of 10,000 tokens from one caller with a share', () => {
       return { words: tally(words), text }
     }
   })
+})
+
+/** LINE takes 200 ms and has 64 places. An operation has 4 s, as with the default LINE_TIMEOUT_MS. */
+describe('60 good cold tokens through a share, 20 a second, beside 400 junk requests in flight through it', () => {
+  const layer = useLayer({ ...oneChannel, CACHE_MAX_TOKENS: '20000' })
+  const inTime = (clientAddress: string) => ({ ...callerAt(clientAddress), deadline: performance.now() + 4_000 })
+
+  it('an address that asks for the same tokens meanwhile: all are valid', async () => {
+    const words = await besideJunk(layer(), [shareOf('service')], async (token, n) => {
+      const inShare = identified(layer(), token, inTime(shareOf('service')))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      const outside = await identified(layer(), token, {
+        ...inTime(`192.0.2.${n}`),
+        deadline: performance.now() + 60_000,
+      })
+      await inShare
+      return outside
+    })
+    print(`the same tokens from addresses: ${JSON.stringify(words)}`)
+    expect(words).toEqual({ valid: 60 })
+  })
+
+  it('some are answered, and no good one is refused', async () => {
+    const words = await besideJunk(layer(), [shareOf('service')], (token) =>
+      identified(layer(), token, inTime(shareOf('service'))),
+    )
+    print(`good tokens through the share itself: ${JSON.stringify(words)}`)
+    expect(words.valid).toBeGreaterThan(0)
+    expect((words.valid ?? 0) + (words.LINE_UNAVAILABLE ?? 0)).toBe(60)
+  })
+
+  it('through another share, while four others send the junk: all are valid', async () => {
+    const senders = times(4, (n) => shareOf(`sender ${n}`))
+    const words = await besideJunk(layer(), senders, (token) =>
+      identified(layer(), token, { ...inTime(shareOf('quiet')), deadline: performance.now() + 60_000 }),
+    )
+    print(`good tokens through another share: ${JSON.stringify(words)}`)
+    expect(words).toEqual({ valid: 60 })
+  })
+
+  async function besideJunk(
+    { ask, issue, emulator }: Layer,
+    senders: readonly string[],
+    lookUp: (token: Token, n: number) => Promise<string>,
+  ) {
+    emulator.faults.set('*', { latencyMs: 200 })
+    let sent = 0
+    let isOver = false
+    const loops = senders.flatMap((sender) =>
+      times(400, async () => {
+        while (!isOver) await ask(junk(sent++), 'verification', inTime(sender))
+      }),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    const good = times(60, async (n) => {
+      await new Promise((resolve) => setTimeout(resolve, n * 50))
+      return lookUp(issue(), n)
+    })
+    const words = tally(await Promise.all(good))
+    print(`at most ${emulator.calls.maxInFlight()} of 64 calls at once`)
+    isOver = true
+    await Promise.all(loops)
+    return words
+  }
+
+  async function identified({ credentials }: Layer, token: Token, caller: Caller): Promise<string> {
+    const identity = await credentials.identify(token, caller)
+    if (identity.verdict === 'invalid') return identity.reason
+    return identity.verdict === 'unknown' ? identity.outage.code : identity.verdict
+  }
 })

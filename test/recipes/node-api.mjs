@@ -10,7 +10,12 @@ const isBadToken = ({ code }) => /^ERR_(JWS|JWT|JOSE_ALG|JOSE_NOT|JWKS_NO)_/.tes
 createServer(async ({ headers }, response) => {
   try {
     const [, token = ''] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? []
-    const { payload } = await jwtVerify(token, keys, { issuer, audience, typ: 'at+jwt', algorithms: ['RS256', 'ES256'] })
+    const { payload } = await jwtVerify(token, keys, {
+      issuer,
+      audience,
+      typ: 'at+jwt',
+      algorithms: ['RS256', 'ES256'],
+    })
     response.end(JSON.stringify({ userId: payload.sub, scope: payload.scope }))
   } catch (error) {
     // 503: the keys could not be fetched. Log nobody out for that.

@@ -170,6 +170,36 @@ describe('the identity of an access token', () => {
     }
   })
 
+  it('a token that names nobody, known and used after each of them, also when it is checked again: both calls at once', async () => {
+    const { credentials, issue, answers, clock } = layer()
+    const nameless = issue({ scope: 'phone' })
+    const use = async () => expect(await credentials.identify(nameless, here)).toMatchObject({ userId: undefined })
+    await use()
+    for (let n = 0; n < 10; n += 1) {
+      await credentials.identify(issue(), here)
+      if (n === 5) clock.advance(2 * HOUR)
+      await use()
+    }
+    answers.hold()
+    const last = credentials.identify(issue(), here)
+    await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(2)
+    await answers.release()
+    expect(await last).toMatchObject({ verdict: 'valid' })
+  })
+
+  it('twenty questions at once about one token count as one token: the next one is verified first', async () => {
+    const { credentials, issue, answers } = layer()
+    const token = issue()
+    await Promise.all(times(20, () => credentials.identify(token, here)))
+    answers.hold()
+    const next = credentials.identify(issue(), here)
+    await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(1)
+    await answers.settled()
+    expect(answers.waiting()).toBe(1)
+    await answers.release()
+    expect(await next).toMatchObject({ verdict: 'valid' })
+  })
+
   it('LINE does not answer for the user: unknown, and the next question gets it', async () => {
     const { credentials, issue, emulator } = layer()
     const token = issue()

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createFlights } from '../../src/tokens/flights.ts'
+import { type Claim, createFlights } from '../../src/tokens/flights.ts'
+import { shareOf } from '../../src/tokens/shares.ts'
 import { type Caller, SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { noRoom, waitedTooLong } from '../../src/tokens/waiting-room.ts'
 import { tally, times } from '../harness/token-layer.ts'
@@ -36,7 +37,7 @@ describe('single flight', () => {
     void flights.fly('one', here, launch)
     void flights.fly('other', here, launch)
     expect(count()).toBe(2)
-    expect([flights.isUnderWay('one'), flights.isUnderWay('none')]).toEqual([true, false])
+    expect(['one', 'none'].map((key) => flights.isUnderWay(key, there.clientAddress))).toEqual([true, false])
   })
 
   it('after the result: the next caller launches again', async () => {
@@ -45,7 +46,7 @@ describe('single flight', () => {
     const first = flights.fly('key', here, launch)
     open[0]?.resolve('first')
     expect(await first).toBe('first')
-    expect(flights.isUnderWay('key')).toBe(false)
+    expect(flights.isUnderWay('key', there.clientAddress)).toBe(false)
     void flights.fly('key', here, launch)
     expect(count()).toBe(2)
   })
@@ -141,3 +142,85 @@ it.each([noRoom, waitedTooLong])(
     expect(await joined).toBe('good')
   },
 )
+
+describe('a flight that waits in the queue of a share', () => {
+  const service = { clientAddress: shareOf('service'), deadline }
+  const otherService = { clientAddress: shareOf('other'), deadline }
+
+  /** A launch that keeps its claim, as a call that waits for a place does. */
+  function createQueue() {
+    const { launch, open, count } = createLaunch<string>()
+    const claims: Claim<string>[] = []
+    const queue = (claim?: Claim<string>) => {
+      if (claim !== undefined) claims.push(claim)
+      return launch()
+    }
+    return { launch, queue, open, count, claims }
+  }
+
+  it('callers of the share join it; an address and another share launch again, and the address is joined', async () => {
+    const flights = createFlights<string>()
+    const { queue, open, count } = createQueue()
+    const [first, same, address, later, other] = [service, service, here, there, otherService].map((caller) =>
+      flights.fly('key', caller, queue),
+    )
+    expect(count()).toBe(2)
+    open[1]?.resolve('good')
+    expect(await Promise.all([first, same, address, later, other])).toEqual(Array(5).fill('good'))
+    expect(flights.isUnderWay('key', service.clientAddress)).toBe(false)
+  })
+
+  it('has claimed its key: everybody joins it, and it ends the wait of the other shares', async () => {
+    const flights = createFlights<string>()
+    const { queue, open, count, claims } = createQueue()
+    const early = [service, otherService].map((caller) => flights.fly('key', caller, queue))
+    expect(flights.isUnderWay('key', here.clientAddress)).toBe(false)
+    expect(claims[0]?.()).toBeUndefined()
+    expect(flights.isUnderWay('key', here.clientAddress)).toBe(true)
+    const late = [here, service, otherService].map((caller) => flights.fly('key', caller, queue))
+    open[0]?.resolve('good')
+    expect(await Promise.all([...early, ...late])).toEqual(Array(5).fill('good'))
+    expect(count()).toBe(2)
+    expect(await claims[1]?.()).toBe('good')
+    expect(flights.isUnderWay('key', here.clientAddress)).toBe(false)
+  })
+
+  it('claims its key while an address asks: it gets that result, and launches again if that concerns only the address', async () => {
+    const flights = createFlights<string>((result) => result === 'limited')
+    const { launch, queue, open, claims, count } = createQueue()
+    const first = flights.fly('key', service, queue)
+    void flights.fly('key', here, launch)
+    claims[0]?.()?.then(open[0]?.resolve)
+    open[1]?.resolve('limited')
+    await expect.poll(count).toBe(3)
+    expect(flights.isUnderWay('key', here.clientAddress)).toBe(false)
+    open[2]?.resolve('good')
+    expect(await first).toBe('good')
+  })
+
+  it('the result of an address concerns only that address: it goes on waiting', async () => {
+    const flights = createFlights<string>((result) => result === 'limited')
+    const { launch, queue, open, claims } = createQueue()
+    const first = flights.fly('key', service, queue)
+    const address = flights.fly('key', here, launch)
+    open[1]?.resolve('limited')
+    expect(await address).toBe('limited')
+    expect(flights.isUnderWay('key', service.clientAddress)).toBe(true)
+    expect(claims[0]?.()).toBeUndefined()
+    open[0]?.resolve('good')
+    expect(await first).toBe('good')
+  })
+
+  it('its wait ends without a result: the flight of an address goes on and is joined', async () => {
+    const flights = createFlights<string>()
+    const { launch, queue, open, count } = createQueue()
+    const first = flights.fly('key', service, queue)
+    const address = flights.fly('key', here, launch)
+    open[0]?.reject(waitedTooLong)
+    await expect(first).rejects.toBe(waitedTooLong)
+    const later = flights.fly('key', service, queue)
+    open[1]?.resolve('good')
+    expect(await Promise.all([address, later])).toEqual(['good', 'good'])
+    expect(count()).toBe(2)
+  })
+})

@@ -434,6 +434,74 @@ describe('a caller with a share', () => {
     expect(admitted).toHaveLength(4)
   })
 
+  it.each([
+    [64, 32],
+    [10, 5],
+    [3, 1],
+    [1, 1],
+  ])(
+    'with %i places to LINE, ten callers that have one: %i calls at once, and each gets its turn',
+    async (places, most) => {
+      const gate = createGate({ burst: 1, room: () => places })
+      const served: string[] = []
+      let inFlight = 0
+      const ask = async (name: string) => {
+        const admission = await gate.admit(shareOf(name), single())
+        served.push(name)
+        inFlight += 1
+        expect(inFlight).toBeLessThanOrEqual(most)
+        await turn()
+        inFlight -= 1
+        admission.settle('refused')
+      }
+      await Promise.all(times(10, (n) => times(50, () => ask(`caller ${n}`))).flat())
+      expect(served).toHaveLength(500)
+      const turns = most + 10 * 2
+      expect(new Set(served.slice(most, turns)).size).toBeGreaterThanOrEqual(8)
+    },
+  )
+
+  it('two others have all places of the shares: it gets the next one, and an address has its own', async () => {
+    const gate = createGate({ room: () => 8 })
+    const { admitted } = countAdmissions(
+      ['one', 'other'].flatMap((name) => times(50, () => gate.admit(shareOf(name), single()))),
+    )
+    const quiet = countAdmissions([gate.admit(service, single())])
+    await turn()
+    expect([admitted.length, quiet.admitted.length]).toEqual([4, 0])
+    expect((await gate.admit(here.clientAddress, single())).calls).toBe(1)
+    admitted[0]?.settle('refused')
+    await turn()
+    expect([admitted.length, quiet.admitted.length]).toEqual([4, 1])
+  })
+
+  it('10,000 attempts of others wait: LINE_UNAVAILABLE at once, until they have gone', async () => {
+    const gate = createGate({ room: () => 4 })
+    const inFlight = await Promise.all([1, 2].map((n) => gate.admit(shareOf(`first ${n}`), single())))
+    const others = times(10, (n) => times(1_000, () => gate.admit(shareOf(`caller ${n}`), single()))).flat()
+    const done = others.map((one) => one.then((admission) => admission.settle('open')))
+    expect(gate.refusalFor(service)).toBe(noRoom)
+    await expect(gate.admit(service, single())).rejects.toBe(noRoom)
+    for (const admission of inFlight) admission.settle('open')
+    await Promise.all(done)
+    expect(gate.refusalFor(service)).toBeUndefined()
+    await gate.admit(service, single())
+  })
+
+  it('its newest attempt goes first', async () => {
+    const gate = createGate({ room: () => 4 })
+    const admission = await gate.admit(service, single())
+    const order: number[] = []
+    const waiting = times(5, async (n) => {
+      const { settle } = await gate.admit(service, single())
+      order.push(n)
+      settle('refused')
+    })
+    admission.settle('refused')
+    await Promise.all(waiting)
+    expect(order).toEqual([4, 3, 2, 1, 0])
+  })
+
   it('while it waits at its deadline: LINE_UNAVAILABLE, and an address gets its place at once', async () => {
     const gate = createGate({ room: () => 4 })
     await gate.admit(service, single())
@@ -465,6 +533,28 @@ describe('a caller with a share, in front of LINE', () => {
     expect(wordFor(await good)).toBe('valid')
     expect(tally(await Promise.all(bad))).toEqual({ MALFORMED: 400 })
   })
+
+  it.each(['verification', 'profile'] as const)(
+    '%s of a token that waits in its queue: an address gets it at once, the caller too, and LINE is asked once',
+    async (subject) => {
+      const { ask, issue, answers, emulator } = layer()
+      const token = issue()
+      if (subject === 'profile') await ask(token, 'verification', here)
+      answers.hold()
+      const bad = times(400, (n) => ask(junk(n), 'verification', at(service)).then(wordFor))
+      await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(2)
+      const inQueue = ask(token, subject, at(service))
+      await answers.settled()
+      const outside = [here, elsewhere].map((caller) => ask(token, subject, caller))
+      await expect.poll(() => answers.waiting(), { timeout: 30_000 }).toBe(3)
+      await answers.release(2)
+      expect((await Promise.all([inQueue, ...outside])).map(wordFor)).toEqual(['valid', 'valid', 'valid'])
+      await answers.release()
+      await Promise.all(bad)
+      expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 401 })
+      expect(emulator.calls.byEndpoint().profile ?? 0).toBe(subject === 'profile' ? 1 : 0)
+    },
+  )
 
   it('asks for the users of 20 tokens at once: two calls at a time, also for the profiles', async () => {
     const { ask, issue, answers } = layer()

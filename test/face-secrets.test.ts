@@ -11,6 +11,7 @@ import {
   type RunningGateway,
   startRunningGateway,
 } from './harness/running-gateway.ts'
+import { createSecretSearch } from './harness/secret-search.ts'
 
 const keyFile = writeKeyFile()
 let gateway: RunningGateway
@@ -166,14 +167,7 @@ describe('good credentials', () => {
 })
 
 describe('the log and the metrics', () => {
-  const spellings = (one: string) => [
-    one,
-    encodeURIComponent(one),
-    JSON.stringify(one).slice(1, -1),
-    Buffer.from(one).toString('base64').slice(4, -8),
-  ]
-  const foundIn = (text: string) =>
-    [...secrets].filter((one) => spellings(one).some((spelling) => text.includes(spelling)))
+  const foundIn = createSecretSearch(secrets)
 
   it('the log at level trace: many lines, no secret, no user', () => {
     expect(secrets.size).toBeGreaterThan(100)

@@ -2,6 +2,7 @@ import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './harness/log-in.ts'
 import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway, web } from './harness/running-gateway.ts'
+import { createSecretSearch } from './harness/secret-search.ts'
 
 let gateway: RunningGateway
 beforeAll(async () => {
@@ -250,14 +251,7 @@ describe('the secrets of a session', () => {
 })
 
 describe('the log and the metrics', () => {
-  const spellings = (one: string) => [
-    one,
-    encodeURIComponent(one),
-    JSON.stringify(one).slice(1, -1),
-    Buffer.from(one).toString('base64').slice(4, -8),
-  ]
-  const foundIn = (text: string) =>
-    [...secrets].filter((one) => spellings(one).some((spelling) => text.includes(spelling)))
+  const foundIn = createSecretSearch(secrets)
 
   it('there are many secrets and log lines, and the search finds a secret', () => {
     expect(secrets.size).toBeGreaterThan(150)

@@ -9,7 +9,7 @@ describe('an honest crowd behind one address (B3)', () => {
 
   it.each([
     [300, 25, '192.0.2.1'],
-    [6_000, 100, '192.0.2.1'],
+    [5_000, 100, '192.0.2.1'],
     [2_000, 100, '2001:db8::/64'],
   ])('%i users at %i a second from %s: no good token is refused', async (users, perSecond, address) => {
     const { ask, issue, emulator, clock } = layer()

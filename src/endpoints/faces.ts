@@ -72,7 +72,13 @@ export function createFaces(options: FacesOptions): Faces {
     if (turns.hasTime(startedAt)) {
       execute(face, path, request, response, body, startedAt)
       turns.ended(startedAt)
-    } else turns.runLater(() => execute(face, path, request, response, body, startedAt), body?.bytes() ?? 0)
+    } else turns.runLater(() => executeLate(face, path, request, response, body, startedAt), body?.bytes() ?? 0)
+  }
+
+  /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
+  function executeLate(...[face, path, request, response, body, startedAt]: Parameters<typeof execute>): void {
+    if (response.destroyed) forget(response)
+    else if (own.has(response)) execute(face, path, request, response, body, startedAt)
   }
 
   function execute(

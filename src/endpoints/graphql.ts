@@ -82,7 +82,18 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     if (turns.hasTime(startedAt)) {
       execute(request, response, body, startedAt)
       turns.ended(startedAt)
-    } else turns.runLater(() => execute(request, response, body, startedAt), body?.bytes() ?? 0)
+    } else turns.runLater(() => executeLate(request, response, body, startedAt), body?.bytes() ?? 0)
+  }
+
+  /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
+  function executeLate(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: ByteBuffer | undefined,
+    startedAt: number,
+  ): void {
+    if (response.destroyed) underWay.delete(response)
+    else if (underWay.has(response)) execute(request, response, body, startedAt)
   }
 
   function execute(

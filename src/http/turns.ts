@@ -12,7 +12,9 @@ export type Turns = {
 const turnMs = 10
 /** Warm requests are far shorter, and cost only one more reading of the clock. */
 const longTaskMs = 0.5
-/** A request that waits holds its body and its head. With more of them, the first ones are run at once. */
+/** More would wait for seconds. With more of them, the first ones are run at once. */
+const mostWaiting = 1_000
+/** A request that waits holds its body and its head. */
 const mostWaitingBytes = 20 * 1024 * 1024
 const headBytes = 4 * 1024
 
@@ -42,7 +44,7 @@ export function createTurns(): Turns {
 
   function runLater(task: () => void, bodyBytes: number): void {
     const bytes = headBytes + bodyBytes
-    while (waiting.size > 0 && waitingBytes + bytes > mostWaitingBytes) runNext()
+    while (waiting.size >= mostWaiting || (waiting.size > 0 && waitingBytes + bytes > mostWaitingBytes)) runNext()
     waiting.set(task, bytes)
     waitingBytes += bytes
   }

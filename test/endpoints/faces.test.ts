@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Face } from '../../src/endpoints/face.ts'
-import { createFaces } from '../../src/endpoints/faces.ts'
+import { createFaces, type Faces } from '../../src/endpoints/faces.ts'
 import { createClientAddresses } from '../../src/http/client-address.ts'
 import { createCors } from '../../src/http/cors.ts'
 import { createTurns } from '../../src/http/turns.ts'
@@ -37,8 +37,9 @@ const faces: readonly Face[] = [
 ]
 
 const server = createServer()
+let all: Faces
 beforeAll(async () => {
-  const all = createFaces({
+  all = createFaces({
     faces,
     telemetry,
     clientAddresses: createClientAddresses([], operation, operation),
@@ -81,5 +82,29 @@ describe(`${requests} costly requests at the same moment`, () => {
     watching = false
     const inEachTurn = Array.from(Map.groupBy(seen, (one) => one).values(), ({ length }) => length)
     expect(Math.max(...inEachTurn)).toBeLessThanOrEqual(mostInOneTurn)
+  })
+
+  it('those that wait when the process ends get 503, and are not executed afterwards', async () => {
+    const { port } = server.address() as AddressInfo
+    const sockets = Array.from({ length: requests }, () => connectTo(`http://127.0.0.1:${port}`))
+    await expect.poll(() => promisify(server.getConnections).call(server), { timeout: 30_000 }).toBe(requests)
+    seen.length = 0
+    const refused = new Promise<number>((resolve) => {
+      const look = () => {
+        if (seen.length === 0) return void setImmediate(look)
+        all.refuseAll()
+        resolve(seen.length)
+      }
+      setImmediate(look)
+    })
+    const answers = sockets.map((socket) => {
+      socket.write('GET /plain HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+      return receive(socket)
+    })
+    const executed = await refused
+    const statuses = (await Promise.all(answers)).flatMap(statusesIn)
+    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(seen.length)
+    expect(statuses.filter((status) => status === 503).length).toBe(requests - seen.length)
+    expect(executed).toBeGreaterThan(0)
   })
 })

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { KeyFileError, writeNewFile } from './keys/key-file-writer.ts'
 import { makeKey, signsAtOnce } from './keys/key-maker.ts'
@@ -27,18 +28,23 @@ async function main(words: readonly string[]): Promise<number> {
 
 type Command = { readonly name: 'new' | 'rotate'; readonly file: string; readonly alg: SigningAlgorithm | undefined }
 
-/** npm keeps the name of an option for itself, and passes on its value: so the algorithm can be a word of its own. */
+/** npm keeps the name of an option for itself, and passes on its value: so the algorithm can be a word of its own, also before the file. */
 function readCommand(words: readonly string[]): Command | string {
   const parsed = parseWords(words)
   if (parsed === undefined) return 'There is an option that is not known.'
-  const [name, file, word, ...others] = parsed.positionals
+  const [name, ...rest] = parsed.positionals
+  const [file, word, ...others] = isAlgorithm(rest[0]) ? [rest[1], rest[0], ...rest.slice(2)] : rest
   if (parsed.values.help) return 'help'
   const alg = parsed.values.alg ?? word
   if (name !== 'new' && name !== 'rotate') return 'Say what to do: new or rotate.'
   if (file === undefined || file === '') return `Name the file: npm run keys ${name} FILE`
-  if (alg !== undefined && alg !== 'RS256' && alg !== 'ES256') return 'The algorithm must be RS256 or ES256.'
+  if (alg !== undefined && !isAlgorithm(alg)) return 'The algorithm must be RS256 or ES256.'
   if (others.length > 0 || (parsed.values.alg !== undefined && word !== undefined)) return 'There are too many words.'
   return { name, file, alg }
+}
+
+function isAlgorithm(word: string | undefined): word is SigningAlgorithm {
+  return word === 'RS256' || word === 'ES256'
 }
 
 function parseWords(args: readonly string[]) {
@@ -51,8 +57,10 @@ function parseWords(args: readonly string[]) {
 }
 
 /** What was done, for the operator to read. */
-async function run({ name, file, alg }: Command): Promise<string> {
+async function run({ name, file: given, alg }: Command): Promise<string> {
   const now = Date.now()
+  // npm runs the command in the folder of the project, not in that of its user.
+  const file = resolve(process.env.INIT_CWD ?? '', given)
   if (name === 'rotate') return rotateKeyFile(file, alg, now)
   const key = { ...(await makeKey(alg ?? 'RS256')), ...signsAtOnce(now) }
   await writeNewFile(file, { keys: [key] })

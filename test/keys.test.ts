@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rotateKeyFile } from '../src/keys/rotation.ts'
 import { parseSigningKeys } from '../src/login/signing-key-set.ts'
@@ -30,8 +30,12 @@ const isThere = (path: string) =>
     () => false,
   )
 
-async function run(...words: readonly string[]) {
-  const program = startProgram(process.execPath, [join(project, 'src/keys.ts'), ...words], {})
+function run(...words: readonly string[]) {
+  return runIn({}, ...words)
+}
+
+async function runIn(env: NodeJS.ProcessEnv, ...words: readonly string[]) {
+  const program = startProgram(process.execPath, [join(project, 'src/keys.ts'), ...words], env)
   return { code: await program.ended, out: program.out(), err: program.err() }
 }
 
@@ -57,6 +61,12 @@ describe('npm run keys new', () => {
     for (const { out, err } of all) for (const member of [entry?.d, entry?.x]) expect(out + err).not.toContain(member)
     expect(entry?.published_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
     expect(await readFile(path, 'utf8')).toMatch(/^\{\n {2}"keys": \[\n/)
+  })
+
+  it('in a folder below the project, with the algorithm first, as npm passes it on', async () => {
+    const name = basename(newPath())
+    expect(await runIn({ INIT_CWD: folder }, 'new', 'ES256', name)).toMatchObject({ code: 0 })
+    expect((await entriesOf(join(folder, name)))[0]).toMatchObject({ alg: 'ES256' })
   })
 
   it.concurrent.each<[string, string[], number, RegExp]>([

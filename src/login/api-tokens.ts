@@ -43,7 +43,8 @@ export type ApiTokensOptions = {
 
 type Minted = ApiToken & {
   readonly issuedAt: number
-  /** Of the key that signed it. */
+  /** Of the key that signed it, as `thumbprint`. */
+  readonly kid: string
   readonly thumbprint: string
 }
 
@@ -85,7 +86,7 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     const life = token.expiresAt - token.issuedAt
     // After a step back of the wall clock, more than the whole life seems to be left.
     const isYoung = left * 2 > life && left <= life && token.expiresAt <= verified.expiresAt
-    return isYoung && signingKeys.isServed(token.thumbprint) && !hasLeft(verified, token.issuedAt)
+    return isYoung && signingKeys.isServed(token) && !hasLeft(verified, token.issuedAt)
   }
 
   /** The user may have logged in again, or LINE may still accept the credential: a token from before is dead all the same. */
@@ -122,8 +123,8 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
       client_id: verified.channelId,
       scope,
     }
-    const { jwt, thumbprint } = await signingKeys.sign(claims, type)
-    return { token: jwt, audience, scope, expiresAt, issuedAt: now, thumbprint }
+    const { jwt, kid, thumbprint } = await signingKeys.sign(claims, type)
+    return { token: jwt, audience, scope, expiresAt, issuedAt: now, kid, thumbprint }
   }
 
   /**

@@ -6,8 +6,8 @@ import { isServedAt, signerAt } from './signing-key-states.ts'
 export type SigningKeys = {
   /** The ID of the key that signs now. `undefined`: none does, and the operator must act. */
   signingKid(): string | undefined
-  /** Whether verifiers can still fetch the public key with this thumbprint (RFC 7638). */
-  isServed(thumbprint: string): boolean
+  /** Whether verifiers can still fetch the key that signed it by its ID. A file can give an old `kid` to a new key, or a new one to an old key. */
+  isServed(signed: Pick<SignedJwt, 'kid' | 'thumbprint'>): boolean
   /** The public keys (RFC 7517) with `kid`, `use` and `alg`: those that will sign, that sign, and that have signed tokens still valid. */
   publicKeys(): { readonly keys: readonly JWK[] }
   /** The algorithms of `publicKeys`. */
@@ -22,7 +22,7 @@ export type SigningKeys = {
 export type SignedJwt = {
   readonly jwt: string
   readonly kid: string
-  /** Of the key, for `isServed`: a file can give an old `kid` to a new key. */
+  /** Of the key (RFC 7638). */
   readonly thumbprint: string
 }
 
@@ -44,10 +44,9 @@ export function createSigningKeys({ keys, wall, noSigner }: SigningKeysOptions):
     sign,
   }
 
-  /** A file can have one key twice, with another `kid` and other times. */
-  function isServed(thumbprint: string): boolean {
+  function isServed({ kid, thumbprint }: Pick<SignedJwt, 'kid' | 'thumbprint'>): boolean {
     const now = wall()
-    return keys().some((key) => key.thumbprint === thumbprint && isServedAt(key, now))
+    return keys().some((key) => key.kid === kid && key.thumbprint === thumbprint && isServedAt(key, now))
   }
 
   function served(): readonly SigningKey[] {

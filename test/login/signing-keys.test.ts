@@ -41,7 +41,7 @@ describe('a key set that can be used', () => {
     const kid = await calculateJwkThumbprint(jwk as JWK)
     const { jwt } = await keys.sign({ sub: 'U1' }, 'at+jwt')
     expect((await verifyWith(keys, jwt)).header).toEqual({ alg, typ: 'at+jwt', kid })
-    expect([keys.signingKid(), keys.algorithms(), keys.isServed(kid)]).toEqual([kid, [alg], true])
+    expect([keys.signingKid(), keys.algorithms(), keys.isServed({ kid, thumbprint: kid })]).toEqual([kid, [alg], true])
   })
 
   it('the public keys: only public members, whatever else the file has', () => {
@@ -195,7 +195,12 @@ describe('the states of a key', () => {
   it('one key under two IDs: served while one of them is', async () => {
     const keys = keysOf({ ...first, kid: 'old', retired_at: 1 }, { ...first, kid: 'new' })
     const { thumbprint, kid } = await keys.sign({}, 'JWT')
-    expect([kid, keys.isServed(thumbprint)]).toEqual(['new', true])
+    expect([kid, keys.isServed({ kid, thumbprint })]).toEqual(['new', true])
+  })
+
+  it('a key that has got another ID: what it signed under the old one is not handed out', async () => {
+    const { kid, thumbprint } = await keysOf({ ...first, kid: 'old' }).sign({}, 'JWT')
+    expect(keysOf({ ...first, kid: 'new' }).isServed({ kid, thumbprint })).toBe(false)
   })
 
   it('a key signs only where it is published, whatever its signing_at', () => {

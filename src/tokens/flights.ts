@@ -78,9 +78,17 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
 
   /** The flight goes on if its caller disconnects, so that a retry gets the answer. */
   function start(key: string, launchedBy: Caller, launch: () => Promise<Result>): Promise<Result> {
-    const result = launch()
-      .then((landed) => landAll(key, landed))
-      .finally(() => flights.delete(key))
+    const result = launch().then(
+      (landed) => {
+        // First of all: a caller that is landed may ask again at once.
+        flights.delete(key)
+        return landAll(key, landed)
+      },
+      (error) => {
+        flights.delete(key)
+        throw error
+      },
+    )
     flights.set(key, { launchedBy, result })
     return result
   }

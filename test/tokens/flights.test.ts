@@ -223,4 +223,15 @@ describe('a flight that waits in the queue of a share', () => {
     expect(await Promise.all([address, later])).toEqual(['good', 'good'])
     expect(count()).toBe(2)
   })
+
+  it('a caller that an address has landed asks again at once: it launches again', async () => {
+    const flights = createFlights<string>()
+    const { launch, queue, open, count } = createQueue()
+    const again = flights.fly('key', service, queue).then(() => flights.fly('key', service, queue))
+    void flights.fly('key', here, launch)
+    open[1]?.resolve('first')
+    await expect.poll(count).toBe(3)
+    open[2]?.resolve('second')
+    expect(await again).toBe('second')
+  })
 })

@@ -36,9 +36,12 @@ const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
 /**
  * Flights are in a map of their own, not in a cache. A full cache would drop a flight, and the next caller would call
  * LINE a second time. `isOfOne`: whether a result comes only from the other attempts of one address. A rejection can say
- * the same.
+ * the same. `isOpen`: whether a result leaves the question open, as when the time of its caller was over.
  */
-export function createFlights<Result>(isOfOne: (result: Result) => boolean = () => false): Flights<Result> {
+export function createFlights<Result>(
+  isOfOne: (result: Result) => boolean = () => false,
+  isOpen: (result: Result) => boolean = isOfOne,
+): Flights<Result> {
   const flights = new Map<string, Flight<Result>>()
   /** By key and share: those that have not claimed their key. */
   const queued = new Map<string, Map<string, QueuedFlight<Result>>>()
@@ -97,17 +100,26 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     const flight = { launchedBy, result: promise, land }
     let isOver = false
+    let hasJoined = false
     enterQueue(key, flight)
-    launch(claim).then((landed) => isOver || landAll(key, land(landed)), fail)
+    launch(claim).then(settle, fail)
     return promise
 
     function claim(): Promise<Result> | undefined {
       if (isOver) return promise
       leaveQueue(key, flight)
       const other = flights.get(key)
+      hasJoined = other !== undefined
       if (other !== undefined) return join(other, launchedBy, () => fly(key, launchedBy, launch))
       flights.set(key, flight)
       return undefined
+    }
+
+    /** The flight that it has joined lands the others itself. That one caller's wait for it is over concerns nobody else. */
+    function settle(result: Result): void {
+      if (isOver) return
+      land(result)
+      if (!hasJoined) landAll(key, result)
     }
 
     function land(result: Result): Result {
@@ -128,10 +140,10 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
     }
   }
 
-  /** The flights that still wait for a place need none any more, unless the result concerns only another address. */
+  /** The flights that still wait for a place need none any more, unless the question is still open. */
   function landAll(key: string, result: Result): Result {
     const waiting = queued.get(key)
-    if (waiting !== undefined && !isOfOne(result)) for (const { land } of [...waiting.values()]) land(result)
+    if (waiting !== undefined && !isOpen(result)) for (const { land } of [...waiting.values()]) land(result)
     return result
   }
 

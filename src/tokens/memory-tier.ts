@@ -135,7 +135,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const { now } = clock
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
-  const flights = createFlights<Answer>(isOfOne)
+  const flights = createFlights<Answer>(isOfOne, ({ verdict }) => verdict === 'unknown')
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
   const proofs = createProofs({
     count: forgotten.count,

@@ -234,4 +234,28 @@ describe('a flight that waits in the queue of a share', () => {
     open[2]?.resolve('second')
     expect(await again).toBe('second')
   })
+
+  it('its time is over while it waits for the flight of an address: the other shares go on waiting', async () => {
+    const flights = createFlights<string>()
+    const { launch, queue, open, claims } = createQueue()
+    const inHurry = { ...service, deadline: performance.now() + 20 }
+    const [hurried, other] = [inHurry, otherService].map((caller) => flights.fly('key', caller, queue))
+    const address = flights.fly('key', here, launch)
+    claims[0]?.()?.catch(() => open[0]?.resolve('too late'))
+    expect(await hurried).toBe('too late')
+    open[2]?.resolve('good')
+    expect(await Promise.all([address, other])).toEqual(['good', 'good'])
+  })
+
+  it('its own call leaves the question open: the other shares go on waiting', async () => {
+    const flights = createFlights<string>(undefined, (result) => result === 'unknown')
+    const { queue, open, claims } = createQueue()
+    const [first, other] = [service, otherService].map((caller) => flights.fly('key', caller, queue))
+    expect(claims[0]?.()).toBeUndefined()
+    open[0]?.resolve('unknown')
+    expect(await first).toBe('unknown')
+    expect(claims[1]?.()).toBeUndefined()
+    open[1]?.resolve('good')
+    expect(await other).toBe('good')
+  })
 })

@@ -1,8 +1,8 @@
-import { within } from '../line/deadline.ts'
+import { OutOfTime, within } from '../line/deadline.ts'
 import type { LineUnavailable } from '../line/errors.ts'
 import { isShare } from './shares.ts'
 import type { Caller } from './token-resolver.ts'
-import { createWaitingRoom, isOfOneClient, noRoom } from './waiting-room.ts'
+import { createWaitingRoom, isOfOneClient, noRoom, waitedTooLong } from './waiting-room.ts'
 
 /** Single flight: calls with the same key at the same time share one result. */
 export type Flights<Result> = {
@@ -25,10 +25,17 @@ export type Flights<Result> = {
  */
 export type Claim<Result> = () => Promise<Result> | undefined
 
-export type Launch<Result> = (claim?: Claim<Result>) => Promise<Result>
+/** The queue gives here what puts the attempt in the place of one that has just come. Each caller that joins does that. */
+export type OnWait = (renew: () => void) => void
+
+export type Launch<Result> = (claim?: Claim<Result>, onWait?: OnWait) => Promise<Result>
 
 type Flight<Result> = { readonly launchedBy: Caller; readonly result: Promise<Result> }
-type QueuedFlight<Result> = Flight<Result> & { readonly land: (result: Result) => Result }
+type QueuedFlight<Result> = Flight<Result> & {
+  readonly land: (result: Result) => Result
+  /** A caller of the same share has come. */
+  readonly meet: (caller: Caller, launch: Launch<Result>) => void
+}
 
 /** More than may wait in the gate: a herd of honest callers joins one flight, and each of them costs little memory. */
 const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
@@ -54,6 +61,7 @@ export function createFlights<Result>(
   }
 
   function fly(key: string, caller: Caller, launch: Launch<Result>): Promise<Result> {
+    if (!flights.has(key)) queued.get(key)?.get(caller.clientAddress)?.meet(caller, launch)
     const flight = find(key, caller.clientAddress)
     if (flight !== undefined) return join(flight, caller, () => fly(key, caller, launch))
     return isShare(caller.clientAddress) ? startInQueue(key, caller, launch) : start(key, caller, launch)
@@ -69,7 +77,8 @@ export function createFlights<Result>(
     const shared = (launchedBy.deadline > deadline ? within(deadline, result) : result).finally(() =>
       joined.leave(clientAddress),
     )
-    if (launchedBy.clientAddress === clientAddress) return shared
+    const isLater = isShare(clientAddress) && deadline > launchedBy.deadline
+    if (launchedBy.clientAddress === clientAddress && !isLater) return shared
     return shared.then(
       (settled) => (isOfOne(settled) ? flyAgain() : settled),
       (error) => {
@@ -98,19 +107,28 @@ export function createFlights<Result>(
 
   function startInQueue(key: string, launchedBy: Caller, launch: Launch<Result>) {
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
-    const flight = { launchedBy, result: promise, land }
+    const flight = { launchedBy, result: promise, land, meet }
+    let last = { caller: launchedBy, launch }
+    let renew: (() => void) | undefined
     let isOver = false
     let hasJoined = false
     enterQueue(key, flight)
-    launch(claim).then(settle, fail)
+    launch(claim, (how) => {
+      renew = how
+    }).then(settle, fail)
     return promise
+
+    function meet(caller: Caller, launchOf: Launch<Result>): void {
+      if (caller.deadline > last.caller.deadline) last = { caller, launch: launchOf }
+      renew?.()
+    }
 
     function claim(): Promise<Result> | undefined {
       if (isOver) return promise
       leaveQueue(key, flight)
       const other = flights.get(key)
       hasJoined = other !== undefined
-      if (other !== undefined) return join(other, launchedBy, () => fly(key, launchedBy, launch))
+      if (other !== undefined) return join(other, launchedBy, () => fly(key, launchedBy, launch)).catch(asWaited)
       flights.set(key, flight)
       return undefined
     }
@@ -120,6 +138,7 @@ export function createFlights<Result>(
       if (isOver) return
       land(result)
       if (!hasJoined) landAll(key, result)
+      if (isOfOne(result)) launchForLast()
     }
 
     function land(result: Result): Result {
@@ -131,6 +150,17 @@ export function createFlights<Result>(
     function fail(error: unknown): void {
       end()
       reject(error)
+      if (isOfOneClient(error)) launchForLast()
+    }
+
+    /**
+     * LINE was not asked in the time of the first caller. Those with more time join one attempt more, of the caller with the most.
+     * None of them has time for a third one after that.
+     */
+    function launchForLast(): void {
+      const { caller } = last
+      if (caller === launchedBy || find(key, caller.clientAddress) !== undefined) return
+      startInQueue(key, caller, last.launch).catch(() => {})
     }
 
     function end(): void {
@@ -159,4 +189,9 @@ export function createFlights<Result>(
     ofKey.delete(clientAddress)
     if (ofKey.size === 0) queued.delete(key)
   }
+}
+
+/** For the callers that have more time, it is as if the attempt had waited too long in the queue. */
+function asWaited(error: unknown): never {
+  throw error instanceof OutOfTime ? waitedTooLong : error
 }

@@ -6,7 +6,7 @@ import { LineUnavailable } from './errors.ts'
  */
 export async function within<Result>(deadline: number, result: Promise<Result>): Promise<Result> {
   const { promise: tooLate, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(outOfTime()), Math.max(deadline - performance.now(), 0))
+  const timer = setTimeout(() => reject(new OutOfTime()), Math.max(deadline - performance.now(), 0))
   try {
     return await Promise.race([result, tooLate])
   } finally {
@@ -14,6 +14,9 @@ export async function within<Result>(deadline: number, result: Promise<Result>):
   }
 }
 
-function outOfTime(): LineUnavailable {
-  return new LineUnavailable('The time for this operation was over before a result: try again later', { retryAfter: 1 })
+/** The time of the caller is over: it says nothing about the result. */
+export class OutOfTime extends LineUnavailable {
+  constructor() {
+    super('The time for this operation was over before a result: try again later', { retryAfter: 1 })
+  }
 }

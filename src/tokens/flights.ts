@@ -1,8 +1,8 @@
-import { within } from '../line/deadline.ts'
+import { OutOfTime, within } from '../line/deadline.ts'
 import type { LineUnavailable } from '../line/errors.ts'
 import { isShare } from './shares.ts'
 import type { Caller } from './token-resolver.ts'
-import { createWaitingRoom, isOfOneClient, noRoom } from './waiting-room.ts'
+import { createWaitingRoom, isOfOneClient, noRoom, waitedTooLong } from './waiting-room.ts'
 
 /** Single flight: calls with the same key at the same time share one result. */
 export type Flights<Result> = {
@@ -25,10 +25,17 @@ export type Flights<Result> = {
  */
 export type Claim<Result> = () => Promise<Result> | undefined
 
-export type Launch<Result> = (claim?: Claim<Result>) => Promise<Result>
+/** The queue gives here what puts the attempt in the place of one that has just come. Each caller that joins does that. */
+export type OnWait = (renew: () => void) => void
+
+export type Launch<Result> = (claim?: Claim<Result>, onWait?: OnWait) => Promise<Result>
 
 type Flight<Result> = { readonly launchedBy: Caller; readonly result: Promise<Result> }
-type QueuedFlight<Result> = Flight<Result> & { readonly land: (result: Result) => Result }
+type QueuedFlight<Result> = Flight<Result> & {
+  readonly land: (result: Result) => Result
+  /** A caller of the same share has come. */
+  readonly meet: (caller: Caller, launch: Launch<Result>) => void
+}
 
 /** More than may wait in the gate: a herd of honest callers joins one flight, and each of them costs little memory. */
 const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
@@ -36,9 +43,12 @@ const mostJoined = { mostOfOne: 2_000, mostInAll: 20_000 }
 /**
  * Flights are in a map of their own, not in a cache. A full cache would drop a flight, and the next caller would call
  * LINE a second time. `isOfOne`: whether a result comes only from the other attempts of one address. A rejection can say
- * the same.
+ * the same. `isOpen`: whether a result leaves the question open, as when the time of its caller was over.
  */
-export function createFlights<Result>(isOfOne: (result: Result) => boolean = () => false): Flights<Result> {
+export function createFlights<Result>(
+  isOfOne: (result: Result) => boolean = () => false,
+  isOpen: (result: Result) => boolean = isOfOne,
+): Flights<Result> {
   const flights = new Map<string, Flight<Result>>()
   /** By key and share: those that have not claimed their key. */
   const queued = new Map<string, Map<string, QueuedFlight<Result>>>()
@@ -51,6 +61,7 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
   }
 
   function fly(key: string, caller: Caller, launch: Launch<Result>): Promise<Result> {
+    if (!flights.has(key)) queued.get(key)?.get(caller.clientAddress)?.meet(caller, launch)
     const flight = find(key, caller.clientAddress)
     if (flight !== undefined) return join(flight, caller, () => fly(key, caller, launch))
     return isShare(caller.clientAddress) ? startInQueue(key, caller, launch) : start(key, caller, launch)
@@ -66,7 +77,8 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
     const shared = (launchedBy.deadline > deadline ? within(deadline, result) : result).finally(() =>
       joined.leave(clientAddress),
     )
-    if (launchedBy.clientAddress === clientAddress) return shared
+    const isLater = isShare(clientAddress) && deadline > launchedBy.deadline
+    if (launchedBy.clientAddress === clientAddress && !isLater) return shared
     return shared.then(
       (settled) => (isOfOne(settled) ? flyAgain() : settled),
       (error) => {
@@ -78,28 +90,55 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
 
   /** The flight goes on if its caller disconnects, so that a retry gets the answer. */
   function start(key: string, launchedBy: Caller, launch: () => Promise<Result>): Promise<Result> {
-    const result = launch()
-      .then((landed) => landAll(key, landed))
-      .finally(() => flights.delete(key))
+    const result = launch().then(
+      (landed) => {
+        // First of all: a caller that is landed may ask again at once.
+        flights.delete(key)
+        return landAll(key, landed)
+      },
+      (error) => {
+        flights.delete(key)
+        throw error
+      },
+    )
     flights.set(key, { launchedBy, result })
     return result
   }
 
   function startInQueue(key: string, launchedBy: Caller, launch: Launch<Result>) {
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
-    const flight = { launchedBy, result: promise, land }
+    const flight = { launchedBy, result: promise, land, meet }
+    let last = { caller: launchedBy, launch }
+    let renew: (() => void) | undefined
     let isOver = false
+    let hasJoined = false
     enterQueue(key, flight)
-    launch(claim).then((landed) => isOver || landAll(key, land(landed)), fail)
+    launch(claim, (how) => {
+      renew = how
+    }).then(settle, fail)
     return promise
+
+    function meet(caller: Caller, launchOf: Launch<Result>): void {
+      if (caller.deadline > last.caller.deadline) last = { caller, launch: launchOf }
+      renew?.()
+    }
 
     function claim(): Promise<Result> | undefined {
       if (isOver) return promise
       leaveQueue(key, flight)
       const other = flights.get(key)
-      if (other !== undefined) return join(other, launchedBy, () => fly(key, launchedBy, launch))
+      hasJoined = other !== undefined
+      if (other !== undefined) return join(other, launchedBy, () => fly(key, launchedBy, launch)).catch(asWaited)
       flights.set(key, flight)
       return undefined
+    }
+
+    /** The flight that it has joined lands the others itself. That one caller's wait for it is over concerns nobody else. */
+    function settle(result: Result): void {
+      if (isOver) return
+      land(result)
+      if (!hasJoined) landAll(key, result)
+      if (isOfOne(result)) launchForLast()
     }
 
     function land(result: Result): Result {
@@ -111,6 +150,17 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
     function fail(error: unknown): void {
       end()
       reject(error)
+      if (isOfOneClient(error)) launchForLast()
+    }
+
+    /**
+     * LINE was not asked in the time of the first caller. Those with more time join one attempt more, of the caller with the most.
+     * None of them has time for a third one after that.
+     */
+    function launchForLast(): void {
+      const { caller } = last
+      if (caller === launchedBy || find(key, caller.clientAddress) !== undefined) return
+      startInQueue(key, caller, last.launch).catch(() => {})
     }
 
     function end(): void {
@@ -120,10 +170,10 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
     }
   }
 
-  /** The flights that still wait for a place need none any more, unless the result concerns only another address. */
+  /** The flights that still wait for a place need none any more, unless the question is still open. */
   function landAll(key: string, result: Result): Result {
     const waiting = queued.get(key)
-    if (waiting !== undefined && !isOfOne(result)) for (const { land } of [...waiting.values()]) land(result)
+    if (waiting !== undefined && !isOpen(result)) for (const { land } of [...waiting.values()]) land(result)
     return result
   }
 
@@ -139,4 +189,9 @@ export function createFlights<Result>(isOfOne: (result: Result) => boolean = () 
     ofKey.delete(clientAddress)
     if (ofKey.size === 0) queued.delete(key)
   }
+}
+
+/** For the callers that have more time, it is as if the attempt had waited too long in the queue. */
+function asWaited(error: unknown): never {
+  throw error instanceof OutOfTime ? waitedTooLong : error
 }

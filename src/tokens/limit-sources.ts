@@ -19,9 +19,9 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
   }
 
   async function passGate(question: Question): Promise<Answer> {
-    const { clientAddress, deadline, alongside } = question
+    const { clientAddress, deadline, alongside, onWait } = question
     const calls = alongside === undefined ? 1 : 2
-    const admission = await gate.admit(clientAddress, { deadline, calls })
+    const admission = await gate.admit(clientAddress, { deadline, calls, onWait })
     const other = question.claim?.()
     if (other === undefined)
       return settled(admission, behind(admission.calls === calls ? question : { ...question, alongside: undefined }))

@@ -3,7 +3,7 @@ import { isLineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families, Origin } from './families.ts'
-import { type Claim, createFlights } from './flights.ts'
+import { type Claim, createFlights, type OnWait } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
@@ -135,7 +135,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const { now } = clock
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
-  const flights = createFlights<Answer>(isOfOne)
+  const flights = createFlights<Answer>(isOfOne, ({ verdict }) => verdict === 'unknown')
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
   const proofs = createProofs({
     count: forgotten.count,
@@ -321,13 +321,14 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function fly(question: Question): Promise<Answer> {
     const id = flightId(question)
-    if (!isUnderWay(question)) return flights.fly(id, question, (claim) => launch(question, claim))
+    const launched = (claim?: Claim<Answer>, onWait?: OnWait) => launch(question, claim, onWait)
+    if (!isUnderWay(question)) return flights.fly(id, question, launched)
     telemetry.lookUp('joined')
-    return flights.fly(id, question, (claim) => launch(question, claim)).catch(unknownAfter)
+    return flights.fly(id, question, launched).catch(unknownAfter)
   }
 
-  async function launch(question: Question, claim?: Claim<Answer>): Promise<Answer> {
-    if (claim !== undefined) return launchInQueue(question, claim)
+  async function launch(question: Question, claim?: Claim<Answer>, onWait?: OnWait): Promise<Answer> {
+    if (claim !== undefined) return launchInQueue({ ...question, onWait }, claim)
     const begunAt = counts()
     return land(question, await behind(question), begunAt)
   }

@@ -8,6 +8,8 @@ export type SharePlaces = {
   count(calls: number): void
   /** An attempt of the share waits. */
   wait(share: Source, attempt: Attempt): void
+  /** The attempt counts as the newest of the share, if it still waits. */
+  renew(share: Source, attempt: Attempt): void
   /** The waiting attempt that may go now. */
   next(): Attempt | undefined
 }
@@ -27,7 +29,7 @@ export function createSharePlaces(places: number): SharePlaces {
   const waiting = new Set<Source>()
   let inAll = 0
 
-  return { hasPlace, count, wait, next }
+  return { hasPlace, count, wait, renew, next }
 
   function hasPlace(share: Source | undefined): boolean {
     return (share?.calls ?? 0) < mostOfOne && inAll < mostInAll
@@ -40,6 +42,10 @@ export function createSharePlaces(places: number): SharePlaces {
   function wait(share: Source, attempt: Attempt): void {
     share.waiting.add(attempt)
     waiting.add(share)
+  }
+
+  function renew({ waiting }: Source, attempt: Attempt): void {
+    if (waiting.delete(attempt)) waiting.add(attempt)
   }
 
   function next(): Attempt | undefined {

@@ -21,7 +21,12 @@ export type Admission = {
   settle(outcome: Outcome): void
 }
 
-type Wish = { readonly deadline: number; readonly calls: 1 | 2 }
+type Wish = {
+  readonly deadline: number
+  readonly calls: 1 | 2
+  /** See `Question`. */
+  readonly onWait?: ((renew: () => void) => void) | undefined
+}
 
 /** A source is a client network. The gate limits the calls to LINE for credentials that are unknown here. */
 export type SourceGate = {
@@ -83,13 +88,13 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
 
   return { admit, refusalFor, limitFor, count: countOutcome }
 
-  async function admit(network: string, { deadline, calls }: Wish): Promise<Admission> {
+  async function admit(network: string, wish: Wish): Promise<Admission> {
     const refusal = refusalFor(network)
     if (refusal !== undefined) throw refusal
     const entered = enter(network)
     const full = entered.find(mustWait)
-    if (full === undefined) return letThrough(entered, calls)
-    return waitAt(full, entered, { deadline, calls })
+    if (full === undefined) return letThrough(entered, wish.calls)
+    return waitAt(full, entered, wish)
   }
 
   function refusalFor(network: string): Outage | undefined {
@@ -212,14 +217,16 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
     }
   }
 
-  function waitAt(full: Source, entered: readonly Source[], { deadline, calls }: Wish): Promise<Admission> {
+  function waitAt(full: Source, entered: readonly Source[], { deadline, calls, onWait }: Wish): Promise<Admission> {
     const { promise, resolve, reject } = Promise.withResolvers<Admission>()
     const attempt: Attempt = { sources: entered, admit, refuse }
     const { network = '' } = entered[0] ?? {}
     const timer = setTimeout(() => refuse(waitedTooLong), Math.max(deadline - performance.now(), 0))
     waitingRoom.enter(network)
-    if (isShare(network)) shares.wait(full, attempt)
-    else full.waiting.add(attempt)
+    if (isShare(network)) {
+      shares.wait(full, attempt)
+      onWait?.(() => shares.renew(full, attempt))
+    } else full.waiting.add(attempt)
     pass(full)
     return promise
 

@@ -43,6 +43,8 @@ export type Question = Caller & {
    * waited: then LINE is not asked.
    */
   readonly claim?: (() => Promise<Answer> | undefined) | undefined
+  /** Called when the question waits for a place in the queue of a share. `renew` gives it the place of one that has just come. */
+  readonly onWait?: ((renew: () => void) => void) | undefined
   /** How long the answer must last (ms). A record that becomes stale before that is checked with LINE first, like a stale one. */
   readonly lastsMs?: number | undefined
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Claim, createFlights } from '../../src/tokens/flights.ts'
+import { type Claim, createFlights, type Launch } from '../../src/tokens/flights.ts'
 import { shareOf } from '../../src/tokens/shares.ts'
 import { type Caller, SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { noRoom, waitedTooLong } from '../../src/tokens/waiting-room.ts'
@@ -222,5 +222,81 @@ describe('a flight that waits in the queue of a share', () => {
     open[1]?.resolve('good')
     expect(await Promise.all([address, later])).toEqual(['good', 'good'])
     expect(count()).toBe(2)
+  })
+
+  it('a caller that an address has landed asks again at once: it launches again', async () => {
+    const flights = createFlights<string>()
+    const { launch, queue, open, count } = createQueue()
+    const again = flights.fly('key', service, queue).then(() => flights.fly('key', service, queue))
+    void flights.fly('key', here, launch)
+    open[1]?.resolve('first')
+    await expect.poll(count).toBe(3)
+    open[2]?.resolve('second')
+    expect(await again).toBe('second')
+  })
+
+  it('its time is over while it waits for the flight of an address: the other shares go on waiting', async () => {
+    const flights = createFlights<string>()
+    const { launch, queue, open, claims } = createQueue()
+    const inHurry = { ...service, deadline: performance.now() + 20 }
+    const [hurried, other] = [inHurry, otherService].map((caller) => flights.fly('key', caller, queue))
+    const address = flights.fly('key', here, launch)
+    claims[0]?.()?.catch(() => open[0]?.resolve('too late'))
+    expect(await hurried).toBe('too late')
+    open[2]?.resolve('good')
+    expect(await Promise.all([address, other])).toEqual(['good', 'good'])
+  })
+
+  it('its own call leaves the question open: the other shares go on waiting', async () => {
+    const flights = createFlights<string>(undefined, (result) => result === 'unknown')
+    const { queue, open, claims } = createQueue()
+    const [first, other] = [service, otherService].map((caller) => flights.fly('key', caller, queue))
+    expect(claims[0]?.()).toBeUndefined()
+    open[0]?.resolve('unknown')
+    expect(await first).toBe('unknown')
+    expect(claims[1]?.()).toBeUndefined()
+    open[1]?.resolve('good')
+    expect(await other).toBe('good')
+  })
+
+  it.each([noRoom, waitedTooLong])(
+    'it ends before LINE is asked: the callers with more time share one attempt more, and no third one',
+    async (outage) => {
+      const flights = createFlights<string>()
+      const { queue, open, count } = createQueue()
+      const asked = times(5, (n) => flights.fly('key', { ...service, deadline: deadline + n }, queue))
+      open[0]?.reject(outage)
+      await expect(asked[0]).rejects.toBe(outage)
+      await expect.poll(count).toBe(2)
+      open[1]?.reject(outage)
+      expect(await Promise.allSettled(asked)).toEqual(Array(5).fill({ status: 'rejected', reason: outage }))
+      expect(count()).toBe(2)
+    },
+  )
+
+  it('the time of the first caller is over while it waits for an address: a caller with more time gets that result', async () => {
+    const flights = createFlights<string>()
+    const { launch, queue, open, claims, count } = createQueue()
+    const inHurry = { ...service, deadline: performance.now() + 20 }
+    const [first, second] = [inHurry, service].map((caller) => flights.fly('key', caller, queue))
+    void flights.fly('key', here, launch)
+    claims[0]?.()?.catch(open[0]?.reject)
+    await expect(first).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+    open[1]?.resolve('good')
+    expect(await second).toBe('good')
+    expect(count()).toBe(2)
+  })
+
+  it('each caller that joins puts it in the newest place', () => {
+    const flights = createFlights<string>()
+    let renewed = 0
+    const queue: Launch<string> = (_, onWait) => {
+      onWait?.(() => {
+        renewed += 1
+      })
+      return new Promise(() => {})
+    }
+    for (const caller of [service, service, otherService, service]) void flights.fly('key', caller, queue)
+    expect(renewed).toBe(2)
   })
 })

@@ -461,6 +461,25 @@ describe('a caller with a share', () => {
     },
   )
 
+  it('the newest attempt goes first, and one that is renewed counts as the newest', async () => {
+    const gate = createGate({ room: () => 1 })
+    const first = await gate.admit(service, single())
+    const renewals: (() => void)[] = []
+    const served: number[] = []
+    for (const n of [0, 1, 2]) {
+      const wish = { ...single(), onWait: (renew: () => void) => void renewals.push(renew) }
+      void gate.admit(service, wish).then((admission) => {
+        served.push(n)
+        admission.settle('refused')
+      })
+    }
+    renewals[1]?.()
+    first.settle('good')
+    await expect.poll(() => served).toEqual([1, 2, 0])
+    for (const renew of renewals) renew()
+    expect(gate.refusalFor(service)).toBeUndefined()
+  })
+
   it('two others have all places of the shares: it gets the next one, and an address has its own', async () => {
     const gate = createGate({ room: () => 8 })
     const { admitted } = countAdmissions(

@@ -55,19 +55,13 @@ function allHeaders(
   bytes: number,
   headers: HeaderList,
   more: HeaderList,
-  cacheControl = 'no-store',
+  cacheControl?: string,
 ): string[] {
-  return [
-    'cache-control',
-    cacheControl,
-    ...always,
-    requestIdOf(response.req),
-    'content-length',
-    String(bytes),
-    ...headers,
-    ...more,
-  ]
+  const always = cacheControl === undefined ? uncached : ['cache-control', cacheControl, ...ofAll]
+  return [...always, requestIdOf(response.req), 'content-length', String(bytes), ...headers, ...more]
 }
 
-/** Caching is forbidden unless a reply allows it, because an answer can have personal data. Browsers must not guess the type. */
-const always = ['x-content-type-options', 'nosniff', 'x-request-id']
+/** Browsers must not guess the media type. */
+const ofAll = ['x-content-type-options', 'nosniff', 'x-request-id']
+/** Forbids caching, because an answer can have personal data. */
+const uncached = ['cache-control', 'no-store', ...ofAll]

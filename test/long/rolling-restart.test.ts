@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool } from 'undici'
+import { Client } from 'undici'
 import { beforeEach, expect, test } from 'vitest'
 import { demoChannels } from '../../src/emulator/emulator.ts'
 import { freePort } from '../harness/free-port.ts'
@@ -55,13 +55,18 @@ function stop({ program }: Replica): Promise<number | null> {
   return program.ended
 }
 
-/** Clients that send the next request when they have an answer, until `stop`. */
+/** A refused client tries again after this time. */
+const againMs = 20
+
+/**
+ * Clients that send the next request when they have an answer, until `stop`. Each has a connection of its own: from a pool,
+ * fast failures would take their turns, and an open connection would be quiet until the server closes it.
+ */
 function startLoad(url: string, clients: number) {
-  const pool = new Pool(url, { connections: clients })
   const failures = new Map<string, number>()
   const watch = watchOwnStalls()
   let [requests, afterStalls, slowestMs, stopped] = [0, 0, 0, false]
-  const loops = Array.from({ length: clients }, loop)
+  const loops = Array.from({ length: clients }, () => loop(new Client(url)))
   return {
     requests: () => requests,
     failures,
@@ -71,21 +76,23 @@ function startLoad(url: string, clients: number) {
     stop,
   }
 
-  async function loop(): Promise<void> {
+  async function loop(client: Client): Promise<void> {
     while (!stopped) {
       const start = performance.now()
-      const outcome = await ask().catch((error: { code?: string }) => String(error.code))
+      const outcome = await ask(client).catch((error: { code?: string }) => String(error.code))
       slowestMs = Math.max(slowestMs, performance.now() - start)
       requests += 1
       if (isLost(outcome) && watch.hasStalled()) afterStalls += 1
       else if (outcome !== 'answered') failures.set(outcome, (failures.get(outcome) ?? 0) + 1)
+      if (outcome === 'ECONNREFUSED') await sleep(againMs)
     }
+    await client.destroy()
   }
 
-  async function ask(): Promise<string> {
+  async function ask(client: Client): Promise<string> {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${line.token}` }
     const body = '{"query":"{ viewer { displayName } }"}'
-    const answer = await pool.request({ path: '/graphql', method: 'POST', headers, body })
+    const answer = await client.request({ path: '/graphql', method: 'POST', headers, body })
     const text = await answer.body.text()
     return text === '{"data":{"viewer":{"displayName":"Sakura Tanaka"}}}' ? 'answered' : String(answer.statusCode)
   }
@@ -94,7 +101,6 @@ function startLoad(url: string, clients: number) {
     stopped = true
     await Promise.all(loops)
     watch.end()
-    await pool.destroy()
   }
 }
 

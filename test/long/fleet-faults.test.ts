@@ -13,7 +13,8 @@ import { faultMs, redisFaults, setDelay, settingsForFaults } from '../harness/re
 import { timeUntil } from '../harness/time-until.ts'
 
 const lookUpsPerSecond = 300
-const normalWithinMs = 2_000
+/** Far more than a second or two, which are usual, on any machine. */
+const normalWithinMs = 5_000
 /** Longer than this, nobody waits for it. */
 const longestRecoveryMs = 8_000
 /** A look-up may wait for Redis once. A longer wait than this is far more than that, on any machine. */
@@ -34,7 +35,7 @@ describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', (
     beforeAll(() => setDelay(fleet(), latencyMs))
 
     test.each(redisFaults(folder, latencyMs))(
-      '$name: no request fails, normal within 2 s of its end',
+      '$name: no request fails, normal within 5 s of its end',
       async (fault) => {
         const load = await startLookUps(fleet(), lookUpsPerSecond)
         await sleep(300)

@@ -4,7 +4,7 @@ import type { ClientAddresses } from '../http/client-address.ts'
 import { countHeaders } from '../http/read-request.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, noHeaders, type Reply } from '../http/send.ts'
-import { LineUnavailable, Misconfigured } from '../line/errors.ts'
+import { LineUnavailable } from '../line/errors.ts'
 import type { ApiToken, ApiTokens, Named } from '../login/api-tokens.ts'
 import type { Credentials, Identity, Verified } from '../tokens/credentials.ts'
 import { shareOf } from '../tokens/shares.ts'
@@ -67,9 +67,7 @@ export function createForwardAuth({ credentials, apiTokens, clientAddresses, mod
 
 function passedWithToken(user: Named, apiTokens: ApiTokens): FaceReply | Promise<FaceReply> {
   try {
-    const audience = apiTokens.audienceOf(undefined)
-    if (audience === undefined) throw new Misconfigured()
-    const token = apiTokens.tokenFor(user, audience)
+    const token = apiTokens.tokenFor(user, apiTokens.defaultAudience())
     return token instanceof Promise ? token.then((settled) => passed(user, settled), noVerdict) : passed(user, token)
   } catch (error) {
     return noVerdict(error)

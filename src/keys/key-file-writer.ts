@@ -41,6 +41,21 @@ export async function changeFile<Result>(
   const beside = `${target}.rotating`
   if (await isOlder(beside, longestLockMs)) await rm(beside, { force: true })
   const endCleanUp = lock(beside)
+  try {
+    return await replaceFile(target, beside, change)
+  } catch (error) {
+    if (!(error instanceof Locked)) await rm(beside, { force: true })
+    throw error
+  } finally {
+    endCleanUp()
+  }
+}
+
+async function replaceFile<Result>(
+  target: string,
+  beside: string,
+  change: (text: string) => { readonly content: unknown; readonly result: Result },
+): Promise<Result> {
   const handle = await open(beside, 'r+')
   try {
     const { content, result } = change(await readFile(target, 'utf8'))
@@ -49,11 +64,7 @@ export async function changeFile<Result>(
     await assertOwn(handle, beside)
     await rename(beside, target)
     return result
-  } catch (error) {
-    if (!(error instanceof Locked)) await rm(beside, { force: true })
-    throw error
   } finally {
-    endCleanUp()
     await handle.close()
   }
 }

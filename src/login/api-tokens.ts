@@ -19,7 +19,9 @@ export type Named = Verified & { readonly userId: string }
 export type ApiTokens = {
   /** `iss` of all that we sign, as PUBLIC_URL has it. */
   issuer(): string
-  /** The audience to use: the wanted one if it is in API_AUDIENCES, else `undefined`. Without a wanted one, the first. */
+  /** The first of API_AUDIENCES. */
+  defaultAudience(): string
+  /** The wanted audience if it is in API_AUDIENCES, else `undefined`. Without a wanted one, the default. */
   audienceOf(wanted: string | undefined): string | undefined
   /**
    * The token of a credential for one audience. At once if there is one whose life is at least half left. `scopes`: fewer than the
@@ -63,10 +65,14 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
   const tokens = new LRUCache<string, Minted>({ max: mostTokens })
   const underWay = new Map<string, Mint>()
 
-  return { issuer, audienceOf, tokenFor }
+  return { issuer, defaultAudience, audienceOf, tokenFor }
+
+  function defaultAudience(): string {
+    return audiences[0] ?? issuer()
+  }
 
   function audienceOf(wanted: string | undefined): string | undefined {
-    if (wanted === undefined) return audiences[0] ?? issuer()
+    if (wanted === undefined) return defaultAudience()
     const isListed = audiences.length === 0 ? wanted === issuer() : audiences.includes(wanted)
     return isListed ? wanted : undefined
   }

@@ -59,7 +59,8 @@ export type Credentials = {
   isOtherJwt(raw: string): boolean
   /**
    * Whose credential it is. Without a promise if the answer is in memory. It never throws for a bad credential or an outage.
-   * A credential in its last second has expired. `required`: the scopes without which the caller refuses it anyway. If LINE has to be asked, they can save a round trip.
+   * A credential in its last second has expired. `required`: the scopes without which the caller refuses it anyway. If LINE
+   * has to be asked, they can save a round trip.
    */
   identify(credential: Credential, caller: Caller, required?: readonly string[]): Identity | Promise<Identity>
   /** The claims of an ID token, on the same terms. */

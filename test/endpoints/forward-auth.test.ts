@@ -588,6 +588,7 @@ it('a token in memory: the answer needs no promise', () => {
   } as unknown as Credentials
   const apiTokens = {
     issuer: () => 'https://line.example',
+    defaultAudience: () => 'api',
     audienceOf: () => 'api',
     tokenFor: () => ({ token: 'a.b.c', audience: 'api', scope: 'openid', expiresAt: 1 }),
   }

@@ -21,7 +21,7 @@ import { createCors } from './http/cors.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
 import { pathOf } from './http/request-target.ts'
-import { type HeaderList, plainText, type Reply, send } from './http/send.ts'
+import { plainText, type Reply, send } from './http/send.ts'
 import { createTurns } from './http/turns.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
@@ -38,9 +38,12 @@ export type GatewayServer = {
 export type DevPages = {
   /** The tabs that GraphiQL opens with. */
   readonly tabs: readonly Tab[]
-  /** HTML by path. Each path starts with `/dev/`. */
-  readonly pages: ReadonlyMap<string, string>
+  /** The answers by path: `/` and paths below `/dev/`. Only requests for loopback names get them. */
+  readonly pages: ReadonlyMap<string, DevPage>
 }
+
+/** Makes the answer of a page, or of a file that a page loads. */
+export type DevPage = () => Reply | Promise<Reply>
 
 /** Where the connections come from. */
 export type Listener = {
@@ -128,7 +131,7 @@ export async function startServer(
     const path = url === '/graphql' ? url : pathOf(url)
     if (path === '/graphql' || path === '/graphql/') return graphql.handle(request, response)
     const face = faces.find(path)
-    if (face === undefined) send(response, replyTo(path, request))
+    if (face === undefined) sendOther(path, request, response)
     else faces.handle(face, path, request, response)
   })
   const drain = createDrain(server, { underWay, refuseAll }, config, () => listener.stop(server))
@@ -144,17 +147,24 @@ export async function startServer(
     graphql.refuseAll()
   }
 
-  /** The answer of the other paths. */
-  function replyTo(path: string, request: IncomingMessage): Reply {
-    const { method } = request
+  /** Answers the other paths. */
+  function sendOther(path: string, request: IncomingMessage, response: ServerResponse): void {
     const page = devPages?.pages.get(path)
-    if (path !== '/health' && path !== '/ready' && page === undefined) return plainText(404, 'not found\n')
-    if (method !== 'GET' && method !== 'HEAD') return { status: 405, headers: ['allow', 'GET'], body: '' }
-    if (path === '/health') return health()
-    if (page === undefined) return ready(drain.hasBegun())
-    return hasLoopbackHost(request)
-      ? { status: 200, headers: devPageHeaders, body: page }
-      : plainText(421, `${loopbackOnly}\n`)
+    const isProbe = path === '/health' || path === '/ready'
+    if (!isProbe && page === undefined) send(response, plainText(404, 'not found\n'))
+    else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, onlyGet)
+    else if (page === undefined) send(response, path === '/health' ? health() : ready(drain.hasBegun()))
+    else if (hasLoopbackHost(request)) void sendPage(page, response)
+    else send(response, plainText(421, `${loopbackOnly}\n`))
+  }
+
+  async function sendPage(page: DevPage, response: ServerResponse): Promise<void> {
+    try {
+      send(response, await page())
+    } catch (error) {
+      telemetry.unexpected(error, 'dev page')
+      send(response, plainText(500, 'the page failed\n'))
+    }
   }
 
   /** The metrics can be read until the end of the drain. */
@@ -184,14 +194,7 @@ function silentProxyWarning(address: string): string {
   return `FORWARD_AUTH: the proxy ${address} sends no client address in X-Forwarded-For. ${clients}`
 }
 
-const devPageHeaders: HeaderList = [
-  ['content-type', 'text/html; charset=utf-8'],
-  [
-    'content-security-policy',
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-  ],
-  ['referrer-policy', 'no-referrer'],
-].flat()
+const onlyGet: Reply = { status: 405, headers: ['allow', 'GET'], body: '' }
 
 function listenOn({ host, port }: Config): Listener {
   return { open: (server) => listen(server, host, port), stop: stopAccepting }

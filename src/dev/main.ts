@@ -7,7 +7,7 @@ import { localhostOrigin } from '../http/loopback.ts'
 import { checkKeyFile } from '../login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
-import { callbackPage, callbackPath } from './callback-page.ts'
+import { callbackPath, createDevPages, printedState } from './pages.ts'
 
 /** `npm run dev`: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
 surviveReaders()
@@ -32,7 +32,7 @@ try {
     dev: (origin) => {
       const redirectUri = `${localhostOrigin(origin)}${callbackPath}`
       const tabs = sampleTabs({ accessToken, refreshToken, redirectUri })
-      return { tabs, pages: new Map([[callbackPath, callbackPage]]) }
+      return { tabs, pages: createDevPages({ emulatorUrl: emulator.url }) }
     },
   })
   process.stdout.write(
@@ -79,7 +79,7 @@ function loginUrl(emulator: Emulator, gatewayUrl: string): string {
     response_type: 'code',
     client_id: emulator.channels[0]?.id ?? '',
     redirect_uri: `${localhostOrigin(gatewayUrl)}${callbackPath}`,
-    state: 'demo',
+    state: printedState,
     scope: 'profile openid',
   }
   const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)

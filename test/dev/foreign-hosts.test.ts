@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { callbackPage, callbackPath } from '../../src/dev/callback-page.ts'
+import { callbackPath, createDevPages } from '../../src/dev/pages.ts'
 import { sampleTabs } from '../../src/endpoints/graphiql-tabs.ts'
 import { foreignHosts, loopbackHosts } from '../harness/host-names.ts'
 import { sendRaw, statusesIn } from '../harness/raw-http.ts'
 import { type Reply, useSharedGateway } from '../harness/running-gateway.ts'
 
 const demo = { accessToken: 'demo-access-token', refreshToken: 'demo-refresh-token', redirectUri: 'http://localhost/' }
-const dev = () => ({ tabs: sampleTabs(demo), pages: new Map([[callbackPath, callbackPage]]) })
+const dev = () => ({ tabs: sampleTabs(demo), pages: createDevPages({ emulatorUrl: 'http://127.0.0.1:1' }) })
 const html = 'text/html'
 
 const gateway = useSharedGateway({ NODE_ENV: 'development' }, { dev })

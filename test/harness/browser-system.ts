@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readConfig } from '../../src/config.ts'
-import { callbackPage, callbackPath } from '../../src/dev/callback-page.ts'
+import { callbackPath, createDevPages } from '../../src/dev/pages.ts'
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
 import { sampleTabs } from '../../src/endpoints/graphiql-tabs.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
@@ -67,7 +67,7 @@ function startGateway(emulator: Emulator): Promise<Gateway> {
     telemetry: createSilentTelemetry(),
     dev: (origin) => ({
       tabs: sampleTabs({ accessToken, refreshToken, redirectUri: `${origin}${callbackPath}` }),
-      pages: new Map([[callbackPath, callbackPage]]),
+      pages: createDevPages({ emulatorUrl: emulator.url }),
     }),
   })
 }

@@ -1,3 +1,4 @@
+import { openToLoopback } from '../http/cors.ts'
 import type { LineRequest } from '../http/line-request.ts'
 import type { LineResponse } from '../http/line-response.ts'
 import { logIn } from '../login/login.ts'
@@ -7,7 +8,7 @@ import { homePage } from './home-page.ts'
 
 /** The endpoints that LINE does not have: the home page, the target of the login forms and the control endpoint. */
 export function createOwnEndpoints(parts: EmulatorParts): (request: LineRequest) => LineResponse | undefined {
-  const control = createControl(parts)
+  const control = openToLoopback(createControl(parts))
 
   return (request) => {
     if (request.method === 'GET' && request.path === '/') return homePage(parts, request)

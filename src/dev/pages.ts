@@ -22,6 +22,7 @@ export function createDevPages({ emulatorUrl, numbers }: PageFacts): ReadonlyMap
     '/dev/demo': htmlFile('demo.html', facts),
     [callbackPath]: htmlFile('callback.html', facts),
     '/dev/style.css': file('../emulator/pages/style.css', 'text/css'),
+    '/dev/ask.js': file('pages/ask.js', 'text/javascript'),
     '/dev/session.js': file('pages/session.js', 'text/javascript'),
     '/dev/demo.js': file('pages/demo.js', 'text/javascript'),
     '/dev/demo-card.js': file('pages/demo-card.js', 'text/javascript'),

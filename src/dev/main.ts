@@ -8,6 +8,7 @@ import { checkKeyFile } from '../login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { createDevChannels, defaultChannel } from './channels.ts'
+import { createLiveNumbers } from './live-numbers.ts'
 import { callbackPath, createDevPages, printedState } from './pages.ts'
 
 /** `npm run dev`: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
@@ -24,7 +25,7 @@ try {
   const channelId = defaultChannel(channels)?.id ?? ''
   const { accessToken, refreshToken = '' } = emulator.issueTokens({ channelId })
   const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
-  const telemetry = createTelemetry({ logLevel: config.logLevel })
+  const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }))
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
     telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
   if (process.env.WORKERS || process.env.WORKERS_FILE)
@@ -35,7 +36,7 @@ try {
     dev: (origin) => {
       const redirectUri = `${localhostOrigin(origin)}${callbackPath}`
       const tabs = sampleTabs({ accessToken, refreshToken, redirectUri })
-      return { tabs, pages: createDevPages({ emulatorUrl: emulator.url }) }
+      return { tabs, pages: createDevPages({ emulatorUrl: emulator.url, numbers }) }
     },
   })
   process.stdout.write(

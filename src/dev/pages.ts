@@ -23,7 +23,11 @@ export function createDevPages({ emulatorUrl }: PageFacts): ReadonlyMap<string, 
     '/dev/session.js': file('pages/session.js', 'text/javascript'),
     '/dev/demo.js': file('pages/demo.js', 'text/javascript'),
     '/dev/callback.js': file('pages/callback.js', 'text/javascript'),
+    '/dev/graphiql.css': file('pages/graphiql.css', 'text/css'),
     '/dev/graphiql.js': file('pages/graphiql.js', 'text/javascript'),
+    '/dev/graphiql-bar.js': file('pages/graphiql-bar.js', 'text/javascript'),
+    '/dev/graphiql-tabs.js': file('pages/graphiql-tabs.js', 'text/javascript'),
+    '/dev/graphiql-answers.js': file('pages/graphiql-answers.js', 'text/javascript'),
   }
   const pages = Object.entries(files).map(([path, reply]): [string, DevPage] => [path, () => reply])
   return new Map([['/', () => toDemo], ...pages])

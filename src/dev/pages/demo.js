@@ -63,7 +63,7 @@ function answerTo(failure, action, tries) {
 /** After an outage: stays logged in, and tries again after `retryAfter` seconds, later from time to time. */
 function wait(failure, action, tries) {
   const seconds = Math.max(failure.retryAfter ?? 2, Math.min(2 ** tries, 8))
-  sayWhileWaiting(wordsFor(failure), seconds, () => run(action, tries + 1))
+  sayWhileWaiting(wordsFor({ ...failure, retryAfter: seconds }), seconds, () => run(action, tries + 1))
 }
 
 function endSession(failure) {

@@ -31,7 +31,12 @@ export function createDevPages({ emulatorUrl, numbers }: PageFacts): ReadonlyMap
     '/dev/live.js': file('pages/live.js', 'text/javascript'),
     '/dev/live-chart.js': file('pages/live-chart.js', 'text/javascript'),
     '/dev/callback.js': file('pages/callback.js', 'text/javascript'),
+    '/dev/callback-session.js': file('pages/callback-session.js', 'text/javascript'),
+    '/dev/graphiql.css': file('pages/graphiql.css', 'text/css'),
     '/dev/graphiql.js': file('pages/graphiql.js', 'text/javascript'),
+    '/dev/graphiql-bar.js': file('pages/graphiql-bar.js', 'text/javascript'),
+    '/dev/graphiql-tabs.js': file('pages/graphiql-tabs.js', 'text/javascript'),
+    '/dev/graphiql-answers.js': file('pages/graphiql-answers.js', 'text/javascript'),
   }
   const pages = Object.entries(files).map(([path, reply]): [string, DevPage] => [path, () => reply])
   return new Map([['/', () => toDemo], ['/dev/numbers', () => json(numbers?.() ?? null)], ...pages])
@@ -54,8 +59,7 @@ function htmlFile(name: string, facts: Facts): Reply {
 }
 
 function file(name: string, type: string): Reply {
-  const headers = ['content-type', `${type}; charset=utf-8`, 'x-content-type-options', 'nosniff']
-  return { status: 200, headers, body: readText(name) }
+  return { status: 200, headers: ['content-type', `${type}; charset=utf-8`], body: readText(name) }
 }
 
 function readText(name: string): string {

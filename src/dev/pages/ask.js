@@ -49,16 +49,16 @@ export async function send(body, headers = {}) {
   throw new Failure({ message: 'no answer', extensions: { code: 'NO_NETWORK', retryAfter } })
 }
 
-/** Says in words what happened and what to do. */
-export function wordsFor({ code, reason, retryAfter, requiredScope }) {
+/** Says in words what happened and what to do. `meanwhile`: what stays good until the outage is over. */
+export function wordsFor({ code, reason, retryAfter, requiredScope, message }, meanwhile = 'You stay logged in.') {
   const when = retryAfter === undefined ? 'later' : `in ${retryAfter} s`
   if (code === 'UNAUTHENTICATED') return wordsForRefused(reason)
   const words = {
-    NO_NETWORK: `No network: the gateway cannot be reached. You stay logged in. Try again ${when}.`,
-    LINE_UNAVAILABLE: `LINE is unavailable. You stay logged in. Try again ${when}.`,
-    LINE_RATE_LIMITED: `LINE limits the calls of this channel. You stay logged in. Try again ${when}.`,
+    NO_NETWORK: `No network: the gateway cannot be reached. ${meanwhile} Try again ${when}.`,
+    LINE_UNAVAILABLE: `LINE is unavailable. ${meanwhile} Try again ${when}.`,
+    LINE_RATE_LIMITED: `LINE limits the calls of this channel. ${meanwhile} Try again ${when}.`,
     RATE_LIMITED: `Too many bad tokens came from this address. Wait: try again ${when}.`,
-    SHUTTING_DOWN: `The gateway is restarting. You stay logged in. Try again ${when}.`,
+    SHUTTING_DOWN: `The gateway is restarting. ${meanwhile} Try again ${when}.`,
     INVALID_GRANT: 'The session has ended: LINE refused the refresh token or code. Log in again.',
     NO_REFRESH_TOKEN: 'LINE gave no refresh token for this login. Log in again.',
     INVALID_ID_TOKEN: `The ID token of this login is not valid (${reason}). Log in again.`,
@@ -67,7 +67,7 @@ export function wordsFor({ code, reason, retryAfter, requiredScope }) {
       : 'The token is good, but it does not allow this.',
     MISCONFIGURED: 'The operator of the gateway must change a setting. Its log names the setting.',
   }
-  return words[code] ?? `The gateway answered ${code}.`
+  return words[code] ?? `The gateway answered ${code}: ${message}`
 }
 
 function wordsForRefused(reason) {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium } from '../harness/chromium.ts'
 import { openDemoPage } from '../harness/demo-page.ts'
@@ -7,10 +7,10 @@ import { openDemoPage } from '../harness/demo-page.ts'
 describeInChromium('the demo page', (openPage) => {
   let system: System
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     system = await startSystem()
   })
-  afterAll(() => system.close())
+  afterEach(() => system.close())
 
   it('from the login to the logout: each error is survived, and said in new words', async () => {
     const { page, press, logIn, overflow, errors, otherHosts } = await openDemoPage(openPage, system)

@@ -83,6 +83,7 @@ export function createNativeClient({ url, channelId, redirectUri, store, login, 
   async function refreshOnce() {
     const { refreshToken } = await store.read()
     const answer = await send({ url, query: REFRESH, variables: { input: { refreshToken, channelId } }, wait })
+    if ((await store.read())?.refreshToken !== refreshToken) return undefined // somebody has logged out or in
     if (answer.data?.refreshToken) await store.save(answer.data.refreshToken)
     else if (answer.errors.some(({ extensions }) => extensions.code === 'INVALID_GRANT')) await end(answer)
     return answer.data?.refreshToken ? undefined : answer.errors

@@ -3,7 +3,7 @@ import type { CodegenConfig } from '@graphql-codegen/cli'
 /** Reads the printed schema, not the code, because with the code codegen would load a second copy of graphql. */
 const config: CodegenConfig = {
   schema: './schema.graphql',
-  documents: ['test/client/operations.ts'],
+  documents: ['test/recipes/operations.graphql'],
   generates: {
     'test/client/generated/': {
       preset: 'client',

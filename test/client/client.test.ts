@@ -1,12 +1,12 @@
 import { request } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { useRunningGateway } from '../harness/running-gateway.ts'
+import { useSharedGateway, web } from '../harness/running-gateway.ts'
 import type { TypedDocumentString } from './generated/graphql.ts'
-import { Refresh, Verify, WhoAmI } from './operations.ts'
+import { Refresh, VerifyAccessTokens, Viewer } from './operations.ts'
 
 /** A typed client: the document has the types of its variables and its answer. */
 describe('a front end with types generated from schema.graphql', () => {
-  const gateway = useRunningGateway()
+  const gateway = useSharedGateway()
 
   async function ask<Answer, Variables>(
     document: TypedDocumentString<Answer, Variables>,
@@ -24,7 +24,7 @@ describe('a front end with types generated from schema.graphql', () => {
 
   it('reads the user', async () => {
     const [user] = gateway().emulator.users
-    const { viewer } = await ask(WhoAmI, {}, gateway().issue().accessToken)
+    const { viewer } = await ask(Viewer, {}, gateway().issue().accessToken)
     expect(viewer).toEqual({
       id: user?.userId,
       displayName: user?.displayName,
@@ -35,15 +35,15 @@ describe('a front end with types generated from schema.graphql', () => {
   it('refreshes, and uses the new access token', async () => {
     const refreshToken = gateway().issue().refreshToken ?? ''
     const { refreshToken: tokens } = await ask(Refresh, { input: { refreshToken } })
-    const { viewer } = await ask(WhoAmI, {}, tokens?.accessToken)
+    const { viewer } = await ask(Viewer, {}, tokens?.accessToken)
     expect(viewer?.displayName).toBe(gateway().emulator.users[0]?.displayName)
   })
 
   it('verifies several tokens', async () => {
-    const { verifyAccessTokens } = await ask(Verify, { accessTokens: [gateway().issue().accessToken, 'é'] })
+    const { verifyAccessTokens } = await ask(VerifyAccessTokens, { accessTokens: [gateway().issue().accessToken, 'é'] })
     expect(verifyAccessTokens).toEqual([
-      { active: true, reason: null },
-      { active: false, reason: 'MALFORMED' },
+      expect.objectContaining({ active: true, reason: null, channelId: web.id }),
+      expect.objectContaining({ active: false, reason: 'MALFORMED' }),
     ])
   })
 })

@@ -1,32 +1,13 @@
-import { graphql } from './generated/gql.ts'
-
-/** The operations of a front end. Their variables and answers get types from the schema. */
-
-export const WhoAmI = graphql(`
-  query WhoAmI {
-    viewer {
-      id
-      displayName
-      pictureUrl(size: LARGE)
-    }
-  }
-`)
-
-export const Refresh = graphql(`
-  mutation Refresh($input: RefreshTokenInput!) {
-    refreshToken(input: $input) {
-      accessToken
-      refreshToken
-      expiresAt
-    }
-  }
-`)
-
-export const Verify = graphql(`
-  query Verify($accessTokens: [String!]!) {
-    verifyAccessTokens(accessTokens: $accessTokens) {
-      active
-      reason
-    }
-  }
-`)
+/** The operations of a front end, with the types of their variables and answers: `npm run codegen` makes them. */
+export {
+  ApiTokenDocument as ApiToken,
+  DeauthorizeDocument as Deauthorize,
+  ExchangeLoginDocument as ExchangeLogin,
+  LogoutDocument as Logout,
+  RefreshDocument as Refresh,
+  StartLoginDocument as StartLogin,
+  VerifyAccessTokensDocument as VerifyAccessTokens,
+  VerifyIdTokenDocument as VerifyIdToken,
+  ViewerDocument as Viewer,
+  ViewerWithAccessTokenDocument as ViewerWithAccessToken,
+} from './generated/graphql.ts'

@@ -41,6 +41,7 @@ export type OauthClient = { readonly id: string; readonly secret: string }
 export type Config = {
   readonly channels: readonly [Channel, ...Channel[]]
   readonly channelSetting: 'LINE_CHANNEL_SECRET' | 'LINE_CHANNELS' // where an operator corrects a channel's secret
+  readonly assumedChannelId: string | undefined // where a caller names no channel; only in development
   readonly redirectUris: readonly string[] // empty: any redirect URI is accepted
   readonly lineApiUrl: string // an origin without a trailing slash
   readonly lineAccessUrl: string // an origin without a trailing slash
@@ -115,7 +116,7 @@ export function readConfig(
   const { read } = reader
   const records = recordCount(heapBytes)
   const config: Config = {
-    ...readChannels(reader),
+    ...readChannels(reader, development),
     redirectUris: read('LINE_REDIRECT_URIS', list(redirectUri)),
     lineApiUrl: read('LINE_API_URL', lineUrl.default('https://api.line.me')),
     lineAccessUrl: read('LINE_ACCESS_URL', lineUrl.default('https://access.line.me')),
@@ -152,7 +153,9 @@ export function readConfig(
   return deepFreeze(config)
 }
 
-function readChannels({ given, check, warnings }: SettingReader): Pick<Config, 'channels' | 'channelSetting'> {
+type Channels = 'channels' | 'channelSetting' | 'assumedChannelId'
+
+function readChannels({ given, check, warnings }: SettingReader, development: boolean): Pick<Config, Channels> {
   const several = given('LINE_CHANNELS')
   const single = {
     id: given('LINE_CHANNEL_ID'),
@@ -161,13 +164,14 @@ function readChannels({ given, check, warnings }: SettingReader): Pick<Config, '
   }
   if (several === undefined) {
     const only = check(single, channel, (member) => `LINE_CHANNEL_${member.slice(1).toUpperCase()}`)
-    return { channels: [only], channelSetting: 'LINE_CHANNEL_SECRET' }
+    return { channels: [only], channelSetting: 'LINE_CHANNEL_SECRET', assumedChannelId: undefined }
   }
   if (Object.values(single).some((value) => value !== undefined)) {
     warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
   }
   const listed = check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
-  return { channels: listed, channelSetting: 'LINE_CHANNELS' }
+  const assumed = development ? (listed?.find(({ type }) => type === 'web') ?? listed?.[0]) : undefined
+  return { channels: listed, channelSetting: 'LINE_CHANNELS', assumedChannelId: assumed?.id }
 }
 
 function readCorsOrigins({ given, check }: SettingReader, development: boolean): CorsOrigins {

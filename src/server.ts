@@ -105,7 +105,10 @@ export async function startServer(
     underWay,
     turns,
     graphiql: config.graphiql
-      ? createGraphiqlPage(() => devPages?.tabs ?? sampleTabs(), dev && hasLoopbackHost)
+      ? createGraphiqlPage({
+          tabs: () => devPages?.tabs ?? sampleTabs(),
+          ...(dev && { isAllowed: hasLoopbackHost, hasLoginBar: true }),
+        })
       : undefined,
   })
   const { operationMs } = services
@@ -152,7 +155,7 @@ export async function startServer(
     const page = devPages?.pages.get(path)
     const isProbe = path === '/health' || path === '/ready'
     if (!isProbe && page === undefined) send(response, plainText(404, 'not found\n'))
-    else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, onlyGet)
+    else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, page ? onlyGetPage : onlyGet)
     else if (page === undefined) send(response, path === '/health' ? health() : ready(drain.hasBegun()))
     else if (hasLoopbackHost(request)) void sendPage(page, response)
     else send(response, plainText(421, `${loopbackOnly}\n`))
@@ -195,6 +198,12 @@ function silentProxyWarning(address: string): string {
 }
 
 const onlyGet: Reply = { status: 405, headers: ['allow', 'GET'], body: '' }
+/** A browser shows this after a login with FORM_POST. */
+const onlyGetPage: Reply = {
+  status: 405,
+  headers: ['allow', 'GET', 'content-type', 'text/plain; charset=utf-8'],
+  body: 'This page answers GET only. For a login with responseMode FORM_POST you need a callback of your own.\n',
+}
 
 function listenOn({ host, port }: Config): Listener {
   return { open: (server) => listen(server, host, port), stop: stopAccepting }

@@ -70,7 +70,7 @@ export type RunningServices = Services & {
 export function createServices(config: Config, world: ServicesWorld): RunningServices {
   const { dispatcher, clock, telemetry, redis } = world
   const { now, wall, toWall } = clock
-  const channels = createChannels(config.channels)
+  const channels = createChannels(config.channels, config.assumedChannelId)
   const transport = createTransport({
     origin: config.lineApiUrl,
     timeoutMs: config.lineTimeoutMs,
@@ -258,6 +258,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     idTokens,
     nonces,
     channels,
+    channelOfSession: knownTokens.channelOf,
     redirectUris: config.redirectUris,
     accessUrl: config.lineAccessUrl,
     now,

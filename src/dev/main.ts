@@ -7,6 +7,8 @@ import { localhostOrigin } from '../http/loopback.ts'
 import { checkKeyFile } from '../login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
+import { createDevChannels, defaultChannel } from './channels.ts'
+import { createLiveNumbers } from './live-numbers.ts'
 import { callbackPath, createDevPages, printedState } from './pages.ts'
 
 /** `npm run dev`: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
@@ -18,28 +20,30 @@ try {
 }
 
 try {
-  const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT) })
-  const { accessToken, refreshToken = '' } = emulator.issueTokens()
+  const { channels, warnings } = createDevChannels(process.env)
+  const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT), channels })
+  const channelId = defaultChannel(channels)?.id ?? ''
+  const { accessToken, refreshToken = '' } = emulator.issueTokens({ channelId })
   const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
-  const telemetry = createTelemetry({ logLevel: config.logLevel })
+  const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }))
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
     telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
   if (process.env.WORKERS || process.env.WORKERS_FILE)
     telemetry.log.warn('WORKERS: is ignored, because npm run dev is one process')
-  for (const warning of config.warnings) telemetry.log.warn(warning)
+  for (const warning of [...warnings, ...config.warnings]) telemetry.log.warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
     dev: (origin) => {
       const redirectUri = `${localhostOrigin(origin)}${callbackPath}`
       const tabs = sampleTabs({ accessToken, refreshToken, redirectUri })
-      return { tabs, pages: createDevPages({ emulatorUrl: emulator.url }) }
+      return { tabs, pages: createDevPages({ emulatorUrl: emulator.url, numbers }) }
     },
   })
   process.stdout.write(
-    introduction(localhostOrigin(gateway.url), {
+    introduction(localhostOrigin(gateway.url), emulator.url, {
       accessToken,
       refreshToken,
-      loginUrl: loginUrl(emulator, gateway.url),
+      loginUrl: loginUrl(emulator, gateway.url, channelId),
     }),
   )
   endOnSignal(async () => {
@@ -52,32 +56,31 @@ try {
 }
 
 /**
- * The settings of the environment, with the emulator as LINE and its demo channel as the channel. The pages show demo
- * tokens, so HOST is not used: some shells export it.
+ * The settings of the environment, with the emulator as LINE and its channels as the channels. The pages show demo tokens,
+ * so HOST is not used: some shells export it.
  */
 function settingsFor(emulator: Emulator): NodeJS.ProcessEnv {
   // The real LINE and the way to it, HOST and WORKERS: with NAME_FILE, and the proxies in lower case too.
   const ofProduction =
     /^(LINE_(CHANNELS?|API_URL|ACCESS_URL|REDIRECT_URIS)(_ID|_SECRET|_TYPE)?|HOST|WORKERS|(HTTPS?|NO)_PROXY)(_FILE)?$/i
   const others = Object.entries(process.env).filter(([name]) => !ofProduction.test(name))
-  const [channel] = emulator.channels
+  const channels = emulator.channels.map(({ id, secret, type }) => ({ id, secret, type }))
   return {
     ...(process.env.LOG_LEVEL_FILE ? {} : { LOG_LEVEL: 'warn' }),
     ...Object.fromEntries(others),
     NODE_ENV: 'development',
     HOST: '127.0.0.1',
-    LINE_CHANNEL_ID: channel?.id,
-    LINE_CHANNEL_SECRET: channel?.secret,
+    LINE_CHANNELS: JSON.stringify(channels),
     LINE_API_URL: emulator.url,
     LINE_ACCESS_URL: emulator.url,
   }
 }
 
 /** The address that starts a login. It has no PKCE, so the user can exchange the code by hand with nothing else. */
-function loginUrl(emulator: Emulator, gatewayUrl: string): string {
+function loginUrl(emulator: Emulator, gatewayUrl: string, channelId: string): string {
   const parameters = {
     response_type: 'code',
-    client_id: emulator.channels[0]?.id ?? '',
+    client_id: channelId,
     redirect_uri: `${localhostOrigin(gatewayUrl)}${callbackPath}`,
     state: printedState,
     scope: 'profile openid',
@@ -88,12 +91,15 @@ function loginUrl(emulator: Emulator, gatewayUrl: string): string {
 
 function introduction(
   origin: string,
+  emulatorUrl: string,
   demo: { readonly accessToken: string; readonly refreshToken: string; readonly loginUrl: string },
 ): string {
   return `
   LINE GraphQL Gateway with a LINE emulator
 
   GraphiQL        ${origin}/graphql
+  Demo page       ${origin}/dev/demo
+  LINE emulator   ${emulatorUrl}/
   Access token    ${demo.accessToken}
   Refresh token   ${demo.refreshToken}
   Login page      ${demo.loginUrl}
@@ -103,6 +109,10 @@ function introduction(
   curl -s ${origin}/graphql -H 'content-type: application/json' \\
     -H 'authorization: Bearer ${demo.accessToken}' \\
     -d '{"query":"{ viewer { displayName } }"}'
+
+  To see how a token expires, get one that lives for 2 seconds:
+
+  curl -s -X POST ${emulatorUrl}/emulator/tokens -d '{"expiresIn":2}'
 
 `
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { HeaderList, Reply } from '../http/send.ts'
 import type { DevPage } from '../server.ts'
+import type { LiveNumbers } from './live-numbers.ts'
 
 /** The path of the redirect URI of the demo logins. */
 export const callbackPath = '/dev/callback'
@@ -10,26 +11,43 @@ export const printedState = 'demo'
 export type PageFacts = {
   /** `http://HOST:PORT` of the emulator, as the browser reaches it. */
   readonly emulatorUrl: string
+  /** What `/dev/numbers` answers as JSON. */
+  readonly numbers?: () => LiveNumbers
 }
 
 /** The pages of `npm run dev` and the files that they load, by path. `/` leads to the demo page. */
-export function createDevPages({ emulatorUrl }: PageFacts): ReadonlyMap<string, DevPage> {
+export function createDevPages({ emulatorUrl, numbers }: PageFacts): ReadonlyMap<string, DevPage> {
   const facts = { emulatorUrl, printedState }
   const files = {
     '/dev/demo': htmlFile('demo.html', facts),
     [callbackPath]: htmlFile('callback.html', facts),
     '/dev/style.css': file('../emulator/pages/style.css', 'text/css'),
+    '/dev/ask.js': file('pages/ask.js', 'text/javascript'),
     '/dev/session.js': file('pages/session.js', 'text/javascript'),
     '/dev/demo.js': file('pages/demo.js', 'text/javascript'),
+    '/dev/demo-card.js': file('pages/demo-card.js', 'text/javascript'),
+    '/dev/demo-faults.js': file('pages/demo-faults.js', 'text/javascript'),
+    '/dev/demo-notice.js': file('pages/demo-notice.js', 'text/javascript'),
+    '/dev/live.js': file('pages/live.js', 'text/javascript'),
+    '/dev/live-chart.js': file('pages/live-chart.js', 'text/javascript'),
     '/dev/callback.js': file('pages/callback.js', 'text/javascript'),
+    '/dev/callback-session.js': file('pages/callback-session.js', 'text/javascript'),
+    '/dev/graphiql.css': file('pages/graphiql.css', 'text/css'),
     '/dev/graphiql.js': file('pages/graphiql.js', 'text/javascript'),
+    '/dev/graphiql-bar.js': file('pages/graphiql-bar.js', 'text/javascript'),
+    '/dev/graphiql-tabs.js': file('pages/graphiql-tabs.js', 'text/javascript'),
+    '/dev/graphiql-answers.js': file('pages/graphiql-answers.js', 'text/javascript'),
   }
   const pages = Object.entries(files).map(([path, reply]): [string, DevPage] => [path, () => reply])
-  return new Map([['/', () => toDemo], ...pages])
+  return new Map([['/', () => toDemo], ['/dev/numbers', () => json(numbers?.() ?? null)], ...pages])
 }
 
 /** Relative, so that it works below a path prefix too. */
 const toDemo: Reply = { status: 302, headers: ['location', 'dev/demo'], body: '' }
+
+function json(value: unknown): Reply {
+  return { status: 200, headers: ['content-type', 'application/json'], body: JSON.stringify(value) }
+}
 
 type Facts = Readonly<Record<string, string>> & { readonly emulatorUrl: string }
 

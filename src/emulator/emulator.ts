@@ -63,6 +63,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const ownEndpoints = createOwnEndpoints({ platform, calls, faults, actions, advanceClock })
   const server = createEmulatorServer({ platform, calls, faults, ownEndpoints })
   const url = await listen(server, host, port)
+  for (const user of users) if (user.pictureUrl?.startsWith('/')) user.pictureUrl = url + user.pictureUrl
 
   return { url, channels, users, ...actions, faults, calls, switches, advanceClock, close: () => close(server) }
 }

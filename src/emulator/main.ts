@@ -19,11 +19,13 @@ async function main(): Promise<void> {
 
 function introductionOf(emulator: Emulator): string {
   const { accessToken, refreshToken } = emulator.issueTokens()
-  const channels = emulator.channels.map(({ id, secret, type }) => `  ${id}  ${secret}  ${type}`)
+  const channels = emulator.channels.map(({ id, secret, type, name = '' }) =>
+    `  ${id}  ${secret}  ${type.padEnd(6)}  ${name}`.trimEnd(),
+  )
   return `LINE emulator: ${emulator.url}
-Control:       ${emulator.url}/emulator/calls, /emulator/faults, /emulator/switches
+Control:       ${emulator.url}/ explains /emulator/tokens, /emulator/faults and the others
 
-Channels (ID, secret, type; all are examples):
+Channels (ID, secret, type, name; all are examples):
 ${channels.join('\n')}
 
 Access token:  ${accessToken}

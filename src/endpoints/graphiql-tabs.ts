@@ -71,7 +71,8 @@ mutation StartLogin($input: StartLoginInput!) {
 }
 `
 
-const exchangeSample = `# Exchange a login code for tokens
+const exchangeSample = `# Exchange a login code for tokens.
+# LINE adds the code to redirectUri. startLogin gave the rest.
 mutation Exchange($input: ExchangeLoginInput!) {
   exchangeLogin(input: $input) {
     tokens {

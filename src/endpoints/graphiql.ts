@@ -16,39 +16,30 @@ export type GraphiqlPage = {
   send(request: IncomingMessage, response: ServerResponse, more: HeaderList): Promise<void>
 }
 
-/** Only scripts of the page itself can run, and they can call only this server. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'unsafe-inline' blob:",
-  "style-src 'unsafe-inline'",
-  'worker-src blob:',
-  "img-src 'self' data:",
-  'font-src data:',
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
-
-const pageHeaders: HeaderList = [
-  ['content-type', 'text/html; charset=utf-8'],
-  ['content-security-policy', contentSecurityPolicy],
-  ['referrer-policy', 'no-referrer'],
-].flat()
+export type GraphiqlOptions = {
+  readonly tabs: () => readonly Tab[]
+  /** Default: the page is for all requests. */
+  readonly isAllowed?: (request: IncomingMessage) => boolean
+  /** The page loads `dev/graphiql.js` of this server, which adds the bar to log in. */
+  readonly hasLoginBar?: boolean
+}
 
 /**
  * GraphiQL, served by this process. The first call of `send` loads its nine megabytes. They are kept compressed, and
  * unpacked piece by piece for the clients that do not accept gzip.
  */
-export function createGraphiqlPage(
-  tabs: () => readonly Tab[],
-  isAllowed: (request: IncomingMessage) => boolean = () => true,
-): GraphiqlPage {
+export function createGraphiqlPage({
+  tabs,
+  isAllowed = () => true,
+  hasLoginBar = false,
+}: GraphiqlOptions): GraphiqlPage {
+  const pageHeaders = headersOf(hasLoginBar)
   let page: Promise<Page> | undefined
   return { send: sendPage }
 
   async function sendPage(request: IncomingMessage, response: ServerResponse, more: HeaderList): Promise<void> {
     if (!isAllowed(request)) throw new RequestRefused(421, loopbackOnly)
-    page ??= render(tabs())
+    page ??= render(tabs(), hasLoginBar)
     const { gzipped, bytes } = await page
     const head = { status: 200, headers: pageHeaders }
     if (prefersGzip(request.headers['accept-encoding'])) {
@@ -57,10 +48,28 @@ export function createGraphiqlPage(
   }
 }
 
+/** Only scripts of the page itself can run, with the login bar also files of this server. They can call only this server. */
+function headersOf(hasLoginBar: boolean): HeaderList {
+  const files = hasLoginBar ? " 'self'" : ''
+  const policy = [
+    "default-src 'none'",
+    `script-src 'unsafe-inline' blob:${files}`,
+    `style-src 'unsafe-inline'${files}`,
+    'worker-src blob:',
+    "img-src 'self' data:",
+    'font-src data:',
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+  const type = ['content-type', 'text/html; charset=utf-8']
+  return [...type, 'content-security-policy', policy, 'referrer-policy', 'no-referrer']
+}
+
 /** `bytes`: the length of the page before the compression. */
 type Page = { readonly gzipped: Buffer; readonly bytes: number }
 
-async function render(tabs: readonly Tab[]): Promise<Page> {
+async function render(tabs: readonly Tab[], hasLoginBar: boolean): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
   const options = {
     title: 'LINE GraphQL Gateway',
@@ -68,19 +77,49 @@ async function render(tabs: readonly Tab[]): Promise<Page> {
     logo,
     favicon: `data:image/svg+xml,${encodeURIComponent(logo)}`,
     defaultTabs: tabs.map((tab) => ({ ...tab })),
+    // Most tabs have variables to fill in.
+    defaultEditorToolsVisibility: 'variables' as const,
     // GraphiQL uses these headers in its first tab instead of the tab's own, and in every new tab.
     ...(tabs[0]?.headers !== undefined && { headers: tabs[0].headers }),
     ...noStorage,
   }
-  const html = Buffer.from(renderGraphiQL(options).replace('</head>', `${steadyTabs}</head>`))
+  const page = renderGraphiQL(options).replace('</head>', `${phone}${steadyTabs}</head>`)
+  const html = Buffer.from(hasLoginBar ? withLoginBar(page) : page)
   return { gzipped: await promisify(gzip)(html), bytes: html.length }
 }
+
+/** `dev/graphiql.js` opens GraphiQL in place of the page's own script, with the token of the login. */
+function withLoginBar(page: string): string {
+  return page
+    .replace('globalAPI: false', 'globalAPI: true')
+    .replace('YogaGraphiQL.renderYogaGraphiQL(', 'keepForLoginBar(')
+    .replace('</head>', `${loginBar}</head>`)
+}
+
+/** The page is at `/graphql` or `/graphql/`, perhaps below a path prefix. */
+const loginBar = `<script>
+  function keepForLoginBar(root, options) { globalThis.graphiql = { root, options } }
+</script>
+<script type="module">
+  import(new URL('dev/graphiql.js', location.href.replace(/[/]?([?#].*)?$/, '')))
+</script>`
 
 function unpacked(gzipped: Buffer): Readable {
   const stream = createGunzip({ chunkSize: 64 * 1024 })
   stream.end(gzipped)
   return stream
 }
+
+/** On a narrow screen the answer is below the question. */
+const phone = `<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+  @media (max-width: 640px) {
+    .graphiql-container { --sidebar-width: 44px; height: 100dvh }
+    #graphiql-session { flex-direction: column }
+    #graphiql-session > div { min-height: 0; min-width: 0 }
+    .graphiql-horizontal-drag-bar { display: none }
+  }
+</style>`
 
 /** GraphiQL moves the first tabs to the far right on a click, as if they were dragged, and the click is lost. */
 const steadyTabs = '<style>.graphiql-tab { transform: none !important }</style>'

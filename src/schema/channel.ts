@@ -5,9 +5,12 @@ import { BadUserInput } from './errors.ts'
 export const channelIdDescription =
   'The ID of the LINE Login channel. Required only if this gateway has several channels.'
 
-/** The channel with this ID. Without an ID, the only channel. Throws `BadUserInput` where there is none. */
+/**
+ * The channel with this ID. Without an ID, the only channel, or the one that development assumes. Throws `BadUserInput`
+ * where there is none.
+ */
 export function channelOf({ services }: Context, channelId: string | null | undefined): Channel {
-  const channel = channelId == null ? services.channels.only : services.channels.find(channelId)
+  const channel = channelId == null ? services.channels.assumed : services.channels.find(channelId)
   if (channel !== undefined) return channel
   throw new BadUserInput(
     'channelId',
@@ -15,4 +18,14 @@ export function channelOf({ services }: Context, channelId: string | null | unde
       ? 'is required, because several channels are configured'
       : 'is not the ID of a configured channel',
   )
+}
+
+/** The channel of a refresh token. LINE may have issued the token through us: then no ID is better than a guess. */
+export function channelOfSession(
+  context: Context,
+  refreshToken: string,
+  channelId: string | null | undefined,
+): Channel {
+  const channel = channelOf(context, channelId)
+  return channelId == null ? context.services.channelOfSession(refreshToken, channel) : channel
 }

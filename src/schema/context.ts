@@ -1,6 +1,7 @@
 import type { Channels } from '../line/channels.ts'
 import type { ApiTokens } from '../login/api-tokens.ts'
 import type { IdTokens } from '../login/id-tokens.ts'
+import type { KnownTokens } from '../login/known-tokens.ts'
 import type { Logins } from '../login/logins.ts'
 import type { Nonces } from '../login/nonces.ts'
 import type { Refresher } from '../login/refresher.ts'
@@ -32,6 +33,7 @@ export type Services = {
   readonly idTokens: IdTokens
   readonly nonces: Nonces
   readonly channels: Channels
+  readonly channelOfSession: KnownTokens['channelOf']
   /** The allowed redirect URIs. Empty: every one is allowed. */
   readonly redirectUris: readonly string[]
   /** The origin of LINE's host for browsers. */

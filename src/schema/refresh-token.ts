@@ -1,6 +1,8 @@
+import type { InvalidGrant } from '../line/errors.ts'
 import { assertCredential } from './argument-rules.ts'
 import { builder } from './builder.ts'
-import { channelIdDescription, channelOf } from './channel.ts'
+import { channelIdDescription, channelOfSession } from './channel.ts'
+import { RefusedForAssumedChannel } from './errors.ts'
 import { TokenSetRef } from './token-set.ts'
 
 const RefreshTokenInput = builder.inputType('RefreshTokenInput', {
@@ -19,9 +21,20 @@ builder.mutationField('refreshToken', (t) =>
       'Returns a new access token for a refresh token. The same refresh token gets the same answer for 30 seconds, so parallel tabs and lost answers do no harm. `INVALID_GRANT` means: log in again. `LINE_UNAVAILABLE`, `LINE_RATE_LIMITED` and `RATE_LIMITED` say nothing about the refresh token: keep it and try again later.',
     args: { input: t.arg({ type: RefreshTokenInput, required: true, description: 'The refresh token to use.' }) },
     resolve: (_, { input }, context) => {
-      assertCredential('refreshToken', input.refreshToken)
-      const channel = channelOf(context, input.channelId)
-      return context.services.refresher.refresh(input.refreshToken, channel, context)
+      const { refreshToken, channelId } = input
+      assertCredential('refreshToken', refreshToken)
+      const channel = channelOfSession(context, refreshToken, channelId)
+      const refreshed = context.services.refresher.refresh(refreshToken, channel, context)
+      const isAssumed = channelId == null && context.services.channels.only === undefined
+      return isAssumed ? refreshed.catch(explainRefusal) : refreshed
     },
   }),
 )
+
+function explainRefusal(error: unknown): never {
+  throw isRefusal(error) ? new RefusedForAssumedChannel(error) : error
+}
+
+function isRefusal(error: unknown): error is InvalidGrant {
+  return error instanceof Error && 'code' in error && error.code === 'INVALID_GRANT'
+}

@@ -87,7 +87,8 @@ describeInChromium('a login', (openPage) => {
     ['without picture and status', demoUsers[4]],
     ['with markup in the name', userWithMarkup],
   ])('of a user %s: viewer and ID token have exactly these values', async (_, user) => {
-    const { displayName = '', userId, pictureUrl = null, statusMessage = null } = user ?? {}
+    const { displayName = '', userId, statusMessage = null } = user ?? {}
+    const { pictureUrl = null } = system.emulator.users.find((known) => known.userId === userId) ?? {}
     const login = await start()
     const { page, errors } = await openPage()
     const { viewer, idTokenClaims } = await exchange((await logIn(page, login, displayName)).parameters, login)

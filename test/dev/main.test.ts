@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { request } from 'undici'
 import { expect, it } from 'vitest'
+import { demoChannels } from '../../src/emulator/emulator.ts'
 import { type Program, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
@@ -16,6 +17,9 @@ async function readScreen(program: Program) {
     accessToken: await program.printed(/Access token +(\S+)/),
     refreshToken: await program.printed(/Refresh token +(\S+)/),
     loginPage: await program.printed(/Login page +(http:\S+)/),
+    demoPage: await program.printed(/Demo page +(http:\S+)/),
+    emulatorPage: await program.printed(/LINE emulator +(http:\S+)/),
+    expiring: await program.printed(/(curl \S+ -X POST \S+ -d .+)/),
     curl: await program.printed(/(curl [\s\S]+?\n)\n/),
   }
 }
@@ -34,6 +38,7 @@ async function post(url: string, body: object | string, headers: Record<string, 
 const real = {
   LINE_CHANNEL_ID: '1',
   LINE_CHANNEL_SECRET: 'x',
+  LINE_CHANNELS: 'no JSON',
   LINE_API_URL: 'https://api.line.me',
   LINE_REDIRECT_URIS: 'https://app.example/callback',
   HOST: '0.0.0.0',
@@ -46,7 +51,8 @@ const real = {
 
 it('the printed values work, with pages for this machine only (D18, D21); SIGINT twice, as Ctrl+C: exit code 0', async () => {
   const program = start(real)
-  const { graphiql, accessToken, refreshToken, loginPage, curl } = await readScreen(program)
+  const screen = await readScreen(program)
+  const { graphiql, accessToken, refreshToken, loginPage, curl } = screen
 
   const [, address = '', headers = '', data = ''] =
     /curl -s (\S+)((?:[\s\S]*?-H '[^']+')+)[\s\S]*-d '([^']+)'/.exec(curl) ?? []
@@ -77,6 +83,10 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
     },
   })
 
+  for (const address of [screen.demoPage, screen.emulatorPage]) expect((await fetch(address)).status).toBe(200)
+  await expectExpiry(screen.expiring, graphiql)
+  await expectAllChannels(screen.emulatorPage, graphiql)
+
   const page = await fetch(graphiql, { headers: { accept: 'text/html' } })
   expect(page.status).toBe(200)
   const html = await page.text()
@@ -89,6 +99,7 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
   }
   expect(program.out()).toMatch(/"level":40.*HOST: is ignored/)
   expect(program.out().match(/WORKERS: is ignored/g)).toHaveLength(1)
+  expect(program.out().match(/LINE_CHANNELS: cannot be read/g)).toHaveLength(1)
   expect(program.out()).toMatch(/"level":40.*TRUSTED_PROXY: is not a setting/)
 
   for (let n = 0; n < 2; n += 1) program.killGroup('SIGINT')
@@ -97,6 +108,26 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
   await expect(fetch(graphiql)).rejects.toThrow()
   await expect(fetch(loginPage)).rejects.toThrow()
 }, 180_000)
+
+/** Runs the printed `curl`, and asks with its token until that has expired. */
+async function expectExpiry(curl: string, graphiql: string): Promise<void> {
+  const [, address = '', body = ''] = /-X POST (\S+) -d '(.+)'$/.exec(curl) ?? []
+  const { accessToken, expiresIn } = await post(address, body)
+  expect(expiresIn).toBe(2)
+  const ask = () => post(graphiql, { query: '{ viewer { id } }' }, { authorization: `Bearer ${accessToken}` })
+  const expired = { errors: [{ extensions: { code: 'UNAUTHENTICATED', reason: 'EXPIRED' } }] }
+  await expect.poll(ask, { timeout: 30_000 }).toMatchObject(expired)
+}
+
+/** The developer's own channel, the demo channels of web, native and LIFF, and the three of a MINI App. */
+async function expectAllChannels(emulatorPage: string, graphiql: string): Promise<void> {
+  for (const channelId of ['1', ...demoChannels.map(({ id }) => id)]) {
+    const { accessToken } = await post(`${emulatorPage}emulator/tokens`, { channelId })
+    const query = '{ viewer { accessToken { channelId } } }'
+    const answer = await post(graphiql, { query }, { authorization: `Bearer ${accessToken}` })
+    expect(answer).toEqual({ data: { viewer: { accessToken: { channelId } } } })
+  }
+}
 
 /** Asks as a browser does whose page has pointed its own name to this machine (DNS rebinding). */
 async function getAs(host: string, url: string): Promise<{ readonly status: number; readonly text: string }> {

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readConfig } from '../../src/config.ts'
+import { createLiveNumbers } from '../../src/dev/live-numbers.ts'
 import { callbackPath, createDevPages } from '../../src/dev/pages.ts'
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
 import { sampleTabs } from '../../src/endpoints/graphiql-tabs.ts'
@@ -63,11 +64,12 @@ function startGateway(emulator: Emulator): Promise<Gateway> {
     LINE_TIMEOUT_MS: '60000',
   })
   const { accessToken, refreshToken = '' } = emulator.issueTokens()
+  const { telemetry, read: numbers } = createLiveNumbers(createSilentTelemetry())
   return createGateway(config, {
-    telemetry: createSilentTelemetry(),
+    telemetry,
     dev: (origin) => ({
       tabs: sampleTabs({ accessToken, refreshToken, redirectUri: `${origin}${callbackPath}` }),
-      pages: createDevPages({ emulatorUrl: emulator.url }),
+      pages: createDevPages({ emulatorUrl: emulator.url, numbers }),
     }),
   })
 }

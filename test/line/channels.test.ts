@@ -24,4 +24,10 @@ describe('channels', () => {
     expect(createChannels([web, liff]).only).toBeUndefined()
     expect(createChannels([]).only).toBeUndefined()
   })
+  it('assumed: the only channel, else the one that is named, which is not the only one', () => {
+    expect(createChannels([web]).assumed).toEqual(web)
+    expect(createChannels([web, liff]).assumed).toBeUndefined()
+    const { assumed, only } = createChannels([web, liff], liff.id)
+    expect([assumed, only]).toEqual([liff, undefined])
+  })
 })

@@ -45,7 +45,7 @@ describe('a login', () => {
         nonce,
         amr: ['pwd'],
         name: sakura.displayName,
-        picture: expect.stringContaining('https://'),
+        picture: gateway().emulator.users[0]?.pictureUrl,
         email: 'sakura.tanaka@example.com',
       },
     })

@@ -3,111 +3,89 @@
  * its verifier by its state, exchange the code, send the access token with each question, refresh it, log out.
  */
 
-const base = new URL('../', import.meta.url)
-const graphqlUrl = new URL('graphql', base).href
-export const callbackUrl = new URL('dev/callback', base).href
+import { ask, askFor, callbackUrl, Failure } from './ask.js'
 
-/** An error of the gateway, or `NO_NETWORK` if it could not be reached. `retryAfter` is in seconds. */
-export class Failure extends Error {
-  constructor({ message, extensions = {} }) {
-    super(message)
-    this.code = extensions.code
-    this.reason = extensions.reason
-    this.retryAfter = extensions.retryAfter
-  }
-}
-
-/** Sends one operation. Resolves with `data` and `errors`. Rejects with a `Failure` if there is no answer. */
-export async function ask(query, variables = {}, accessToken = undefined) {
-  const headers = { 'content-type': 'application/json' }
-  if (accessToken) headers.authorization = `Bearer ${accessToken}`
-  const response = await fetch(graphqlUrl, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({ query, variables }),
-  }).catch(() => undefined)
-  const answer = await response?.json().catch(() => undefined)
-  if (answer === undefined) throw new Failure({ message: 'no answer', extensions: { code: 'NO_NETWORK' } })
-  return { data: answer.data, errors: (answer.errors ?? []).map((error) => new Failure(error)) }
-}
-
-/** Asks for one root field. Rejects with its `Failure` if it is null. */
-export async function askFor(field, query, variables, accessToken) {
-  const { data, errors } = await ask(query, variables, accessToken)
-  if (data?.[field] == null && errors.length > 0) throw errors[0]
-  return data[field]
-}
-
-/** Says in words what happened and what to do. */
-export function wordsFor({ code, reason, retryAfter }) {
-  const when = retryAfter === undefined ? 'later' : `in ${retryAfter} s`
-  if (code === 'NO_NETWORK')
-    return 'No network: the gateway cannot be reached. You stay logged in. Try again when it is back.'
-  if (code === 'LINE_UNAVAILABLE') return `LINE is unavailable. You stay logged in. Try again ${when}.`
-  if (code === 'LINE_RATE_LIMITED')
-    return `LINE limits the calls of this channel. You stay logged in. Try again ${when}.`
-  if (code === 'RATE_LIMITED') return `Too many bad tokens came from this address. Wait: try again ${when}.`
-  if (code === 'INVALID_GRANT') return 'The session has ended: LINE refused the refresh token or code. Log in again.'
-  if (code === 'UNAUTHENTICATED' && reason === 'EXPIRED') return 'The access token has expired. Refresh it.'
-  if (code === 'UNAUTHENTICATED') return `The session has ended: the access token is refused (${reason}). Log in again.`
-  return `The gateway answered ${code}.`
-}
-
-/** The kind of a failure: `wait` keeps the user logged in, `bad` needs an action. */
-export function kindOf({ code }) {
-  return ['NO_NETWORK', 'LINE_UNAVAILABLE', 'LINE_RATE_LIMITED', 'RATE_LIMITED'].includes(code) ? 'wait' : 'bad'
-}
+export { ask, askFor, callbackUrl, Failure, graphqlUrl, kindOf, needsLogin, timeLeft, wordsFor } from './ask.js'
 
 // The session: the tokens of this tab. They end with the tab.
 
 const sessionKey = 'line-session'
 
-/** `{ accessToken, refreshToken, expiresAt, scopes }`, or `undefined` if nobody is logged in. */
+/** `{ accessToken, refreshToken, expiresAt, scopes, channelId }`, or `undefined` if nobody is logged in. */
 export function readSession() {
-  return JSON.parse(sessionStorage.getItem(sessionKey) ?? 'null') ?? undefined
+  return readJson(sessionStorage, sessionKey)
 }
 
-export function keepSession({ accessToken, refreshToken, expiresAt, scopes }) {
-  sessionStorage.setItem(sessionKey, JSON.stringify({ accessToken, refreshToken, expiresAt, scopes }))
+/** `channelId`: needed to refresh where the gateway serves several channels. */
+export function keepSession({ accessToken, refreshToken, expiresAt, scopes, channelId }) {
+  sessionStorage.setItem(sessionKey, JSON.stringify({ accessToken, refreshToken, expiresAt, scopes, channelId }))
 }
 
 export function dropSession() {
   sessionStorage.removeItem(sessionKey)
 }
 
-// Logins under way: what `startLogin` gave, by state. Another tab of this browser can finish them within ten minutes.
+// Logins under way: what `startLogin` gave, by state. Another tab of this browser can finish them within ten minutes. The
+// codes that were sent are kept as long, so that none is sent twice.
 
 const loginKey = (state) => `line-login:${state}`
+const codeKey = (code) => `line-code:${code}`
 const loginMs = 10 * 60_000
 
 /** Keeps what `startLogin` gave. `returnTo`: where the callback page goes when it has finished the login. */
-export function keepLogin({ state, codeVerifier, nonce, redirectUri = callbackUrl }, returnTo = undefined) {
+export function keepLogin({ state, codeVerifier, nonce, redirectUri = callbackUrl, channelId }, returnTo = undefined) {
   dropOldLogins()
-  const login = { codeVerifier, nonce, redirectUri, returnTo, startedAt: Date.now() }
-  localStorage.setItem(loginKey(state), JSON.stringify(login))
+  writeForMinutes(loginKey(state), { codeVerifier, nonce, redirectUri, channelId, returnTo })
 }
 
 /** What was kept for a state, or `undefined`. */
 export function loginOf(state) {
   dropOldLogins()
-  return JSON.parse(localStorage.getItem(loginKey(state)) ?? 'null') ?? undefined
+  return readJson(localStorage, loginKey(state))
 }
 
 export function forgetLogin(state) {
   localStorage.removeItem(loginKey(state))
 }
 
+export function isCodeSent(code) {
+  return readJson(localStorage, codeKey(code)) !== undefined
+}
+
+/** Remembers that a code was sent to LINE, or with `false` that it was not. */
+export function markCode(code, isSent = true) {
+  if (isSent) writeForMinutes(codeKey(code), {})
+  else localStorage.removeItem(codeKey(code))
+}
+
+function writeForMinutes(key, value) {
+  localStorage.setItem(key, JSON.stringify({ ...value, startedAt: Date.now() }))
+}
+
 function dropOldLogins() {
-  for (const key of Object.keys(localStorage).filter((name) => name.startsWith(loginKey('')))) {
-    const { startedAt = 0 } = JSON.parse(localStorage.getItem(key) ?? '{}')
-    if (startedAt < Date.now() - loginMs) localStorage.removeItem(key)
+  const ours = Object.keys(localStorage).filter((key) => key.startsWith(loginKey('')) || key.startsWith(codeKey('')))
+  for (const key of ours) {
+    const { startedAt = 0 } = readJson(localStorage, key) ?? {}
+    if (!(startedAt > Date.now() - loginMs)) localStorage.removeItem(key)
   }
 }
 
-/** Goes to LINE's login page. The callback page finishes the login and goes to `returnTo`. */
+/** An object in the storage. What is not one is as good as nothing: people edit the storage by hand. */
+function readJson(storage, key) {
+  try {
+    const value = JSON.parse(storage.getItem(key))
+    return typeof value === 'object' ? (value ?? undefined) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+// The four steps.
+
+/** Goes to LINE's login page. The callback page finishes the login and goes to `returnTo`, an address of this origin. */
 export async function logIn(returnTo) {
   const query = `mutation ($input: StartLoginInput!) {
-    startLogin(input: $input) { authorizationUrl state nonce codeVerifier redirectUri }
+    startLogin(input: $input) { authorizationUrl state nonce codeVerifier redirectUri channelId }
   }`
   const login = await askFor('startLogin', query, { input: { redirectUri: callbackUrl } })
   keepLogin(login, returnTo)
@@ -115,16 +93,17 @@ export async function logIn(returnTo) {
 }
 
 /** Exchanges the code for tokens and keeps the session. Resolves with the `LoginPayload`. */
-export async function finishLogin(code, { codeVerifier, nonce, redirectUri }) {
+export async function finishLogin(code, { codeVerifier, nonce, redirectUri, channelId }) {
   const query = `mutation ($input: ExchangeLoginInput!) {
     exchangeLogin(input: $input) {
-      tokens { accessToken refreshToken expiresAt scopes } viewer { id displayName } idTokenClaims { sub }
+      tokens { accessToken refreshToken expiresAt scopes } viewer { id displayName } idToken idTokenClaims { sub }
     }
   }`
-  const { data, errors } = await ask(query, { input: { code, redirectUri, codeVerifier, nonce } })
+  const { data, errors } = await ask(query, { input: { code, redirectUri, codeVerifier, nonce, channelId } })
   const unbelievable = errors.find((error) => error.code === 'INVALID_ID_TOKEN')
-  if (unbelievable || !data?.exchangeLogin) throw unbelievable ?? errors[0]
-  keepSession(data.exchangeLogin.tokens)
+  if (unbelievable || !data.exchangeLogin) throw unbelievable ?? errors[0]
+  // An outage can hide the viewer. The tokens are good all the same.
+  keepSession({ ...data.exchangeLogin.tokens, channelId })
   return data.exchangeLogin
 }
 
@@ -139,18 +118,25 @@ export function refresh() {
 }
 
 async function refreshOnce() {
+  const { refreshToken, channelId } = readSession() ?? {}
+  if (!refreshToken) throw new Failure({ message: 'no refresh token', extensions: { code: 'NO_REFRESH_TOKEN' } })
   const query = `mutation ($input: RefreshTokenInput!) {
     refreshToken(input: $input) { accessToken refreshToken expiresAt scopes }
   }`
-  const tokens = await askFor('refreshToken', query, { input: { refreshToken: readSession()?.refreshToken } })
-  keepSession(tokens)
+  const tokens = await askFor('refreshToken', query, { input: { refreshToken, channelId } })
+  // Who logged out meanwhile stays logged out.
+  if (readSession()) keepSession({ ...tokens, refreshToken: tokens.refreshToken ?? refreshToken, channelId })
   return tokens
 }
 
-/** Ends the session at LINE and here. */
+/** Ends the session at LINE and here. A session that LINE has ended before ends here too. */
 export async function logOut() {
-  const session = readSession()
+  const { accessToken, refreshToken } = readSession() ?? {}
   const query = 'mutation ($input: LogoutInput) { logout(input: $input) { revoked } }'
-  await askFor('logout', query, { input: { refreshToken: session?.refreshToken } }, session?.accessToken)
+  try {
+    await askFor('logout', query, { input: { refreshToken } }, accessToken)
+  } catch (failure) {
+    if (!['UNAUTHENTICATED', 'INVALID_GRANT'].includes(failure.code)) throw failure
+  }
   dropSession()
 }

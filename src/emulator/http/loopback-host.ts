@@ -10,6 +10,13 @@ export function hasLoopbackHost({ url = '', headers: { host = '' } }: IncomingMe
   return url.startsWith('/') || (URL.canParse(url) && isLoopback(new URL(url).hostname))
 }
 
+/** True for an `Origin` header of a page of this machine, on any port. */
+export function isLoopbackOrigin(origin: string): boolean {
+  const url = URL.parse(origin)
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return false
+  return url.origin === origin && isLoopback(url.hostname)
+}
+
 function isLoopback(hostname: string): boolean {
   const name = hostname.toLowerCase().replace(/\.$/, '')
   if (name === 'localhost' || name.endsWith('.localhost') || name === '[::1]') return true

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { demoChannels, demoUsers } from '../../../src/emulator/emulator.ts'
 
-test('demo channels: an ID of 10 digits, a secret of 32 hex, one of each type', () => {
+test('demo channels: an ID of 10 digits, a secret of 32 hex; web, native, LIFF and the three of a MINI App', () => {
   for (const { id, secret } of demoChannels)
     expect([id, secret]).toEqual([expect.stringMatching(/^\d{10}$/), expect.stringMatching(/^[0-9a-f]{32}$/)])
-  expect(demoChannels.map(({ type }) => type)).toEqual(['web', 'native', 'liff'])
+  expect(demoChannels.map(({ type }) => type)).toEqual(['web', 'native', 'liff', 'liff', 'liff', 'liff'])
+  const states = ['developing', 'review', 'published'].map((state) => `LINE MINI App, ${state}`)
+  expect(demoChannels.slice(3).map(({ name }) => name)).toEqual(states)
 })
 
 test('demo users: `U` and 32 hex, all different; the first has a picture and a status message', () => {

@@ -1,0 +1,122 @@
+import type { LineCall } from '../telemetry/line-call.ts'
+import type { BreakerChange, LookUp, Operation, Telemetry } from '../telemetry/telemetry.ts'
+
+/** The numbers of the demo page. They have no token, no user ID and no name. */
+export type LiveNumbers = {
+  /** GraphQL operations and requests to the other endpoints, without those that only read the schema. */
+  readonly questions: number
+  /** Operations that only read the schema, as GraphiQL sends them. */
+  readonly schemaReads: number
+  readonly lineCalls: number
+  /** `memory`: token look-ups that memory answered. `shared`: those that waited for a call under way. */
+  readonly lookUps: { readonly memory: number; readonly shared: number }
+  /** The endpoints of LINE that were called so far. */
+  readonly breakers: readonly BreakerState[]
+  /** The last events, newest first. */
+  readonly events: readonly LiveEvent[]
+}
+
+/** `secondsLeft`: until the next call may try. 0 unless the breaker is open. */
+export type BreakerState = {
+  readonly endpoint: string
+  readonly state: BreakerChange['state']
+  readonly secondsLeft: number
+}
+
+/** `at` is epoch ms. `times`: how often it happened in a row. */
+export type LiveEvent = {
+  readonly id: number
+  readonly at: number
+  readonly kind: 'answer' | 'error' | 'line' | 'line-error' | 'breaker'
+  readonly text: string
+  readonly times: number
+}
+
+const mostEvents = 30
+
+/** Wraps a telemetry. `read` gives the numbers of what the gateway reported to `telemetry`. `now`: epoch ms. */
+export function createLiveNumbers(
+  behind: Telemetry,
+  now: () => number = Date.now,
+): { readonly telemetry: Telemetry; read(): LiveNumbers } {
+  const lookUps = { memory: 0, shared: 0 }
+  const breakers = new Map<string, { state: BreakerChange['state']; openUntil: number }>()
+  let events: readonly LiveEvent[] = []
+  let [questions, schemaReads, lineCalls, ids] = [0, 0, 0, 0]
+  let lineEndedAt = Number.NEGATIVE_INFINITY
+
+  return { telemetry: { ...behind, operation, lookUp, lineCall, breaker }, read }
+
+  function operation(done: Operation): void {
+    behind.operation(done)
+    if (readsSchema(done)) schemaReads += 1
+    else {
+      questions += 1
+      add(done.code === 'OK' ? 'answer' : 'error', wordsForOperation(done, lineEndedAt >= performance.now() - done.ms))
+    }
+  }
+
+  function lookUp(outcome: LookUp): void {
+    behind.lookUp(outcome)
+    if (['fresh', 'rechecking', 'stale', 'refused_here'].includes(outcome)) lookUps.memory += 1
+    if (outcome === 'joined') lookUps.shared += 1
+  }
+
+  function lineCall(call: LineCall): void {
+    behind.lineCall(call)
+    if (call.outcome !== 'not_sent') lineCalls += 1
+    lineEndedAt = performance.now()
+    if (!breakers.has(call.endpoint)) breakers.set(call.endpoint, { state: 'closed', openUntil: 0 })
+    add(call.outcome === 'answered' ? 'line' : 'line-error', wordsForCall(call))
+  }
+
+  function breaker(endpoint: string, change: BreakerChange): void {
+    behind.breaker(endpoint, change)
+    const openUntil = change.state === 'open' ? now() + change.forMs : 0
+    breakers.set(endpoint, { state: change.state, openUntil })
+    add('breaker', wordsForBreaker(endpoint, change))
+  }
+
+  /** An event that repeats the newest one is counted there. */
+  function add(kind: LiveEvent['kind'], text: string): void {
+    const [newest, ...older] = events
+    const repeats = newest?.kind === kind && newest.text === text
+    const times = repeats ? newest.times + 1 : 1
+    const id = repeats ? newest.id : ++ids
+    events = [{ id, at: now(), kind, text, times }, ...(repeats ? older : events)].slice(0, mostEvents)
+  }
+
+  function read(): LiveNumbers {
+    const states = [...breakers].map(([endpoint, { state, openUntil }]) => ({
+      endpoint,
+      state,
+      secondsLeft: Math.max(0, Math.ceil((openUntil - now()) / 1_000)),
+    }))
+    return { questions, schemaReads, lineCalls, lookUps: { ...lookUps }, breakers: states, events }
+  }
+}
+
+function readsSchema({ fields }: Operation): boolean {
+  return /^(__typename )*__(schema|type)( __(schema|type|typename))*$/.test(fields)
+}
+
+/** `waited`: a call to LINE ended while the operation ran. Without one, the answer came from memory. */
+function wordsForOperation({ kind, fields, code }: Operation, waited: boolean): string {
+  const subject = (fields || kind).slice(0, 100)
+  if (code !== 'OK') return `${subject}: ${code}${waited ? '' : ', without a call to LINE'}`
+  if (waited) return `${subject}: answered after a call to LINE`
+  return /\b(viewer|verifyAccessTokens?)\b/.test(fields)
+    ? `${subject}: answered from memory`
+    : `${subject}: answered without a call to LINE`
+}
+
+function wordsForCall({ endpoint, outcome, status, ms }: LineCall): string {
+  const what = outcome.replaceAll('_', ' ')
+  const shown = outcome === 'answered' || status === undefined ? what : `${what} (${status})`
+  return `LINE ${endpoint}: ${shown}${outcome === 'not_sent' ? '' : ` in ${Math.round(ms)} ms`}`
+}
+
+function wordsForBreaker(endpoint: string, change: BreakerChange): string {
+  if (change.state === 'open') return `breaker of ${endpoint}: open for ${Math.ceil(change.forMs / 1_000)} s`
+  return `breaker of ${endpoint}: ${change.state === 'half_open' ? 'half open, one call tries' : 'closed'}`
+}

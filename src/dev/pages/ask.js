@@ -1,0 +1,100 @@
+/** Asks the gateway, and says in words what went wrong. It is for the pages of `npm run dev` and an example for your own. */
+
+const base = new URL('../', import.meta.url)
+export const graphqlUrl = new URL('graphql', base).href
+export const callbackUrl = new URL('dev/callback', base).href
+
+/** The gateway always answers earlier than this. */
+const timeoutMs = 60_000
+
+/** An error of the gateway, or `NO_NETWORK` if no answer came. `retryAfter` is in seconds. */
+export class Failure extends Error {
+  constructor({ message = '', path = [], extensions = {} }) {
+    super(message)
+    this.field = path[0]
+    this.code = extensions.code
+    this.reason = extensions.reason
+    this.retryAfter = extensions.retryAfter
+    this.requiredScope = extensions.requiredScope
+  }
+}
+
+/** Sends one operation. Resolves with `data` and `errors`. Rejects with a `Failure` if there is no answer. */
+export async function ask(query, variables = {}, accessToken = undefined) {
+  const headers = accessToken ? { authorization: `Bearer ${accessToken}` } : {}
+  const answer = await send({ query, variables }, headers)
+  return { data: answer.data ?? {}, errors: (answer.errors ?? []).map((error) => new Failure(error)) }
+}
+
+/** Asks for one root field. Rejects with its `Failure` if it is null. */
+export async function askFor(field, query, variables, accessToken) {
+  const { data, errors } = await ask(query, variables, accessToken)
+  const [first] = errors
+  if (data[field] == null && first) throw errors.find((error) => error.field === field) ?? first
+  return data[field]
+}
+
+/** Sends the body of a GraphQL request. Resolves with the answer as it came. Rejects like `ask`. */
+export async function send(body, headers = {}) {
+  const response = await fetch(graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(timeoutMs),
+  }).catch(() => undefined)
+  const answer = await response?.json().catch(() => undefined)
+  if (answer?.data !== undefined || answer?.errors !== undefined) return answer
+  // A proxy in between can answer in place of the gateway.
+  const retryAfter = Number(response?.headers.get('retry-after')) || undefined
+  throw new Failure({ message: 'no answer', extensions: { code: 'NO_NETWORK', retryAfter } })
+}
+
+/** Says in words what happened and what to do. `meanwhile`: what stays good until the outage is over. */
+export function wordsFor({ code, reason, retryAfter, requiredScope, message }, meanwhile = 'You stay logged in.') {
+  const when = retryAfter === undefined ? 'later' : `in ${retryAfter} s`
+  if (code === 'UNAUTHENTICATED') return wordsForRefused(reason)
+  const words = {
+    NO_NETWORK: `No network: the gateway cannot be reached. ${meanwhile} Try again ${when}.`,
+    LINE_UNAVAILABLE: `LINE is unavailable. ${meanwhile} Try again ${when}.`,
+    LINE_RATE_LIMITED: `LINE limits the calls of this channel. ${meanwhile} Try again ${when}.`,
+    RATE_LIMITED: `Too many bad tokens came from this address. Wait: try again ${when}.`,
+    SHUTTING_DOWN: `The gateway is restarting. ${meanwhile} Try again ${when}.`,
+    INVALID_GRANT: 'The session has ended: LINE refused the refresh token or code. Log in again.',
+    NO_REFRESH_TOKEN: 'LINE gave no refresh token for this login. Log in again.',
+    INVALID_ID_TOKEN: `The ID token of this login is not valid (${reason}). Log in again.`,
+    FORBIDDEN: requiredScope
+      ? `The token lacks the scope "${requiredScope}". Log in again and ask for it.`
+      : 'The token is good, but it does not allow this.',
+    MISCONFIGURED: 'The operator of the gateway must change a setting. Its log names the setting.',
+  }
+  return words[code] ?? `The gateway answered ${code}: ${message}`
+}
+
+function wordsForRefused(reason) {
+  if (reason === 'EXPIRED') return 'The access token has expired. Refresh it.'
+  if (reason === 'MISSING') return 'The request has no access token. Log in.'
+  return `The session has ended: the access token is refused (${reason}). Log in again.`
+}
+
+const passing = ['NO_NETWORK', 'LINE_UNAVAILABLE', 'LINE_RATE_LIMITED', 'RATE_LIMITED', 'SHUTTING_DOWN']
+
+/** The kind of a failure: `wait` keeps the user logged in, `bad` needs an action. */
+export function kindOf({ code }) {
+  return passing.includes(code) ? 'wait' : 'bad'
+}
+
+/** True if only a new login helps. */
+export function needsLogin({ code, reason }) {
+  if (code === 'UNAUTHENTICATED') return reason !== 'EXPIRED'
+  return ['INVALID_GRANT', 'NO_REFRESH_TOKEN', 'INVALID_ID_TOKEN'].includes(code)
+}
+
+/** The time to an end in words, such as `29 days` or `4 min 10 s`. `undefined` when it is over. `end` is an RFC 3339 text. */
+export function timeLeft(end, now = Date.now()) {
+  const seconds = Math.ceil((Date.parse(end) - now) / 1000)
+  if (!(seconds > 0)) return undefined
+  const [days, hours, minutes] = [86_400, 3600, 60].map((unit) => Math.floor(seconds / unit))
+  if (days > 1) return `${days} days`
+  if (hours > 0) return `${hours} h ${minutes % 60} min`
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import { begin, exchange, logIn } from '../harness/log-in.ts'
+import { codesOf, liff, native, useRunningGateway, web } from '../harness/running-gateway.ts'
+
+const LINE_CHANNELS = JSON.stringify([native, web, liff])
+const gateway = useRunningGateway({ NODE_ENV: 'development', LINE_CHANNELS })
+const inProduction = useRunningGateway({ LINE_CHANNELS })
+
+const mutate = (name: string, type: string, selection: string) => (input: object, running: typeof gateway) =>
+  running().ask(`mutation ($input: ${type}!) { ${name}(input: $input) { ${selection} } }`, { variables: { input } })
+const refresh = mutate('refreshToken', 'RefreshTokenInput', 'accessToken')
+const revoke = mutate('revokeToken', 'RevokeTokenInput', 'revoked')
+
+describe('several channels, in development: an operation without channelId', () => {
+  it('a login: the first web channel', async () => {
+    expect(await begin(gateway())).toMatchObject({ channelId: web.id })
+    const { input } = await logIn(gateway())
+    const { data, errors } = await exchange(gateway(), input)
+    expect([errors, data]).toMatchObject([[], { exchangeLogin: { idTokenClaims: { aud: web.id } } }])
+  })
+
+  it('a refresh and a revocation of its token: done', async () => {
+    const { refreshToken } = gateway().issue({ channelId: web.id })
+    expect(codesOf(await refresh({ refreshToken }, gateway))).toEqual([])
+    expect((await revoke({ refreshToken }, gateway)).data).toEqual({ revokeToken: { revoked: true } })
+    expect(codesOf(await refresh({ refreshToken }, gateway))).toEqual(['INVALID_GRANT'])
+  })
+
+  it('a refresh in a session that began here: its own channel', async () => {
+    const { input } = await logIn(gateway(), { channelId: native.id })
+    const { data } = await exchange(gateway(), { ...input, channelId: native.id })
+    const { refreshToken } = Object(data?.exchangeLogin).tokens
+    expect(codesOf(await refresh({ refreshToken }, gateway))).toEqual([])
+  })
+
+  it('a refresh token of another channel: INVALID_GRANT whose message names channelId', async () => {
+    const { refreshToken } = gateway().issue({ channelId: native.id })
+    const { errors } = await refresh({ refreshToken }, gateway)
+    expect(errors).toMatchObject([
+      { message: expect.stringContaining('channelId'), extensions: { code: 'INVALID_GRANT' } },
+    ])
+    expect(codesOf(await refresh({ refreshToken, channelId: native.id }, gateway))).toEqual([])
+  })
+
+  it.each([web, native, liff])('tokens of the $type channel: accepted', async ({ id: channelId }) => {
+    const { accessToken, idToken } = gateway().issue({ channelId })
+    const verify = `query ($input: VerifyIdTokenInput!) { viewer { displayName accessToken { channelId } } verifyIdToken(input: $input) { aud } }`
+    const { data } = await gateway().ask(verify, { token: accessToken, variables: { input: { idToken } } })
+    const viewer = { displayName: 'Sakura Tanaka', accessToken: { channelId } }
+    expect(data).toEqual({ viewer, verifyIdToken: { aud: channelId } })
+  })
+})
+
+it('several channels, in production: BAD_USER_INPUT that names channelId', async () => {
+  const { refreshToken } = inProduction().issue({ channelId: web.id })
+  for (const answer of [refresh({ refreshToken }, inProduction), revoke({ refreshToken }, inProduction)])
+    expect(await answer).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT', argument: 'channelId' } }] })
+})

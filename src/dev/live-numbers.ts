@@ -103,11 +103,20 @@ function readsSchema({ fields }: Operation): boolean {
 /** `waited`: a call to LINE ended while the operation ran. Without one, the answer came from memory. */
 function wordsForOperation({ kind, fields, code }: Operation, waited: boolean): string {
   const subject = (fields || kind).slice(0, 100)
-  if (code !== 'OK') return `${subject}: ${code}${waited ? '' : ', without a call to LINE'}`
+  if (code !== 'OK')
+    return `${subject}: ${errorWords[code] ?? `failed (${code})`}${waited ? '' : ', without a call to LINE'}`
   if (waited) return `${subject}: answered after a call to LINE`
   return /\b(viewer|verifyAccessTokens?)\b/.test(fields)
     ? `${subject}: answered from memory`
     : `${subject}: answered without a call to LINE`
+}
+
+const errorWords: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: 'the token is refused',
+  INVALID_GRANT: 'the refresh token or code is refused',
+  LINE_UNAVAILABLE: 'failed, because LINE fails',
+  LINE_RATE_LIMITED: 'failed, because LINE wants fewer calls',
+  RATE_LIMITED: 'refused, because of too many bad tokens',
 }
 
 function wordsForCall({ endpoint, outcome, status, ms }: LineCall): string {

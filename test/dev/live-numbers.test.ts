@@ -41,7 +41,7 @@ it('the numbers: questions, calls to LINE, memory and breakers, without tokens, 
     'verify closed',
   ])
   expect(events.map(({ text, times }) => `${text.replace(/ in \d+ ms/, '')} ${times}`)).toEqual([
-    'refreshToken: INVALID_GRANT 1',
+    'refreshToken: the refresh token or code is refused 1',
     'LINE token: refused (400) 1',
     'viewer: answered from memory 3',
     'viewer: answered after a call to LINE 1',
@@ -67,7 +67,7 @@ it('an outage: the failed call and the open breaker, with the seconds that are l
   await system.ask(refresh.replace('wrong', 'other'))
   const { breakers, events } = await read()
   expect(events.slice(0, 3).map(({ text }) => text.replace(/ in \d+ ms/, ''))).toEqual([
-    'refreshToken: LINE_RATE_LIMITED',
+    'refreshToken: failed, because LINE wants fewer calls',
     'LINE token: limited (429)',
     'breaker of token: open for 30 s',
   ])

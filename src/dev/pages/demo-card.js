@@ -1,4 +1,5 @@
 /** The card of the user who is logged in, with a countdown to the end of the token. */
+import { timeLeft } from './session.js'
 
 const emulatorOrigin = new URL(document.querySelector('meta[name=emulator]').content).origin
 const card = document.getElementById('user')
@@ -13,25 +14,13 @@ export function showUser(viewer, atEnd) {
   fill('id', id)
   fill('friend', friendship(viewer))
   fill('scopes', accessToken.scopes.join(', '))
+  fill('checked', new Date(accessToken.verifiedAt).toLocaleTimeString('en', { hour12: false }))
   showPicture(viewer)
-  startTimers(accessToken, atEnd)
+  startCountdown(accessToken, atEnd)
 }
 
-export function stopTimers() {
+export function stopCountdown() {
   clearInterval(ticking)
-}
-
-/** `29 days 23 hours`, `4 min 05 s`. */
-export function inWords(seconds) {
-  const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3_600), Math.floor(seconds / 60)]
-  if (days > 0) return `${counted(days, 'day')} ${counted(hours % 24, 'hour')}`
-  if (hours > 0) return `${counted(hours, 'hour')} ${minutes % 60} min`
-  if (minutes > 0) return `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`
-  return `${seconds} s`
-}
-
-function counted(count, unit) {
-  return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
 
 function fill(fact, text) {
@@ -61,22 +50,16 @@ function firstLetter(name) {
   return first?.segment ?? ''
 }
 
-function startTimers({ expiresIn, verifiedAt }, atEnd) {
-  const endsAt = Date.now() + expiresIn * 1_000
-  stopTimers()
+function startCountdown({ expiresAt }, atEnd) {
+  stopCountdown()
   ticking = setInterval(tick, 1_000)
   tick()
 
   function tick() {
-    const left = Math.max(0, Math.round((endsAt - Date.now()) / 1_000))
-    fill('validFor', inWords(left))
-    fill('checked', `${inWords(Math.max(0, Math.round((Date.now() - Date.parse(verifiedAt)) / 1_000)))} ago`)
+    fill('validFor', timeLeft(expiresAt) ?? '0 s')
     // One second later, so that the token has ended for LINE too.
-    if (Date.now() > endsAt + 1_000) end()
-  }
-
-  function end() {
-    stopTimers()
+    if (Date.now() < Date.parse(expiresAt) + 1_000) return
+    stopCountdown()
     atEnd()
   }
 }

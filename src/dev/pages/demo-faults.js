@@ -7,15 +7,9 @@ const faults = {
   limit: { status: 429, headers: { 'retry-after': '5' } },
 }
 
-/** The access token that LINE gives for 2 s. The refresh token of the login stays good. */
-export async function shortToken(user) {
-  const { accessToken } = await tell('POST', 'tokens', { ...requestFor(user), expiresIn: 2 })
-  return accessToken
-}
-
-/** Tokens of another login of the same user. The gateway has not seen them. */
-export function unknownToken(user) {
-  return tell('POST', 'tokens', requestFor(user))
+/** Tokens of another login of the same user. The gateway has not seen them. `wanted`: more of the control's request. */
+export function newLogin({ id, accessToken: { channelId, scopes } }, wanted = {}) {
+  return tell('POST', 'tokens', { userId: id, channelId, scope: scopes.join(' '), ...wanted })
 }
 
 /** The user unlinks the app: all its tokens end at LINE. The gateway is not told. */
@@ -35,10 +29,6 @@ export function endFault() {
 export async function startedFault() {
   const fault = await tell('GET', 'faults/*')
   return Object.keys(faults).find((name) => faults[name].status === fault?.status)
-}
-
-function requestFor({ id, accessToken: { channelId, scopes } }) {
-  return { userId: id, channelId, scope: scopes.join(' ') }
 }
 
 async function tell(method, path, body = undefined) {

@@ -14,6 +14,7 @@ export function sayIn(id, kind, words = undefined) {
   if (words === undefined) return region.replaceChildren()
   const notice = Object.assign(document.createElement('p'), { className: `notice ${kind}`, textContent: words })
   region.replaceChildren(notice)
+  notice.scrollIntoView({ block: 'nearest' })
 }
 
 /** Says it, counts down, and then calls `again`. Another notice ends the wait. */

@@ -2,11 +2,22 @@
  * The demo page. It does with each answer of the gateway what a front end must do: refresh once after EXPIRED, log in again
  * after REVOKED or INVALID_GRANT, wait after an outage and try again.
  */
-import { showUser, stopTimers } from './demo-card.js'
-import { endFault, shortToken, startedFault, startFault, unknownToken, unlink } from './demo-faults.js'
+import { showUser, stopCountdown } from './demo-card.js'
+import { endFault, newLogin, startedFault, startFault, unlink } from './demo-faults.js'
 import { clearNotice, isWaiting, say, sayIn, sayWhileWaiting } from './demo-notice.js'
 import { nextNumbers, readNumbers, watchNumbers } from './live.js'
-import { ask, dropSession, keepSession, kindOf, logIn, logOut, readSession, refresh, wordsFor } from './session.js'
+import {
+  ask,
+  dropSession,
+  keepSession,
+  kindOf,
+  logIn,
+  logOut,
+  needsLogin,
+  readSession,
+  refresh,
+  wordsFor,
+} from './session.js'
 
 const actions = { logIn: () => logIn(location.href), renew, leave, expire, beUnlinked, askOften, askOftenUnknown }
 
@@ -44,7 +55,7 @@ function run(action, tries = 0) {
 function answerTo(failure, action, tries) {
   if (failure.code === undefined) say('bad', `This page failed: ${failure.message}.`)
   else if (kindOf(failure) === 'wait') wait(failure, action, tries)
-  else if (endsSession(failure)) endSession(failure)
+  else if (needsLogin(failure)) endSession(failure)
   else say('bad', wordsFor(failure))
   showParts()
 }
@@ -52,17 +63,13 @@ function answerTo(failure, action, tries) {
 /** After an outage: stays logged in, and tries again after `retryAfter` seconds, later from time to time. */
 function wait(failure, action, tries) {
   const seconds = Math.max(failure.retryAfter ?? 2, Math.min(2 ** tries, 8))
-  sayWhileWaiting(wordsFor(failure), seconds, () => run(action, tries + 1))
-}
-
-function endsSession({ code, reason }) {
-  return code === 'INVALID_GRANT' || (code === 'UNAUTHENTICATED' && (reason !== 'EXPIRED' || !canRefresh()))
+  sayWhileWaiting(wordsFor({ ...failure, retryAfter: seconds }), seconds, () => run(action, tries + 1))
 }
 
 function endSession(failure) {
   dropSession()
   show(undefined)
-  say('bad', failure.reason === 'EXPIRED' ? 'The session has ended with its token. Log in again.' : wordsFor(failure))
+  say('bad', wordsFor(failure))
 }
 
 async function showCard() {
@@ -74,7 +81,7 @@ async function askWho() {
   try {
     return await askViewer()
   } catch (failure) {
-    if (failure.reason !== 'EXPIRED' || !canRefresh()) throw failure
+    if (failure.reason !== 'EXPIRED') throw failure
     await refresh()
     const viewer = await askViewer()
     say('ok', 'The access token had expired. Refreshed.')
@@ -82,7 +89,7 @@ async function askWho() {
   }
 }
 
-const facts = 'accessToken { channelId scopes expiresIn verifiedAt }'
+const facts = 'accessToken { channelId scopes expiresAt verifiedAt }'
 
 async function askViewer() {
   const { accessToken } = readSession()
@@ -95,9 +102,11 @@ async function askViewer() {
 }
 
 async function renew() {
-  await refresh()
+  const { accessToken } = readSession() ?? {}
+  const isSame = (await refresh()).accessToken === accessToken
   await showCard()
-  say('ok', 'Refreshed: you have a new access token.')
+  const words = isSame ? 'it is still the token of the last refresh, for 30 s' : 'you have a new access token'
+  say('ok', `Refreshed: ${words}.`)
 }
 
 async function leave() {
@@ -107,28 +116,45 @@ async function leave() {
 }
 
 async function expire() {
-  const accessToken = await shortToken(user)
-  keepSession({ ...readSession(), accessToken, expiresAt: new Date(Date.now() + 2_000).toISOString() })
-  show({ ...user, accessToken: { ...user.accessToken, expiresIn: 2 } })
+  const expiresAt = await useNewLogin({ expiresIn: 2 })
+  show({ ...user, accessToken: { ...user.accessToken, expiresAt } })
   say('ok', 'Your token lasts 2 s now. The next question comes right after that.')
   await new Promise((resolve) => setTimeout(resolve, 2_200))
   run(showCard)
 }
 
 async function beUnlinked() {
-  const { accessToken, refreshToken } = await unknownToken(user)
-  keepSession({ ...readSession(), accessToken, refreshToken })
+  await useNewLogin()
   await unlink(user)
   run(showCard)
 }
 
-/** LINE changes, not the app: a wait that is under way goes on. */
+/** Uses tokens that the gateway has not seen, so that it must ask LINE about them. Resolves with the end of the token. */
+async function useNewLogin(wanted) {
+  const { accessToken, refreshToken, expiresIn } = await newLogin(user, wanted)
+  const expiresAt = new Date(Date.now() + expiresIn * 1_000).toISOString()
+  keepSession({ ...readSession(), accessToken, refreshToken, expiresAt })
+  return expiresAt
+}
+
 async function toggleFault(fault) {
-  const ends = document.querySelector(`[data-fault=${fault}]`).ariaPressed === 'true'
-  await (ends ? endFault() : startFault(fault))
-  showFault(ends ? undefined : fault)
-  if (ends) sayIn('world', 'ok', 'LINE works again.')
-  else if (user !== undefined && !isWaiting()) run(showCardAllTheSame)
+  const pressed = document.querySelector('[data-fault][aria-pressed=true]')
+  if (pressed?.dataset.fault === fault) return stopFault()
+  if (pressed === null && user !== undefined) {
+    // The gateway repeats the answer of a refresh for 30 s. These tokens were never refreshed.
+    await useNewLogin()
+    await showCard()
+  }
+  await startFault(fault)
+  showFault(fault)
+  if (user !== undefined && !isWaiting()) run(showCardAllTheSame)
+}
+
+/** Only LINE changes, not the app: a wait that is under way goes on. */
+async function stopFault() {
+  await endFault()
+  showFault(undefined)
+  sayIn('world', 'ok', 'LINE works again.')
 }
 
 async function showCardAllTheSame() {
@@ -155,7 +181,7 @@ async function askOften() {
 }
 
 async function askOftenUnknown() {
-  const { accessToken } = await unknownToken(user)
+  const { accessToken } = await newLogin(user)
   await askOftenWith(accessToken)
 }
 
@@ -170,7 +196,7 @@ async function askOftenWith(token) {
 /** `undefined`: nobody is logged in. */
 function show(viewer) {
   user = viewer
-  if (viewer === undefined) stopTimers()
+  if (viewer === undefined) stopCountdown()
   else showUser(viewer, () => run(showCard))
   showParts()
 }

@@ -87,7 +87,7 @@ function showFeed(events) {
 }
 
 function showAway(isAway) {
-  const words = 'No network: the gateway does not answer. These numbers are old.'
+  const words = 'These numbers are old: the gateway does not answer.'
   const region = document.getElementById('live-status')
   if (isAway !== region.hasChildNodes()) region.replaceChildren(...(isAway ? [element('p', 'notice wait', words)] : []))
 }

@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { settingNames } from '../src/config/setting-names.ts'
 import { readConfig } from '../src/config.ts'
+import { createLiveNumbers } from '../src/dev/live-numbers.ts'
 import { callbackPath, createDevPages } from '../src/dev/pages.ts'
+import { createSilentTelemetry } from '../src/telemetry/telemetry.ts'
 import { documents, ways } from './harness/document-ways.ts'
 import { writeKeyFile } from './harness/key-file.ts'
 import { type Block, codeSpans, readDocument } from './harness/markdown.ts'
@@ -120,7 +122,8 @@ describe('the tables of the README', () => {
       .flatMap(([cell = '']) => codeSpans(cell))
       .filter((code) => code.includes('/'))
     const paths = named.map((code) => code.replace(/^(GET|POST) /, ''))
-    const devPages = [...createDevPages({ emulatorUrl: gateway.emulator.url }).keys()]
+    const numbers = createLiveNumbers(createSilentTelemetry()).read
+    const devPages = [...createDevPages({ emulatorUrl: gateway.emulator.url, numbers }).keys()]
     for (const path of paths.filter((path) => !path.endsWith('…') && path !== '/')) {
       const base = path === '/metrics' ? (gateway.metricsUrl ?? '') : gateway.url
       expect((await fetch(base + path)).status, path).not.toBe(404)

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, vi } from 'vitest'
 import { readConfig } from '../../src/config.ts'
+import { checkKeyFile } from '../../src/login/signing-key-file.ts'
 import { curlsIn } from './curl.ts'
 import type { Block } from './markdown.ts'
 import { project } from './programs.ts'
@@ -101,7 +102,9 @@ export const settings: Way = ({ text }) =>
     await promisify(execFile)('sh', ['-eu', '-c', command], { cwd: folder, env })
     const given = readFileSync(join(folder, 'started'), 'utf8').split('\n').map(settingIn)
     const channel = { LINE_CHANNEL_ID: '2000000001', LINE_CHANNEL_SECRET: '0123456789abcdef0123456789abcdef' }
-    expect(readConfig({ ...channel, ...Object.fromEntries(given) }).warnings).toEqual([])
+    const checkFile = (path: string) => checkKeyFile(join(folder, path))
+    const config = readConfig({ ...channel, ...Object.fromEntries(given) }, undefined, undefined, checkFile)
+    expect(config.warnings).toEqual([])
   })
 
 /** Gives it an empty folder, which is removed afterwards. */

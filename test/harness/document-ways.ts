@@ -31,6 +31,10 @@ export const ways: Readonly<Record<string, Way>> = {
   ),
   "Front end › js › import { createClient } from './fetch.mj": frontEnd,
   "Front end › ts › preset: 'client',": partOf('codegen.ts', 'package.json'),
+  'Mobile and LIFF › js › /** At most one login in five minutes by': partOf(
+    'test/recipes/liff-page.mjs',
+    'test/client/liff-page.test.ts',
+  ),
   'Back end › sh › mkdir -p keys && npm run keys new keys/s': settings,
   'Back end › graphql › { viewer { displayName apiToken(audience': operation(),
   'Back end › sh › curl -s https://gateway.example/oauth/to': curls(([answer]) =>

@@ -7,6 +7,7 @@ import type { SigningGateway } from './signing-gateway.ts'
 export const documents = [
   'README.md',
   'CONTRIBUTING.md',
+  'CHANGELOG.md',
   'test/recipes/services.md',
   'test/long/README.md',
   'test/bench/README.md',
@@ -30,7 +31,7 @@ export const ways: Readonly<Record<string, Way>> = {
     expect(answer).toMatchObject({ data: { viewer: { displayName: 'Sakura Tanaka', isFriend: true } } }),
   ),
   "Front end › js › import { createClient } from './fetch.mj": frontEnd,
-  "Front end › ts › preset: 'client',": partOf('codegen.ts', 'package.json'),
+  "Front end › ts › scalars: { DateTime: 'string', ID: 'stri": partOf('codegen.ts', 'package.json'),
   'Mobile and LIFF › js › /** At most one login in five minutes by': partOf(
     'test/recipes/liff-page.mjs',
     'test/client/liff-page.test.ts',
@@ -50,7 +51,7 @@ export const ways: Readonly<Record<string, Way>> = {
     'test/tokens/shared-tier.test.ts',
     'ACL SETUSER gateway on >PASSWORD',
   ),
-  'How it works ›  › src/main.ts      the process: settings,': testedBy(
+  'The map of src/ ›  › src/main.ts      the process: settings,': testedBy(
     'test/imports.test.ts',
     'the map in the README',
   ),

@@ -80,7 +80,7 @@ const anHour = 3_600_000
 
 describeInChromium('a page of another origin', (openPage) => {
   /** A page whose waits move the clocks of LINE and of the gateway. `waits` has them in ms. */
-  async function openApp(whileWaiting = () => undefined as void) {
+  async function openApp(whileWaiting: () => void = () => undefined) {
     const { page, errors } = await openPage()
     const waits: number[] = []
     await page.exposeFunction('wait', (ms: number) => {

@@ -179,6 +179,17 @@ describe.each(Object.entries(recipes))('%s', (recipe, start) => {
     expect(events).toEqual(['waited', 'saved'])
   })
 
+  it('a logout during the refresh: nobody is logged in again', async () => {
+    expire()
+    gateway().emulator.faults.set('token', { status: 503 })
+    whileWaiting = () => {
+      gateway().emulator.faults.clear()
+      tokens = undefined
+    }
+    expect(await ask(query(0))).toMatchObject({ codes: ['UNAUTHENTICATED'] })
+    expect({ tokens, events }).toEqual({ tokens: undefined, events: ['waited'] })
+  })
+
   it('LINE stays down: LINE_UNAVAILABLE after a few tries, and the user stays logged in', async () => {
     expire()
     gateway().emulator.faults.set('token', { status: 503 })

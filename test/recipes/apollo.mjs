@@ -49,9 +49,12 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
 
   async function refreshOnce() {
     refreshedAt = Date.now()
-    const variables = { input: { refreshToken: session.read().refreshToken, channelId } }
+    const { refreshToken } = session.read()
+    const variables = { input: { refreshToken, channelId } }
     const options = { mutation: REFRESH, variables, context: { isRefresh: true }, fetchPolicy: 'no-cache' }
     const { data, error } = await client.mutate({ ...options, errorPolicy: 'all' })
+    // Meanwhile somebody has logged out or in, or another tab has refreshed.
+    if (session.read()?.refreshToken !== refreshToken) return
     if (data?.refreshToken) return session.save(data.refreshToken)
     if (errorsIn(error).some(({ extensions }) => extensions.code === 'INVALID_GRANT')) end()
     throw error

@@ -47,6 +47,8 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
     const { refreshToken } = session.read()
     const answer = await send(REFRESH, { input: { refreshToken, channelId } })
     const tokens = answer.data?.refreshToken
+    // Meanwhile somebody has logged out or in, or another tab has refreshed.
+    if (session.read()?.refreshToken !== refreshToken) return undefined
     if (tokens) session.save(tokens)
     else if (answer.errors.some(({ extensions }) => extensions.code === 'INVALID_GRANT')) end(answer)
     return tokens ? undefined : answer.errors

@@ -41,6 +41,8 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
     if (refusedToken !== accessToken && !endsSoon(session.read())) return
     refreshedAt = Date.now()
     const { data, error } = await mutate(REFRESH, { input: { refreshToken, channelId } })
+    // Meanwhile somebody has logged out or in, or another tab has refreshed.
+    if (session.read()?.refreshToken !== refreshToken) return
     if (data?.refreshToken) return session.save(data.refreshToken)
     if (error.graphQLErrors.some(({ extensions }) => extensions.code === 'INVALID_GRANT')) end()
     throw error

@@ -85,20 +85,22 @@ export function createFaultStore(): FaultStore {
 
 export function parseFaultTarget(target: string): Endpoint | '*' {
   const known = ['*' as const, ...endpoints].find((name) => name === target)
-  if (known === undefined) throw new TypeError(`faults: unknown endpoint "${target}"`)
+  if (known === undefined)
+    throw new TypeError(`faults: there is no such endpoint: expected * or one of ${endpoints.join(', ')}`)
   return known
 }
 
-/** Checks a fault, which can come from JSON. Throws a `TypeError`. */
+/** Checks a fault, which can come from JSON. Throws a `TypeError` that names the wrong member and what is allowed. */
 export function parseFault(value: unknown): Fault {
-  if (typeof value !== 'object' || value === null) throw new TypeError('faults: a fault must be an object')
-  const fault: Fault = value
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError('faults: a fault must be an object')
   const known: readonly string[] = [...kinds, ...otherMembers]
-  const unknown = Object.keys(fault).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw new TypeError(`faults: unknown member "${unknown}"`)
-  assertOneKind(fault)
-  assertNumbers(fault)
-  return fault
+  const given = Object.entries(value).filter(([, setting]) => setting !== undefined)
+  if (!given.every(([name]) => known.includes(name)))
+    throw new TypeError(`faults: has an unknown member: expected ${known.join(', ')}`)
+  for (const [name, setting] of given) assertMember(name, setting)
+  assertOneKind(value)
+  return value
 }
 
 function assertOneKind(fault: Fault): void {
@@ -107,12 +109,27 @@ function assertOneKind(fault: Fault): void {
   if (chosen.length > 1) throw new TypeError(`faults: ${chosen.join(' and ')} cannot be combined`)
 }
 
-function assertNumbers({ latencyMs, times, status }: Fault): void {
-  if (latencyMs !== undefined && !(latencyMs >= 0))
-    throw new TypeError('faults: latencyMs must be a number of ms, 0 or more')
-  if (times !== undefined && !(Number.isInteger(times) && times > 0))
-    throw new TypeError('faults: times must be an integer, 1 or more')
-  if (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 599)) {
-    throw new TypeError('faults: status must be an HTTP status from 200 to 599')
-  }
+function assertMember(name: string, setting: unknown): void {
+  const [isAllowed, allowed] = memberRules[name] ?? [(value: unknown) => value === true, 'true']
+  if (!isAllowed(setting)) throw new TypeError(`faults: ${name} must be ${allowed}`)
+}
+
+/** The members that are not just `true`. */
+const memberRules: Readonly<Record<string, readonly [(value: unknown) => boolean, string]>> = {
+  latencyMs: [(ms) => isNumber(ms, 0, 2 ** 31 - 1), 'a number of ms, 0 or more'],
+  times: [(times) => Number.isInteger(times) && isNumber(times, 1), 'an integer, 1 or more'],
+  status: [(status) => Number.isInteger(status) && isNumber(status, 200, 599), 'an HTTP status from 200 to 599'],
+  body: [() => true, ''],
+  headers: [isTexts, 'an object of texts'],
+  huge: [(megabytes) => megabytes === true || isNumber(megabytes, 1, 256), 'true or a number of MB from 1 to 256'],
+  gzip: [(gzip) => gzip === true || gzip === 'bomb', 'true or "bomb"'],
+}
+
+function isNumber(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): boolean {
+  return typeof value === 'number' && value >= least && value <= most
+}
+
+function isTexts(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every((text) => typeof text === 'string')
 }

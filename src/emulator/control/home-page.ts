@@ -2,43 +2,67 @@ import { type Html, html } from '../http/html.ts'
 import type { LineRequest } from '../http/line-request.ts'
 import type { LineResponse } from '../http/line-response.ts'
 import { page } from '../http/page.ts'
+import { smallPicture } from '../login/pictures.ts'
 import type { Channel, User } from '../platform/accounts.ts'
+import { defaultSwitches } from '../platform/switches.ts'
 import type { EmulatorParts } from './control.ts'
+import { controlSection } from './control-section.ts'
 
 /** `GET /`: explains the emulator to people who open it in a browser. Shows no secret. */
 export function homePage({ platform, calls }: EmulatorParts, { headers, query }: LineRequest): LineResponse {
   const [channels, users] = [[...platform.channels.values()], [...platform.users.values()]]
-  const content = html`<h1>LINE emulator</h1>
+  const origin = `http://${headers.host}`
+  const content = html`<header><h1>LINE emulator</h1>
 <p>This server answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are examples. No data leaves this machine.</p>
+</header>
 ${loginResult(query)}
-${channels.slice(0, 1).map((channel) => html`<p><a href="${loginLink(channel, headers.host ?? '')}">Log in as a demo user</a></p>`)}
-<h2>Users</h2>${table(['Name', 'User ID'], users.slice(0, 50).map(userRow))}
-<h2>Channels</h2>${table(['Channel ID', 'Type'], channels.map(channelRow))}
-<h2>Calls</h2>${table(['Endpoint', 'Calls'], Object.entries(calls.byEndpoint()).map(callRow))}
-<h2>Control</h2>
-<ul>${controlLinks.map((path) => html`<li><a href="${path}"><code>${path}</code></a></li>`)}</ul>`
-  return page('Home', content)
+<div class="columns">
+<div class="stack">${accountCards(channels, users, origin)}</div>
+${liveCard(Object.entries(calls.byEndpoint()))}
+</div>
+<div class="below">${controlSection(origin, platform)}</div>`
+  return page('Home', content, { wide: true, script: 'home.js' })
 }
 
-const controlLinks = [
-  '/emulator/calls',
-  '/emulator/faults',
-  '/emulator/switches',
-  '/oauth2/v2.1/certs',
-  '/.well-known/openid-configuration',
-]
+function accountCards(channels: readonly Channel[], users: readonly User[], origin: string): Html {
+  return html`<section class="card"><h2>Users</h2>
+${channels.slice(0, 1).map((channel) => html`<p><a class="button main" href="${loginLink(channel, origin)}">Log in as a demo user</a></p>`)}
+${table(['Name', 'User ID'], users.slice(0, 50).map(userRow))}</section>
+<section class="card"><h2>Channels</h2>${table(['Name', 'Type', 'Channel ID'], channels.map(channelRow))}
+<p class="note">A LINE MINI App has three channels of type liff: developing, review and published.</p>
+<p class="note">LINE's own documents: <a href="/.well-known/openid-configuration">discovery</a>, <a href="/oauth2/v2.1/certs">public keys</a></p></section>`
+}
+
+/** What happens now. The script of the page keeps it fresh. */
+function liveCard(counts: readonly (readonly [string, number])[]): Html {
+  return html`<section class="card" aria-labelledby="live-title" data-switches="${JSON.stringify(defaultSwitches)}">
+<h2 id="live-title">Now</h2>
+<ul id="world" class="plain" role="status"><li>LINE is well.</li></ul>
+<div class="buttons" id="common" hidden>
+<button type="button" data-method="PUT" data-path="/emulator/faults/*" data-body='{"status":500}'>LINE down</button>
+<button type="button" data-method="PUT" data-path="/emulator/faults/*" data-body='{"status":429,"headers":{"retry-after":"5"}}'>LINE answers 429</button>
+<button type="button" data-method="PUT" data-path="/emulator/faults/*" data-body='{"latencyMs":2000}'>LINE is slow</button>
+<button type="button" id="well">All well again</button>
+</div>
+<h3>Calls to LINE: <span id="total">${counts.reduce((sum, [, count]) => sum + count, 0)}</span></h3>
+<div id="live-status" role="status"></div>
+<ol id="feed" class="plain feed" aria-label="The last calls, newest first"></ol>
+<div class="buttons" id="reset" hidden><button type="button" data-method="POST" data-path="/emulator/calls/reset">Count from 0</button></div>
+<div id="counts">${table(['Endpoint', 'Calls'], counts.map(callRow))}</div>
+</section>`
+}
 
 /** The result of a login that started on this page: a code to exchange, or the error. */
 function loginResult(query: string): readonly Html[] {
   const parameters = [...new URLSearchParams(query)]
   if (parameters.length === 0) return []
   const rows = parameters.map(([name, value]) => html`<tr><td>${name}</td><td><code>${value}</code></td></tr>`)
-  return [html`<h2>Result of the login</h2>${table(['Parameter', 'Value'], rows)}`]
+  return [html`<section class="card"><h2>Result of the login</h2>${table(['Parameter', 'Value'], rows)}</section>`]
 }
 
 /** A login that returns to this page, if the channel has no registered callback URL. */
-function loginLink({ id, callbackUrls }: Channel, host: string): string {
-  const redirectUri = callbackUrls?.[0] ?? `http://${host}/`
+function loginLink({ id, callbackUrls }: Channel, origin: string): string {
+  const redirectUri = callbackUrls?.[0] ?? `${origin}/`
   const query = {
     response_type: 'code',
     client_id: id,
@@ -53,14 +77,15 @@ function table(columns: readonly string[], rows: readonly Html[]): Html {
   return html`<table><thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead><tbody>${rows}</tbody></table>`
 }
 
-function userRow({ userId, displayName }: User): Html {
-  return html`<tr><td><bdi dir="auto">${displayName}</bdi></td><td><code>${userId}</code></td></tr>`
+function userRow(user: User): Html {
+  const { userId, displayName } = user
+  return html`<tr><td><span class="user">${smallPicture(user)} <bdi dir="auto">${displayName}</bdi></span></td><td><code>${userId}</code></td></tr>`
 }
 
-function channelRow({ id, type }: Channel): Html {
-  return html`<tr><td><code>${id}</code></td><td>${type}</td></tr>`
+function channelRow({ id, type, name = '' }: Channel): Html {
+  return html`<tr><td>${name}</td><td>${type}</td><td><code>${id}</code></td></tr>`
 }
 
-function callRow([endpoint, count]: [string, number]): Html {
+function callRow([endpoint, count]: readonly [string, number]): Html {
   return html`<tr><td>${endpoint}</td><td>${count}</td></tr>`
 }

@@ -1,11 +1,12 @@
 import { openToLoopback } from '../http/cors.ts'
 import type { LineRequest } from '../http/line-request.ts'
 import type { LineResponse } from '../http/line-response.ts'
+import { answerFile } from '../http/own-files.ts'
 import { logIn } from '../login/login.ts'
 import { LOGIN_PATH } from '../login/login-pages.ts'
+import { answerPicture } from '../login/pictures.ts'
 import { createControl, type EmulatorParts } from './control.ts'
 import { homePage } from './home-page.ts'
-import { answerPicture } from './pictures.ts'
 
 /** The endpoints that LINE does not have: the home page, pictures, the target of the login forms and the control endpoint. */
 export function createOwnEndpoints(parts: EmulatorParts): (request: LineRequest) => LineResponse | undefined {
@@ -14,8 +15,9 @@ export function createOwnEndpoints(parts: EmulatorParts): (request: LineRequest)
   return (request) => {
     if (request.method === 'GET' && request.path === '/') return homePage(parts, request)
     if (request.method === 'POST' && request.path === LOGIN_PATH) return logIn(request, parts.platform)
-    const picture = answerPicture(request, parts.platform)
-    if (picture !== undefined) return picture
+    const resource =
+      request.method === 'GET' ? (answerFile(request.path) ?? answerPicture(request, parts.platform)) : undefined
+    if (resource !== undefined) return resource
     return request.path.startsWith('/emulator/') ? control(request) : undefined
   }
 }

@@ -28,5 +28,5 @@ function postForm(redirectUri: string, parameters: Readonly<Record<string, strin
   )
   const form = html`<h1>Return to the app</h1>
 <form method="post" action="${redirectUri}">${fields}<button class="main">Continue</button></form>`
-  return page('Return to the app', form, { autoSubmit: true })
+  return page('Return to the app', form, { script: 'submit.js' })
 }

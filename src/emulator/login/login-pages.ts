@@ -4,6 +4,7 @@ import { page } from '../http/page.ts'
 import type { Channel, User } from '../platform/accounts.ts'
 import type { AuthorizationRequest } from './authorization-request.ts'
 import { offersFriendship } from './login-result.ts'
+import { smallPicture } from './pictures.ts'
 
 /** The target of the login forms. Its query is the authorization request. */
 export const LOGIN_PATH = '/emulator/login'
@@ -13,13 +14,14 @@ const MAX_USERS_SHOWN = 50
 export function loginPage({ channel }: AuthorizationRequest, query: string, users: readonly User[]): LineResponse {
   const content = html`<h1>Log in with LINE</h1>
 <p>The app of ${nameOf(channel)} asks you to log in. Choose a demo user.</p>
-<form method="post" action="${LOGIN_PATH}?${query}"><ul>${users.slice(0, MAX_USERS_SHOWN).map(userButton)}</ul></form>
+<form method="post" action="${LOGIN_PATH}?${query}"><ul class="plain stacked">${users.slice(0, MAX_USERS_SHOWN).map(userButton)}</ul></form>
 <p class="note">This is the LINE emulator. The users are examples and need no password.</p>`
   return page('Log in', content)
 }
 
-function userButton({ userId, displayName }: User): Html {
-  return html`<li><button name="user" value="${userId}">Log in as <bdi dir="auto">${displayName}</bdi></button></li>
+function userButton(user: User): Html {
+  const { userId, displayName } = user
+  return html`<li><button class="user" name="user" value="${userId}">${smallPicture(user)} <span>Log in as <bdi dir="auto">${displayName}</bdi></span></button></li>
 `
 }
 
@@ -29,11 +31,13 @@ export function consentPage(request: AuthorizationRequest, query: string, user: 
 <p>The app of ${nameOf(request.channel)} asks <bdi dir="auto">${user.displayName}</bdi> for access to:</p>
 <form method="post" action="${LOGIN_PATH}?${query}">
 <input type="hidden" name="user" value="${user.userId}">
-<ul>${mandatory.map((scope) => html`<li>${meaningOf(scope)} <span class="note">(required)</span></li>`)}</ul>
+<ul class="plain">${mandatory.map((scope) => html`<li>${meaningOf(scope)} <span class="note">(required)</span></li>`)}</ul>
 ${request.scopes.includes('email') ? checkbox('email', 'Your e-mail address') : html``}
 ${offersFriendship(request, user) ? checkbox('friend', 'Add the official account as a friend') : html``}
+<div class="stacked">
 <button class="main" name="decision" value="allow">Allow</button>
 <button name="decision" value="cancel">Cancel</button>
+</div>
 </form>`
   return page('Allow access?', content)
 }
@@ -42,8 +46,8 @@ function checkbox(name: string, text: string): Html {
   return html`<label><input type="checkbox" name="${name}" checked> ${text}</label>`
 }
 
-function nameOf({ id, type }: Channel): string {
-  return `${type} channel ${id}`
+function nameOf({ id, type, name }: Channel): string {
+  return `${type} channel ${id}${name === undefined ? '' : ` (${name})`}`
 }
 
 const meanings: Readonly<Record<string, string>> = {

@@ -29,6 +29,8 @@ export type IssuedTokens = {
   /** Seconds. */
   expiresIn: number
   scope: string
+  channelId: string
+  userId: string
 }
 
 export type CodeRequest = Omit<TokenRequest, 'expiresIn' | 'es256'> & {
@@ -45,8 +47,10 @@ export type DirectActions = {
   /** Signs any claims with the current ES256 key or the channel secret (HS256). For tokens that LINE never makes. */
   signIdToken(claims: Claims, algorithm: 'ES256' | 'HS256', channelId?: string): string
   expireAccessToken(accessToken: string): void
+  expireAccessTokensOf(userId: string): void
   /** Revokes it without a request, so the gateway does not know. The refresh token still works. */
   revokeAccessToken(accessToken: string): void
+  revokeAccessTokensOf(userId: string): void
   /** The user unlinks one app or all apps: codes, tokens and consent end at once. */
   unlink(userId: string, channelId?: string): void
   /** Makes a new key for new signatures. The old keys stay in the JWKS. */
@@ -61,12 +65,10 @@ export function createDirectActions(platform: Platform): DirectActions {
     issueCode,
     signIdToken: (claims, algorithm, channelId) =>
       signJwt(claims, channelOf(channelId), algorithm === 'ES256' ? keys.current() : undefined),
-    expireAccessToken: (accessToken) => {
-      tokenOf(accessToken).expiresAt = now()
-    },
-    revokeAccessToken: (accessToken) => {
-      tokenOf(accessToken).revoked = true
-    },
+    expireAccessToken: (accessToken) => expire(tokenOf(accessToken)),
+    expireAccessTokensOf: (userId) => userTokens.ofUser(userOf(userId)).forEach(expire),
+    revokeAccessToken: (accessToken) => revoke(tokenOf(accessToken)),
+    revokeAccessTokensOf: (userId) => userTokens.ofUser(userOf(userId)).forEach(revoke),
     unlink,
     rotateSigningKey: keys.rotate,
   }
@@ -84,7 +86,17 @@ export function createDirectActions(platform: Platform): DirectActions {
       },
       expiresIn,
       scope: returnedScope(scope),
+      channelId: link.channel.id,
+      userId: link.user.userId,
     }
+  }
+
+  function expire(token: AccessToken): void {
+    token.expiresAt = Math.min(token.expiresAt, now())
+  }
+
+  function revoke(token: AccessToken): void {
+    token.revoked = true
   }
 
   function issueCode({ redirectUri, codeChallenge, scope = 'profile openid', ...request }: CodeRequest): string {
@@ -98,15 +110,17 @@ export function createDirectActions(platform: Platform): DirectActions {
   }
 
   function channelOf(channelId: string | undefined): Channel {
-    return found(channelId === undefined ? first(platform.channels) : platform.channels.get(channelId), 'channel')
+    const channel = channelId === undefined ? first(platform.channels) : platform.channels.get(channelId)
+    return found(channel, `channel: expected a channelId from ${namesIn(platform.channels)}`)
   }
 
   function userOf(userId: string | undefined): User {
-    return found(userId === undefined ? first(platform.users) : platform.users.get(userId), 'user')
+    const user = userId === undefined ? first(platform.users) : platform.users.get(userId)
+    return found(user, `user: expected a userId from ${namesIn(platform.users)}`)
   }
 
   function tokenOf(accessToken: string): AccessToken {
-    return found(userTokens.find(accessToken), 'access token')
+    return found(userTokens.find(accessToken), 'access token: expected an accessToken that this emulator issued')
   }
 }
 
@@ -116,6 +130,12 @@ function factsOf({ nonce, amr = ['pwd'], authTime, es256 }: TokenRequest): Login
 
 function first<T>(map: ReadonlyMap<string, T>): T | undefined {
   return map.values().next().value
+}
+
+/** The first keys: there can be very many users. */
+function namesIn(map: ReadonlyMap<string, unknown>): string {
+  const names = [...map.keys()].slice(0, 10)
+  return names.join(', ') + (map.size > names.length ? ' and others' : '')
 }
 
 function found<T>(value: T | undefined, what: string): T {

@@ -49,7 +49,12 @@ const choices: { [Name in keyof Switches]?: readonly Switches[Name][] } = {
   revokeUnknown: ['ok', 'error'],
 }
 
-/** Checks switches from JSON. Throws a `TypeError` that names the first unknown or wrong one. */
+/** The values of a switch, in words. */
+export function allowedFor(name: keyof Switches): string {
+  return choices[name]?.join(', ') ?? (typeof defaultSwitches[name] === 'boolean' ? 'true or false' : 'a text')
+}
+
+/** Checks switches from JSON. Throws a `TypeError` that names the first wrong one and its values. */
 export function parseSwitches(value: unknown): Partial<Switches> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new TypeError('switches: must be an object')
@@ -58,13 +63,11 @@ export function parseSwitches(value: unknown): Partial<Switches> {
 }
 
 function assertSwitch(name: string, setting: unknown): void {
-  if (!isSwitchName(name)) throw new TypeError(`switches: unknown switch "${name}"`)
+  if (!isSwitchName(name))
+    throw new TypeError(`switches: has an unknown switch: expected ${Object.keys(defaultSwitches).join(', ')}`)
   const allowed: readonly unknown[] | undefined = choices[name]
-  if (allowed !== undefined && !allowed.includes(setting)) {
-    throw new TypeError(`switches: "${name}" must be one of ${allowed.join(', ')}`)
-  }
-  const type = typeof defaultSwitches[name]
-  if (typeof setting !== type) throw new TypeError(`switches: "${name}" must be a ${type}`)
+  const isAllowed = allowed?.includes(setting) ?? typeof setting === typeof defaultSwitches[name]
+  if (!isAllowed) throw new TypeError(`switches: ${name} must be ${allowed ? 'one of ' : ''}${allowedFor(name)}`)
 }
 
 function isSwitchName(name: string): name is keyof Switches {

@@ -42,6 +42,8 @@ export function createUserTokens(now: () => number, switches: Switches) {
   return {
     linkOf,
     find: (accessToken: string) => accessTokens.get(accessToken),
+    /** All access tokens of a user, also expired and revoked ones. */
+    ofUser: (user: User) => [...accessTokens.values()].filter(({ grant }) => grant.link.user === user),
     statusOf,
     open,
     findGrant,

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
+import { controls } from '../../../src/emulator/control/control-guide.ts'
+import { faultGuide } from '../../../src/emulator/control/fault-guide.ts'
+import { defaultSwitches } from '../../../src/emulator/platform/switches.ts'
 import { useEmulator } from '../../harness/emulator-client.ts'
 
-const { emulator, get, getWithToken } = useEmulator()
+const { emulator, get, getWithToken, send } = useEmulator()
 
 test('the home page shows users, channels and calls, but no secret', async () => {
   await getWithToken('junk', '/v2/profile')
@@ -23,3 +26,56 @@ test('the login link on the home page: 200', async () => {
   const link = /href="(\/oauth2\/v2\.1\/authorize[^"]+)"/.exec(text)?.[1] ?? ''
   expect(await get(link.replaceAll('&amp;', '&'))).toMatchObject({ status: 200 })
 })
+
+test('each control, each member of a fault and each switch: explained, with a command', async () => {
+  const { text } = await get('/')
+  const commands = commandsIn(text)
+  for (const name of Object.keys(controls)) {
+    expect(text).toContain(`<code>${name.replace(' ', ' /emulator/')}</code>`)
+    const target = new RegExp(`^${name.replace(' ', ' /emulator/').replace('*', '[^/]+')}$`)
+    expect(
+      commands.some(({ method, path }) => target.test(`${method} ${path}`)),
+      name,
+    ).toBe(true)
+  }
+  const bodies = (start: string) =>
+    commands
+      .filter(({ path }) => path.startsWith(start))
+      .map(({ body }) => body)
+      .join()
+  for (const name of Object.keys(faultGuide)) expect(bodies('/emulator/faults')).toContain(`"${name}":`)
+  for (const name of Object.keys(defaultSwitches)) expect(bodies('/emulator/switches')).toContain(`"${name}":`)
+})
+
+test('each command of the page: done', async () => {
+  for (const { method, path, body } of commandsIn((await get('/')).text)) {
+    const { status, text } = await send(path, { method, ...(body && { body }) })
+    expect(status, `${method} ${path} ${body}: ${text}`).toBeLessThan(300)
+  }
+})
+
+test('the pictures, the stylesheet and the scripts of the page come from the emulator', async () => {
+  const { text, headers } = await get('/')
+  const links = [...text.matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)].map(([, link = '']) =>
+    link.replaceAll('&amp;', '&'),
+  )
+  expect(links.length).toBeGreaterThan(5)
+  for (const link of links) expect([link, (await get(link)).status]).toEqual([expect.stringMatching(/^\/[^/]/), 200])
+  expect(headers['content-security-policy']).not.toMatch(/unsafe|https?:/)
+})
+
+type Command = { readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'; readonly path: string; readonly body: string }
+
+/** Reads the `curl` commands of the page, as a shell would. */
+function commandsIn(page: string): Command[] {
+  const texts = [...page.matchAll(/<code>(curl [^<]+)<\/code>/g)].map(([, text = '']) =>
+    text.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&'),
+  )
+  expect(texts.length).toBeGreaterThan(40)
+  return texts.map((text) => {
+    const [, method = 'GET', url = '', body = ''] =
+      /^curl -s (?:-X (\w+) )?'?(http[^ ']+)'?(?: -d '([^']+)')?$/.exec(text) ?? []
+    expect(url, text).toContain(`${emulator().url}/`)
+    return { method: method as Command['method'], path: new URL(url).pathname, body }
+  })
+}

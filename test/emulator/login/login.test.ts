@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { credentials, useEmulator, web } from '../../harness/emulator-client.ts'
 
-const { emulator, post } = useEmulator()
+const { emulator, get, post } = useEmulator()
 
 const authorizationRequest = {
   response_type: 'code',
@@ -79,7 +79,8 @@ test('form_post: a form that a script sends, and a button for browsers without s
   expect(text).toMatch(/<input type="hidden" name="code" value="[\w-]{20}">/)
   expect(text).toContain('name="state" value="&quot;&gt;&lt;i&gt;"')
   expect(text).toContain('<button class="main">Continue</button>')
-  expect(text).toContain('<script>document.forms[0].submit()</script>')
+  expect(text).toContain('<script type="module" src="/emulator/submit.js"></script>')
+  expect((await get('/emulator/submit.js')).text).toContain('document.forms[0].submit()')
 })
 
 test('a redirect URI with a custom scheme: redirected', async () => {

@@ -1,3 +1,4 @@
+import { type Html, html } from '../http/html.ts'
 import type { LineRequest } from '../http/line-request.ts'
 import { type LineResponse, refusal } from '../http/line-response.ts'
 import type { User } from '../platform/accounts.ts'
@@ -6,14 +7,15 @@ import type { Platform } from '../platform/platform.ts'
 /** The start of the paths of pictures. A user ID follows, then a size. */
 const PICTURES = '/emulator/pictures/'
 
-/** The path of a user's picture. Undefined if the user has none. */
-export function picturePathOf({ userId, pictureUrl }: User): string | undefined {
-  return pictureUrl === undefined ? undefined : PICTURES + encodeURIComponent(userId)
+/** The picture of a user on the emulator's own pages. They show no other: nothing is loaded from elsewhere. */
+export function smallPicture({ userId, pictureUrl }: User): Html {
+  if (pictureUrl === undefined) return html`<span class="picture small"></span>`
+  return html`<img class="picture small" alt="" src="${PICTURES}${encodeURIComponent(userId)}/small">`
 }
 
 /** `GET /emulator/pictures/USERID`, also with LINE's suffixes `/large` and `/small`. Undefined for another path. */
-export function answerPicture({ method, path }: LineRequest, { users }: Platform): LineResponse | undefined {
-  if (method !== 'GET' || !path.startsWith(PICTURES)) return undefined
+export function answerPicture({ path }: LineRequest, { users }: Platform): LineResponse | undefined {
+  if (!path.startsWith(PICTURES)) return undefined
   const [name = '', size, ...rest] = path.slice(PICTURES.length).split('/')
   const user = users.get(decoded(name))
   const pixels = sizes.get(size)

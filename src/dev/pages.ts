@@ -59,8 +59,7 @@ function htmlFile(name: string, facts: Facts): Reply {
 }
 
 function file(name: string, type: string): Reply {
-  const headers = ['content-type', `${type}; charset=utf-8`, 'x-content-type-options', 'nosniff']
-  return { status: 200, headers, body: readText(name) }
+  return { status: 200, headers: ['content-type', `${type}; charset=utf-8`], body: readText(name) }
 }
 
 function readText(name: string): string {

@@ -117,7 +117,7 @@ const phone = `<meta name="viewport" content="width=device-width, initial-scale=
     .graphiql-container { --sidebar-width: 44px; height: 100dvh }
     #graphiql-session { flex-direction: column }
     #graphiql-session > div { min-height: 0; min-width: 0 }
-    .graphiql-horizontal-drag-bar { display: none }
+    .graphiql-horizontal-drag-bar, .graphiql-logo span { display: none }
   }
 </style>`
 

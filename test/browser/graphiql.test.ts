@@ -1,11 +1,10 @@
-import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type System, startSystem } from '../harness/browser-system.ts'
+import { type System, startPrefixProxy, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium, type OpenPage } from '../harness/chromium.ts'
 
+// GraphiQL takes seconds to load, so each test has many steps.
 describeInChromium('GraphiQL', (openPage) => {
   let system: System
 
@@ -14,72 +13,90 @@ describeInChromium('GraphiQL', (openPage) => {
   })
   afterAll(() => system.close())
 
-  it('with the demo token: shows the viewer and sends no request to other hosts', async () => {
-    const { page, errors, otherHosts } = await open(openPage, system, readmeSize)
+  it('without a login: all samples run, it stores nothing; startLogin leads by clicks to viewer as the new user', async () => {
+    const { page, errors, otherHosts } = await open(openPage, system.gateway.url, readmeSize)
     await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Sakura Tanaka"/)
     if (process.env.PICTURES === 'write') await writePicture(page)
     await page.getByRole('button', { name: 'Show Documentation Explorer' }).click()
     await page.getByRole('link', { name: 'Query' }).click()
     await page.getByRole('link', { name: 'viewer', exact: true }).click()
     await page.getByText("The LINE user of the request's").first().waitFor()
-    expect(otherHosts).toEqual([])
-    expect(errors).toEqual([])
-  })
-
-  it('below a path prefix of a proxy: shows the viewer (D9)', async () => {
-    const proxy = createServer((from, to) => {
-      const path = from.url?.replace('/api/line', '') ?? ''
-      from.pipe(
-        request(system.gateway.url + path, { method: from.method, headers: from.headers }, (answer) => {
-          to.writeHead(answer.statusCode ?? 0, answer.headers)
-          answer.pipe(to)
-        }),
-      )
-    })
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-    const { page } = await openPage()
-    await page.goto(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}/api/line/graphql`)
-    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Sakura Tanaka"/)
-    proxy.closeAllConnections()
-    proxy.close()
-  })
-
-  it('each sample: runs with its variables', async () => {
-    const { page, errors } = await open(openPage, system)
+    await page.getByRole('button', { name: 'Hide Documentation Explorer' }).click()
+    await page.getByRole('button', { name: 'Headers', exact: true }).click()
     for (const [tab, expected] of [
       ['Verify', /"active": true/],
       ['Refresh', /"accessToken": "ey/],
-      ['StartLogin', /"authorizationUrl": "http/],
       ['Exchange', /"code is empty"/],
-      ['WhoAmI', /"Sakura Tanaka"/],
     ] as const) {
-      await page.getByRole('tab', { name: tab }).getByRole('button', { name: tab }).click()
-      await page.getByRole('tab', { name: tab, selected: true }).waitFor()
+      await openTab(page, tab)
+      await variablesOnScreen(page)
       await expect.poll(() => run(page), longWait).toMatch(expected)
     }
-    expect(errors).toEqual([])
-  })
-
-  it('a new tab: has the demo token', async () => {
-    const { page } = await open(openPage, system)
     await page.getByRole('button', { name: 'New tab' }).click()
     await page.getByRole('tab', { name: '<untitled>', selected: true }).waitFor()
     await write(page, 'query Mine { viewer { displayName } }')
-    await expect.poll(() => run(page), longWait).toMatch(/"Sakura Tanaka"/)
-  })
-
-  it('stores nothing in the browser; a reload opens the samples again', async () => {
-    const { page } = await open(openPage, system)
-    await expect.poll(() => run(page), longWait).toMatch(/"Sakura Tanaka"/)
-    await write(page, 'query Mine { viewer { id } }')
     await page.getByRole('tab', { name: 'Mine' }).waitFor()
-    expect(await page.evaluate('JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie')).toBe('{}')
+    await expect.poll(() => run(page), longWait).toMatch(/"Sakura Tanaka"/)
+    expect(await stored(page)).toBe('{}')
     expect(page.url()).toBe(`${system.gateway.url}/graphql`)
-
     await page.reload()
     await page.getByRole('tab', { name: 'WhoAmI', selected: true }).waitFor()
     await expect.poll(() => page.getByRole('tab').count(), longWait).toBe(5)
-    await expect.poll(() => run(page), longWait).toMatch(/"Sakura Tanaka"/)
+
+    await openTab(page, 'StartLogin')
+    await expect.poll(() => run(page), longWait).toMatch(/"authorizationUrl": "http/)
+    await page.getByRole('link', { name: 'Continue to LINE' }).waitFor()
+    await page.getByRole('region', { name: 'Result Window' }).locator('.detected-link').first().click()
+    await chooseUser(page, 'Tom')
+    await page.getByRole('link', { name: 'Open GraphiQL as this user' }).click()
+    await bar(page).getByText('Tom', { exact: true }).waitFor()
+    await openTab(page, 'WhoAmI')
+    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Tom"/)
+    expect([errors, otherHosts]).toEqual([[], []])
+  })
+
+  it('below a path prefix: an expired token is refreshed; a new login keeps what was typed; each failure is said', async () => {
+    const proxy = await startPrefixProxy(system.gateway.url, '/api/line')
+    const { page, errors, otherHosts } = await openPage()
+    await page.goto(`${proxy.url}/dev/callback`)
+    await keepSession(page, system.emulator.issueTokens({ expiresIn: 1 }))
+    await page.goto(`${proxy.url}/graphql`)
+    await bar(page).getByText('Token has expired', { exact: true }).waitFor()
+    await bar(page).getByText('The access token has expired. Refresh it.').waitFor()
+    await expect.poll(() => run(page), longWait).toMatch(/"reason": "EXPIRED"/)
+    await press(page, 'Refresh')
+    await bar(page).getByText('Sakura Tanaka').waitFor()
+    await bar(page).getByText('You have a new access token.').waitFor()
+    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Sakura Tanaka"/)
+    await press(page, 'Log out')
+    await bar(page).getByText('You are logged out').waitFor()
+    await expect.poll(() => run(page), longWait).toMatch(/"code": "UNAUTHENTICATED"/)
+    expect(await stored(page)).toBe('{}')
+
+    await write(page, 'query Mine { viewer { displayName } }')
+    await page.getByRole('tab', { name: 'Mine' }).waitFor()
+    await press(page, 'Log in with LINE')
+    await chooseUser(page, 'Tom')
+    await page.waitForURL(`${proxy.url}/graphql`)
+    await bar(page).getByText('Tom', { exact: true }).waitFor()
+    await bar(page).getByText('Token ends in').waitFor()
+    await page.getByRole('tab', { name: 'Mine', selected: true }).waitFor()
+    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Tom"/)
+    expect(await page.evaluate('Object.keys(sessionStorage).join()')).toBe('line-session')
+    await openTab(page, 'Verify')
+    await expect.poll(() => headers(page), longWait).toContain(await page.evaluate(accessToken))
+    expect([errors, otherHosts]).toEqual([[], []])
+
+    system.emulator.faults.set('token', { status: 500 })
+    await press(page, 'Refresh')
+    await bar(page).getByText('LINE is unavailable').waitFor()
+    system.emulator.faults.set('token', { status: 400, body: { error: 'invalid_grant' } })
+    await expect.poll(() => pressFor(page, 'Refresh', 'Log in again'), longWait).toBe(true)
+    await bar(page).getByRole('button', { name: 'Log in with LINE' }).waitFor()
+    system.emulator.faults.clear()
+    proxy.close()
+    await press(page, 'Refresh')
+    await bar(page).getByText('No network').waitFor()
   })
 })
 
@@ -95,19 +112,60 @@ async function writePicture(page: Page): Promise<void> {
   await page.screenshot({ path, animations: 'disabled' })
 }
 
-/** Opens GraphiQL. The page can reach only the gateway. `otherHosts` has the URLs it requested from other hosts. */
-async function open(openPage: OpenPage, { gateway }: System, options: Parameters<OpenPage>[0] = {}) {
+async function open(openPage: OpenPage, url: string, options: Parameters<OpenPage>[0] = {}) {
   const opened = await openPage(options)
-  const otherHosts: string[] = []
-  await opened.page.context().route(
-    ({ origin, protocol }) => origin !== gateway.url && protocol !== 'blob:',
-    async (route) => {
-      otherHosts.push(route.request().url())
-      await route.abort()
-    },
-  )
-  await opened.page.goto(`${gateway.url}/graphql`)
-  return { ...opened, otherHosts }
+  await opened.page.goto(`${url}/graphql`)
+  return opened
+}
+
+const bar = (page: Page) => page.getByRole('banner')
+
+async function press(page: Page, name: string): Promise<void> {
+  await bar(page).getByRole('button', { name }).click()
+}
+
+/** True if the words are in the bar after the click. Poll it: the gateway waits a moment after an outage. */
+async function pressFor(page: Page, name: string, words: string): Promise<boolean> {
+  await press(page, name)
+  return bar(page).getByText(words).isVisible()
+}
+
+async function openTab(page: Page, name: string): Promise<void> {
+  await page.getByRole('tab', { name }).getByRole('button', { name }).click()
+  await page.getByRole('tab', { name, selected: true }).waitFor()
+}
+
+async function variablesOnScreen(page: Page): Promise<void> {
+  await page.locator('button.active[data-name="variables"]').waitFor()
+}
+
+async function headers(page: Page): Promise<unknown> {
+  return page.evaluate("monaco.editor.getModels().find(({ uri }) => uri.path.includes('request-headers')).getValue()")
+}
+
+const accessToken = "JSON.parse(sessionStorage['line-session']).accessToken"
+
+/** All that the page has stored in the browser. A code that was used is not counted: it is kept so that it is sent once. */
+async function stored(page: Page): Promise<unknown> {
+  return page.evaluate('JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie')
+}
+
+/** A login that happened before. */
+async function keepSession(
+  page: Page,
+  tokens: { readonly accessToken: string; readonly refreshToken: string | undefined; readonly expiresIn: number },
+): Promise<void> {
+  const expiresAt = new Date(Date.now() + tokens.expiresIn * 1000).toISOString()
+  const session = JSON.stringify({ ...tokens, expiresAt, scopes: ['profile'] })
+  await page.evaluate(`sessionStorage['line-session'] = ${JSON.stringify(session)}`)
+}
+
+/** On the login page of the emulator. */
+async function chooseUser(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: `Log in as ${name}` }).click()
+  await page.getByRole('button', { name: 'Allow' }).or(page.getByRole('banner')).first().waitFor()
+  const allow = page.getByRole('button', { name: 'Allow' })
+  if (await allow.isVisible()) await allow.click()
 }
 
 /** Runs the document in the editor and returns the result. Poll it: GraphiQL needs time to read a new document. */

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { demoUsers, type User } from '../../src/emulator/emulator.ts'
 import { type CallbackRequest, type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium } from '../harness/chromium.ts'
@@ -132,62 +132,6 @@ describeInChromium('a login', (openPage) => {
     await page.getByText('<b>no</b>').waitFor()
     expect(errors).toEqual([])
   })
-
-  describe('of the demo', () => {
-    it('with consent: a button exchanges the code', async () => {
-      const { page, errors } = await openPage()
-      await page.goto(demoLogin())
-      await page.getByRole('button', { name: 'Log in as Sakura Tanaka' }).click()
-      await page.getByRole('button', { name: 'Allow' }).click()
-      await page.getByText('LINE sent a code, and the state "demo".').waitFor()
-      await page.getByRole('button', { name: 'Exchange the code' }).click()
-      const { data } = await answerOn(page)
-      expect(data.exchangeLogin.viewer.displayName).toBe('Sakura Tanaka')
-      expect(await viewerOf(data.exchangeLogin.tokens.accessToken)).toEqual({
-        viewer: { displayName: 'Sakura Tanaka' },
-      })
-      expect(errors).toEqual([])
-    })
-
-    it('with the code verifier and nonce of startLogin: sends them too', async () => {
-      const login = await start({ redirectUri: system.devCallback })
-      const { page } = await openPage()
-      await page.goto(login.authorizationUrl)
-      await page.getByRole('button', { name: 'Log in as Sakura Tanaka' }).click()
-      await page.getByRole('button', { name: 'Allow' }).click()
-      await page.getByLabel('Code verifier').fill(login.codeVerifier)
-      await page.getByLabel('Nonce').fill(login.nonce)
-      const { input } = JSON.parse((await page.locator('#variables').textContent()) ?? '')
-      expect(input).toEqual({
-        code: new URL(page.url()).searchParams.get('code'),
-        redirectUri: system.devCallback,
-        codeVerifier: login.codeVerifier,
-        nonce: login.nonce,
-      })
-      await page.getByRole('button', { name: 'Exchange the code' }).click()
-      expect((await answerOn(page)).data.exchangeLogin.idTokenClaims.name).toBe('Sakura Tanaka')
-    })
-
-    it('without consent: shows the error and a link to GraphiQL', async () => {
-      const { page } = await openPage()
-      await page.goto(demoLogin())
-      await page.getByRole('button', { name: 'Log in as Tom' }).click()
-      await page.getByRole('button', { name: 'Cancel' }).click()
-      await page.getByText('No login: ACCESS_DENIED. The resource owner denied the request.').waitFor()
-      expect(await page.getByRole('button').count()).toBe(0)
-      expect(await page.getByRole('link', { name: 'GraphiQL' }).isVisible()).toBe(true)
-    })
-
-    it('with markup in the parameters: shows it as text', async () => {
-      const { page, errors } = await openPage()
-      const markup = '<img src=x onerror="throw 1">'
-      await page.goto(`${system.devCallback}?${new URLSearchParams({ code: markup, state: markup })}`)
-      await page.getByText(`the state "${markup}"`).waitFor()
-      await page.goto(`${system.devCallback}?${new URLSearchParams({ error: markup, error_description: markup })}`)
-      await page.getByText(`No login: ${markup}. ${markup}`).waitFor()
-      expect(errors).toEqual([])
-    })
-  })
 })
 
 async function start(input: object = {}): Promise<Login> {
@@ -229,22 +173,4 @@ async function exchange(
 
 async function viewerOf(accessToken: string): Promise<unknown> {
   return (await system.ask('{ viewer { displayName } }', {}, accessToken)).data
-}
-
-/** The address of a login without startLogin, as `npm run dev` prints it. */
-function demoLogin(): string {
-  const parameters = {
-    response_type: 'code',
-    client_id: system.emulator.channels[0]?.id ?? '',
-    redirect_uri: system.devCallback,
-    state: 'demo',
-    scope: 'profile openid',
-  }
-  return `${system.emulator.url}/oauth2/v2.1/authorize?${new URLSearchParams(parameters)}`
-}
-
-async function answerOn(page: Page): Promise<{ data: Exchanged }> {
-  const answer = page.locator('#answer', { hasText: 'data' })
-  await answer.waitFor()
-  return JSON.parse((await answer.textContent()) ?? '')
 }

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readConfig } from '../../src/config.ts'
 import { createLiveNumbers } from '../../src/dev/live-numbers.ts'
@@ -52,12 +52,10 @@ export async function startSystem(options: EmulatorOptions = {}) {
 }
 
 function startGateway(emulator: Emulator): Promise<Gateway> {
-  const [channel] = emulator.channels
   const config = readConfig({
     NODE_ENV: 'development',
     PORT: '0',
-    LINE_CHANNEL_ID: channel?.id,
-    LINE_CHANNEL_SECRET: channel?.secret,
+    LINE_CHANNELS: JSON.stringify(emulator.channels.map(({ id, secret, type }) => ({ id, secret, type }))),
     LINE_API_URL: emulator.url,
     LINE_ACCESS_URL: emulator.url,
     SHUTDOWN_GRACE_SECONDS: '0',
@@ -74,6 +72,24 @@ function startGateway(emulator: Emulator): Promise<Gateway> {
   })
 }
 
+/** A proxy that serves a gateway below a path prefix, such as `/api/line`. `url` has the prefix. */
+export async function startPrefixProxy(gatewayUrl: string, prefix: string) {
+  const proxy = createServer((from, to) => {
+    const path = from.url?.replace(prefix, '') ?? ''
+    from.pipe(
+      request(gatewayUrl + path, { method: from.method, headers: from.headers }, (answer) => {
+        to.writeHead(answer.statusCode ?? 0, answer.headers)
+        answer.pipe(to)
+      }),
+    )
+  })
+  const close = () => {
+    proxy.closeAllConnections()
+    proxy.close()
+  }
+  return { url: `${await listenLocally(proxy)}${prefix}`, close }
+}
+
 async function startApp(callbackRequests: CallbackRequest[]): Promise<{ app: Server; url: string }> {
   const app = createServer(async (request, response) => {
     let body = ''
@@ -85,6 +101,10 @@ async function startApp(callbackRequests: CallbackRequest[]): Promise<{ app: Ser
     }
     response.writeHead(200, { 'content-type': 'text/html' }).end('<title>The app</title><h1>Welcome back</h1>')
   })
-  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
-  return { app, url: `http://127.0.0.1:${(app.address() as AddressInfo).port}` }
+  return { app, url: await listenLocally(app) }
+}
+
+async function listenLocally(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }

@@ -3,8 +3,15 @@ import { delimiter, join } from 'node:path'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 
-/** A page in a new browser profile. `errors` has its script errors, refused resources and CSP violations. */
-export type OpenedPage = { readonly page: Page; readonly errors: readonly string[] }
+/**
+ * A page in a new browser profile. `errors` has its script errors, refused resources and CSP violations. `otherHosts` has
+ * the addresses beyond this machine that it asked for.
+ */
+export type OpenedPage = {
+  readonly page: Page
+  readonly errors: readonly string[]
+  readonly otherHosts: readonly string[]
+}
 
 export type OpenPage = (options?: BrowserContextOptions) => Promise<OpenedPage>
 
@@ -59,7 +66,11 @@ function useChromium(executablePath: string): OpenPage {
     page.on('console', (message) => {
       if (['error', 'warning', 'assert'].includes(message.type())) errors.push(message.text())
     })
-    return { page, errors }
+    const otherHosts: string[] = []
+    context.on('request', (request) => {
+      if (!/^(https?:\/\/(127\.0\.0\.1|localhost)[:/]|blob:|data:)/.test(request.url())) otherHosts.push(request.url())
+    })
+    return { page, errors, otherHosts }
   }
 }
 

@@ -23,6 +23,14 @@ const [code, state = ''] = [parameters.get('code'), parameters.get('state') ?? '
 const printedState = document.querySelector('meta[name="printed-login"]').content
 const login = loginOf(state) ?? (state === printedState ? {} : undefined)
 
+const meanings = {
+  ACCESS_DENIED: 'The login was cancelled: the user did not allow the access.',
+  LOGIN_REQUIRED: 'LINE could not log the user in without a page, and the prompt NONE allows no page.',
+  INTERACTION_REQUIRED: 'LINE has to ask the user something, and the prompt NONE allows no page.',
+  INVALID_SCOPE: 'LINE refused a scope of this login.',
+  INVALID_REQUEST: 'LINE refused the login: a parameter is wrong, or the automatic login failed.',
+}
+
 // A reload must not send the code again, and an address is easily copied.
 history.replaceState(null, '', location.pathname)
 await start()
@@ -59,14 +67,6 @@ function sayFailed(failure, given) {
   part('again').focus()
 }
 
-const meanings = {
-  ACCESS_DENIED: 'The login was cancelled: the user did not allow the access.',
-  LOGIN_REQUIRED: 'LINE could not log the user in without a page, and the prompt NONE allows no page.',
-  INTERACTION_REQUIRED: 'LINE has to ask the user something, and the prompt NONE allows no page.',
-  INVALID_SCOPE: 'LINE refused a scope of this login.',
-  INVALID_REQUEST: 'LINE refused the login: a parameter is wrong, or the automatic login failed.',
-}
-
 function sayRefused(error, description) {
   say(
     `${meanings[error] ?? 'LINE did not log the user in.'} LINE said ${error}: ${description ?? 'nothing more'}`,
@@ -79,7 +79,7 @@ function sayRefused(error, description) {
 function sayWithoutCode() {
   if (parameters.has('response'))
     say('LINE sent a signed response (a response mode with "jwt"). This page reads a plain code only.', 'bad')
-  else sayAndShow('There is no code in this address. It leaves the address as soon as this page has read it.')
+  else sayAndShow('The address has no code. This page takes the code out of the address when it reads it.')
 }
 
 /** A reload, or the same address again: the login may be done. */
@@ -95,12 +95,10 @@ function askForVerifier() {
   say(
     login
       ? 'The code verifier of this login is missing: startLogin was asked without codeVerifier.'
-      : 'The code verifier is missing: this browser did not start this login, or not in the last ten minutes.',
+      : 'The code verifier is missing: this browser did not start this login in the last ten minutes, or the automatic login of LINE failed.',
     'wait',
   )
-  advise(
-    'LINE sent a code. It is not sent on without its code verifier, which startLogin gave to whoever started the login.',
-  )
+  advise('LINE sent a code. This page does not use it without the code verifier, which is in the answer of startLogin.')
   const [form, verifier, nonce] = ['missing', 'verifier', 'nonce'].map(part)
   form.hidden = false
   part('state').value = state

@@ -27,8 +27,9 @@ function fill(fact, text) {
   card.querySelector(`[data-fact=${fact}]`).textContent = text
 }
 
-function friendship({ displayName, isFriend }) {
-  if (isFriend == null) return displayName === undefined ? 'needs the scope profile' : 'not known'
+function friendship({ displayName, isFriend, isComplete }) {
+  if (displayName === undefined) return 'needs the scope profile'
+  if (isFriend == null) return isComplete ? 'no account is linked' : 'not known now'
   return isFriend ? 'yes' : 'no'
 }
 

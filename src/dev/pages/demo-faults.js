@@ -4,7 +4,7 @@ const emulator = new URL('/emulator/', document.querySelector('meta[name=emulato
 
 const faults = {
   down: { status: 500 },
-  limit: { status: 429, headers: { 'retry-after': '5' } },
+  limit: { status: 429, headers: { 'retry-after': '3' } },
 }
 
 /** Tokens of another login of the same user. The gateway has not seen them. `wanted`: more of the control's request. */

@@ -97,8 +97,8 @@ async function askViewer() {
   const whole = await ask(query, {}, accessToken)
   const { data, errors } =
     whole.errors[0]?.code === 'FORBIDDEN' ? await ask(`{ viewer { id ${facts} } }`, {}, accessToken) : whole
-  if (!data?.viewer) throw errors[0]
-  return data.viewer
+  if (!data.viewer) throw errors[0]
+  return { ...data.viewer, isComplete: errors.length === 0 }
 }
 
 async function renew() {

@@ -64,7 +64,8 @@ export function createTabs(given, accessToken) {
     const [query, variables, headers] = texts
     const kept = tabs.tabs.map((tab, index) => ({
       ...tab,
-      ...(index === tabs.activeTabIndex && { query, variables, headers }),
+      ...(index === tabs.activeTabIndex && { query, variables }),
+      headers: withToken((index === tabs.activeTabIndex ? headers : tab.headers) ?? ''),
       response: null,
     }))
     sessionStorage.setItem(draftKey, JSON.stringify({ tabs: kept, activeTabIndex: tabs.activeTabIndex, token }))

@@ -26,7 +26,10 @@ addEventListener('pageshow', ({ persisted }) => persisted && tabs.dropDraft())
 
 globalThis.YogaGraphiQL.renderYogaGraphiQL(root, { ...tabs.options, fetcher: fetchAnswer })
 bar.show(readSession())
-if (readSession()) void showUser()
+if (readSession()) {
+  void tabs.runSample()
+  void showUser()
+}
 
 /** Asks for what GraphiQL runs. */
 async function fetchAnswer({ query, variables, operationName }, { headers } = {}) {
@@ -58,9 +61,9 @@ function sayFailure(failure) {
   if (needsLogin(failure)) bar.show(readSession(), { isOver: true })
 }
 
+/** The name comes by a question of its own, because another tab of GraphiQL can be open. */
 async function showUser() {
   try {
-    void tabs.runSample()
     const { data, errors } = await ask('{ viewer { displayName } }', {}, readSession()?.accessToken)
     if (data.viewer) bar.name(data.viewer.displayName)
     else throw errors[0]
@@ -86,6 +89,7 @@ async function refreshSession() {
     tabs.use(accessToken)
     bar.show(readSession())
     bar.say('You have a new access token. It is in the headers of all tabs.')
+    await showUser()
   } catch (failure) {
     sayFailure(failure)
   }

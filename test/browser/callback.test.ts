@@ -1,0 +1,116 @@
+import type { Page } from 'playwright-core'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { printedState } from '../../src/dev/pages.ts'
+import { type System, startSystem } from '../harness/browser-system.ts'
+import { describeInChromium } from '../harness/chromium.ts'
+
+type Login = { readonly authorizationUrl: string; readonly codeVerifier: string; readonly nonce: string }
+
+let system: System
+
+describeInChromium('the callback page', (openPage) => {
+  beforeEach(async () => {
+    system = await startSystem()
+  })
+  afterEach(() => system.close())
+
+  it('of the printed login: exchanges the code once; a reload and the same address again send nothing', async () => {
+    const { page, errors, otherHosts } = await openPage({ permissions: ['clipboard-read', 'clipboard-write'] })
+    const [answer] = await Promise.all([
+      page.waitForRequest(/callback\?code=/),
+      logIn(page, printedLogin(), 'Sakura Tanaka'),
+    ])
+    await page.getByRole('heading', { name: 'You are logged in' }).waitFor()
+    await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
+    expect(page.url()).toBe(system.devCallback)
+    await page.getByRole('button', { name: 'Copy the access token' }).click()
+    await page.getByText('Copied: the access token.').waitFor()
+    const copied = await page.evaluate<string>('navigator.clipboard.readText()')
+    const { data } = await system.ask('{ viewer { displayName } }', {}, copied)
+    expect(data).toEqual({ viewer: { displayName: 'Sakura Tanaka' } })
+    expect(await page.getByLabel('ID token', { exact: true }).inputValue()).toMatch(/^eyJ/)
+
+    await page.reload()
+    await page.getByText('The address has no code.').waitFor()
+    await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
+    await page.goto(answer.url())
+    await page.getByText('This code was sent to LINE before.').waitFor()
+    expect(system.emulator.calls.byEndpoint().token).toBe(1)
+    expect([errors, otherHosts]).toEqual([[], []])
+  })
+
+  it('without the verifier: sends no code and says what is missing; with it: finishes the login', async () => {
+    const login = await start()
+    const { page, errors, otherHosts } = await openPage()
+    await logIn(page, login.authorizationUrl, 'Tom')
+    await page.getByText('The code verifier is missing').waitFor()
+    const finish = page.getByRole('button', { name: 'Finish the login' })
+    expect(await finish.isDisabled()).toBe(true)
+    await page.getByLabel('Code verifier').fill('too short')
+    expect(await finish.isDisabled()).toBe(true)
+    expect(system.emulator.calls.byEndpoint().token ?? 0).toBe(0)
+    await page.getByLabel('Code verifier').fill(login.codeVerifier)
+    await page.getByLabel('Nonce').fill(login.nonce)
+    await finish.click()
+    await page.getByText('Tom', { exact: true }).waitFor()
+    expect([errors, otherHosts]).toEqual([[], []])
+  })
+
+  it('an outage: the same code again with a button; a spent code: log in again', async () => {
+    const { page } = await openPage()
+    system.emulator.faults.set('token', { status: 500, times: 1 })
+    await logIn(page, printedLogin(), 'Tom')
+    await page.getByText('LINE is unavailable. The code is still good.').waitFor()
+    const again = page.getByRole('button', { name: 'Try again' })
+    await expect
+      .poll(async () => (await again.isVisible()) && again.click(), { timeout: 60_000, interval: 500 })
+      .toBe(false)
+    await page.getByText('Tom', { exact: true }).waitFor()
+    await page.goto(`${system.devCallback}?${new URLSearchParams({ code: 'spent', state: printedState })}`)
+    await page.getByText('LINE refused the refresh token or code. Log in again.').waitFor()
+  })
+
+  it('a cancelled login and other errors: said in words, and markup is text', async () => {
+    const { page, errors } = await openPage()
+    await page.goto(printedLogin())
+    await page.getByRole('button', { name: 'Log in as Tom' }).click()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('The login was cancelled').waitFor()
+    await page.getByText('ACCESS_DENIED: The resource owner denied the request.').waitFor()
+    await page.getByRole('link', { name: 'Open GraphiQL' }).waitFor()
+    const markup = '<img src=x onerror="throw 1">'
+    await page.goto(`${system.devCallback}?${new URLSearchParams({ error: markup, error_description: markup })}`)
+    await page.getByText(`LINE said ${markup}: ${markup}`).waitFor()
+    await page.goto(`${system.devCallback}?${new URLSearchParams({ code: markup, state: markup })}`)
+    expect(await page.getByLabel('State').inputValue()).toBe(markup)
+    await page.goto(`${system.devCallback}?response=eyJ`)
+    await page.getByText('LINE sent a signed response').waitFor()
+    expect(errors).toEqual([])
+  })
+})
+
+async function start(): Promise<Login> {
+  const { data } = await system.ask<{ startLogin: Login }>(
+    'mutation ($input: StartLoginInput!) { startLogin(input: $input) { authorizationUrl nonce codeVerifier } }',
+    { input: { redirectUri: system.devCallback } },
+  )
+  return data.startLogin
+}
+
+async function logIn(page: Page, loginPage: string, name: string): Promise<void> {
+  await page.goto(loginPage)
+  await page.getByRole('button', { name: `Log in as ${name}` }).click()
+  await page.getByRole('button', { name: 'Allow' }).click()
+}
+
+/** The address of a login without startLogin, as `npm run dev` prints it. */
+function printedLogin(): string {
+  const parameters = {
+    response_type: 'code',
+    client_id: system.emulator.channels[0]?.id ?? '',
+    redirect_uri: system.devCallback,
+    state: printedState,
+    scope: 'profile openid',
+  }
+  return `${system.emulator.url}/oauth2/v2.1/authorize?${new URLSearchParams(parameters)}`
+}

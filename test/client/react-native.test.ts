@@ -42,8 +42,8 @@ const wait = async (ms: number) => {
 
 const issue = () => gateway().issue({ channelId: native.id })
 const expire = () => gateway().emulator.expireAccessToken(tokens?.accessToken ?? '')
-const askInParallel = (client: { ask(query: string): Promise<Answer> }) =>
-  Promise.all(Array.from({ length: 20 }, () => client.ask(query)))
+const askInParallel = (client: { ask(query: string): Promise<Answer> }, count = 3) =>
+  Promise.all(Array.from({ length: count }, () => client.ask(query)))
 
 beforeEach(() => {
   events = []
@@ -60,7 +60,7 @@ describe('react-native.mjs with the LINE SDK', () => {
       events.push('refreshed')
       tokens = issue()
     })
-    expect(await askInParallel(client)).toEqual(Array(20).fill(answered))
+    expect(await askInParallel(client, 20)).toEqual(Array(20).fill(answered))
     expect({ events, calls: gateway().emulator.calls.of('token') }).toEqual({ events: ['refreshed'], calls: 0 })
   })
 
@@ -127,7 +127,7 @@ describe('react-native.mjs without the SDK', () => {
     expect(await client.ask(query)).toEqual(answered)
     gateway().emulator.calls.reset()
     gateway().advance(31 * 86_400_000)
-    expect(await askInParallel(client)).toEqual(Array(20).fill(answered))
+    expect(await askInParallel(client, 20)).toEqual(Array(20).fill(answered))
     expect(gateway().emulator.calls.of('token')).toBe(1)
   })
 

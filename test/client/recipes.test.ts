@@ -119,13 +119,19 @@ describe.each(Object.entries(recipes))('%s', (recipe, start) => {
   const name = 'Sakura Tanaka'
   const query = (n: number) => `query Q${n} { viewer { displayName } }`
   const answered = { data: { viewer: expect.objectContaining({ displayName: name }) }, codes: [] }
-  const askInParallel = () => Promise.all(Array.from({ length: 20 }, (_, n) => ask(query(n))))
+  const askInParallel = (count = 3) => Promise.all(Array.from({ length: count }, (_, n) => ask(query(n))))
   const refreshes = () => gateway().emulator.calls.of('token')
+  /** The gateway answers the same refresh once, so the client's own requests are counted too. */
+  const refreshesSent = () => sent.mock.calls.filter(([body]) => body.includes('mutation Refresh')).length
 
   it('20 parallel queries with an expired token: one refresh, and all get their answer', async () => {
     expire()
-    expect(await askInParallel()).toEqual(Array(20).fill(answered))
-    expect({ refreshes: refreshes(), events }).toEqual({ refreshes: 1, events: ['saved'] })
+    expect(await askInParallel(20)).toEqual(Array(20).fill(answered))
+    expect({ refreshes: refreshes(), sent: refreshesSent(), events }).toEqual({
+      refreshes: 1,
+      sent: 1,
+      events: ['saved'],
+    })
   })
 
   it.each<[string, (now: Tokens) => Tokens]>([
@@ -133,7 +139,7 @@ describe.each(Object.entries(recipes))('%s', (recipe, start) => {
     ['that is not kept, only its refresh token', ({ refreshToken = '' }) => ({ refreshToken, expiresAt: '' })],
   ])('a token %s: refreshed before the first question, once', async (_, change) => {
     tokens = tokens && change(tokens)
-    expect(await askInParallel()).toEqual(Array(20).fill(answered))
+    expect(await askInParallel()).toEqual([answered, answered, answered])
     expect(await ask(query(0))).toEqual(answered)
     expect({ refreshes: refreshes(), events }).toEqual({ refreshes: 1, events: ['saved'] })
   })
@@ -175,7 +181,7 @@ describe.each(Object.entries(recipes))('%s', (recipe, start) => {
     expire()
     gateway().emulator.faults.set('token', { status })
     whileWaiting = () => gateway().emulator.faults.clear()
-    expect(await askInParallel()).toEqual(Array(20).fill(answered))
+    expect(await askInParallel()).toEqual([answered, answered, answered])
     expect(events).toEqual(['waited', 'saved'])
   })
 

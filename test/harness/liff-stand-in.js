@@ -16,7 +16,6 @@
     isLoggedIn: () => kept().accessToken !== undefined,
     getIDToken: () => kept().idToken ?? null,
     getAccessToken: () => kept().accessToken ?? null,
-    getDecodedIDToken: () => JSON.parse(atob(kept().idToken.split('.')[1])),
     logout() {
       note('logout')
       localStorage.removeItem('LIFF_STORE')

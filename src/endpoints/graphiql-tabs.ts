@@ -22,7 +22,7 @@ export function sampleTabs(demo?: {
   }))
 }
 
-const viewerSample = `# The user of your access token
+const viewerSample = `# The user of your access token (see Headers)
 query WhoAmI {
   viewer {
     displayName

@@ -39,17 +39,16 @@ export function createBar(actions) {
   return { element, show, name: showName, say, offer, isLogin: (address) => addresses.has(address) }
 
   /** Shows a session, or with `undefined` that nobody is logged in. `isOver`: only a new login helps. */
-  function show(next, { isOver = false } = {}) {
-    const hadFocus = element.contains(document.activeElement)
+  function show(next, { isOver = false, isDemo = false } = {}) {
+    const focused = document.activeElement
     if (next?.accessToken !== session?.accessToken) hasEnded = false
-    if (next === undefined)
-      name.textContent = session ? 'Nobody is logged in.' : 'Nobody is logged in: this is a demo token.'
+    if (next === undefined) name.textContent = `Nobody is logged in${isDemo ? ': this is a demo token' : ''}.`
     else if (session === undefined) name.textContent = 'Logged in'
     session = next
     logInButton.hidden = session !== undefined && !isOver
     refreshButton.hidden = logOutButton.hidden = session === undefined
+    if (focused.hidden) logInButton.focus()
     countDown()
-    if (hadFocus && document.activeElement === document.body) logInButton.focus()
   }
 
   function showName(text) {

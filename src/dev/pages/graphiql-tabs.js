@@ -27,6 +27,7 @@ export function createTabs(given, accessToken) {
       onTabChange,
     },
     token: () => token,
+    isDemo: () => token === demoToken,
     use,
     keepDraft,
     dropDraft,

@@ -25,7 +25,7 @@ followLinks((address) => (bar.isLogin(address) ? tabs.keepDraft : undefined))
 addEventListener('pageshow', ({ persisted }) => persisted && tabs.dropDraft())
 
 globalThis.YogaGraphiQL.renderYogaGraphiQL(root, { ...tabs.options, fetcher: fetchAnswer })
-bar.show(readSession())
+bar.show(readSession(), { isDemo: tabs.isDemo() })
 if (readSession()) {
   void tabs.runSample()
   void showUser()

@@ -14,6 +14,7 @@ export function homePage({ platform, calls }: EmulatorParts, { headers, query }:
   const origin = `http://${headers.host}`
   const content = html`<header><h1>LINE emulator</h1>
 <p>This server answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are examples. No data leaves this machine.</p>
+<nav aria-label="On this page"><ul class="plain links"><li><a href="#live-title">Calls and faults, live</a></li><li><a href="#control-title">Control it with curl</a>: expiry, outages, clock and more</li></ul></nav>
 </header>
 ${loginResult(query)}
 <div class="columns">
@@ -28,7 +29,7 @@ function accountCards(channels: readonly Channel[], users: readonly User[], orig
   return html`<section class="card"><h2>Users</h2>
 ${channels.slice(0, 1).map((channel) => html`<p><a class="button main" href="${loginLink(channel, origin)}">Log in as a demo user</a></p>`)}
 ${table(['Name', 'User ID'], users.slice(0, 50).map(userRow))}</section>
-<section class="card"><h2>Channels</h2>${table(['Name', 'Type', 'Channel ID'], channels.map(channelRow))}
+<section class="card"><h2>Channels</h2>${table(['Channel', 'Type'], channels.map(channelRow))}
 <p class="note">A LINE MINI App has three channels of type liff: developing, review and published.</p>
 <p class="note">LINE's own documents: <a href="/.well-known/openid-configuration">discovery</a>, <a href="/oauth2/v2.1/certs">public keys</a></p></section>`
 }
@@ -83,7 +84,7 @@ function userRow(user: User): Html {
 }
 
 function channelRow({ id, type, name = '' }: Channel): Html {
-  return html`<tr><td>${name}</td><td>${type}</td><td><code>${id}</code></td></tr>`
+  return html`<tr><td>${name} <code>${id}</code></td><td>${type}</td></tr>`
 }
 
 function callRow([endpoint, count]: readonly [string, number]): Html {

@@ -22,7 +22,7 @@ export function sampleTabs(demo?: {
   }))
 }
 
-const viewerSample = `# The user of your access token (see Headers)
+const viewerSample = `# The user of the token in Headers
 query WhoAmI {
   viewer {
     displayName

@@ -42,7 +42,7 @@ export function createBar(actions) {
   function show(next, { isOver = false, isDemo = false } = {}) {
     const focused = document.activeElement
     if (next?.accessToken !== session?.accessToken) hasEnded = false
-    if (next === undefined) name.textContent = `Nobody is logged in${isDemo ? ': this is a demo token' : ''}.`
+    if (next === undefined) name.textContent = `Nobody is logged in${isDemo ? ': the headers have a demo token' : ''}.`
     else if (session === undefined) name.textContent = 'Logged in'
     session = next
     logInButton.hidden = session !== undefined && !isOver

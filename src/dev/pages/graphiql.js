@@ -49,10 +49,11 @@ function readAnswer({ data, errors = [] }, headers = {}) {
     bar.offer(login)
   }
   const failures = errors.map((error) => new Failure(error))
-  const ofSession = Object.values(headers).some((value) => value.includes(tabs.token()))
+  const ofSession = Object.values(headers).some((value) => String(value).includes(tabs.token()))
   const failure = failures.find(({ code }) => kindOf({ code }) === 'wait' || (ofSession && code === 'UNAUTHENTICATED'))
   if (failure) sayFailure(failure)
-  else if (ofSession && errors.length === 0) bar.say('')
+  // The schema is asked for at the start, and any token is good for it.
+  else if (ofSession && errors.length === 0 && !data.__schema) bar.say('')
 }
 
 function sayFailure(failure) {

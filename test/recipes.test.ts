@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { api } from './harness/faces.ts'
@@ -25,14 +24,6 @@ beforeAll(async () => {
   gateway = await startSigningGateway(writeKeyFile(), { API_AUDIENCES: `${audience},https://other.example` })
 })
 afterAll(() => gateway.close())
-
-describe('the recipes in the README', () => {
-  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
-
-  it.each(['node-api.mjs', 'introspect.mjs', 'liff.mjs'])('%s is the same in the README', (file) => {
-    expect(readme.includes(`\n${readFileSync(join(folder, file), 'utf8')}\`\`\``)).toBe(true)
-  })
-})
 
 describe('node-api.mjs', () => {
   const programs = usePrograms()

@@ -10,6 +10,8 @@ const inFull = [
   'test/graphql/input-faults.test.ts',
   'test/http/read-request.test.ts',
   'test/config/uri-rules.test.ts',
+  'test/line/client.test.ts',
+  'test/tokens/shared-names.test.ts',
 ]
 const env = { ...base.test?.env, TEST_IN_FULL: 'yes' }
 const shared = { ...base.test, env, exclude: [], testTimeout: 600_000 }

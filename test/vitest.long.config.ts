@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
-/** These files mostly wait or compute, and measure nothing that a busy machine changes. */
-const together = ['honest-crowd', 'keep-alive', 'model'].map((name) => `test/long/${name}.test.ts`)
+/** These files mostly wait or compute, and no bound in them depends on a quiet machine. */
+const together = ['honest-crowd', 'keep-alive', 'log-readers', 'model'].map((name) => `test/long/${name}.test.ts`)
 /** Of these files `npm test` runs only a part: see `isInFull`. */
 const inFull = [
   'test/login-matrix.test.ts',

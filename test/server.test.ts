@@ -149,12 +149,14 @@ describe('GraphiQL', () => {
     const page = (headers: Record<string, string>) =>
       request(`${gateway().url}/graphql`, { headers: { accept: 'text/html', ...headers } })
     const vary = 'accept, accept-encoding'
+    // The page has 9 MB. It is read to its end once each way; for the other headers its own headers are enough.
 
     it.each(['gzip', 'gzip, deflate, br', 'GZIP', 'br;q=1.0, gzip;q=0.8, *;q=0.1', '*', 'identity;q=0.5, gzip'])(
       'Accept-Encoding %j: gzip (D9)',
       async (encoding) => {
         const { headers, body } = await page({ 'accept-encoding': encoding })
         expect(headers).toMatchObject({ 'content-encoding': 'gzip', vary })
+        if (encoding !== 'gzip') return void body.on('error', () => undefined).destroy()
         const packed = Buffer.from(await body.arrayBuffer())
         expect(packed.length).toBe(Number(headers['content-length']))
         expect(gunzipSync(packed).toString()).toContain('</html>')
@@ -176,6 +178,7 @@ describe('GraphiQL', () => {
       const { headers, body } = await page(encoding === undefined ? {} : { 'accept-encoding': encoding })
       expect(headers).not.toHaveProperty('content-encoding')
       expect(headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', vary })
+      if (encoding !== undefined) return void body.on('error', () => undefined).destroy()
       const plain = Buffer.from(await body.arrayBuffer())
       expect(plain.length).toBe(Number(headers['content-length']))
       expect(plain.toString()).toContain('</html>')

@@ -1,25 +1,47 @@
 import { defineConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
-/** These files mostly wait, and measure nothing that a busy machine changes. */
-const waiting = ['test/long/honest-crowd.test.ts', 'test/long/keep-alive.test.ts']
-const shared = { ...base.test, exclude: [], testTimeout: 600_000 }
+/** These files mostly wait or compute, and no bound in them depends on a quiet machine. */
+const together = ['honest-crowd', 'keep-alive', 'log-readers', 'model'].map((name) => `test/long/${name}.test.ts`)
+/** Of these files `npm test` runs only a part: see `isInFull`. */
+const inFull = [
+  'test/login-matrix.test.ts',
+  'test/graphql/planned/differential.test.ts',
+  'test/graphql/input-faults.test.ts',
+  'test/http/read-request.test.ts',
+  'test/config/uri-rules.test.ts',
+  'test/line/client.test.ts',
+  'test/tokens/shared-names.test.ts',
+]
+const env = { ...base.test?.env, TEST_IN_FULL: 'yes' }
+const shared = { ...base.test, env, exclude: [], testTimeout: 600_000 }
 
 /**
- * `npm run test:long`: floods and other tests that take minutes. First those that only wait, side by side. Then the others,
- * one file at a time, because they print figures.
+ * `npm run test:long`: floods and other tests that take minutes. First those that may run side by side. Then the others, one
+ * file at a time, because they print figures.
  */
 export default defineConfig({
   test: {
     projects: [
-      { ...base, test: { ...shared, name: 'waiting', include: waiting, maxWorkers: 2, sequence: { groupOrder: 0 } } },
+      {
+        ...base,
+        test: {
+          ...shared,
+          name: 'side by side',
+          include: [...together, ...inFull],
+          maxWorkers: 3,
+          // Otherwise a worker gets all its files at the start, and two of the longest could wait for each other.
+          isolate: true,
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         ...base,
         test: {
           ...shared,
           name: 'one at a time',
           include: ['test/long/**/*.test.ts'],
-          exclude: waiting,
+          exclude: together,
           maxWorkers: 1,
           fileParallelism: false,
           sequence: { groupOrder: 1 },

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isRedirectUri } from '../../src/config/uri-rules.ts'
 import { ConfigError, readConfig } from '../../src/config.ts'
+import { runsOf } from '../harness/in-full.ts'
 import { exchangeLogin, startLogin } from '../harness/log-in.ts'
 import { useSharedGateway, web } from '../harness/running-gateway.ts'
 
@@ -110,7 +111,7 @@ describe('a redirect URI', () => {
       fc.asyncProperty(uris, async (uri) => {
         expect(await isArgument(uri)).toBe(isSetting(uri))
       }),
-      { numRuns: 200 },
+      { numRuns: runsOf({ part: 60, full: 200 }) },
     )
   })
 })

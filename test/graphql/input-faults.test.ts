@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { buildSchema, type GraphQLInputType, isInputType, validateInputValue } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { findInputFault } from '../../src/graphql/input-faults.ts'
+import { runsOf } from '../harness/in-full.ts'
 
 const schema = buildSchema(`
   enum Size { LARGE SMALL }
@@ -101,6 +102,6 @@ it('any value: a fault exactly where graphql-js finds one', () => {
       })
       expect(faultIn(given, name) !== undefined).toBe(graphqlFault)
     }),
-    { numRuns: 5_000 },
+    { numRuns: runsOf({ part: 1_000, full: 5_000 }) },
   )
 })

@@ -1,11 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
-
-/** Programs start a fifth faster when their code is compiled already. */
-const compileCache = join(tmpdir(), 'line-graphql-gateway-compiled')
+import { compileCache } from './compile-cache.ts'
 
 export const project = fileURLToPath(new URL('../..', import.meta.url))
 

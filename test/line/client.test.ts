@@ -19,6 +19,7 @@ import {
 } from '../../src/line/responses.ts'
 import type { LineAnswer } from '../../src/line/transport.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
+import { isInFull } from '../harness/in-full.ts'
 import {
   answerText,
   anyTime,
@@ -315,7 +316,8 @@ describe('any fault of LINE', () => {
     ['a body of 1 MB', { huge: 1 }],
     ['one byte at a time', { drip: true }],
     ['gzip', { gzip: true }],
-    ['a gzip bomb', { gzip: 'bomb' }],
+    // One bomb is 32 MB for each call. `transport.test.ts` always reads one.
+    ...(isInFull ? [['a gzip bomb', { gzip: 'bomb' }] satisfies [string, Fault]] : []),
     ['HTML', { body: '<html>welcome</html>', headers: html }],
     ...[null, true, 7, 'ok', [], {}, { error: 'invalid_grant' }].map((body): [string, Fault] => [
       `200 with ${JSON.stringify(body)}`,

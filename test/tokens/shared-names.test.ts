@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { createSharedNames, type EntrySuffix, type SharedKind } from '../../src/tokens/shared-names.ts'
 import { digestOf } from '../../src/tokens/token-key.ts'
+import { runsOf } from '../harness/in-full.ts'
 import { print } from '../harness/print.ts'
 
 const lineUrl = 'https://api.line.me'
@@ -50,7 +51,7 @@ describe('a name', () => {
       fc.property(place, place, (one, other) => {
         expect(idOf(one) === idOf(other)).toBe(JSON.stringify(one) === JSON.stringify(other))
       }),
-      { numRuns: 30 },
+      { numRuns: runsOf({ part: 10, full: 30 }) },
     )
   })
 
@@ -148,7 +149,7 @@ describe('versions', () => {
 })
 
 it('prints what a look-up costs', () => {
-  const keys = Array.from({ length: 5_000 }, (_, index) => digestOf(`token ${index}`))
+  const keys = Array.from({ length: runsOf({ part: 1_000, full: 5_000 }) }, (_, index) => digestOf(`token ${index}`))
   const sealed = keys.map((one) => nameOfToken(one).seal('r', Buffer.alloc(222)))
   const names = namesWith()
   const start = process.cpuUsage()

@@ -1,0 +1,7 @@
+/** `npm run test:long` tests matrices and random inputs in full, `npm test` only a part of them. */
+export const isInFull = process.env.TEST_IN_FULL === 'yes'
+
+/** The number of random inputs, or of repetitions. */
+export function runsOf(number: { readonly part: number; readonly full: number }): number {
+  return isInFull ? number.full : number.part
+}

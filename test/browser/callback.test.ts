@@ -4,7 +4,12 @@ import { printedState } from '../../src/dev/pages.ts'
 import { type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium } from '../harness/chromium.ts'
 
-type Login = { readonly authorizationUrl: string; readonly codeVerifier: string; readonly nonce: string }
+type Login = {
+  readonly state: string
+  readonly authorizationUrl: string
+  readonly codeVerifier: string
+  readonly nonce: string
+}
 
 let system: System
 
@@ -22,7 +27,8 @@ describeInChromium('the callback page', (openPage) => {
     ])
     await page.getByRole('heading', { name: 'You are logged in' }).waitFor()
     await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
-    expect(page.url()).toBe(system.devCallback)
+    expect([page.url(), await page.title()]).toEqual([system.devCallback, 'You are logged in'])
+    await page.getByText('Your back end can check the ID token').waitFor()
     await page.getByRole('button', { name: 'Copy the access token' }).click()
     await page.getByText('Copied: the access token.').waitFor()
     const copied = await page.evaluate<string>('navigator.clipboard.readText()')
@@ -33,13 +39,14 @@ describeInChromium('the callback page', (openPage) => {
     await page.reload()
     await page.getByText('The address has no code.').waitFor()
     await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
+    expect(await page.getByText('Your back end can check the ID token').isVisible()).toBe(false)
     await page.goto(answer.url())
     await page.getByText('This code was sent to LINE before.').waitFor()
     expect(system.emulator.calls.byEndpoint().token).toBe(1)
     expect([errors, otherHosts]).toEqual([[], []])
   })
 
-  it('without the verifier: sends no code and says what is missing; with it: finishes the login', async () => {
+  it('without the verifier: sends no code and says what is missing; with it: finishes the login, once for its state', async () => {
     const login = await start()
     const { page, errors, otherHosts } = await openPage()
     await logIn(page, login.authorizationUrl, 'Tom')
@@ -53,6 +60,10 @@ describeInChromium('the callback page', (openPage) => {
     await page.getByLabel('Nonce').fill(login.nonce)
     await finish.click()
     await page.getByText('Tom', { exact: true }).waitFor()
+    await page.goto(`${system.devCallback}?${new URLSearchParams({ code: 'another', state: login.state })}`)
+    await page.getByText('This login was finished before. You are logged in.').waitFor()
+    await page.getByText('Tom', { exact: true }).waitFor()
+    expect(system.emulator.calls.byEndpoint().token).toBe(1)
     expect([errors, otherHosts]).toEqual([[], []])
   })
 
@@ -76,8 +87,16 @@ describeInChromium('the callback page', (openPage) => {
     await page.getByRole('button', { name: 'Log in as Tom' }).click()
     await page.getByRole('button', { name: 'Cancel' }).click()
     await page.getByText('The login was cancelled').waitFor()
+    await page.reload()
     await page.getByText('ACCESS_DENIED: The resource owner denied the request.').waitFor()
+    expect(await page.title()).toBe('The login was cancelled')
     await page.getByRole('link', { name: 'Open GraphiQL' }).waitFor()
+    const long = 'x'.repeat(500)
+    await page.goto(`${system.devCallback}?${new URLSearchParams({ error: 'constructor', error_description: long })}`)
+    await page.getByText(`user in. LINE said constructor: ${'x'.repeat(200)} …`).waitFor()
+    await page.goto(`${system.devCallback}?code=&state=s`)
+    await page.getByText('The code in the address is empty.').waitFor()
+    expect(await page.getByRole('button', { name: 'Try again' }).isVisible()).toBe(false)
     const markup = '<img src=x onerror="throw 1">'
     await page.goto(`${system.devCallback}?${new URLSearchParams({ error: markup, error_description: markup })}`)
     await page.getByText(`LINE said ${markup}: ${markup}`).waitFor()
@@ -87,11 +106,27 @@ describeInChromium('the callback page', (openPage) => {
     await page.getByText('LINE sent a signed response').waitFor()
     expect(errors).toEqual([])
   })
+
+  it('a blocked storage: the words, and the code is not sent; the other pages start', async () => {
+    const { page, errors } = await openPage()
+    await page.addInitScript(blockStorage)
+    await logIn(page, printedLogin(), 'Tom')
+    await page.getByText('This page needs the storage of the browser').waitFor()
+    await page.getByRole('button', { name: 'Try again' }).waitFor()
+    expect([page.url(), system.emulator.calls.byEndpoint().token ?? 0]).toEqual([system.devCallback, 0])
+    await page.getByRole('link', { name: 'Demo page' }).click()
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByText('This page needs the storage of the browser').waitFor()
+    expect(errors).toEqual([])
+  })
 })
+
+const blockStorage = `for (const name of ['sessionStorage', 'localStorage'])
+  Object.defineProperty(globalThis, name, { get() { throw new DOMException('denied', 'SecurityError') } })`
 
 async function start(): Promise<Login> {
   const { data } = await system.ask<{ startLogin: Login }>(
-    'mutation ($input: StartLoginInput!) { startLogin(input: $input) { authorizationUrl nonce codeVerifier } }',
+    'mutation ($input: StartLoginInput!) { startLogin(input: $input) { authorizationUrl state nonce codeVerifier } }',
     { input: { redirectUri: system.devCallback } },
   )
   return data.startLogin

@@ -25,7 +25,7 @@ describeInChromium('GraphiQL', (openPage) => {
     await page.getByRole('button', { name: 'Headers', exact: true }).click()
     for (const [tab, expected] of [
       ['Verify', /"active": true/],
-      ['Refresh', /"accessToken": "ey/],
+      ['NewTokens', /"accessToken": "ey/],
       ['Exchange', /"code is empty"/],
     ] as const) {
       await openTab(page, tab)
@@ -43,6 +43,9 @@ describeInChromium('GraphiQL', (openPage) => {
     await page.getByRole('tab', { name: 'WhoAmI', selected: true }).waitFor()
     await expect.poll(() => page.getByRole('tab').count(), longWait).toBe(5)
 
+    await typeExpiredToken(page, system)
+    await expect.poll(() => run(page), longWait).toMatch(/"reason": "EXPIRED"/)
+    await bar(page).getByText('The token in the headers has expired. Log in puts a new one there.').waitFor()
     await openTab(page, 'StartLogin')
     await expect.poll(() => run(page), longWait).toMatch(/"authorizationUrl": "http/)
     await page.getByRole('link', { name: 'Continue to LINE' }).waitFor()
@@ -50,8 +53,8 @@ describeInChromium('GraphiQL', (openPage) => {
     await chooseUser(page, 'Tom')
     await page.getByRole('link', { name: 'Open GraphiQL as this user' }).click()
     await bar(page).getByText('Tom', { exact: true }).waitFor()
-    await openTab(page, 'WhoAmI')
-    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Tom"/)
+    await page.getByRole('tab', { name: 'WhoAmI', selected: true }).waitFor()
+    await page.getByRole('region', { name: 'Result Window' }).getByText('"Tom"').waitFor()
     expect([errors, otherHosts]).toEqual([[], []])
   })
 
@@ -68,6 +71,12 @@ describeInChromium('GraphiQL', (openPage) => {
     await bar(page).getByText('Sakura Tanaka').waitFor()
     await bar(page).getByText('You have a new access token.').waitFor()
     await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Sakura Tanaka"/)
+    await typeExpiredToken(page, system)
+    await expect.poll(() => run(page), longWait).toMatch(/"reason": "EXPIRED"/)
+    await bar(page).getByText('The token in the headers has expired. Refresh puts a new one there.').waitFor()
+    await press(page, 'Refresh')
+    await bar(page).getByText('You have a new access token.').waitFor()
+    await expect.poll(() => run(page), longWait).toMatch(/"displayName": "Sakura Tanaka"/)
     await press(page, 'Log out')
     await bar(page).getByText('You are logged out').waitFor()
     await expect.poll(() => run(page), longWait).toMatch(/"code": "UNAUTHENTICATED"/)
@@ -75,6 +84,7 @@ describeInChromium('GraphiQL', (openPage) => {
 
     await write(page, 'query Mine { viewer { displayName } }')
     await page.getByRole('tab', { name: 'Mine' }).waitFor()
+    await typeExpiredToken(page, system)
     await press(page, 'Log in with LINE')
     await chooseUser(page, 'Tom')
     await page.waitForURL(`${proxy.url}/graphql`)
@@ -92,11 +102,12 @@ describeInChromium('GraphiQL', (openPage) => {
     await bar(page).getByText('LINE is unavailable').waitFor()
     system.emulator.faults.set('token', { status: 400, body: { error: 'invalid_grant' } })
     await expect.poll(() => pressFor(page, 'Refresh', 'Log in again'), longWait).toBe(true)
-    await bar(page).getByRole('button', { name: 'Log in with LINE' }).waitFor()
+    await bar(page).getByText('Nobody is logged in').waitFor()
+    expect(await page.evaluate('Object.keys(sessionStorage).join()')).toBe('')
     system.emulator.faults.clear()
     proxy.close()
-    await press(page, 'Refresh')
-    await bar(page).getByText('No network').waitFor()
+    await press(page, 'Log in with LINE')
+    await bar(page).getByText('No network: the gateway cannot be reached. Try again later.').waitFor()
   })
 })
 
@@ -126,7 +137,8 @@ async function press(page: Page, name: string): Promise<void> {
 
 /** True if the words are in the bar after the click. Poll it: the gateway waits a moment after an outage. */
 async function pressFor(page: Page, name: string, words: string): Promise<boolean> {
-  await press(page, name)
+  const button = bar(page).getByRole('button', { name })
+  if (await button.isVisible()) await button.click()
   return bar(page).getByText(words).isVisible()
 }
 
@@ -141,6 +153,17 @@ async function variablesOnScreen(page: Page): Promise<void> {
 
 async function headers(page: Page): Promise<unknown> {
   return page.evaluate("monaco.editor.getModels().find(({ uri }) => uri.path.includes('request-headers')).getValue()")
+}
+
+/** As the README says it: gets a token that has expired, and types it into the headers of the tab. */
+async function typeExpiredToken(page: Page, { emulator }: System): Promise<void> {
+  const { accessToken } = emulator.issueTokens({ expiresIn: 0 })
+  await page.getByRole('button', { name: 'Headers', exact: true }).click()
+  await page.getByRole('region', { name: 'Headers' }).getByRole('code').click()
+  await page.keyboard.press('ControlOrMeta+A')
+  await page.keyboard.press('Delete')
+  await page.keyboard.insertText(JSON.stringify({ Authorization: `Bearer ${accessToken}` }))
+  await expect.poll(() => headers(page), longWait).toContain(accessToken)
 }
 
 const accessToken = "JSON.parse(sessionStorage['line-session']).accessToken"

@@ -49,7 +49,7 @@ const channel = z
     id: z.string().regex(/^\d{1,20}$/),
     type: z.enum(['web', 'native', 'liff']).default('web'),
   })
-  .transform(({ id, type }): Channel => ({ id, type, secret: randomBytes(16).toString('hex'), name: 'Your channel' }))
+  .transform(({ id, type }): Channel => ({ id, type, secret: randomBytes(16).toString('hex'), name: 'Your app' }))
 const list = z.string().transform(parseJson).pipe(z.array(channel))
 
 function parseJson(text: string): unknown {

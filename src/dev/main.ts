@@ -21,7 +21,12 @@ try {
 
 try {
   const { channels, warnings } = createDevChannels(process.env)
-  const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT), channels })
+  let demoPage: string | undefined
+  const emulator = await startEmulator({
+    port: readPort(process.env.EMULATOR_PORT),
+    channels,
+    appUrl: () => demoPage,
+  })
   const { accessToken, refreshToken = '', channelId } = emulator.issueTokens()
   const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
   const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }))
@@ -38,6 +43,7 @@ try {
       return { tabs, pages: createDevPages({ emulatorUrl: emulator.url, numbers }) }
     },
   })
+  demoPage = `${localhostOrigin(gateway.url)}/dev/demo`
   process.stdout.write(
     introduction(localhostOrigin(gateway.url), emulator.url, {
       accessToken,

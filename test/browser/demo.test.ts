@@ -85,13 +85,18 @@ describeInChromium('the demo page', (openPage) => {
     const { page, press, logIn } = await openDemoPage(openPage, system, options)
     await logIn('Sakura Tanaka')
     await press('Ask 100 times at once', '100 answers, 0 calls to LINE')
-    await press('Expired token', 'Refreshed.')
+    await press('Expired token', 'lasts 2 s now')
     await press('The same with a new token', '100 answers, 2 calls to LINE')
+    await page.getByText('Refreshed.').waitFor()
     await page.mouse.move(0, 0)
-    const card = await page.locator('#you').boundingBox()
-    if (card === null) throw new Error('the card is not shown')
+    const [card, numbers] = [await boxOf('#you'), await boxOf('[aria-labelledby=live-title] dl')]
+    const bottom = Math.max(card.y + card.height, numbers.y + numbers.height)
     const path = fileURLToPath(new URL(`../pictures/${name}`, import.meta.url))
-    const clip = { x: 0, y: card.y - 16, width: 1100, height: card.height + 32 }
+    const clip = { x: 0, y: card.y - 16, width: 1100, height: bottom - card.y + 32 }
     await page.screenshot({ path, clip, fullPage: true, animations: 'disabled' })
+
+    async function boxOf(selector: string) {
+      return (await page.locator(selector).boundingBox()) ?? { y: 0, height: 0 }
+    }
   })
 })

@@ -26,6 +26,8 @@ export type EmulatorOptions = {
   channels?: readonly Channel[]
   users?: readonly User[]
   switches?: Partial<Switches>
+  /** An app that logs in here. The home page leads to it. */
+  appUrl?: () => string | undefined
 }
 
 export type Emulator = DirectActions & {
@@ -40,6 +42,8 @@ export type Emulator = DirectActions & {
   switches: Switches
   /** Moves the emulator's clock forward. */
   advanceClock(ms: number): void
+  /** How far the clock was moved forward so far, in ms. */
+  advancedMs(): number
   /** Does not wait for requests that hang. */
   close(): Promise<void>
 }
@@ -60,12 +64,23 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const calls = createCallLog(now)
   const faults = createFaultStore()
   const actions = createDirectActions(platform)
-  const ownEndpoints = createOwnEndpoints({ platform, calls, faults, actions, advanceClock })
+  const ownEndpoints = createOwnEndpoints({ platform, calls, faults, actions, advanceClock, appUrl: options.appUrl })
   const server = createEmulatorServer({ platform, calls, faults, ownEndpoints })
   const url = await listen(server, host, port)
   for (const user of users) if (user.pictureUrl?.startsWith('/')) user.pictureUrl = url + user.pictureUrl
 
-  return { url, channels, users, ...actions, faults, calls, switches, advanceClock, close: () => close(server) }
+  return {
+    url,
+    channels,
+    users,
+    ...actions,
+    faults,
+    calls,
+    switches,
+    advanceClock,
+    advancedMs: () => advancedMs,
+    close: () => close(server),
+  }
 }
 
 function listen(server: Server, host: string, port: number): Promise<string> {

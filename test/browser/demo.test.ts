@@ -30,7 +30,6 @@ describeInChromium('the demo page', (openPage) => {
     await press('The same with a new token', '100 answers, 2 calls to LINE')
 
     await press('Expired token', 'The access token had expired. Refreshed.')
-    await page.evaluate("globalThis.oldest = document.querySelector('#feed').lastChild")
 
     await press('LINE down', 'An outage of LINE has begun')
     expect(await isInView('#world')).toBe(true)
@@ -39,10 +38,10 @@ describeInChromium('the demo page', (openPage) => {
     await press('Refresh', /^LINE is unavailable. You stay logged in.$/)
     await page.getByText('This page repeats it by itself').waitFor()
     await page.evaluate('scrollTo(0, document.body.scrollHeight)')
-    const place = await page.evaluate('scrollY')
+    const place = await page.evaluate("globalThis.event = document.querySelector('#feed').children[1], scrollY")
     await nextAnswer('/graphql')
     await page.getByText('This page repeats it by itself').waitFor()
-    expect(await page.evaluate('[scrollY, oldest.isConnected]')).toEqual([place, true])
+    expect(await page.evaluate('[scrollY, globalThis.event.isConnected]')).toEqual([place, true])
     await press('LINE down', 'LINE works again')
     await page.getByText('Refreshed: you have a new access token').waitFor()
 
@@ -86,13 +85,18 @@ describeInChromium('the demo page', (openPage) => {
     const { page, press, logIn } = await openDemoPage(openPage, system, options)
     await logIn('Sakura Tanaka')
     await press('Ask 100 times at once', '100 answers, 0 calls to LINE')
-    await press('Expired token', 'Refreshed.')
+    await press('Expired token', 'lasts 2 s now')
     await press('The same with a new token', '100 answers, 2 calls to LINE')
+    await page.getByText('Refreshed.').waitFor()
     await page.mouse.move(0, 0)
-    const card = await page.locator('#you').boundingBox()
-    if (card === null) throw new Error('the card is not shown')
+    const [card, numbers] = [await boxOf('#you'), await boxOf('[aria-labelledby=live-title] dl')]
+    const bottom = Math.max(card.y + card.height, numbers.y + numbers.height)
     const path = fileURLToPath(new URL(`../pictures/${name}`, import.meta.url))
-    const clip = { x: 0, y: card.y - 16, width: 1100, height: card.height + 32 }
+    const clip = { x: 0, y: card.y - 16, width: 1100, height: bottom - card.y + 32 }
     await page.screenshot({ path, clip, fullPage: true, animations: 'disabled' })
+
+    async function boxOf(selector: string) {
+      return (await page.locator(selector).boundingBox()) ?? { y: 0, height: 0 }
+    }
   })
 })

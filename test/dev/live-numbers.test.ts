@@ -64,7 +64,7 @@ it('100 questions at once with an unknown token: two calls to LINE', async () =>
 })
 
 it('only what memory answered is called so, also while another question waits for LINE', async () => {
-  system.emulator.faults.set('verify', { latencyMs: 200, times: 1 })
+  system.emulator.faults.set('verifyAccessToken', { latencyMs: 200, times: 1 })
   const [known, unknown] = [system.emulator.issueTokens().accessToken, system.emulator.issueTokens().accessToken]
   const slow = system.ask(whoAmI, {}, known)
   await expect.poll(() => system.emulator.calls.inFlight(), { timeout: 30_000 }).toBeGreaterThan(0)

@@ -48,7 +48,7 @@ export async function openDemoPage(
     isInView,
     focused: () => page.evaluate('document.activeElement.textContent') as Promise<string>,
     nextAnswer: async (path) => {
-      const sent = await page.waitForRequest(({ url }) => url().endsWith(path))
+      const sent = await page.waitForRequest((request) => request.url().endsWith(path))
       await sent.response()
     },
   }

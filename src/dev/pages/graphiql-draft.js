@@ -4,7 +4,7 @@ import { isObject, readObject, removeKey, textOf, writeObject } from './storage.
 
 const draftKey = 'graphiql-draft'
 
-/** `{ tabs, activeTabIndex, token, opensSample }`. Throws a `Failure` with the code `NO_STORAGE` if the browser keeps nothing. */
+/** `draft`: `{ tabs, activeTabIndex, token, opensSample }`. Throws like `writeObject`. */
 export function writeDraft(draft) {
   writeObject('sessionStorage', draftKey, draft)
 }

@@ -60,7 +60,10 @@ export function createTabs(given, accessToken) {
     model?.setValue(withOurs(model.getValue()))
   }
 
-  /** Puts the token into a tab that comes to the screen: GraphiQL fills the editor from its own memory. Once, so that the user can type another. */
+  /**
+   * Puts the token into a tab that comes to the screen, because GraphiQL fills the editor from its own memory. It does so
+   * once, so that the user can type another.
+   */
   function writeToken() {
     const model = modelOf('request-headers')
     const text = withOurs(model.getValue())

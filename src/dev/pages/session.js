@@ -50,7 +50,10 @@ const loginKey = (state) => `line-login:${state}`
 const codeKey = (code) => `line-code:${code}`
 const loginMs = 10 * 60_000
 
-/** Keeps what `startLogin` gave. `returnTo`: where the callback page goes when it has finished the login. Throws like `keepSession`. */
+/**
+ * Keeps what `startLogin` gave. `returnTo`: where the callback page goes when it has finished the login. Throws like
+ * `keepSession`.
+ */
 export function keepLogin({ state, codeVerifier, nonce, redirectUri = callbackUrl, channelId }, returnTo = undefined) {
   dropOldLogins()
   writeForMinutes(loginKey(state), { codeVerifier, nonce, redirectUri, channelId, returnTo })

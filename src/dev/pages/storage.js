@@ -1,4 +1,6 @@
-/** The browser's storage. It can be blocked or full, and people edit it by hand. `area`: `sessionStorage` or `localStorage`. */
+/**
+ * The browser's storage. It can be blocked or full, and people edit it by hand. `area`: `sessionStorage` or `localStorage`.
+ */
 
 import { Failure } from './ask.js'
 

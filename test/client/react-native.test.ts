@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { native, ourChannels, useSharedGateway } from '../harness/running-gateway.ts'
 
 /** What a mobile app does by plain HTTP: with the tokens of the LINE SDK, and with a login of its own. */
@@ -50,6 +50,16 @@ beforeEach(() => {
   tokens = issue()
 })
 
+afterEach(() => void vi.restoreAllMocks())
+
+/** Something in front of the gateway answers in its place. */
+const badAnswers: readonly [string, () => Response][] = [
+  ['502 and HTML', () => new Response('<h1>Bad Gateway</h1>', { status: 502 })],
+  ['nothing', () => new Response(null, { status: 204 })],
+]
+const answerWith = (reply: () => Response) => vi.spyOn(globalThis, 'fetch').mockImplementation(async () => reply())
+const withoutExtensions = { data: null, errors: [{ message: 'no' }] }
+
 describe('react-native.mjs with the LINE SDK', () => {
   const start = (refresh = async () => void events.push('refreshed')) =>
     createSdkClient({ url: url(), sdk: { readAccessToken: async () => tokens?.accessToken, refresh }, login, wait })
@@ -80,6 +90,14 @@ describe('react-native.mjs with the LINE SDK', () => {
     expire()
     expect(await start().ask(query)).toMatchObject(refused('EXPIRED'))
     expect(events).toEqual(['refreshed', 'login'])
+  })
+
+  it.each(badAnswers)('a proxy answers %s: rejects, and no login', async (_, reply) => {
+    answerWith(reply)
+    await expect(start().ask(query)).rejects.toThrow('No answer of the gateway')
+    answerWith(() => Response.json(withoutExtensions))
+    expect(await start().ask(query)).toEqual(withoutExtensions)
+    expect(events).toEqual([])
   })
 
   it('LINE is down: waits, then answers', async () => {
@@ -142,6 +160,15 @@ describe('react-native.mjs without the SDK', () => {
     const link = `${redirectUri}${search}${search.includes('state') ? '' : `&state=${login.state}`}`
     await expect(client.finishLogin(login, link)).rejects.toThrow(code)
     expect(tokens).toBeUndefined()
+  })
+
+  it.each(badAnswers)('a proxy answers %s: rejects, and the user stays logged in', async (_, reply) => {
+    answerWith(reply)
+    await expect(start().ask(query)).rejects.toThrow('No answer of the gateway')
+    await expect(start().startLogin()).rejects.toThrow('No answer of the gateway')
+    answerWith(() => Response.json(withoutExtensions))
+    await expect(start().startLogin()).rejects.toThrow('UNKNOWN')
+    expect({ events, isLoggedIn: tokens !== undefined }).toEqual({ events: [], isLoggedIn: true })
   })
 
   it('LINE refuses the refresh token: to the login once', async () => {

@@ -179,7 +179,7 @@ function pathsOfTheServer(): string[] {
 
 function settingRows() {
   const isRow = ([cell = '']: readonly string[]) => /^`[A-Z_]+`/.test(cell)
-  return rowsUnder('Operate')
+  return rowsUnder('Settings')
     .filter(isRow)
     .map(([cell = '', defaults = '']) => ({ names: codeSpans(cell), defaults }))
 }

@@ -1,22 +1,24 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
+const config = {
+  importExtension: '.ts',
+  useTypeImports: true,
+  enumsAsConst: true,
+  scalars: { DateTime: 'string', ID: 'string' },
+} as const
+
+const preset = { preset: 'client', presetConfig: { fragmentMasking: false } } as const
+
 /** Reads the printed schema, not the code, because with the code codegen would load a second copy of graphql. */
-const config: CodegenConfig = {
+const codegen: CodegenConfig = {
   schema: './schema.graphql',
   documents: ['test/recipes/operations.graphql'],
   generates: {
-    'test/client/generated/': {
-      preset: 'client',
-      presetConfig: { fragmentMasking: false },
-      config: {
-        documentMode: 'string',
-        importExtension: '.ts',
-        useTypeImports: true,
-        enumsAsConst: true,
-        scalars: { DateTime: 'string', ID: 'string' },
-      },
-    },
+    // For plain fetch.
+    'test/client/generated/': { ...preset, config: { ...config, documentMode: 'string' } },
+    // For urql and Apollo Client.
+    'test/client/generated/documents/': { ...preset, config },
   },
 }
 
-export default config
+export default codegen

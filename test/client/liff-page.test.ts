@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { describeInChromium } from '../harness/chromium.ts'
-import { liff, ourChannels, useSharedGateway } from '../harness/running-gateway.ts'
+import { foreign, liff, ourChannels, useSharedGateway } from '../harness/running-gateway.ts'
 
 /** The app of a front end: a page of another origin (a dev server on another port). It has the recipes and nothing else. */
 const folder = join(import.meta.dirname, '..')
@@ -41,7 +41,8 @@ const files: Readonly<Record<string, { readonly type: string; readonly text: str
   },
 }
 
-const gateway = useSharedGateway({ ...ourChannels, NODE_ENV: 'development' }, { startsAt: Date.now() })
+const settings = { ...ourChannels, NODE_ENV: 'development', FAILED_TOKENS_BURST: '3' }
+const gateway = useSharedGateway(settings, { startsAt: Date.now() })
 /** What LINE gives to the page at a login. */
 let tokens = (): object => ({})
 let app: Server
@@ -71,42 +72,174 @@ function withCode(back: string): URL {
 }
 
 /** As LINE gives them to a LIFF app. The ID token ends after an hour. */
-function issue() {
-  const { accessToken, idToken } = gateway().issue({ channelId: liff.id, es256: true })
+function issue(channelId = liff.id) {
+  const { accessToken, idToken } = gateway().issue({ channelId, es256: true })
   return { accessToken, idToken }
 }
 
 const anHour = 3_600_000
+const waits = ['waited', 'waited', 'waited']
+
+describe('liff-page.mjs', () => {
+  const name = '{ viewer { displayName } }'
+  const answered = { data: { viewer: { displayName: 'Sakura Tanaka' } } }
+  const events: string[] = []
+  let action: Action | undefined
+  let store = new Map<string, string>()
+
+  beforeEach(() => {
+    events.length = 0
+    action = undefined
+    store = new Map()
+    vi.stubGlobal('sessionStorage', {
+      getItem: (key: string) => store.get(key) ?? null,
+      setItem: (key: string, value: string) => store.set(key, value),
+    })
+    vi.stubGlobal('location', { href: 'https://app.example/' })
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.unstubAllGlobals()
+    // The circuit breaker closes, and the bucket of bad tokens is full again.
+    gateway().advance(60_000)
+  })
+
+  type Action = { readonly label: string; run(): void }
+  type Given = { readonly idToken?: string | undefined; readonly isLoggedIn?: boolean; readonly isInClient?: boolean }
+
+  /** `events` has what the page did: calls of LIFF, waits, and the words that it said. */
+  async function createClient({ idToken, isLoggedIn = true, isInClient = false }: Given) {
+    const note = (call: string) => () => void events.push(call)
+    const sdk = {
+      isLoggedIn: () => isLoggedIn,
+      isInClient: () => isInClient,
+      getIDToken: () => idToken ?? null,
+      login: note('login'),
+      logout: note('logout'),
+      closeWindow: note('closeWindow'),
+    }
+    const say = (words: string, given?: Action) => {
+      events.push(words)
+      action = given
+    }
+    const { createClient } = await import(join(folder, 'recipes/liff-page.mjs'))
+    return createClient({
+      url: `${gateway().url}/graphql`,
+      liff: sdk,
+      say,
+      wait: async () => void events.push('waited'),
+    })
+  }
+  const ask = async (given: Given, ...asked: unknown[]) => (await createClient(given)).ask(...asked)
+
+  it('an ID token of another channel: says so, and does not log in again', async () => {
+    expect(await ask(issue(foreign.id), name)).toBeUndefined()
+    expect(events).toEqual(['This app is not known to the service.'])
+  })
+
+  it('an app without the scope openid: says so, and asks nothing', async () => {
+    expect(await ask({}, name)).toBeUndefined()
+    expect(events).toEqual(['This app needs the scope openid.'])
+  })
+
+  it('nobody is logged in: logs in', async () => {
+    await ask({ isLoggedIn: false }, name)
+    expect(events).toEqual(['login'])
+  })
+
+  it.each([
+    ['no token at all', '[object Object]', name, ''],
+    ['an ID token for logout', undefined, 'mutation { logout { revoked } }', 'This needs the access token'],
+    [
+      'an ID token for deauthorize',
+      undefined,
+      'mutation { deauthorize { deauthorized } }',
+      'This needs the access token',
+    ],
+  ])('%s: rejects, because the page is wrong, and logs nobody out', async (_, wrong, query, words) => {
+    await expect(ask({ idToken: wrong ?? issue().idToken }, query)).rejects.toThrow(words)
+    expect(events).toEqual([])
+  })
+
+  it('the access token for what needs it: answers', async () => {
+    const { accessToken, idToken } = issue()
+    const client = await createClient({ idToken })
+    const friend = '{ viewer { displayName isFriend } }'
+    const viewer = { ...answered.data.viewer, isFriend: expect.any(Boolean) }
+    expect(await client.ask(friend, {}, accessToken)).toEqual({ data: { viewer } })
+    expect(await client.ask('mutation { logout { revoked } }', {}, accessToken)).toMatchObject({
+      data: { logout: { revoked: true } },
+    })
+  })
+
+  it('an expired ID token inside LINE: asks the user to close the window', async () => {
+    const { idToken } = issue()
+    gateway().advance(anHour)
+    expect(await ask({ idToken, isInClient: true }, name)).toBeUndefined()
+    expect(events).toEqual(['Your login has ended. Close this window, then open it again.'])
+    action?.run()
+    expect(events.at(-1)).toBe('closeWindow')
+  })
+
+  it('LINE is down: waits, then says so, and logs nobody out', async () => {
+    gateway().emulator.rotateSigningKey()
+    gateway().emulator.faults.set('certs', { status: 503 })
+    expect(await ask(issue(), name)).toBeUndefined()
+    expect(events).toEqual([...waits, 'LINE is not available now. You stay logged in. Try again later.'])
+  })
+
+  it('LINE is down for a part of the answer: gives the other part', async () => {
+    const { accessToken, idToken } = issue()
+    gateway().emulator.faults.set('friendship', { status: 503 })
+    const answer = await ask({ idToken }, '{ viewer { displayName isFriend } }', {}, accessToken)
+    expect(answer).toMatchObject({ data: { viewer: { displayName: 'Sakura Tanaka', isFriend: null } } })
+    expect(events).toEqual(waits)
+  })
+
+  it('too many bad tokens came from this address: says so, and logs nobody out', async () => {
+    const junk = () => gateway().ask(name, { token: gateway().issue({ channelId: foreign.id }).accessToken })
+    for (let n = 0; n < 4; n += 1) await junk()
+    const { accessToken, idToken } = issue()
+    expect(await ask({ idToken }, name, {}, accessToken)).toBeUndefined()
+    expect(events).toEqual([...waits, 'There were too many requests. You stay logged in. Try again later.'])
+  })
+
+  it.each([
+    ['no network', () => Promise.reject(new TypeError('fetch failed'))],
+    ['a proxy that answers with HTML', async () => new Response('<h1>Bad Gateway</h1>', { status: 502 })],
+    ['a proxy that answers with nothing', async () => new Response(null, { status: 204 })],
+  ])('%s: says so, and logs nobody out', async (_, reply) => {
+    vi.spyOn(globalThis, 'fetch').mockImplementation(reply)
+    expect(await ask(issue(), name)).toBeUndefined()
+    expect(events).toEqual(['No network. You stay logged in. Try again when you are online.'])
+  })
+
+  it('an error without extensions: is the answer', async () => {
+    const errors = [{ message: 'no' }]
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json({ data: null, errors }))
+    expect(await ask(issue(), name)).toMatchObject({ errors })
+    expect(events).toEqual([])
+  })
+})
 
 describeInChromium('a page of another origin', (openPage) => {
-  /** A page whose waits move the clocks of LINE and of the gateway. `waits` has them in ms. */
-  async function openApp(whileWaiting: () => void = () => undefined) {
-    const { page, errors } = await openPage()
-    const waits: number[] = []
-    await page.exposeFunction('wait', (ms: number) => {
-      waits.push(ms)
-      whileWaiting()
-      gateway().advance(ms)
-    })
-    await page.addInitScript(`globalThis.gatewayUrl = '${gateway().url}/graphql'`)
-    return { page, errors, waits }
-  }
   const callsOf = (page: Page) => page.evaluate(() => sessionStorage.getItem('liff-calls') ?? '')
   const forgetCalls = (page: Page) => page.evaluate(() => sessionStorage.clear())
   const nameOn = (page: Page) => page.getByText('Sakura Tanaka').waitFor()
 
-  it('liff-page.mjs: logs in, meets an old ID token, logs in again once, and never loops', async () => {
-    const { page, errors } = await openApp()
+  it('liff-page.mjs: logs in, meets an old ID token, logs in again once, and never loops; fetch.mjs: needs no CORS', async () => {
+    const { page, errors } = await openPage()
+    const waits: number[] = []
+    await page.exposeFunction('wait', (ms: number) => {
+      waits.push(ms)
+      gateway().emulator.faults.clear()
+      gateway().advance(ms)
+    })
+    await page.addInitScript(`globalThis.gatewayUrl = '${gateway().url}/graphql'`)
     tokens = issue
     await page.goto(appUrl)
     await nameOn(page)
     expect(await callsOf(page)).toBe('login')
-
-    await forgetCalls(page)
-    gateway().advance(anHour)
-    await page.reload()
-    await nameOn(page)
-    expect(await callsOf(page)).toBe('logout login')
 
     await forgetCalls(page)
     const old = issue()
@@ -115,56 +248,14 @@ describeInChromium('a page of another origin', (openPage) => {
     await page.reload()
     await page.getByText('LINE gave this page an old login').waitFor()
     expect(await callsOf(page)).toBe('logout login')
-    await page.reload()
-    await page.getByText('LINE gave this page an old login').waitFor()
-    expect(await callsOf(page)).toBe('logout login')
 
     tokens = issue
     await page.getByRole('button', { name: 'Log in' }).click()
     await nameOn(page)
     expect(await callsOf(page)).toBe('logout login logout login')
-    expect(errors).toEqual([])
-  })
 
-  it('liff-page.mjs inside LINE: asks the user to close the window, and opened again it has the name', async () => {
-    const { page, errors } = await openApp()
-    tokens = issue
-    await page.goto(`${appUrl}/?in-client`)
-    await nameOn(page)
-    gateway().advance(anHour)
-    await page.reload()
-    await page.getByText('Close this window, then open it again').waitFor()
-    await page.getByRole('button', { name: 'Close' }).click()
-    expect(await callsOf(page)).toBe('closeWindow')
-    await page.evaluate(() => localStorage.clear())
-    await page.reload()
-    await nameOn(page)
-    expect(errors).toEqual([])
-  })
-
-  it('liff-page.mjs while LINE is down, and without a network: says so, and logs nobody out', async () => {
-    const { page, waits } = await openApp()
-    gateway().emulator.rotateSigningKey()
-    gateway().emulator.faults.set('certs', { status: 503 })
-    tokens = issue
-    await page.goto(`${appUrl}/?in-client`)
-    await page.getByText('LINE is not available now. You stay logged in.').waitFor()
-    expect(waits).toHaveLength(3)
-    gateway().emulator.faults.clear()
-    gateway().advance(60_000)
-    await page.route(`${gateway().url}/**`, (route) => route.abort())
-    await page.reload()
-    await page.getByText('No network. You stay logged in.').waitFor()
-    await page.unrouteAll()
-    await page.reload()
-    await nameOn(page)
-    expect(await callsOf(page)).toBe('')
-  })
-
-  it('fetch.mjs: asks without settings of CORS, and reads Retry-After', async () => {
-    const { page, errors, waits } = await openApp(() => gateway().emulator.faults.clear())
-    const { accessToken } = gateway().issue()
-    await page.addInitScript(`globalThis.tokens = { accessToken: '${accessToken}' }`)
+    // A page with fetch.mjs, without settings of CORS, reads Retry-After.
+    await page.addInitScript(`globalThis.tokens = { accessToken: '${gateway().issue().accessToken}' }`)
     gateway().emulator.faults.set('*', { status: 503 })
     await page.goto(`${appUrl}/web`)
     await nameOn(page)

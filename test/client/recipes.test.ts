@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ApolloClient } from '@apollo/client'
+import type { ApolloClient, DocumentNode } from '@apollo/client'
 import { CombinedGraphQLErrors, gql } from '@apollo/client'
 import type { Client as UrqlClient } from '@urql/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { project } from '../harness/programs.ts'
 import { useSharedGateway } from '../harness/running-gateway.ts'
+import { ViewerDocument as ViewerTree } from './generated/documents/graphql.ts'
+import { ViewerDocument as ViewerText } from './generated/graphql.ts'
 
 /** The clients of the README: plain fetch, urql and Apollo Client. They share no code, so each test runs with all three. */
 
@@ -18,11 +22,19 @@ type Options = {
 
 /** The codes of the errors, or `NO_NETWORK`. */
 type Answer = { readonly data: unknown; readonly codes: readonly unknown[] }
-type Ask = (query: string) => Promise<Answer>
+/** A text, or the typed document that the client takes. */
+type Query = string | typeof ViewerTree | typeof ViewerText
+type Ask = (query: Query, variables?: Record<string, unknown>) => Promise<Answer>
 type CodedError = { readonly extensions?: { readonly code?: unknown } }
 
 const codesOf = (errors: readonly CodedError[] = []) => errors.map(({ extensions }) => extensions?.code)
 const noNetwork: Answer = { data: null, codes: ['NO_NETWORK'] }
+
+/** A mistake of the recipe is no lost network. */
+function failed(error: unknown): Answer {
+  expect(String(error)).not.toMatch(/reading '(code|data|errors|reason|some)'/)
+  return noNetwork
+}
 
 async function load<Client>(name: string, options: Options): Promise<Client> {
   const module = await import(join(import.meta.dirname, '../recipes', name))
@@ -32,36 +44,38 @@ async function load<Client>(name: string, options: Options): Promise<Client> {
 const recipes: Readonly<Record<string, (options: Options) => Promise<Ask>>> = {
   'fetch.mjs': async (options) => {
     type Reply = { data: unknown; errors?: readonly CodedError[] }
-    const client = await load<{ ask(query: string): Promise<Reply> }>('fetch.mjs', options)
+    const client = await load<{ ask(...asked: Parameters<Ask>): Promise<Reply> }>('fetch.mjs', options)
     const read = ({ data, errors }: Reply) => ({ data, codes: codesOf(errors) })
-    return (query) => client.ask(query).then(read, () => noNetwork)
+    return (...asked) => client.ask(...asked).then(read, failed)
   },
   'urql.mjs': async (options) => {
     const client = await load<UrqlClient>('urql.mjs', options)
-    return async (query) => {
-      const { data, error } = await client.query(query, {}, { requestPolicy: 'network-only' })
-      if (error?.networkError) return noNetwork
+    return async (query, variables = {}) => {
+      const document = query as string | DocumentNode
+      const { data, error } = await client.query(document, variables, { requestPolicy: 'network-only' })
+      if (error?.networkError) return failed(error.networkError)
       return { data, codes: codesOf(error?.graphQLErrors) }
     }
   },
   'apollo.mjs': async (options) => {
     const client = await load<ApolloClient>('apollo.mjs', options)
-    return async (query) => {
-      const asked = client.query({ query: gql(query), fetchPolicy: 'network-only', errorPolicy: 'all' })
+    return async (text, variables = {}) => {
+      const query: DocumentNode = typeof text === 'string' ? gql(text) : (text as typeof ViewerTree)
+      const asked = client.query({ query, variables, fetchPolicy: 'network-only', errorPolicy: 'all' })
       const { data, error } = await asked.catch((error: unknown) => ({ data: null, error }))
-      if (error && !CombinedGraphQLErrors.is(error)) return noNetwork
+      if (error && !CombinedGraphQLErrors.is(error)) return failed(error)
       return { data, codes: codesOf(CombinedGraphQLErrors.is(error) ? error.errors : []) }
     }
   },
 }
 
 const gateway = useSharedGateway({ FAILED_TOKENS_BURST: '3' }, { startsAt: Date.now() })
-const sent = vi.fn<(body: string) => void>()
+const sent = vi.fn<(body: string, method: string, url: string) => void>()
 
 beforeEach(() => {
   const original = globalThis.fetch
   vi.spyOn(globalThis, 'fetch').mockImplementation((input, init) => {
-    sent(String(init?.body))
+    sent(String(init?.body), init?.method ?? 'GET', String(input))
     return original(input, init)
   })
 })
@@ -228,6 +242,39 @@ describe.each(Object.entries(recipes))('%s', (recipe, start) => {
     expect(events).toEqual([])
   })
 
+  it.each<[string, () => Response, unknown[]]>([
+    ['502 and HTML', () => html('<h1>Bad Gateway</h1>', 502), ['NO_NETWORK']],
+    ['200 and HTML', () => html('<h1>Log in to the Wi-Fi</h1>', 200), ['NO_NETWORK']],
+    ['503 and nothing', () => new Response(null, { status: 503 }), ['NO_NETWORK']],
+    ['204', () => new Response(null, { status: 204 }), ['NO_NETWORK']],
+    ['null', () => Response.json(null), ['NO_NETWORK']],
+    ['JSON of its own', () => Response.json({ message: 'Bad Gateway' }, { status: 502 }), ['NO_NETWORK']],
+    ['an error without extensions', () => Response.json({ data: null, errors: [{ message: 'x' }] }), [undefined]],
+  ])('a proxy answers %s, also to a refresh: nobody is logged out', async (_, reply, codes) => {
+    const original = vi.mocked(globalThis.fetch).getMockImplementation()
+    vi.mocked(globalThis.fetch).mockImplementation(async () => reply())
+    expect(await ask(query(0))).toMatchObject({ codes })
+    expire()
+    vi.mocked(globalThis.fetch).mockImplementation(async (input, init) =>
+      /mutation|"Refresh"/.test(String(init?.body)) ? reply() : ((await original?.(input, init)) ?? reply()),
+    )
+    expect(await ask(query(1))).toMatchObject({ codes })
+    expect(events).toEqual([])
+  })
+
+  it('a typed document of the client preset: gets its answer', async () => {
+    const document = recipe === 'fetch.mjs' ? ViewerText : ViewerTree
+    expect(await ask(document)).toMatchObject({ data: { viewer: { displayName: name } }, codes: [] })
+  })
+
+  it('a token as an argument: goes by POST, never in an address', async () => {
+    const verify = 'query Verify($token: String!) { verifyAccessToken(accessToken: $token) { active } }'
+    const token = gateway().issue().accessToken
+    expect(await ask(verify, { token })).toMatchObject({ data: { verifyAccessToken: { active: true } } })
+    for (const [, method, url] of sent.mock.calls) expect([method, url]).toEqual(['POST', `${gateway().url}/graphql`])
+    expect(sent).toHaveBeenCalled()
+  })
+
   it('persisted queries: the hash goes first, then the text', async () => {
     expect(await ask(query(0))).toEqual(answered)
     const bodies = sent.mock.calls.map(([body]) => JSON.parse(body))
@@ -237,4 +284,24 @@ describe.each(Object.entries(recipes))('%s', (recipe, start) => {
     expect(bodies[0]).toMatchObject({ extensions: { persistedQuery: { version: 1 } } })
     expect(bodies[0].query ?? '').toBe('')
   })
+})
+
+const html = (text: string, status: number) => new Response(text, { status, headers: { 'content-type': 'text/html' } })
+
+it('fetch.mjs, a document without its text: says which setting of codegen is missing', async () => {
+  const options = { url: '', session: { read: () => undefined, save() {} }, login() {}, wait: async () => {} }
+  const client = await load<{ ask(query: object): Promise<unknown> }>('fetch.mjs', options)
+  await expect(client.ask(ViewerTree)).rejects.toThrow("documentMode: 'string'")
+})
+
+it.each(['urql.mjs', 'apollo.mjs', 'node-api.mjs'])('%s: names the packages and versions that run here', (recipe) => {
+  const text = readFileSync(join(import.meta.dirname, '../recipes', recipe), 'utf8')
+  const named = [...text.matchAll(/(@?[\w./-]+)@(\d+\.\d+\.\d+)/g)].map(([, name = '', version]) => [name, version])
+  const installed = named.map(([name = '']) => {
+    const file = join(project, 'node_modules', name, 'package.json')
+    return [name, JSON.parse(readFileSync(file, 'utf8')).version]
+  })
+  expect(named).toEqual(installed)
+  const imported = [...text.matchAll(/from '((?:@[\w-]+\/)?[\w-]+)(?=['/])/g)].map(([, name]) => name)
+  expect(named.map(([name]) => name)).toEqual(expect.arrayContaining(imported))
 })

@@ -1,6 +1,10 @@
 /**
  * A client of Apollo Client 4 that does the same as fetch.mjs: one refresh for all, `login` once when the session has ended,
  * and in an outage it waits as long as the gateway says. Make a new client after a login: its cache has the old user's answers.
+ *
+ *   npm install @apollo/client@4.3.8 graphql@17.1.0 rxjs@7.8.2
+ *
+ * It takes documents of `gql` and typed documents of codegen's client preset, without `documentMode: 'string'`.
  */
 import { ApolloClient, ApolloLink, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client'
 import { SetContextLink } from '@apollo/client/link/context'
@@ -56,7 +60,7 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
     // Meanwhile somebody has logged out or in, or another tab has refreshed.
     if (session.read()?.refreshToken !== refreshToken) return
     if (data?.refreshToken) return session.save(data.refreshToken)
-    if (errorsIn(error).some(({ extensions }) => extensions.code === 'INVALID_GRANT')) end()
+    if (errorsIn(error).some(({ extensions }) => extensions?.code === 'INVALID_GRANT')) end()
     throw error
   }
 
@@ -91,7 +95,7 @@ const errorsIn = (error) => (CombinedGraphQLErrors.is(error) ? error.errors : []
 
 /** The `reason` of a refused access token, or undefined. */
 function refusalIn({ errors = [] }) {
-  return errors.find(({ extensions }) => extensions.code === 'UNAUTHENTICATED')?.extensions.reason
+  return errors.find(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')?.extensions.reason
 }
 
 const headersFor = (accessToken) => (accessToken ? { authorization: `Bearer ${accessToken}` } : {})

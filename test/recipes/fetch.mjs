@@ -1,5 +1,5 @@
 /**
- * Asks the gateway with plain fetch.
+ * Asks the gateway with plain fetch. It needs no package.
  * - The access token has expired: one refresh, however many questions wait for it. Then each question is sent once more.
  * - The session has ended (INVALID_GRANT, REVOKED): `login` is called once.
  * - LINE is down, or a limit is reached: waits as long as the gateway says and tries again. Nobody is logged out.
@@ -13,7 +13,10 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
   let refreshedAt = 0
   return { ask }
 
-  /** Resolves with `{ data, errors }`. Rejects if the gateway cannot be reached. */
+  /**
+   * `query`: a text, or a typed document of codegen's client preset with `documentMode: 'string'`. Resolves with
+   * `{ data, errors }`. Rejects if the gateway cannot be reached.
+   */
   async function ask(query, variables) {
     if (endsSoon(session.read())) await refresh().catch(() => undefined)
     const used = session.read()?.accessToken
@@ -45,13 +48,13 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
   async function refreshOnce() {
     refreshedAt = Date.now()
     const { refreshToken } = session.read()
-    const answer = await send(REFRESH, { input: { refreshToken, channelId } })
-    const tokens = answer.data?.refreshToken
+    const { data, errors = [] } = await send(REFRESH, { input: { refreshToken, channelId } })
+    const tokens = data?.refreshToken
     // Meanwhile somebody has logged out or in, or another tab has refreshed.
     if (session.read()?.refreshToken !== refreshToken) return undefined
     if (tokens) session.save(tokens)
-    else if (answer.errors.some(({ extensions }) => extensions.code === 'INVALID_GRANT')) end(answer)
-    return tokens ? undefined : answer.errors
+    else if (errors.some(({ extensions }) => extensions?.code === 'INVALID_GRANT')) end()
+    return tokens ? undefined : errors
   }
 
   /** In its last minute. At most one refresh a minute, because the clock of this device may be wrong. */
@@ -77,11 +80,11 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
   async function send(query, variables, accessToken) {
     const headers = { 'content-type': 'application/json' }
     if (accessToken) headers.authorization = `Bearer ${accessToken}`
-    const body = JSON.stringify({ query, variables })
+    const body = JSON.stringify({ query: textOf(query), variables })
     for (let tries = 1; ; tries += 1) {
       const response = await fetch(url, { method: 'POST', headers, body })
       const seconds = Number(response.headers.get('retry-after'))
-      if (!seconds || tries === 4) return response.json()
+      if (!seconds || tries === 4) return answerOf(response)
       await wait(seconds * 1000)
     }
   }
@@ -91,9 +94,21 @@ const REFRESH = `mutation Refresh($input: RefreshTokenInput!) {
   refreshToken(input: $input) { accessToken refreshToken expiresAt }
 }`
 
+function textOf(query) {
+  if (query.kind) throw new TypeError("Plain fetch needs documentMode: 'string' in the config of codegen")
+  return String(query)
+}
+
 /** The `reason` of a refused access token, or undefined. */
 function refusalIn({ errors = [] }) {
-  return errors.find(({ extensions }) => extensions.code === 'UNAUTHENTICATED')?.extensions.reason
+  return errors.find(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')?.extensions.reason
+}
+
+/** Rejects if something in front of the gateway answers in its place: with HTML, with nothing, or with its own JSON. */
+async function answerOf(response) {
+  const answer = await response.json().catch(() => undefined)
+  if (answer?.data !== undefined || Array.isArray(answer?.errors)) return answer
+  throw new Error(`No answer of the gateway (status ${response.status})`)
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

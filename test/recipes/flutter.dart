@@ -22,7 +22,7 @@ class GatewayClient {
   Future<void>? _refreshing;
   String? _endedToken;
 
-  /// Returns `data` and `errors`. Throws if the gateway cannot be reached, or with the SDK's error of a refresh.
+  /// Returns `data` and `errors`. Throws if the gateway cannot be reached (or something else answers in its place), or with the SDK's error of a refresh.
   Future<Map<String, dynamic>> ask(String query, [Map<String, dynamic> variables = const {}]) async {
     final used = await _accessToken();
     final answer = await _send(query, variables, used);
@@ -70,7 +70,7 @@ class GatewayClient {
   /// The `reason` of a refused access token, or null.
   String? _refusalIn(Map<String, dynamic> answer) {
     for (final error in answer['errors'] ?? const []) {
-      if (error['extensions']['code'] == 'UNAUTHENTICATED') return error['extensions']['reason'];
+      if (error['extensions']?['code'] == 'UNAUTHENTICATED') return error['extensions']['reason'];
     }
     return null;
   }

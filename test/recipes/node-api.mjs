@@ -1,4 +1,4 @@
-// api.mjs: npm install jose, then GATEWAY=… AUDIENCE=… PORT=3000 node api.mjs
+// api.mjs: npm install jose@6.2.17, then GATEWAY=… AUDIENCE=… PORT=3000 node api.mjs
 import { createServer } from 'node:http'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 

@@ -1,5 +1,5 @@
 /**
- * For React Native, and for each app that can send HTTP: `fetch` is all that it needs. `createSdkClient` is for apps with the
+ * For React Native, and for each app that can send HTTP: `fetch` is all that it needs, no package. `createSdkClient` is for apps with the
  * LINE SDK, `createNativeClient` for apps without it. An outage or a lost network never logs the user out.
  */
 
@@ -56,7 +56,7 @@ export function createNativeClient({ url, channelId, redirectUri, store, login, 
     const parameters = parametersOf(link)
     if (parameters.state !== state) throw new Error('STATE') // not the login that this app has started
     const { code, error = 'NO_CODE' } = parameters
-    if (!code) throw new Error(error)
+    if (!code) throw new Error(error.toUpperCase())
     const input = { code, redirectUri, codeVerifier, nonce, channelId }
     const { tokens, viewer } = await sendFor('exchangeLogin', EXCHANGE_LOGIN, input)
     await store.save(tokens)
@@ -82,11 +82,12 @@ export function createNativeClient({ url, channelId, redirectUri, store, login, 
   /** Resolves with undefined if there is a new access token, else with the errors. */
   async function refreshOnce() {
     const { refreshToken } = await store.read()
-    const answer = await send({ url, query: REFRESH, variables: { input: { refreshToken, channelId } }, wait })
+    const variables = { input: { refreshToken, channelId } }
+    const { data, errors = [] } = await send({ url, query: REFRESH, variables, wait })
     if ((await store.read())?.refreshToken !== refreshToken) return undefined // somebody has logged out or in
-    if (answer.data?.refreshToken) await store.save(answer.data.refreshToken)
-    else if (answer.errors.some(({ extensions }) => extensions.code === 'INVALID_GRANT')) await end(answer)
-    return answer.data?.refreshToken ? undefined : answer.errors
+    if (data?.refreshToken) await store.save(data.refreshToken)
+    else if (errors.some(({ extensions }) => extensions?.code === 'INVALID_GRANT')) await end()
+    return data?.refreshToken ? undefined : errors
   }
 
   async function end(answer) {
@@ -99,8 +100,8 @@ export function createNativeClient({ url, channelId, redirectUri, store, login, 
   /** Rejects with the code of an error. A wrong ID token has `tokens` beside it: they are not used. */
   async function sendFor(field, query, input) {
     const { data, errors = [] } = await send({ url, query, variables: { input }, wait })
-    const codes = errors.map(({ extensions }) => extensions.code)
-    if (!data?.[field] || codes.includes('INVALID_ID_TOKEN')) throw new Error(codes[0])
+    const codes = errors.map(({ extensions }) => extensions?.code)
+    if (!data?.[field] || codes.includes('INVALID_ID_TOKEN')) throw new Error(codes[0] ?? 'UNKNOWN')
     return data[field]
   }
 }
@@ -119,7 +120,7 @@ const REFRESH = `mutation Refresh($input: RefreshTokenInput!) {
 
 /** The `reason` of a refused access token, or undefined. */
 function refusalIn({ errors = [] }) {
-  return errors.find(({ extensions }) => extensions.code === 'UNAUTHENTICATED')?.extensions.reason
+  return errors.find(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')?.extensions.reason
 }
 
 /** INVALID: LINE gave no known reason, so the token may have expired. REVOKED, MALFORMED: only a login helps. */
@@ -151,9 +152,16 @@ async function send({ url, query, variables, accessToken, wait }) {
   for (let tries = 1; ; tries += 1) {
     const response = await fetch(url, { method: 'POST', headers, body })
     const seconds = Number(response.headers.get('retry-after'))
-    if (!seconds || tries === 4) return response.json()
+    if (!seconds || tries === 4) return answerOf(response)
     await wait(seconds * 1000)
   }
+}
+
+/** Rejects if something in front of the gateway answers in its place: with HTML, with nothing, or with its own JSON. */
+async function answerOf(response) {
+  const answer = await response.json().catch(() => undefined)
+  if (answer?.data !== undefined || Array.isArray(answer?.errors)) return answer
+  throw new Error(`No answer of the gateway (status ${response.status})`)
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

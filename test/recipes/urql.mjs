@@ -1,6 +1,11 @@
 /**
  * A client of urql that does the same as fetch.mjs: one refresh for all, `login` once when the session has ended, and in an
  * outage it waits as long as the gateway says. Make a new client after a login: its cache has the old user's answers.
+ *
+ *   npm install @urql/core@6.0.3 @urql/exchange-auth@3.0.0 @urql/exchange-persisted@5.0.1
+ *
+ * It takes texts and typed documents of codegen's client preset, without `documentMode: 'string'`.
+ * Without a bundler, a browser says "process is not defined": run `globalThis.process = { env: {} }` in a script before it.
  */
 import { Client, CombinedError, cacheExchange, fetchExchange, mapExchange } from '@urql/core'
 import { authExchange } from '@urql/exchange-auth'
@@ -44,7 +49,7 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
     // Meanwhile somebody has logged out or in, or another tab has refreshed.
     if (session.read()?.refreshToken !== refreshToken) return
     if (data?.refreshToken) return session.save(data.refreshToken)
-    if (error.graphQLErrors.some(({ extensions }) => extensions.code === 'INVALID_GRANT')) end()
+    if (error?.graphQLErrors.some(({ extensions }) => extensions?.code === 'INVALID_GRANT')) end()
     throw error
   }
 
@@ -75,7 +80,7 @@ const REFRESH = `mutation Refresh($input: RefreshTokenInput!) {
 
 /** The `reason` of a refused access token, or undefined. */
 function refusalIn({ graphQLErrors }) {
-  return graphQLErrors.find(({ extensions }) => extensions.code === 'UNAUTHENTICATED')?.extensions.reason
+  return graphQLErrors.find(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')?.extensions.reason
 }
 
 const headersFor = (tokens) => (tokens?.accessToken ? { authorization: `Bearer ${tokens.accessToken}` } : {})

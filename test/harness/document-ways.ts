@@ -45,7 +45,7 @@ export const ways: Readonly<Record<string, Way>> = {
   'Mobile and LIFF › js › function logIn() {': partOf('test/recipes/liff-page.mjs', 'test/client/liff-page.test.ts'),
   'Back end › sh › mkdir -p keys && npm run keys new keys/s': settings,
   'Back end › graphql › { viewer { displayName apiToken(audience': operation(),
-  'Back end › sh › curl -s https://gateway.example/oauth/to': curls(([answer]) =>
+  'A service that verifies JWTs › sh › curl -s https://gateway.example/oauth/to': curls(([answer]) =>
     expect(answer).toMatchObject({ access_token: aJwt, token_type: 'Bearer' }),
   ),
   'A service that verifies JWTs › js › const { payload } = await jwtVerify(toke': partOf(

@@ -15,6 +15,7 @@ import {
   host,
   lineUrl,
   list,
+  listWins,
   oauthClients,
   oneOf,
   proxyUrl,
@@ -167,11 +168,14 @@ function readChannels({ given, check, warnings }: SettingReader, development: bo
     return { channels: [only], channelSetting: 'LINE_CHANNEL_SECRET', assumedChannelId: undefined }
   }
   if (Object.values(single).some((value) => value !== undefined)) {
-    warnings.push('LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored')
+    warnings.push(listWins)
   }
   const listed = check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
-  const assumed = development ? (listed?.find(({ type }) => type === 'web') ?? listed?.[0]) : undefined
-  return { channels: listed, channelSetting: 'LINE_CHANNELS', assumedChannelId: assumed?.id }
+  return {
+    channels: listed,
+    channelSetting: 'LINE_CHANNELS',
+    assumedChannelId: development ? listed?.[0].id : undefined,
+  }
 }
 
 function readCorsOrigins({ given, check }: SettingReader, development: boolean): CorsOrigins {

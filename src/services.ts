@@ -5,7 +5,7 @@ import { type Config, ConfigError } from './config.ts'
 import { localhostOrigin } from './http/loopback.ts'
 import { createChannels } from './line/channels.ts'
 import { createLineClient } from './line/client.ts'
-import { Misconfigured } from './line/errors.ts'
+import { Misconfigured, refusedAs } from './line/errors.ts'
 import { createKeySet } from './line/key-set.ts'
 import { createTransport } from './line/transport.ts'
 import { createApiTokens } from './login/api-tokens.ts'
@@ -259,6 +259,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     nonces,
     channels,
     channelOfSession: knownTokens.channelOf,
+    refusedAs,
     redirectUris: config.redirectUris,
     accessUrl: config.lineAccessUrl,
     now,

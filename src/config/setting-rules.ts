@@ -113,6 +113,9 @@ export const channel = z
     when: ({ value }) => typeof value === 'object' && value !== null,
   })
   .transform(({ id, secret, type }) => ({ id, secret, type }))
+/** A warning. */
+export const listWins =
+  'LINE_CHANNELS: is used, so LINE_CHANNEL_ID, LINE_CHANNEL_SECRET and LINE_CHANNEL_TYPE are ignored'
 export const channels = z
   .string()
   .transform(parseJson)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { createSettingReader } from '../config/setting-reader.ts'
+import { createSettingReader, unreadable } from '../config/setting-reader.ts'
+import { listWins } from '../config/setting-rules.ts'
 import { type Channel, demoChannels } from '../emulator/emulator.ts'
 
 export type DevChannels = {
@@ -11,40 +12,32 @@ export type DevChannels = {
 }
 
 /**
- * The channels of the emulator: those of the developer's own settings, then the demo channels. Only IDs and types are
- * taken over. The secrets are new, so none of production is in this process's pages or answers.
+ * The channels of the emulator: those of the developer's own settings, then the demo channels, and of both the web channels
+ * first. The emulator and the gateway take the first one where a caller names none. Only IDs and types are taken over. The
+ * secrets are new, so none of production is in this process's pages or answers.
  */
 export function createDevChannels(
   env: NodeJS.ProcessEnv,
   readFile = (path: string) => readFileSync(path, 'utf8'),
 ): DevChannels {
-  const { given } = createSettingReader(env, readFile)
-  const [several, id] = [given('LINE_CHANNELS'), given('LINE_CHANNEL_ID')]
-  const warnings: string[] = []
-  const own =
-    take(several, 'LINE_CHANNELS', list) ??
-    take(
-      id && { id, type: given('LINE_CHANNEL_TYPE') },
-      'LINE_CHANNEL_ID',
-      channel.transform((one) => [one]),
-    ) ??
-    []
+  const { given, problems } = createSettingReader(env, readFile)
+  const [several, id, type] = ['LINE_CHANNELS', 'LINE_CHANNEL_ID', 'LINE_CHANNEL_TYPE'].map(given)
+  const warnings: string[] = problems.map((problem) => `${problem}; npm run dev ignores it`)
+  const listed = take(several, 'LINE_CHANNELS', list)
+  if (listed !== undefined && (id ?? type) !== undefined) warnings.push(listWins)
+  const single = channel.transform((one) => [one])
+  const own = listed ?? take(typeof id === 'string' ? { id, type } : id, 'LINE_CHANNEL_ID', single) ?? []
   const channels = new Map(demoChannels.map((demo) => [demo.id, demo]))
   for (const { id } of own) channels.delete(id)
-  return { channels: [...unique(own), ...channels.values()], warnings }
+  return { channels: webFirst([...unique(own), ...channels.values()]), warnings }
 
   /** Undefined if the setting is not set, or if it cannot be read. */
   function take<T>(value: unknown, setting: string, rule: z.ZodType<T>): T | undefined {
-    if (value === undefined) return undefined
+    if (value === undefined || value === unreadable) return undefined
     const { data } = rule.safeParse(value)
     if (data === undefined) warnings.push(`${setting}: ${unusable}`)
     return data
   }
-}
-
-/** The channel where a caller names none, as the gateway chooses it in development. */
-export function defaultChannel(channels: readonly Channel[]): Channel | undefined {
-  return channels.find(({ type }) => type === 'web') ?? channels[0]
 }
 
 const unusable =
@@ -56,7 +49,7 @@ const channel = z
     id: z.string().regex(/^\d{1,20}$/),
     type: z.enum(['web', 'native', 'liff']).default('web'),
   })
-  .transform(({ id, type }): Channel => ({ id, type, secret: randomBytes(16).toString('hex'), name: 'Your channel' }))
+  .transform(({ id, type }): Channel => ({ id, type, secret: randomBytes(16).toString('hex'), name: 'Your app' }))
 const list = z.string().transform(parseJson).pipe(z.array(channel))
 
 function parseJson(text: string): unknown {
@@ -69,4 +62,8 @@ function parseJson(text: string): unknown {
 
 function unique(channels: readonly Channel[]): Channel[] {
   return [...new Map(channels.map((one) => [one.id, one])).values()]
+}
+
+function webFirst(channels: readonly Channel[]): Channel[] {
+  return channels.toSorted((one, other) => Number(other.type === 'web') - Number(one.type === 'web'))
 }

@@ -7,7 +7,7 @@ import { localhostOrigin } from '../http/loopback.ts'
 import { checkKeyFile } from '../login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
-import { createDevChannels, defaultChannel } from './channels.ts'
+import { createDevChannels } from './channels.ts'
 import { createLiveNumbers } from './live-numbers.ts'
 import { callbackPath, createDevPages, printedState } from './pages.ts'
 
@@ -21,9 +21,13 @@ try {
 
 try {
   const { channels, warnings } = createDevChannels(process.env)
-  const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT), channels })
-  const channelId = defaultChannel(channels)?.id ?? ''
-  const { accessToken, refreshToken = '' } = emulator.issueTokens({ channelId })
+  let demoPage: string | undefined
+  const emulator = await startEmulator({
+    port: readPort(process.env.EMULATOR_PORT),
+    channels,
+    appUrl: () => demoPage,
+  })
+  const { accessToken, refreshToken = '', channelId } = emulator.issueTokens()
   const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
   const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }))
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
@@ -39,6 +43,7 @@ try {
       return { tabs, pages: createDevPages({ emulatorUrl: emulator.url, numbers }) }
     },
   })
+  demoPage = `${localhostOrigin(gateway.url)}/dev/demo`
   process.stdout.write(
     introduction(localhostOrigin(gateway.url), emulator.url, {
       accessToken,

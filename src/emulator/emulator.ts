@@ -26,6 +26,8 @@ export type EmulatorOptions = {
   channels?: readonly Channel[]
   users?: readonly User[]
   switches?: Partial<Switches>
+  /** An app that logs in here. The home page leads to it. */
+  appUrl?: () => string | undefined
 }
 
 export type Emulator = DirectActions & {
@@ -60,7 +62,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const calls = createCallLog(now)
   const faults = createFaultStore()
   const actions = createDirectActions(platform)
-  const ownEndpoints = createOwnEndpoints({ platform, calls, faults, actions, advanceClock })
+  const ownEndpoints = createOwnEndpoints({ platform, calls, faults, actions, advanceClock, appUrl: options.appUrl })
   const server = createEmulatorServer({ platform, calls, faults, ownEndpoints })
   const url = await listen(server, host, port)
   for (const user of users) if (user.pictureUrl?.startsWith('/')) user.pictureUrl = url + user.pictureUrl

@@ -1,7 +1,7 @@
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { type HeaderList, noHeaders } from '../http/send.ts'
 import { InvalidGrant, InvalidIdToken, LineRateLimited, LineUnavailable, Misconfigured } from '../line/errors.ts'
-import { BadUserInput, Forbidden, RefusedForAssumedChannel, Unauthenticated, UnusableToken } from '../schema/errors.ts'
+import { BadUserInput, Forbidden, Unauthenticated, UnusableToken } from '../schema/errors.ts'
 import { withoutStack } from '../telemetry/expected-error.ts'
 import { SourceLimited } from '../tokens/token-resolver.ts'
 import { placesOf } from './document-places.ts'
@@ -15,7 +15,6 @@ const publicExtensions: readonly [new (...args: never[]) => Error, (error: never
   [Forbidden, ({ code, requiredScope }: Forbidden) => ({ code, requiredScope })],
   [UnusableToken, ({ code }: UnusableToken) => ({ code })],
   [InvalidGrant, ({ code, lineRequestId }: InvalidGrant) => ({ code, lineRequestId })],
-  [RefusedForAssumedChannel, ({ code, lineRequestId }: RefusedForAssumedChannel) => ({ code, lineRequestId })],
   [InvalidIdToken, ({ code, reason }: InvalidIdToken) => ({ code, reason })],
   [BadUserInput, ({ code, argument }: BadUserInput) => ({ code, argument })],
   [LineRateLimited, ({ code, retryAfter, lineRequestId }: LineRateLimited) => ({ code, retryAfter, lineRequestId })],

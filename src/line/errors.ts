@@ -85,6 +85,13 @@ export class InvalidGrant extends ExpectedError {
   }
 }
 
+/** Throws an error again, and `InvalidGrant` with this message. */
+export function refusedAs(message: string): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof InvalidGrant ? new InvalidGrant(message, error) : error
+  }
+}
+
 export type IdTokenRefusal =
   | 'MALFORMED'
   | 'ALGORITHM'

@@ -32,9 +32,9 @@ export type Revocation = {
   /**
    * Also forgets the access tokens issued from it through us. The channel of a refresh token that LINE issued through us
    * is known. For another one, WRONG_CHANNEL means that LINE refused it for this channel, and that it may belong to
-   * another one.
+   * another one. Without a channel, LINE is asked for each of ours.
    */
-  revokeRefreshToken(refreshToken: string, channel: Channel, caller: Caller): Promise<Revoked>
+  revokeRefreshToken(refreshToken: string, channel: Channel | undefined, caller: Caller): Promise<Revoked>
   /**
    * Revokes both tokens of a session. A refresh token is valid longer than its access token, so it is revoked even if
    * the access token is refused, unless the access token belongs to another channel.
@@ -104,9 +104,25 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (waiting !== undefined) await finish({ ...waiting, raw }, caller)
   }
 
-  async function revokeRefreshToken(refreshToken: string, hint: Channel, caller: Caller): Promise<Revoked> {
+  async function revokeRefreshToken(refreshToken: string, hint: Channel | undefined, caller: Caller): Promise<Revoked> {
     await knownTokens.learnSession(refreshToken)
-    return revokeSession(refreshToken, channelOf(refreshToken, hint), caller)
+    const channel = channelOf(refreshToken, hint)
+    return channel === undefined ? revokeAnywhere(refreshToken, caller) : revokeSession(refreshToken, channel, caller)
+  }
+
+  /** LINE may answer 200 for a token of another channel, so only all channels together make sure that it is dead. */
+  async function revokeAnywhere(raw: string, caller: Caller): Promise<Revoked> {
+    const jobs = channels.all.map((channel) => {
+      const key = refreshKeyOf(channel.id, raw)
+      return { kind: 'session', key, raw, channel, forMs: longestRefreshLifeMs } as const
+    })
+    const answers = await guarded(gate, caller, () => Promise.all(jobs.map(callForStranger)), outcomeOfAll)
+    return outcomeOfAll(answers) === 'refused' ? invalid('WRONG_CHANNEL') : forgotten
+
+    function callForStranger(job: RevocationJob): Promise<LineAnswer> {
+      forgetting.forgetSession(job.key, { channelId: job.channel.id, isOurs: false })
+      return calls.send(job, caller)
+    }
   }
 
   /** A session that LINE issued through us never passes the gate: a limited address can still log out. */
@@ -165,7 +181,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
   ): Promise<Revoked> {
     if (refreshToken === undefined || refusal.reason === 'WRONG_CHANNEL') return refusal
     const itsChannel = channelOf(refreshToken, channel)
-    return itsChannel === undefined ? refusal : allOf([revokeSession(refreshToken, itsChannel, caller)])
+    if (itsChannel !== undefined) return allOf([revokeSession(refreshToken, itsChannel, caller)])
+    if (channels.assumed === undefined) return refusal
+    const revoked = await revokeAnywhere(refreshToken, caller)
+    return revoked.verdict === 'invalid' ? refusal : revoked
   }
 
   /** LINE did not say whose token it is. Its session may be known all the same. */
@@ -286,6 +305,10 @@ function departureUntold(): LineUnavailable {
   })
 }
 
-function outcomeOf({ status }: LineAnswer): Outcome {
-  return status === 400 ? 'refused' : 'useless'
+function outcomeOf(answer: LineAnswer): Outcome {
+  return outcomeOfAll([answer])
+}
+
+function outcomeOfAll(answers: readonly LineAnswer[]): Outcome {
+  return answers.every(({ status }) => status === 400) ? 'refused' : 'useless'
 }

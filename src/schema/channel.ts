@@ -20,6 +20,11 @@ export function channelOf({ services }: Context, channelId: string | null | unde
   )
 }
 
+/** Several channels, and the caller names none: then a credential may be of another channel than the assumed one. */
+export function isAssumed({ services }: Context, channelId: string | null | undefined): boolean {
+  return channelId == null && services.channels.only === undefined
+}
+
 /** The channel of a refresh token. LINE may have issued the token through us: then no ID is better than a guess. */
 export function channelOfSession(
   context: Context,

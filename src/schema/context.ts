@@ -34,6 +34,8 @@ export type Services = {
   readonly nonces: Nonces
   readonly channels: Channels
   readonly channelOfSession: KnownTokens['channelOf']
+  /** Throws an error again, and LINE's refusal of a code or refresh token with this message. */
+  readonly refusedAs: (message: string) => (error: unknown) => never
   /** The allowed redirect URIs. Empty: every one is allowed. */
   readonly redirectUris: readonly string[]
   /** The origin of LINE's host for browsers. */

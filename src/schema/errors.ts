@@ -44,18 +44,6 @@ const idTokenMessages: Record<TokenRefusal, string> = {
 
 const needsAccessToken = 'This needs the access token: an ID token does not allow it'
 
-/** LINE refused a refresh token for the channel that development assumes, because the caller named none. */
-export class RefusedForAssumedChannel extends ExpectedError {
-  readonly code = 'INVALID_GRANT'
-  readonly lineRequestId: string | undefined
-
-  constructor(refusal: { readonly lineRequestId?: string | undefined }) {
-    super('The refresh token is no longer valid, or it is of another channel: log in again, or send its channelId')
-    this.name = 'RefusedForAssumedChannel'
-    this.lineRequestId = refusal.lineRequestId
-  }
-}
-
 /** LINE issued an access token that nobody can send to it. The same login cannot help, so there is no `retryAfter`. */
 export class UnusableToken extends ExpectedError {
   readonly code = 'LINE_UNAVAILABLE'

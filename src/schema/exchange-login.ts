@@ -3,7 +3,7 @@ import type { Channel } from '../config.ts'
 import type { IdTokenCheck, Login } from '../login/logins.ts'
 import { assertCodeVerifier, assertCredential, assertNonce, assertRedirectUri } from './argument-rules.ts'
 import { builder } from './builder.ts'
-import { channelIdDescription, channelOf } from './channel.ts'
+import { channelIdDescription, channelOf, isAssumed } from './channel.ts'
 import type { Context } from './context.ts'
 import { IdTokenClaimsRef } from './id-token.ts'
 import { selectedFields } from './selection.ts'
@@ -98,13 +98,19 @@ builder.mutationField('exchangeLogin', (t) =>
         redirectUri: input.redirectUri,
         codeVerifier: input.codeVerifier ?? undefined,
       }
-      const login = await context.services.logins.exchangeCode(authorization, channel, context)
+      const exchanged = context.services.logins.exchangeCode(authorization, channel, context)
+      const login = await (isAssumed(context, input.channelId)
+        ? exchanged.catch(context.services.refusedAs(refusedOrElsewhere))
+        : exchanged)
       const payload = { ...login, check: checkOf(login, channel, input.nonce ?? undefined, context) }
       if (input.nonce != null) await reportFailure(payload, context, info)
       return payload
     },
   }),
 )
+
+const refusedOrElsewhere =
+  'The code is not valid, or it is of another channel: start the login again, or send its channelId'
 
 function checkOf(login: Login, channel: Channel, nonce: string | undefined, context: Context) {
   let check: Promise<IdTokenCheck> | undefined

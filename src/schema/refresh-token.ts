@@ -1,8 +1,6 @@
-import type { InvalidGrant } from '../line/errors.ts'
 import { assertCredential } from './argument-rules.ts'
 import { builder } from './builder.ts'
-import { channelIdDescription, channelOfSession } from './channel.ts'
-import { RefusedForAssumedChannel } from './errors.ts'
+import { channelIdDescription, channelOfSession, isAssumed } from './channel.ts'
 import { TokenSetRef } from './token-set.ts'
 
 const RefreshTokenInput = builder.inputType('RefreshTokenInput', {
@@ -25,16 +23,10 @@ builder.mutationField('refreshToken', (t) =>
       assertCredential('refreshToken', refreshToken)
       const channel = channelOfSession(context, refreshToken, channelId)
       const refreshed = context.services.refresher.refresh(refreshToken, channel, context)
-      const isAssumed = channelId == null && context.services.channels.only === undefined
-      return isAssumed ? refreshed.catch(explainRefusal) : refreshed
+      return isAssumed(context, channelId) ? refreshed.catch(context.services.refusedAs(refusedOrElsewhere)) : refreshed
     },
   }),
 )
 
-function explainRefusal(error: unknown): never {
-  throw isRefusal(error) ? new RefusedForAssumedChannel(error) : error
-}
-
-function isRefusal(error: unknown): error is InvalidGrant {
-  return error instanceof Error && 'code' in error && error.code === 'INVALID_GRANT'
-}
+const refusedOrElsewhere =
+  'The refresh token is no longer valid, or it is of another channel: log in again, or send its channelId'

@@ -1,7 +1,7 @@
 import type { Revoked } from '../login/revocation.ts'
 import { assertCredential } from './argument-rules.ts'
 import { builder } from './builder.ts'
-import { channelOf } from './channel.ts'
+import { channelOf, isAssumed } from './channel.ts'
 import type { Context } from './context.ts'
 import { BadUserInput, Unauthenticated } from './errors.ts'
 import { accessTokenOf } from './token-answers.ts'
@@ -49,7 +49,8 @@ builder.mutationField('revokeToken', (t) =>
 async function revokeRefreshToken(refreshToken: string, channelId: string | null | undefined, context: Context) {
   assertCredential('refreshToken', refreshToken)
   const channel = channelOf(context, channelId)
-  return payloadOf(await context.services.revocation.revokeRefreshToken(refreshToken, channel, context))
+  const hint = isAssumed(context, channelId) ? undefined : channel
+  return payloadOf(await context.services.revocation.revokeRefreshToken(refreshToken, hint, context))
 }
 
 /**

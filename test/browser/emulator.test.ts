@@ -34,7 +34,8 @@ describeInChromium("the emulator's home page", (openPage) => {
     const expiry = page.locator('.command', { hasText: '"expiresIn":2' })
     await expiry.getByRole('button', { name: 'Copy' }).click()
     await expiry.getByRole('button', { name: 'Copied' }).waitFor()
-    const command = `curl -s -X POST ${emulator.url}/emulator/tokens -d '{"expiresIn":2}'`
+    expect(await namesOfButtons(page)).toEqual([expect.stringContaining('expires in 2 seconds'), []])
+    const command = `curl -s -X POST '${emulator.url}/emulator/tokens' -d '{"expiresIn":2}'`
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(command)
     await expiry.getByRole('button', { name: 'Run' }).focus()
     await page.keyboard.press('Enter')
@@ -46,6 +47,7 @@ describeInChromium("the emulator's home page", (openPage) => {
     await page.getByRole('button', { name: 'Allow' }).click()
     await page.getByRole('heading', { name: 'Result of the login' }).waitFor()
     await page.getByRole('row', { name: 'state demo' }).waitFor()
+    await page.getByText('send the code to the gateway').waitFor()
 
     expect([errors, outside]).toEqual([[], []])
   })
@@ -57,6 +59,14 @@ function requestsOutside(page: Page): readonly string[] {
     if (!request.url().startsWith(`${emulator.url}/`) && !request.url().startsWith('data:')) outside.push(request.url())
   })
   return outside
+}
+
+/** The name of a button that copies, and all names that two buttons have. */
+async function namesOfButtons(page: Page): Promise<readonly [string | undefined, readonly string[]]> {
+  const names = await page
+    .locator('.command button')
+    .evaluateAll((buttons) => buttons.map(({ ariaLabel }) => String(ariaLabel)))
+  return [names.find((name) => name.startsWith('Copied')), names.filter((name, at) => names.indexOf(name) !== at)]
 }
 
 function arePicturesLoaded(page: Page): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createDevChannels, defaultChannel } from '../../src/dev/channels.ts'
+import { createDevChannels } from '../../src/dev/channels.ts'
 import { demoChannels } from '../../src/emulator/emulator.ts'
 
 const demo = demoChannels.map(({ id, type }) => [id, type])
@@ -15,24 +15,26 @@ describe('the channels of npm run dev', () => {
     expect(createDevChannels({})).toEqual({ channels: demoChannels, warnings: [] })
   })
 
-  it('LINE_CHANNELS: its ids and types come first, then the demo channels', () => {
-    const own = [
-      ['1650000001', 'liff'],
-      ['1650000002', 'web'],
-    ]
-    expect(idsAndTypes({ LINE_CHANNELS: mine })).toEqual([...own, ...demo])
-    expect(idsAndTypes({ LINE_CHANNELS_FILE: '/run/mine' }, () => mine)).toEqual([...own, ...demo])
-    expect(idsAndTypes({ LINE_CHANNELS: mine, LINE_CHANNEL_ID: '7' })).toEqual([...own, ...demo])
+  it('LINE_CHANNELS: the web channels come first, and of each kind its own before the demo channels', () => {
+    const all = [['1650000002', 'web'], ...demo.slice(0, 1), ['1650000001', 'liff'], ...demo.slice(1)]
+    expect(idsAndTypes({ LINE_CHANNELS: mine })).toEqual(all)
+    expect(idsAndTypes({ LINE_CHANNELS_FILE: '/run/mine' }, () => mine)).toEqual(all)
+    expect(idsAndTypes({ LINE_CHANNELS: mine, LINE_CHANNEL_ID: '7' })).toEqual(all)
   })
 
-  it('LINE_CHANNEL_ID and LINE_CHANNEL_TYPE: that channel comes first', () => {
-    expect(idsAndTypes({ LINE_CHANNEL_ID: '7', LINE_CHANNEL_TYPE: 'native' })).toEqual([['7', 'native'], ...demo])
+  it.each(['native', 'liff'])('LINE_CHANNEL_ID of type %s: after the web channel, before the others', (type) => {
+    const all = [...demo.slice(0, 1), ['7', type], ...demo.slice(1)]
+    expect(idsAndTypes({ LINE_CHANNEL_ID: '7', LINE_CHANNEL_TYPE: type })).toEqual(all)
+  })
+
+  it('LINE_CHANNEL_ID without a type, or with a secret: a web channel, which comes first', () => {
+    expect(idsAndTypes({ LINE_CHANNEL_ID: '7' })).toEqual([['7', 'web'], ...demo])
     expect(idsAndTypes({ LINE_CHANNEL_ID: '7', LINE_CHANNEL_SECRET: 'of-production' })).toEqual([['7', 'web'], ...demo])
   })
 
   it('an id twice, or the id of a demo channel: once, as it is first named', () => {
     const LINE_CHANNELS = JSON.stringify([{ id: '2000000001', type: 'liff' }, { id: '5' }, { id: '5' }])
-    expect(idsAndTypes({ LINE_CHANNELS })).toEqual([['2000000001', 'liff'], ['5', 'web'], ...demo.slice(1)])
+    expect(idsAndTypes({ LINE_CHANNELS })).toEqual([['5', 'web'], ['2000000001', 'liff'], ...demo.slice(1)])
   })
 
   it('secrets: always the emulator’s own', () => {
@@ -56,19 +58,18 @@ describe('the channels of npm run dev', () => {
     expect(warnings.join()).not.toContain('broken-value')
   })
 
-  it('a file that cannot be read: one warning that names LINE_CHANNELS', () => {
-    const { channels, warnings } = createDevChannels({ LINE_CHANNELS_FILE: '/nowhere/secret-name' })
+  it.each(['LINE_CHANNELS_FILE', 'LINE_CHANNEL_ID_FILE'])('%s cannot be read: one warning that names it', (name) => {
+    const { channels, warnings } = createDevChannels({ [name]: '/nowhere/secret-name' })
     expect(channels).toEqual(demoChannels)
-    expect(warnings).toEqual([expect.stringMatching(/^LINE_CHANNELS: (?!.*secret-name)/)])
+    expect(warnings).toEqual([expect.stringMatching(`^${name}: can't be read(?!.*secret-name)`)])
+  })
+
+  it('LINE_CHANNELS with LINE_CHANNEL_ID: the warning that production gives', () => {
+    const { warnings } = createDevChannels({ LINE_CHANNELS: mine, LINE_CHANNEL_ID: '7' })
+    expect(warnings).toEqual([expect.stringMatching(/^LINE_CHANNELS: is used, so LINE_CHANNEL_ID/)])
   })
 
   it('LINE_CHANNELS cannot be read, LINE_CHANNEL_ID can: that channel is used', () => {
     expect(idsAndTypes({ LINE_CHANNELS: '[', LINE_CHANNEL_ID: '7' })).toEqual([['7', 'web'], ...demo])
   })
-})
-
-it('the default channel: the first web channel, else the first one', () => {
-  const [web, native, liff] = demoChannels
-  expect(defaultChannel(demoChannels)).toBe(web)
-  expect(defaultChannel([liff, native].filter((one) => one !== undefined))).toBe(liff)
 })

@@ -14,15 +14,15 @@ export function controlSection(origin: string, platform: Platform): Html {
 ${Object.entries(controls).map(([name, guide]) => controlOf(name, guide, write))}
 <details class="kinds"><summary>Each kind of fault</summary>
 <p class="note">hang, reset, close, garbage, empty, status and body replace LINE: the call has no effect. Only one kind at a time; latencyMs and times go with each.</p>
-${Object.entries(faultGuide).map(([name, [says, body]]) => html`<h4><code>${name}</code></h4><p>${says}</p>${write('PUT faults/*', { name: 'profile', body })}`)}
+${Object.entries(faultGuide).map(([name, [says, body]]) => html`<h4><code>${name}</code></h4><p>${says}</p>${write('PUT faults/*', { says: name, name: 'profile', body })}`)}
 </details>
 <details class="kinds"><summary>Each switch</summary>
-${switchGuide().map(({ name, says, allowed, example: body }) => html`<h4><code>${name}</code></h4><p>${says}</p><p class="note">Values: ${allowed}. Default: ${textOf(defaultSwitches[name])}.</p>${write('PUT switches', { body })}`)}
+${switchGuide().map(({ name, says, allowed, example: body }) => html`<h4><code>${name}</code></h4><p>${says}</p><p class="note">Values: ${allowed}. Default: ${textOf(defaultSwitches[name])}.</p>${write('PUT switches', { says: name, body })}`)}
 </details>
 </section>`
 }
 
-type Write = (control: string, example: Omit<Example, 'says'>) => Html
+type Write = (control: string, example: Example) => Html
 
 function controlOf(control: string, { does, body, examples }: Guide, write: Write): Html {
   const [method = '', path = ''] = control.split(' ')
@@ -44,18 +44,17 @@ function writerOf(origin: string, { users, channels }: Platform): Write {
     CHANNEL_ID: all[0]?.id,
   }
   const fill = (text: string) => text.replace(/USER_ID|(LIFF_)?CHANNEL_ID/g, (name) => real[name] ?? name)
-  return (control, { name = '', body = '' }) => {
+  return (control, { says, name = '', body = '' }) => {
     const [method = '', path = ''] = control.split(' ')
     const target = `/emulator/${path.replace('*', fill(name))}`
     const filled = fill(body)
-    return html`<div class="command" data-method="${method}" data-path="${target}" data-body="${filled}"><pre><code>${curlOf(method, origin + target, filled)}</code></pre></div>`
+    return html`<div class="command" data-says="${control}: ${says}" data-method="${method}" data-path="${target}" data-body="${filled}"><pre><code>${curlOf(method, origin + target, filled)}</code></pre></div>`
   }
 }
 
-/** The shell must not expand `*`. */
+/** The shell must not read the address, which has the caller's name of this host. */
 function curlOf(method: string, url: string, body: string): string {
-  const target = url.includes('*') ? `'${url}'` : url
-  return ['curl -s', method === 'GET' ? '' : `-X ${method}`, target, body === '' ? '' : `-d '${body}'`]
+  return ['curl -s', method === 'GET' ? '' : `-X ${method}`, `'${url}'`, body === '' ? '' : `-d '${body}'`]
     .filter((part) => part !== '')
     .join(' ')
 }

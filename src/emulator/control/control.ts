@@ -14,6 +14,8 @@ export type EmulatorParts = {
   faults: FaultStore
   actions: DirectActions
   advanceClock: (ms: number) => void
+  /** See `EmulatorOptions`. */
+  appUrl?: (() => string | undefined) | undefined
 }
 
 /** `name` is the endpoint or user in the path. It is empty if the path has none. */

@@ -65,16 +65,33 @@ async function drip(answer: LineResponse, response: ServerResponse, end: EndCall
 
 /** Adds a long member to the real ones, so that only the size is wrong. */
 function pad(answer: LineResponse, megabytes: number): LineResponse {
-  const padding = `"padding":"${'x'.repeat(megabytes * MEGABYTE)}"}`
-  const body = /^\{.+\}$/s.test(answer.body) ? `${answer.body.slice(0, -1)},${padding}` : `{${padding}`
-  return { ...answer, body }
+  const [before, after] = aroundPadding(answer.body)
+  return { ...answer, body: before + paddingOf(megabytes) + after }
+}
+
+function aroundPadding(body: string): readonly [string, string] {
+  const start = /^\{.+\}$/s.test(body) ? `${body.slice(0, -1)},` : '{'
+  return [`${start}"padding":"`, '"}']
+}
+
+function paddingOf(megabytes: number): string {
+  return 'x'.repeat(megabytes * MEGABYTE)
 }
 
 function compress(answer: LineResponse, bomb: boolean, response: ServerResponse, end: EndCall): void {
-  const packed = gzipSync(bomb ? pad(answer, 32).body : answer.body)
+  const packed = bomb ? packBomb(answer.body) : gzipSync(answer.body)
   writeHead(response, { ...answer, headers: { ...answer.headers, 'content-encoding': 'gzip' } }, packed.length)
   end(answer.status)
   response.end(packed)
+}
+
+let packedPadding: Buffer | undefined
+
+/** Packed data can follow other packed data (RFC 1952 section 2.2), so the padding is packed once. */
+function packBomb(body: string): Buffer {
+  const [before, after] = aroundPadding(body)
+  packedPadding ??= gzipSync(paddingOf(32))
+  return Buffer.concat([gzipSync(before), packedPadding, gzipSync(after)])
 }
 
 /** Waits. Stops waiting at once when the connection ends. */

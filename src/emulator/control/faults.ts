@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { type Endpoint, endpoints } from '../routes.ts'
 
 /**
@@ -120,7 +121,7 @@ const memberRules: Readonly<Record<string, readonly [(value: unknown) => boolean
   times: [(times) => Number.isInteger(times) && isNumber(times, 1), 'an integer, 1 or more'],
   status: [(status) => Number.isInteger(status) && isNumber(status, 200, 599), 'an HTTP status from 200 to 599'],
   body: [() => true, ''],
-  headers: [isTexts, 'an object of texts'],
+  headers: [areHeaders, 'an object of texts, with names and values that HTTP allows'],
   huge: [(megabytes) => megabytes === true || isNumber(megabytes, 1, 256), 'true or a number of MB from 1 to 256'],
   gzip: [(gzip) => gzip === true || gzip === 'bomb', 'true or "bomb"'],
 }
@@ -129,7 +130,17 @@ function isNumber(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER)
   return typeof value === 'number' && value >= least && value <= most
 }
 
-function isTexts(value: unknown): boolean {
+function areHeaders(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  return Object.values(value).every((text) => typeof text === 'string')
+  return Object.entries(value).every(([name, text]) => typeof text === 'string' && canSend(name, text))
+}
+
+function canSend(name: string, text: string): boolean {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, text)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -4,24 +4,28 @@ import type { LineResponse } from '../http/line-response.ts'
 import { page } from '../http/page.ts'
 import { smallPicture } from '../login/pictures.ts'
 import type { Channel, User } from '../platform/accounts.ts'
-import { defaultSwitches } from '../platform/switches.ts'
+import { defaultSwitches, type Switches } from '../platform/switches.ts'
 import type { EmulatorParts } from './control.ts'
 import { controlSection } from './control-section.ts'
+import type { Fault } from './faults.ts'
 
 /** `GET /`: explains the emulator to people who open it in a browser. Shows no secret. */
-export function homePage({ platform, calls }: EmulatorParts, { headers, query }: LineRequest): LineResponse {
+export function homePage(parts: EmulatorParts, { headers, query }: LineRequest): LineResponse {
+  const { platform, appUrl } = parts
   const [channels, users] = [[...platform.channels.values()], [...platform.users.values()]]
   const origin = `http://${headers.host}`
   const content = html`<header><h1>LINE emulator</h1>
 <p>This server answers like access.line.me and api.line.me for LINE Login v2.1. All accounts are examples. No data leaves this machine.</p>
 <nav aria-label="On this page"><ul class="plain links"><li><a href="#live-title">Calls and faults, live</a></li><li><a href="#control-title">Control it with curl</a>: expiry, outages, clock and more</li></ul></nav>
 </header>
-${loginResult(query)}
+<div class="stack">
+${loginResult(query, origin, appUrl?.())}
 <div class="columns">
 <div class="stack">${accountCards(channels, users, origin)}</div>
-${liveCard(Object.entries(calls.byEndpoint()))}
+${liveCard(parts)}
 </div>
-<div class="below">${controlSection(origin, platform)}</div>`
+${controlSection(origin, platform)}
+</div>`
   return page('Home', content, { wide: true, script: 'home.js' })
 }
 
@@ -35,10 +39,12 @@ ${table(['Name', 'User ID'], users.slice(0, 50).map(userRow))}</section>
 }
 
 /** What happens now. The script of the page keeps it fresh. */
-function liveCard(counts: readonly (readonly [string, number])[]): Html {
+function liveCard({ calls, faults, platform }: EmulatorParts): Html {
+  const counts = Object.entries(calls.byEndpoint())
   return html`<section class="card" aria-labelledby="live-title" data-switches="${JSON.stringify(defaultSwitches)}">
-<h2 id="live-title">Now</h2>
-<ul id="world" class="plain" role="status"><li>LINE is well.</li></ul>
+<h2 id="live-title">Calls and faults, live</h2>
+<ul id="world" class="plain" role="status">${worldOf(faults.all(), platform.switches).map((line) => html`<li>${line}</li>`)}</ul>
+<noscript><p class="note">Without JavaScript this page shows what was true when it was loaded, and has no buttons. The commands below work in a terminal.</p></noscript>
 <div class="buttons" id="common" hidden>
 <button type="button" data-method="PUT" data-path="/emulator/faults/*" data-body='{"status":500}'>LINE down</button>
 <button type="button" data-method="PUT" data-path="/emulator/faults/*" data-body='{"status":429,"headers":{"retry-after":"5"}}'>LINE answers 429</button>
@@ -53,12 +59,34 @@ function liveCard(counts: readonly (readonly [string, number])[]): Html {
 </section>`
 }
 
+/** The faults and the changed switches, in the words of `home.js`. */
+function worldOf(faults: Record<string, Fault>, switches: Switches): readonly string[] {
+  const lines = [
+    ...Object.entries(faults).map(
+      ([name, fault]) => `Fault at ${name === '*' ? 'all endpoints' : name}: ${JSON.stringify(fault)}`,
+    ),
+    ...Object.entries(switches)
+      .filter(([name, value]) => value !== defaultSwitches[name as keyof Switches])
+      .map(([name, value]) => `Switch ${name}: ${JSON.stringify(value)}`),
+  ]
+  return lines.length > 0 ? lines : ['LINE is well.']
+}
+
 /** The result of a login that started on this page: a code to exchange, or the error. */
-function loginResult(query: string): readonly Html[] {
+function loginResult(query: string, origin: string, appUrl: string | undefined): readonly Html[] {
   const parameters = [...new URLSearchParams(query)]
   if (parameters.length === 0) return []
   const rows = parameters.map(([name, value]) => html`<tr><td>${name}</td><td><code>${value}</code></td></tr>`)
-  return [html`<section class="card"><h2>Result of the login</h2>${table(['Parameter', 'Value'], rows)}</section>`]
+  return [
+    html`<section class="card"><h2>Result of the login</h2>${nextStep(parameters, origin)}
+${appUrl === undefined ? html`` : html`<p>The <a href="${appUrl}">demo page</a> logs in and does all of this for you.</p>`}
+${table(['Parameter', 'Value'], rows)}</section>`,
+  ]
+}
+
+function nextStep(parameters: readonly (readonly [string, string])[], origin: string): Html {
+  if (!parameters.some(([name]) => name === 'code')) return html`<p>There is no code, so start the login again.</p>`
+  return html`<p>Now an app exchanges the code for tokens. To do that yourself, send the code to the gateway's <code>exchangeLogin</code> within ten minutes, with the redirect URI <code>${origin}/</code>. It works once.</p>`
 }
 
 /** A login that returns to this page, if the channel has no registered callback URL. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { isIPv4 } from 'node:net'
 
 /**
@@ -17,8 +17,17 @@ export function isLoopbackOrigin(origin: string): boolean {
   return url.origin === origin && isLoopback(url.hostname)
 }
 
+/**
+ * True for a form that a page of another site sends. Browsers say where a form comes from: in `Origin`, and where that is
+ * `null` in `Sec-Fetch-Site`. Other clients say neither.
+ */
+export function isForeignForm({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (origin !== undefined && origin !== 'null') return !isLoopbackOrigin(origin)
+  return site === undefined ? origin === 'null' : site === 'cross-site'
+}
+
 function isLoopback(hostname: string): boolean {
   const name = hostname.toLowerCase().replace(/\.$/, '')
-  if (name === 'localhost' || name.endsWith('.localhost') || name === '[::1]') return true
+  if (name === 'localhost' || /^[\w.-]+\.localhost$/.test(name) || name === '[::1]') return true
   return isIPv4(name) && name.startsWith('127.')
 }

@@ -13,7 +13,7 @@ const MAX_USERS_SHOWN = 50
 
 export function loginPage({ channel }: AuthorizationRequest, query: string, users: readonly User[]): LineResponse {
   const content = html`<h1>Log in with LINE</h1>
-<p>The app of ${nameOf(channel)} asks you to log in. Choose a demo user.</p>
+<p>${nameOf(channel)} asks you to log in. Choose a demo user.</p>
 <form method="post" action="${LOGIN_PATH}?${query}"><ul class="plain stacked">${users.slice(0, MAX_USERS_SHOWN).map(userButton)}</ul></form>
 <p class="note">This is the LINE emulator. The users are examples and need no password.</p>`
   return page('Log in', content)
@@ -28,7 +28,7 @@ function userButton(user: User): Html {
 export function consentPage(request: AuthorizationRequest, query: string, user: User): LineResponse {
   const mandatory = request.scopes.filter((scope) => scope !== 'email')
   const content = html`<h1>Allow access?</h1>
-<p>The app of ${nameOf(request.channel)} asks <bdi dir="auto">${user.displayName}</bdi> for access to:</p>
+<p>${nameOf(request.channel)} asks <bdi dir="auto">${user.displayName}</bdi> for access to:</p>
 <form method="post" action="${LOGIN_PATH}?${query}">
 <input type="hidden" name="user" value="${user.userId}">
 <ul class="plain">${mandatory.map((scope) => html`<li>${meaningOf(scope)} <span class="note">(required)</span></li>`)}</ul>
@@ -46,8 +46,8 @@ function checkbox(name: string, text: string): Html {
   return html`<label><input type="checkbox" name="${name}" checked> ${text}</label>`
 }
 
-function nameOf({ id, type, name }: Channel): string {
-  return `${type} channel ${id}${name === undefined ? '' : ` (${name})`}`
+function nameOf({ id, type, name = `The ${type} app` }: Channel): string {
+  return `${name} (channel ${id})`
 }
 
 const meanings: Readonly<Record<string, string>> = {

@@ -8,8 +8,9 @@ import type { Platform } from '../platform/platform.ts'
 const PICTURES = '/emulator/pictures/'
 
 /** The picture of a user on the emulator's own pages. They show no other: nothing is loaded from elsewhere. */
-export function smallPicture({ userId, pictureUrl }: User): Html {
-  if (pictureUrl === undefined) return html`<span class="picture small"></span>`
+export function smallPicture({ userId, displayName, pictureUrl }: User): Html {
+  if (pictureUrl === undefined)
+    return html`<span class="picture small initials" aria-hidden="true">${initialsOf(displayName)}</span>`
   return html`<img class="picture small" alt="" src="${PICTURES}${encodeURIComponent(userId)}/small">`
 }
 
@@ -41,21 +42,18 @@ const pictureHeaders = {
 /** The initials on a colour that the user ID decides. White text on it has a contrast of 4.5 or more. */
 function drawPicture({ userId, displayName }: User, pixels: number): string {
   const hue = [...userId].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 360, 0)
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${pixels}" height="${pixels}" viewBox="0 0 100 100">
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${pixels}" height="${pixels}" viewBox="0 0 100 100">
 <rect width="100" height="100" fill="hsl(${hue} 55% 28%)"/>
 <text x="50" y="50" dy=".35em" text-anchor="middle" font-family="system-ui, sans-serif" font-size="44" fill="#fff">${initialsOf(displayName)}</text>
 </svg>
-`
+`.markup
 }
 
 /** Two letters where the script has initials, else the first character: an emoji can have many code points. */
 function initialsOf(name: string): string {
   const firsts = name.split(/\s+/).map((word) => [...characters.segment(word)][0]?.segment ?? '')
   const [first = '', last = ''] = [firsts[0], firsts.length > 1 ? firsts.at(-1) : '']
-  return [first, last]
-    .filter((text, at) => at === 0 || isLetter(text, first))
-    .join('')
-    .replace(/[&<>]/g, '')
+  return [first, last].filter((text, at) => at === 0 || isLetter(text, first)).join('')
 }
 
 function isLetter(...texts: readonly string[]): boolean {

@@ -18,29 +18,36 @@ function addButtons(command) {
   buttons.className = 'buttons'
   const answer = document.createElement('output')
   buttons.append(
-    makeButton('Copy', (button) => copy(command.querySelector('code'), button)),
-    makeButton('Run', async () => answer.replaceChildren(answerBlock(await run(command.dataset)))),
+    makeButton('Copy', command, (button) => copy(command, button)),
+    makeButton('Run', command, async () => answer.replaceChildren(answerBlock(await run(command.dataset)))),
   )
   command.append(buttons, answer)
 }
 
-function makeButton(text, act) {
+function makeButton(text, command, act) {
   const button = document.createElement('button')
   button.type = 'button'
-  button.textContent = text
+  label(button, text, command)
   button.addEventListener('click', () => act(button))
   return button
 }
 
+/** Many buttons have the same text, so a screen reader gets more words. */
+function label(button, text, { dataset: { says } }) {
+  button.textContent = text
+  button.ariaLabel = `${text} ${says}`
+}
+
 /** Without the clipboard, the command is selected, so that the user can copy it. */
-async function copy(code, button) {
+async function copy(command, button) {
+  const code = command.querySelector('code')
   const done = await navigator.clipboard?.writeText(code.textContent).then(
     () => true,
     () => false,
   )
   if (!done) getSelection().selectAllChildren(code)
-  button.textContent = done ? 'Copied' : 'Selected'
-  setTimeout(() => (button.textContent = 'Copy'), 2_000)
+  label(button, done ? 'Copied' : 'Selected', command)
+  setTimeout(() => label(button, 'Copy', command), 2_000)
 }
 
 function answerBlock(text) {
@@ -95,10 +102,10 @@ function showCalls({ total, byEndpoint, recent }) {
 }
 
 function wordsForCall({ at, endpoint, method, status }) {
-  return `${new Date(at).toLocaleTimeString()}  ${method} ${endpoint}: ${status ?? 'no answer'}`
+  return `${new Date(at).toLocaleTimeString('en', { hourCycle: 'h23' })}  ${method} ${endpoint}: ${status ?? 'no answer'}`
 }
 
-/** The faults and the changed switches. */
+/** The faults and the changed switches, in the words of the page as it is loaded. */
 function showWorld(faults, switches) {
   const changed = Object.entries(switches).filter(([name, value]) => value !== defaults[name])
   const lines = [

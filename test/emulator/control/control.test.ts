@@ -137,7 +137,15 @@ test.each([
   ['PUT', 'faults/profile', { latencyMs: '5' }, 'faults: latencyMs must be a number of ms, 0 or more'],
   ['PUT', 'faults/profile', { huge: 'very' }, 'faults: huge must be true or a number of MB from 1 to 256'],
   ['PUT', 'faults/profile', { gzip: 'no' }, 'faults: gzip must be true or "bomb"'],
-  ['PUT', 'faults/profile', { headers: { a: 1 } }, 'faults: headers must be an object of texts'],
+  ...[{ a: 1 }, { 'a\nb': 'x' }, { '': 'x' }, { a: 'x\r\nb: y' }, { a: '中' }].map(
+    (headers) =>
+      [
+        'PUT',
+        'faults/profile',
+        { headers },
+        /^faults: headers must be an object of texts, with names and values/,
+      ] as const,
+  ),
   ['PUT', 'faults/profile', { status: '500' }, 'faults: status must be an HTTP status from 200 to 599'],
   ['PUT', 'switches', [], 'switches: must be an object'],
   ['PUT', 'switches', { refreshToken: 'never' }, 'switches: refreshToken must be one of same, omit, rotate'],

@@ -81,12 +81,6 @@ describe('a fault that breaks the connection', () => {
     await expect(post('/oauth2/v2.1/revoke', { access_token: 'x', ...credentials })).rejects.toThrow()
   })
 
-  test('a header that HTTP does not allow: the connection ends, the emulator goes on', async () => {
-    setFault({ status: 500, headers: { 'x-bad': 'a\nb' } })
-    await expect(getProfile()).rejects.toThrow()
-    expect((await get('/oauth2/v2.1/certs')).status).toBe(200)
-  })
-
   test('hang: no answer, although a later call is answered', async () => {
     const { calls } = emulator()
     const client = new AbortController()
@@ -153,7 +147,9 @@ describe('a fault that changes how the real answer is sent', () => {
     setFault({ gzip: 'bomb' })
     const bomb = await rawBytes()
     expect(bomb.bytes.length).toBeLessThan(100_000)
-    expect(gunzipSync(bomb.bytes).length).toBeGreaterThan(32_000_000)
+    const text = gunzipSync(bomb.bytes).toString()
+    expect(text.length).toBeGreaterThan(32_000_000)
+    expect(JSON.parse(text)).toMatchObject({ displayName: 'Sakura Tanaka' })
   })
 
   test('drip: one byte every 100 ms', async () => {

@@ -27,6 +27,34 @@ test('the login link on the home page: 200', async () => {
   expect(await get(link.replaceAll('&amp;', '&'))).toMatchObject({ status: 200 })
 })
 
+test('the faults and the changed switches are on the page as it is loaded', async () => {
+  expect((await get('/')).text).toContain('LINE is well.')
+  emulator().faults.set('profile', { status: 500 })
+  emulator().switches.refreshToken = 'rotate'
+  const { text } = await get('/')
+  expect(text).toContain('Fault at profile: {&quot;status&quot;:500}')
+  expect(text).toContain('Switch refreshToken: &quot;rotate&quot;')
+  expect(text).not.toContain('LINE is well.')
+})
+
+test('the result of a login: what to do with the code; without one, to start again', async () => {
+  expect((await get('/?code=x&state=demo')).text).toContain(`with the redirect URI <code>${emulator().url}/</code>`)
+  expect((await get('/?error=ACCESS_DENIED&state=demo')).text).toContain('start the login again')
+})
+
+test('a user without a picture: the initials', async () => {
+  expect((await get('/')).text).toMatch(/<span class="picture small initials" aria-hidden="true">T<\/span>/)
+})
+
+test('HEAD: as GET, without a body', async () => {
+  const picture = String(emulator().users[0]?.pictureUrl).slice(emulator().url.length)
+  for (const path of ['/', '/emulator/style.css', picture, '/emulator/calls', '/emulator/faults']) {
+    const { status, headers, text } = await send(path, { method: 'HEAD' })
+    expect([path, status, text]).toEqual([path, 200, ''])
+    expect(headers['content-type']).toBe((await get(path)).headers['content-type'])
+  }
+})
+
 test('each control, each member of a fault and each switch: explained, with a command', async () => {
   const { text } = await get('/')
   const commands = commandsIn(text)
@@ -74,7 +102,7 @@ function commandsIn(page: string): Command[] {
   expect(texts.length).toBeGreaterThan(40)
   return texts.map((text) => {
     const [, method = 'GET', url = '', body = ''] =
-      /^curl -s (?:-X (\w+) )?'?(http[^ ']+)'?(?: -d '([^']+)')?$/.exec(text) ?? []
+      /^curl -s (?:-X (\w+) )?'(http[^ ']+)'(?: -d '([^']+)')?$/.exec(text) ?? []
     expect(url, text).toContain(`${emulator().url}/`)
     return { method: method as Command['method'], path: new URL(url).pathname, body }
   })

@@ -83,6 +83,21 @@ test('form_post: a form that a script sends, and a button for browsers without s
   expect((await get('/emulator/submit.js')).text).toContain('document.forms[0].submit()')
 })
 
+test.each([
+  [{ origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }, 403],
+  [{ origin: 'https://evil.example' }, 403],
+  [{ origin: 'null', 'sec-fetch-site': 'cross-site' }, 403],
+  [{ origin: 'null' }, 403],
+  [{ 'sec-fetch-site': 'cross-site' }, 403],
+  [{ origin: 'null', 'sec-fetch-site': 'same-origin' }, 302],
+  [{ origin: 'http://127.0.0.1:4001', 'sec-fetch-site': 'same-origin' }, 302],
+  [{ origin: 'http://localhost:3000', 'sec-fetch-site': 'cross-site' }, 302],
+  [{}, 302],
+])('the form of a page, as a browser sends it with %j: %i', async (headers: Record<string, string>, expected) => {
+  const { status, headers: sent } = await choose({}, { decision: 'allow' }, headers)
+  expect([status, sent['set-cookie'] !== undefined]).toEqual([expected, expected === 302])
+})
+
 test('a redirect URI with a custom scheme: redirected', async () => {
   const { headers } = await choose({ redirect_uri: 'myapp://login' }, { decision: 'allow' })
   expect(headers.location).toMatch(/^myapp:\/\/login\?code=/)
@@ -98,11 +113,9 @@ function userId(index = 0): string {
 }
 
 /** Posts the login form as the first user. */
-function choose(given: Record<string, string> = {}, form: Record<string, string> = {}) {
-  return post(`/emulator/login?${new URLSearchParams({ ...authorizationRequest, ...given })}`, {
-    user: userId(),
-    ...form,
-  })
+function choose(given: Record<string, string> = {}, form: Record<string, string> = {}, headers = {}) {
+  const query = new URLSearchParams({ ...authorizationRequest, ...given })
+  return post(`/emulator/login?${query}`, { user: userId(), ...form }, headers)
 }
 
 /** Logs in and consents; returns the parameters of the callback. */

@@ -269,8 +269,9 @@ describe.each(Object.entries(recipes))('%s', (recipe, start) => {
 
   it('a token as an argument: goes by POST, never in an address', async () => {
     const verify = 'query Verify($token: String!) { verifyAccessToken(accessToken: $token) { active } }'
-    const token = gateway().issue().accessToken
-    expect(await ask(verify, { token })).toMatchObject({ data: { verifyAccessToken: { active: true } } })
+    // The second time, urql knows that it may send no hash, and then `preferGetMethod` alone decides.
+    for (const token of [gateway().issue().accessToken, gateway().issue().accessToken])
+      expect(await ask(verify, { token })).toMatchObject({ data: { verifyAccessToken: { active: true } } })
     for (const [, method, url] of sent.mock.calls) expect([method, url]).toEqual(['POST', `${gateway().url}/graphql`])
     expect(sent).toHaveBeenCalled()
   })

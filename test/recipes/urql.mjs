@@ -18,7 +18,7 @@ export function createClient({ url, session, login, channelId, wait = sleep }) {
   return new Client({
     url,
     fetch: patientFetch(wait),
-    preferGetMethod: false,
+    preferGetMethod: false, // an argument can be a credential: never in an address
     exchanges: [
       cacheExchange,
       mapExchange({ onResult }),

@@ -43,29 +43,47 @@ export function createLiveNumbers(
   const breakers = new Map<string, { state: BreakerChange['state']; openUntil: number }>()
   let events: readonly LiveEvent[] = []
   let [questions, schemaReads, lineCalls, ids] = [0, 0, 0, 0]
-  let lineEndedAt = Number.NEGATIVE_INFINITY
+  /** Whether memory answered all look-ups of this run of the event loop so far. `undefined`: there was none. */
+  let isFromMemory: boolean | undefined
 
   return { telemetry: { ...behind, operation, lookUp, lineCall, breaker }, read }
 
   function operation(done: Operation): void {
     behind.operation(done)
+    const isRemembered = isFromMemory === true
+    isFromMemory = undefined
     if (readsSchema(done)) schemaReads += 1
     else {
       questions += 1
-      add(done.code === 'OK' ? 'answer' : 'error', wordsForOperation(done, lineEndedAt >= performance.now() - done.ms))
+      add(done.code === 'OK' ? 'answer' : 'error', wordsForOperation(done, isRemembered))
     }
   }
 
   function lookUp(outcome: LookUp): void {
     behind.lookUp(outcome)
-    if (['fresh', 'rechecking', 'stale', 'refused_here'].includes(outcome)) lookUps.memory += 1
+    const isInMemory = ['fresh', 'rechecking', 'stale', 'refused_here'].includes(outcome)
+    if (isInMemory) lookUps.memory += 1
     if (outcome === 'joined') lookUps.shared += 1
+    noteForThisRun(isInMemory)
+  }
+
+  /** An operation that memory answers ends in the run of its look-ups. One that waits for LINE ends in a later run. */
+  function noteForThisRun(isInMemory: boolean): void {
+    if (isFromMemory === undefined)
+      queueMicrotask(() => {
+        isFromMemory = undefined
+      })
+    isFromMemory = isInMemory && isFromMemory !== false
   }
 
   function lineCall(call: LineCall): void {
     behind.lineCall(call)
-    if (call.outcome !== 'not_sent') lineCalls += 1
-    lineEndedAt = performance.now()
+    if (call.outcome === 'not_sent') add('error', `${call.endpoint}: LINE was not called, because our queue is full`)
+    else countCall(call)
+  }
+
+  function countCall(call: LineCall): void {
+    lineCalls += 1
     if (!breakers.has(call.endpoint)) breakers.set(call.endpoint, { state: 'closed', openUntil: 0 })
     add(call.outcome === 'answered' ? 'line' : 'line-error', wordsForCall(call))
   }
@@ -100,15 +118,11 @@ function readsSchema({ fields }: Operation): boolean {
   return /^(__typename )*__(schema|type)( __(schema|type|typename))*$/.test(fields)
 }
 
-/** `waited`: a call to LINE ended while the operation ran. Without one, the answer came from memory. */
-function wordsForOperation({ kind, fields, code }: Operation, waited: boolean): string {
+/** `isRemembered`: memory answered all its look-ups, so it did not wait for LINE. */
+function wordsForOperation({ kind, fields, code }: Operation, isRemembered: boolean): string {
   const subject = (fields || kind).slice(0, 100)
-  if (code !== 'OK')
-    return `${subject}: ${errorWords[code] ?? `failed (${code})`}${waited ? '' : ', without a call to LINE'}`
-  if (waited) return `${subject}: answered after a call to LINE`
-  return /\b(viewer|verifyAccessTokens?)\b/.test(fields)
-    ? `${subject}: answered from memory`
-    : `${subject}: answered without a call to LINE`
+  if (code === 'OK') return `${subject}: answered${isRemembered ? ' from memory' : ''}`
+  return `${subject}: ${errorWords[code] ?? `failed (${code})`}${isRemembered ? ', from memory' : ''}`
 }
 
 const errorWords: Readonly<Record<string, string>> = {
@@ -122,7 +136,7 @@ const errorWords: Readonly<Record<string, string>> = {
 function wordsForCall({ endpoint, outcome, status, ms }: LineCall): string {
   const what = outcome.replaceAll('_', ' ')
   const shown = outcome === 'answered' || status === undefined ? what : `${what} (${status})`
-  return `LINE ${endpoint}: ${shown}${outcome === 'not_sent' ? '' : ` in ${Math.round(ms)} ms`}`
+  return `LINE ${endpoint}: ${shown} in ${Math.round(ms)} ms`
 }
 
 function wordsForBreaker(endpoint: string, change: BreakerChange): string {

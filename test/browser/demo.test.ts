@@ -13,7 +13,8 @@ describeInChromium('the demo page', (openPage) => {
   afterEach(() => system.close())
 
   it('from the login to the logout: each error is survived, and said in new words', async () => {
-    const { page, press, logIn, overflow, errors, otherHosts } = await openDemoPage(openPage, system)
+    const demo = await openDemoPage(openPage, system, { viewport: { width: 390, height: 664 } })
+    const { page, press, logIn, overflow, isInView, focused, nextAnswer, errors, otherHosts } = demo
     const buttons = () => page.getByRole('button', { disabled: false }).allInnerTexts()
     await page.getByText('Nobody is logged in').waitFor()
     expect(await buttons()).toEqual(['Log in'])
@@ -23,17 +24,24 @@ describeInChromium('the demo page', (openPage) => {
     expect(await buttons()).toEqual(expect.arrayContaining(['Refresh', 'Log out', 'Expired token', 'LINE down']))
     expect(await buttons()).not.toContain('Log in')
     await page.getByText('Out for ramen').waitFor()
-    await page.getByText('29 days').waitFor()
+    await page.getByText(/^29 days 23 h$/).waitFor()
     await press('Refresh', 'you have a new access token')
     await press('Ask 100 times at once', '100 answers, 0 calls to LINE')
     await press('The same with a new token', '100 answers, 2 calls to LINE')
 
     await press('Expired token', 'The access token had expired. Refreshed.')
 
-    await press('LINE down', 'answered all the same: from memory')
-    await page.getByText('Sakura Tanaka').waitFor()
-    await press('Refresh', 'LINE is unavailable. You stay logged in.')
+    await press('LINE down', 'An outage of LINE has begun')
+    expect(await isInView('#world')).toBe(true)
+    await page.getByText('answered all the same: from memory').waitFor()
+    await press('The same with a new token', /: 0 answers, \d+ calls to LINE. LINE is unavailable/)
+    await press('Refresh', /^LINE is unavailable. You stay logged in.$/)
     await page.getByText('This page repeats it by itself').waitFor()
+    await page.evaluate('scrollTo(0, document.body.scrollHeight)')
+    const place = await page.evaluate("globalThis.event = document.querySelector('#feed').children[1], scrollY")
+    await nextAnswer('/graphql')
+    await page.getByText('This page repeats it by itself').waitFor()
+    expect(await page.evaluate('[scrollY, globalThis.event.isConnected]')).toEqual([place, true])
     await press('LINE down', 'LINE works again')
     await page.getByText('Refreshed: you have a new access token').waitFor()
 
@@ -41,20 +49,30 @@ describeInChromium('the demo page', (openPage) => {
     await press('Refresh', 'LINE limits the calls of this channel. You stay logged in.')
     await page.locator('#breakers').getByText('token: open').waitFor()
     await press('LINE answers 429', 'LINE works again')
+    system.emulator.faults.set('token', { status: 503, times: 1_000 })
+    await page.getByText('each call to "token" gets 503').waitFor()
+    system.emulator.faults.set('*', { latencyMs: 1 })
+    system.emulator.faults.clear('token')
+    await page.getByText('LINE has a fault now: each call gets {"latencyMs":1}').waitFor()
+    system.emulator.faults.clear()
+    await page.getByText('LINE works again').waitFor()
     await page.getByText('Refreshed: you have a new access token').waitFor()
 
     await press('Revoked token', 'The session has ended')
     expect(await buttons()).toEqual(['Log in'])
+    expect(await focused()).toBe('Log in')
+    expect(await isInView('[data-action=logIn]')).toBe(true)
     await logIn('Tom')
-    await page.setViewportSize({ width: 390, height: 844 })
     expect(await overflow()).toBe(0)
 
     await page.context().setOffline(true)
-    await press('Refresh', 'No network')
+    await press('LINE down', 'No network: the LINE emulator cannot be reached')
+    await press('Refresh', 'No network: the gateway cannot be reached. You stay logged in.')
     await page.context().setOffline(false)
     await page.getByText('Refreshed: you have a new access token').waitFor()
     await press('Log out', 'You are logged out')
     expect(await buttons()).toEqual(['Log in'])
+    expect(await focused()).toBe('Log in')
     expect(errors()).toEqual([])
     expect(otherHosts).toEqual([])
   })
@@ -67,10 +85,18 @@ describeInChromium('the demo page', (openPage) => {
     const { page, press, logIn } = await openDemoPage(openPage, system, options)
     await logIn('Sakura Tanaka')
     await press('Ask 100 times at once', '100 answers, 0 calls to LINE')
+    await press('Expired token', 'lasts 2 s now')
     await press('The same with a new token', '100 answers, 2 calls to LINE')
-    await press('Expired token', 'Refreshed.')
+    await page.getByText('Refreshed.').waitFor()
     await page.mouse.move(0, 0)
+    const [card, numbers] = [await boxOf('#you'), await boxOf('[aria-labelledby=live-title] dl')]
+    const bottom = Math.max(card.y + card.height, numbers.y + numbers.height)
     const path = fileURLToPath(new URL(`../pictures/${name}`, import.meta.url))
-    await page.screenshot({ path, fullPage: true, animations: 'disabled' })
+    const clip = { x: 0, y: card.y - 16, width: 1100, height: bottom - card.y + 32 }
+    await page.screenshot({ path, clip, fullPage: true, animations: 'disabled' })
+
+    async function boxOf(selector: string) {
+      return (await page.locator(selector).boundingBox()) ?? { y: 0, height: 0 }
+    }
   })
 })

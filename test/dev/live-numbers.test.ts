@@ -1,7 +1,8 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { LiveNumbers } from '../../src/dev/live-numbers.ts'
+import { createLiveNumbers, type LiveNumbers } from '../../src/dev/live-numbers.ts'
 import { demoUsers } from '../../src/emulator/emulator.ts'
+import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { type System, startSystem } from '../harness/browser-system.ts'
 
 let system: System
@@ -44,7 +45,7 @@ it('the numbers: questions, calls to LINE, memory and breakers, without tokens, 
     'refreshToken: the refresh token or code is refused 1',
     'LINE token: refused (400) 1',
     'viewer: answered from memory 3',
-    'viewer: answered after a call to LINE 1',
+    'viewer: answered 1',
     expect.stringMatching(/^LINE (verify|profile): answered 1$/),
     expect.stringMatching(/^LINE (verify|profile): answered 1$/),
   ])
@@ -60,6 +61,31 @@ it('100 questions at once with an unknown token: two calls to LINE', async () =>
   const after = await read()
   expect([after.questions - before.questions, after.lineCalls - before.lineCalls]).toEqual([100, 2])
   expect(after.events.length).toBeLessThanOrEqual(30)
+})
+
+it('only what memory answered is called so, also while another question waits for LINE', async () => {
+  system.emulator.faults.set('verifyAccessToken', { latencyMs: 200, times: 1 })
+  const [known, unknown] = [system.emulator.issueTokens().accessToken, system.emulator.issueTokens().accessToken]
+  const slow = system.ask(whoAmI, {}, known)
+  await expect.poll(() => system.emulator.calls.inFlight(), { timeout: 30_000 }).toBeGreaterThan(0)
+  await Promise.all([slow, system.ask('mutation { logout { revoked } }', {}, unknown)])
+  await system.ask(whoAmI, {}, known)
+  await system.ask(whoAmI, {}, unknown)
+  const texts = (await read()).events.map(({ text }) => text).filter((text) => !text.startsWith('LINE '))
+  expect(texts.slice(0, 4)).toEqual([
+    'viewer: the token is refused, from memory',
+    'viewer: answered from memory',
+    'viewer: answered',
+    'logout: answered',
+  ])
+})
+
+it('a call that our own queue refused: no call to LINE', () => {
+  const { telemetry, read } = createLiveNumbers(createSilentTelemetry())
+  const call = { endpoint: 'verify', method: 'GET', status: undefined, lineRequestId: undefined, ms: 0 } as const
+  telemetry.lineCall({ ...call, outcome: 'not_sent' })
+  expect(read()).toMatchObject({ lineCalls: 0, breakers: [] })
+  expect(read().events.map(({ text }) => text)).toEqual(['verify: LINE was not called, because our queue is full'])
 })
 
 it('an outage: the failed call and the open breaker, with the seconds that are left', async () => {

@@ -15,6 +15,12 @@ export type DemoPage = {
   logIn(name: string): Promise<void>
   /** The number of pixels that the page is too wide. */
   overflow(): Promise<number>
+  /** Whether the whole element is on the screen. */
+  isInView(selector: string): Promise<boolean>
+  /** The text of the element that has the focus. */
+  focused(): Promise<string>
+  /** Waits for the answer to a request of the page that starts now or later. `path`: the end of its address. */
+  nextAnswer(path: string): Promise<void>
 }
 
 export async function openDemoPage(
@@ -39,6 +45,17 @@ export async function openDemoPage(
     press,
     logIn,
     overflow: () => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>,
+    isInView,
+    focused: () => page.evaluate('document.activeElement.textContent') as Promise<string>,
+    nextAnswer: async (path) => {
+      const sent = await page.waitForRequest((request) => request.url().endsWith(path))
+      await sent.response()
+    },
+  }
+
+  async function isInView(selector: string): Promise<boolean> {
+    const box = await page.locator(selector).boundingBox()
+    return box !== null && box.y >= 0 && box.y + box.height <= (page.viewportSize()?.height ?? 0)
   }
 
   async function press(button: string, words: string | RegExp): Promise<void> {

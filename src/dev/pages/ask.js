@@ -49,16 +49,20 @@ export async function send(body, headers = {}) {
   throw new Failure({ message: 'no answer', extensions: { code: 'NO_NETWORK', retryAfter } })
 }
 
-/** Says in words what happened and what to do. `meanwhile`: what stays good until the outage is over. */
-export function wordsFor({ code, reason, retryAfter, requiredScope, message }, meanwhile = 'You stay logged in.') {
-  const when = retryAfter === undefined ? 'later' : `in ${retryAfter} s`
+/**
+ * Says in words what happened and what to do. `meanwhile`: what stays good until the outage is over. `isRepeated`: the page
+ * tries again by itself.
+ */
+export function wordsFor(failure, meanwhile = 'You stay logged in.', isRepeated = false) {
+  const { code, reason, retryAfter, requiredScope, message } = failure
+  const again = isRepeated ? '' : ` Try again ${retryAfter === undefined ? 'later' : `in ${retryAfter} s`}.`
   if (code === 'UNAUTHENTICATED') return wordsForRefused(reason)
   const words = {
-    NO_NETWORK: `No network: the gateway cannot be reached. ${meanwhile} Try again ${when}.`,
-    LINE_UNAVAILABLE: `LINE is unavailable. ${meanwhile} Try again ${when}.`,
-    LINE_RATE_LIMITED: `LINE limits the calls of this channel. ${meanwhile} Try again ${when}.`,
-    RATE_LIMITED: `Too many bad tokens came from this address. Wait: try again ${when}.`,
-    SHUTTING_DOWN: `The gateway is restarting. ${meanwhile} Try again ${when}.`,
+    NO_NETWORK: `No network: the gateway cannot be reached. ${meanwhile}${again}`,
+    LINE_UNAVAILABLE: `LINE is unavailable. ${meanwhile}${again}`,
+    LINE_RATE_LIMITED: `LINE limits the calls of this channel. ${meanwhile}${again}`,
+    RATE_LIMITED: `Too many bad tokens came from this address.${again}`,
+    SHUTTING_DOWN: `The gateway is restarting. ${meanwhile}${again}`,
     INVALID_GRANT: 'The session has ended: LINE refused the refresh token or code. Log in again.',
     NO_REFRESH_TOKEN: 'LINE gave no refresh token for this login. Log in again.',
     INVALID_ID_TOKEN: `The ID token of this login is not valid (${reason}). Log in again.`,
@@ -89,12 +93,12 @@ export function needsLogin({ code, reason }) {
   return ['INVALID_GRANT', 'NO_REFRESH_TOKEN', 'INVALID_ID_TOKEN'].includes(code)
 }
 
-/** The time to an end in words, such as `29 days` or `4 min 10 s`. `undefined` when it is over. `end` is an RFC 3339 text. */
+/** The time to an end in words, such as `29 days 23 h` or `4 min 10 s`. `undefined` when it is over. `end` is an RFC 3339 text. */
 export function timeLeft(end, now = Date.now()) {
-  const seconds = Math.ceil((Date.parse(end) - now) / 1000)
+  const seconds = (Date.parse(end) - now) / 1000
   if (!(seconds > 0)) return undefined
   const [days, hours, minutes] = [86_400, 3600, 60].map((unit) => Math.floor(seconds / unit))
-  if (days > 1) return `${days} days`
+  if (days > 1) return `${days} days ${hours % 24} h`
   if (hours > 0) return `${hours} h ${minutes % 60} min`
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`
+  return minutes > 0 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.ceil(seconds)} s`
 }

@@ -34,13 +34,13 @@ function friendship({ displayName, isFriend, isComplete }) {
 }
 
 /** A picture of the emulator, or the first letter of the name. Other hosts are never asked. */
-function showPicture({ displayName = '', pictureUrl }) {
+function showPicture({ displayName, pictureUrl }) {
   const letter = document.createElement('span')
   letter.className = 'picture initials'
   letter.ariaHidden = 'true'
-  letter.textContent = firstLetter(displayName)
+  letter.textContent = firstLetter(displayName ?? '')
   card.querySelector('.picture').replaceWith(letter)
-  if (!pictureUrl || new URL(pictureUrl).origin !== emulatorOrigin) return
+  if (!URL.canParse(pictureUrl) || new URL(pictureUrl).origin !== emulatorOrigin) return
   const image = Object.assign(new Image(), { src: pictureUrl, alt: '', className: 'picture' })
   image.addEventListener('load', () => letter.replaceWith(image))
 }

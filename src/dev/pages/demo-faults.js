@@ -7,6 +7,9 @@ const faults = {
   limit: { status: 429, headers: { 'retry-after': '3' } },
 }
 
+/** The emulator gave no answer, or it refused. The message is for the user. */
+export class EmulatorFailure extends Error {}
+
 /** Tokens of another login of the same user. The gateway has not seen them. `wanted`: more of the control's request. */
 export function newLogin({ id, accessToken: { channelId, scopes } }, wanted = {}) {
   return tell('POST', 'tokens', { userId: id, channelId, scope: scopes.join(' '), ...wanted })
@@ -17,6 +20,7 @@ export function unlink({ id, accessToken: { channelId } }) {
   return tell('POST', `users/${encodeURIComponent(id)}/unlink`, { channelId })
 }
 
+/** For all endpoints of LINE. `name`: `down` or `limit`. */
 export function startFault(name) {
   return tell('PUT', 'faults/*', faults[name])
 }
@@ -25,15 +29,16 @@ export function endFault() {
   return tell('DELETE', 'faults/*')
 }
 
-/** The name of the fault that LINE has now, or `undefined`. */
-export async function startedFault() {
-  const fault = await tell('GET', 'faults/*')
-  return Object.keys(faults).find((name) => faults[name].status === fault?.status)
+/** The faults that LINE has now, by endpoint. `*`: all endpoints. */
+export function readFaults() {
+  return tell('GET', 'faults')
 }
 
 async function tell(method, path, body = undefined) {
   const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
   const response = await fetch(new URL(path, emulator), { method, ...content }).catch(() => undefined)
-  if (!response?.ok) throw new Error('the emulator did not do it')
+  if (response === undefined)
+    throw new EmulatorFailure('No network: the LINE emulator cannot be reached. Is "npm run dev" still running?')
+  if (!response.ok) throw new EmulatorFailure(`The LINE emulator refused it (${response.status}).`)
   return response.status === 204 ? undefined : response.json()
 }

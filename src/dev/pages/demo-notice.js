@@ -1,20 +1,35 @@
-/** Says what happened. Screen readers read the sentences, but not each second of a countdown. */
+/** Says what happened. Screen readers read each sentence once, and not each second of a countdown. */
 
 let waiting
+/** The last sentence that is new, until it is brought into view. */
+let newest
 
 /** `kind`: `ok`, `wait` or `bad`. */
 export function say(kind, words) {
-  clearNotice()
-  sayIn(kind === 'bad' ? 'alert' : 'status', kind, words)
+  stopWaiting()
+  const [region, other] = kind === 'bad' ? ['alert', 'status'] : ['status', 'alert']
+  clear(other)
+  sayIn(region, kind, words)
 }
 
-/** Says it in another live region. Without words: empties it. */
-export function sayIn(id, kind, words = undefined) {
+/** Says it in another live region. A sentence that is there already stays, so that nothing is read twice. */
+export function sayIn(id, kind, words) {
   const region = document.getElementById(id)
-  if (words === undefined) return region.replaceChildren()
-  const notice = Object.assign(document.createElement('p'), { className: `notice ${kind}`, textContent: words })
-  region.replaceChildren(notice)
-  notice.scrollIntoView({ block: 'nearest' })
+  const className = `notice ${kind}`
+  if (region.textContent === words && region.firstChild.className === className) return
+  newest = Object.assign(document.createElement('p'), { className, textContent: words })
+  region.replaceChildren(newest)
+}
+
+export function clear(id) {
+  document.getElementById(id).replaceChildren()
+}
+
+/** Brings the newest sentence into view, and the button that has the focus. Only the user's own click may move the page. */
+export function showNewest() {
+  newest?.scrollIntoView({ block: 'nearest' })
+  document.querySelector('button:focus')?.scrollIntoView({ block: 'nearest' })
+  newest = undefined
 }
 
 /** Says it, counts down, and then calls `again`. Another notice ends the wait. */
@@ -34,15 +49,25 @@ export function sayWhileWaiting(words, seconds, again) {
   }
 }
 
+/** An action succeeded: a sentence about its outage is not true any more. */
+export function endWait() {
+  if (!isWaiting() && document.querySelector('#status .wait')) clearNotice()
+}
+
 export function isWaiting() {
   return waiting !== undefined
 }
 
 export function clearNotice() {
+  stopWaiting()
+  clear('status')
+  clear('alert')
+}
+
+function stopWaiting() {
   clearInterval(waiting)
   waiting = undefined
   showCountdown('')
-  for (const id of ['status', 'alert']) sayIn(id)
 }
 
 function showCountdown(text) {

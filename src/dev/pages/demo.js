@@ -2,13 +2,16 @@
  * The demo page. It does with each answer of the gateway what a front end must do: refresh once after EXPIRED, log in again
  * after REVOKED or INVALID_GRANT, wait after an outage and try again.
  */
+import { askAtOnce } from './demo-burst.js'
 import { showUser, stopCountdown } from './demo-card.js'
-import { endFault, newLogin, startedFault, startFault, unlink } from './demo-faults.js'
-import { clearNotice, isWaiting, say, sayIn, sayWhileWaiting } from './demo-notice.js'
-import { nextNumbers, readNumbers, watchNumbers } from './live.js'
+import { EmulatorFailure, endFault, newLogin, startFault, unlink } from './demo-faults.js'
+import { clearNews, isWell, pressedFault, watchLine } from './demo-line.js'
+import { clear, clearNotice, endWait, isWaiting, say, sayIn, sayWhileWaiting, showNewest } from './demo-notice.js'
+import { askWho } from './demo-viewer.js'
+import { readNumbers } from './live.js'
 import {
-  ask,
   dropSession,
+  Failure,
   keepSession,
   kindOf,
   logIn,
@@ -23,37 +26,52 @@ const actions = { logIn: () => logIn(location.href), renew, leave, expire, beUnl
 
 let user
 let queue = Promise.resolve()
+const line = watchLine(enableButtons)
 
 for (const button of document.querySelectorAll('[data-action]'))
   button.addEventListener('click', () => start(actions[button.dataset.action]))
 for (const button of document.querySelectorAll('[data-fault]'))
-  button.addEventListener('click', () => run(() => toggleFault(button.dataset.fault)))
+  button.addEventListener('click', () => changeLine(() => toggleFault(button.dataset.fault)))
 // After "back" the page may be an old one, from before a login or logout.
-addEventListener('pageshow', ({ persisted }) => persisted && start(showCard))
+addEventListener('pageshow', ({ persisted }) => persisted && run(showCard))
 run(showCard)
-run(async () => showFault(await startedFault().catch(() => undefined)))
-watchNumbers()
+line.now()
+readNumbers()
 
 /** The user's own action: it ends the wait for another one. */
 function start(action) {
   clearNotice()
-  run(action)
+  changeLine(action)
+}
+
+/** Only LINE changes, not the app: a wait that is under way goes on. */
+function changeLine(action) {
+  for (const id of ['burst', 'meanwhile']) clear(id)
+  clearNews()
+  runForUser(action)
+}
+
+function runForUser(action) {
+  run(action).then(showNewest)
 }
 
 /** Actions run one after the other. `tries`: how often this one has met an outage already. */
 function run(action, tries = 0) {
   queue = queue
     .then(action)
+    .then(endWait)
     .catch((failure) => answerTo(failure, action, tries))
     .finally(() => {
       document.getElementById('you').ariaBusy = 'false'
-      return readNumbers()
+      readNumbers()
     })
+  return queue
 }
 
 /** What a front end does with each kind of failure. */
 function answerTo(failure, action, tries) {
-  if (failure.code === undefined) say('bad', `This page failed: ${failure.message}.`)
+  if (failure instanceof EmulatorFailure) say('bad', failure.message)
+  else if (!(failure instanceof Failure)) say('bad', `This page failed: ${failure.message}.`)
   else if (kindOf(failure) === 'wait') wait(failure, action, tries)
   else if (needsLogin(failure)) endSession(failure)
   else say('bad', wordsFor(failure))
@@ -63,7 +81,7 @@ function answerTo(failure, action, tries) {
 /** After an outage: stays logged in, and tries again after `retryAfter` seconds, later from time to time. */
 function wait(failure, action, tries) {
   const seconds = Math.max(failure.retryAfter ?? 2, Math.min(2 ** tries, 8))
-  sayWhileWaiting(wordsFor({ ...failure, retryAfter: seconds }), seconds, () => run(action, tries + 1))
+  sayWhileWaiting(wordsFor(failure, undefined, true), seconds, () => run(action, tries + 1))
 }
 
 function endSession(failure) {
@@ -73,32 +91,10 @@ function endSession(failure) {
 }
 
 async function showCard() {
-  show(readSession() && (await askWho()))
-}
-
-/** Asks who the user is. An expired token is refreshed once, and the question repeated. */
-async function askWho() {
-  try {
-    return await askViewer()
-  } catch (failure) {
-    if (failure.reason !== 'EXPIRED') throw failure
-    await refresh()
-    const viewer = await askViewer()
-    say('ok', 'The access token had expired. Refreshed.')
-    return viewer
-  }
-}
-
-const facts = 'accessToken { channelId scopes expiresAt verifiedAt }'
-
-async function askViewer() {
-  const { accessToken } = readSession()
-  const query = `{ viewer { id displayName pictureUrl(size: LARGE) statusMessage isFriend ${facts} } }`
-  const whole = await ask(query, {}, accessToken)
-  const { data, errors } =
-    whole.errors[0]?.code === 'FORBIDDEN' ? await ask(`{ viewer { id ${facts} } }`, {}, accessToken) : whole
-  if (!data.viewer) throw errors[0]
-  return { ...data.viewer, isComplete: errors.length === 0 }
+  if (readSession() === undefined) return show(undefined)
+  const { viewer, isRefreshed } = await askWho()
+  if (isRefreshed) say('ok', 'The access token had expired. Refreshed.')
+  show(viewer)
 }
 
 async function renew() {
@@ -119,14 +115,13 @@ async function expire() {
   const expiresAt = await useNewLogin({ expiresIn: 2 })
   show({ ...user, accessToken: { ...user.accessToken, expiresAt } })
   say('ok', 'Your token lasts 2 s now. The next question comes right after that.')
-  await new Promise((resolve) => setTimeout(resolve, 2_200))
-  run(showCard)
+  setTimeout(() => run(showCard), 2_200)
 }
 
 async function beUnlinked() {
   await useNewLogin()
   await unlink(user)
-  run(showCard)
+  runForUser(showCard)
 }
 
 /** Uses tokens that the gateway has not seen, so that it must ask LINE about them. Resolves with the end of the token. */
@@ -137,60 +132,35 @@ async function useNewLogin(wanted) {
   return expiresAt
 }
 
-async function toggleFault(fault) {
-  const pressed = document.querySelector('[data-fault][aria-pressed=true]')
-  if (pressed?.dataset.fault === fault) return stopFault()
-  if (pressed === null && user !== undefined) {
-    // The gateway repeats the answer of a refresh for 30 s. These tokens were never refreshed.
-    await useNewLogin()
-    await showCard()
-  }
-  await startFault(fault)
-  showFault(fault)
-  if (user !== undefined && !isWaiting()) run(showCardAllTheSame)
+async function toggleFault(name) {
+  const isEnd = pressedFault() === name
+  if (!isEnd && isWell() && user !== undefined) await makeRefreshable().catch(() => {})
+  await (isEnd ? endFault() : startFault(name))
+  await line.next()
+  if (!isEnd && user !== undefined && !isWaiting()) runForUser(showCardAllTheSame)
 }
 
-/** Only LINE changes, not the app: a wait that is under way goes on. */
-async function stopFault() {
-  await endFault()
-  showFault(undefined)
-  sayIn('world', 'ok', 'LINE works again.')
+/** The gateway repeats the answer of a refresh for 30 s. These tokens were never refreshed. */
+async function makeRefreshable() {
+  await useNewLogin()
+  await showCard()
 }
 
 async function showCardAllTheSame() {
   await showCard()
-  say('ok', 'Your card was answered all the same: from memory. Only Refresh, Log in and Log out need LINE now.')
-}
-
-const faultWords = {
-  down: 'An outage of LINE has begun: each call gets 500. Press the button again to end it.',
-  limit: 'LINE answers each call with "too many requests" now. Press the button again to end it.',
-}
-
-function showFault(fault) {
-  for (const button of document.querySelectorAll('[data-fault]'))
-    button.ariaPressed = String(button.dataset.fault === fault)
-  sayIn('world', 'wait', faultWords[fault])
-  enableButtons()
+  const words = 'Your card was answered all the same: from memory. Only Refresh, Log in and Log out need LINE now.'
+  sayIn('meanwhile', 'ok', words)
 }
 
 /** The card is asked first: so the gateway knows the token, and has checked it. */
 async function askOften() {
   await showCard()
-  await askOftenWith(readSession().accessToken)
+  await askAtOnce(readSession().accessToken)
 }
 
 async function askOftenUnknown() {
   const { accessToken } = await newLogin(user)
-  await askOftenWith(accessToken)
-}
-
-async function askOftenWith(token) {
-  const before = await nextNumbers()
-  const answers = await Promise.all(Array.from({ length: 100 }, () => ask('{ viewer { displayName } }', {}, token)))
-  const calls = (await nextNumbers()).lineCalls - before.lineCalls
-  const good = answers.filter(({ data }) => data?.viewer).length
-  sayIn('burst', 'ok', `100 questions at once: ${good} answers, ${calls} ${calls === 1 ? 'call' : 'calls'} to LINE.`)
+  await askAtOnce(accessToken)
 }
 
 /** `undefined`: nobody is logged in. */
@@ -206,7 +176,7 @@ function showParts() {
   const session = readSession()
   const parts = { nobody: session === undefined, user: user !== undefined, session: session !== undefined }
   for (const [id, isShown] of Object.entries(parts)) document.getElementById(id).hidden = !isShown
-  document.querySelector('[data-action=renew]').hidden = !canRefresh()
+  document.querySelector('[data-action=renew]').hidden = !session?.refreshToken
   enableButtons()
 }
 
@@ -214,8 +184,12 @@ function showParts() {
 function enableButtons() {
   for (const button of document.querySelectorAll('.faults button, [data-action^=askOften]'))
     button.disabled = user === undefined && button.ariaPressed !== 'true'
+  keepFocus()
 }
 
-function canRefresh() {
-  return Boolean(readSession()?.refreshToken)
+/** A button that is hidden or disabled loses the focus: "Log in" or "Refresh" gets it. */
+function keepFocus() {
+  if (!document.activeElement.matches(':disabled, [hidden], [hidden] *')) return
+  const shown = [...document.querySelectorAll('#you button')].find(({ offsetParent }) => offsetParent)
+  shown?.focus({ preventScroll: true })
 }

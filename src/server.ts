@@ -42,8 +42,13 @@ export type DevPages = {
   readonly pages: ReadonlyMap<string, DevPage>
 }
 
-/** Makes the answer of a page, or of a file that a page loads. */
-export type DevPage = () => Reply | Promise<Reply>
+/** A page, or a file that a page loads. */
+export type DevPage = {
+  /** The answer to GET. */
+  readonly get: () => Reply | Promise<Reply>
+  /** The answer to other methods. Default: 405 without words. */
+  readonly other?: Reply
+}
 
 /** Where the connections come from. */
 export type Listener = {
@@ -155,7 +160,7 @@ export async function startServer(
     const page = devPages?.pages.get(path)
     const isProbe = path === '/health' || path === '/ready'
     if (!isProbe && page === undefined) send(response, plainText(404, 'not found\n'))
-    else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, page ? onlyGetPage : onlyGet)
+    else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, page?.other ?? onlyGet)
     else if (page === undefined) send(response, path === '/health' ? health() : ready(drain.hasBegun()))
     else if (hasLoopbackHost(request)) void sendPage(page, response)
     else send(response, plainText(421, `${loopbackOnly}\n`))
@@ -163,7 +168,7 @@ export async function startServer(
 
   async function sendPage(page: DevPage, response: ServerResponse): Promise<void> {
     try {
-      send(response, await page())
+      send(response, await page.get())
     } catch (error) {
       telemetry.unexpected(error, 'dev page')
       send(response, plainText(500, 'the page failed\n'))
@@ -198,12 +203,6 @@ function silentProxyWarning(address: string): string {
 }
 
 const onlyGet: Reply = { status: 405, headers: ['allow', 'GET'], body: '' }
-/** A browser shows this after a login with FORM_POST. */
-const onlyGetPage: Reply = {
-  status: 405,
-  headers: ['allow', 'GET', 'content-type', 'text/plain; charset=utf-8'],
-  body: 'This page answers GET only. For a login with responseMode FORM_POST you need a callback of your own.\n',
-}
 
 function listenOn({ host, port }: Config): Listener {
   return { open: (server) => listen(server, host, port), stop: stopAccepting }

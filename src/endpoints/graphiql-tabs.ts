@@ -50,7 +50,7 @@ query Verify($accessToken: String!) {
 `
 
 const refreshSample = `# Get a new access token
-mutation Refresh($input: RefreshTokenInput!) {
+mutation NewTokens($input: RefreshTokenInput!) {
   refreshToken(input: $input) {
     accessToken
     expiresAt

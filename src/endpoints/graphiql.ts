@@ -60,10 +60,13 @@ function headersOf(hasLoginBar: boolean): HeaderList {
     'font-src data:',
     "connect-src 'self'",
     "base-uri 'none'",
+    "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ')
   const type = ['content-type', 'text/html; charset=utf-8']
-  return [...type, 'content-security-policy', policy, 'referrer-policy', 'no-referrer']
+  // Browsers heed it only where the address is https or loopback, and complain elsewhere.
+  const alone = hasLoginBar ? ['cross-origin-opener-policy', 'same-origin'] : []
+  return [...type, 'content-security-policy', policy, 'referrer-policy', 'no-referrer', ...alone]
 }
 
 /** `bytes`: the length of the page before the compression. */

@@ -67,8 +67,11 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
   expect(refreshed).toEqual({ data: { refreshToken: { accessToken: expect.stringMatching(/^eyJ/) } } })
 
   const callback = await logInByHand(loginPage)
-  expect(callback.searchParams.get('state')).toBe('demo')
+  // The callback page knows it, and nobody can guess it.
+  const state = callback.searchParams.get('state') ?? ''
+  expect(state).toMatch(/^[\da-f-]{36}$/)
   const landing = await fetch(callback)
+  expect(await landing.text()).toContain(`content="${state}"`)
   expect([landing.status, landing.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
   const exchange =
     'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { tokens { accessToken } viewer { displayName } idTokenClaims { name } } }'

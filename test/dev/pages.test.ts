@@ -42,7 +42,10 @@ describe('the pages of `npm run dev`', () => {
   test('an HTML page: no script, style or address of its own text, so the CSP has no unsafe-inline', async () => {
     for (const path of ['/dev/demo', callbackPath]) {
       const { headers, text } = await gateway().send(path)
-      expect(headers['content-security-policy']).toContain(`connect-src 'self' ${emulatorUrl}`)
+      const more = path === callbackPath ? '' : ` ${emulatorUrl}`
+      expect(headers['content-security-policy']).toContain(`connect-src 'self'${more};`)
+      expect(headers['content-security-policy']).toContain("form-action 'none'")
+      expect(headers['cross-origin-opener-policy']).toBe('same-origin')
       expect(headers['content-security-policy']).not.toContain('unsafe')
       expect(text).not.toMatch(/<style|<script(?! type="module" src=")|\son\w+=|\sstyle=|\{\{/)
     }

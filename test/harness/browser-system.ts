@@ -76,12 +76,12 @@ function startGateway(emulator: Emulator): Promise<Gateway> {
 export async function startPrefixProxy(gatewayUrl: string, prefix: string) {
   const proxy = createServer((from, to) => {
     const path = from.url?.replace(prefix, '') ?? ''
-    from.pipe(
-      request(gatewayUrl + path, { method: from.method, headers: from.headers }, (answer) => {
-        to.writeHead(answer.statusCode ?? 0, answer.headers)
-        answer.pipe(to)
-      }),
-    )
+    const onward = request(gatewayUrl + path, { method: from.method, headers: from.headers }, (answer) => {
+      to.writeHead(answer.statusCode ?? 0, answer.headers)
+      answer.pipe(to)
+    })
+    onward.on('error', () => to.destroy())
+    from.pipe(onward)
   })
   const close = () => {
     proxy.closeAllConnections()

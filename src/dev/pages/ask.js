@@ -7,15 +7,18 @@ export const callbackUrl = new URL('dev/callback', base).href
 /** The gateway always answers earlier than this. */
 const timeoutMs = 60_000
 
-/** An error of the gateway, or `NO_NETWORK` if no answer came. `retryAfter` is in seconds. */
+/**
+ * An error of the gateway, `NO_NETWORK` if no answer came, or `NO_STORAGE` if the browser keeps nothing. `retryAfter` is in
+ * seconds.
+ */
 export class Failure extends Error {
-  constructor({ message = '', path = [], extensions = {} }) {
+  constructor({ message = '', path, extensions }) {
     super(message)
-    this.field = path[0]
-    this.code = extensions.code
-    this.reason = extensions.reason
-    this.retryAfter = extensions.retryAfter
-    this.requiredScope = extensions.requiredScope
+    this.field = path?.[0]
+    this.code = extensions?.code
+    this.reason = extensions?.reason
+    this.retryAfter = extensions?.retryAfter
+    this.requiredScope = extensions?.requiredScope
   }
 }
 
@@ -53,16 +56,19 @@ export async function send(body, headers = {}) {
  * Says in words what happened and what to do. `meanwhile`: what stays good until the outage is over. `isRepeated`: the page
  * tries again by itself.
  */
-export function wordsFor(failure, meanwhile = 'You stay logged in.', isRepeated = false) {
+export function wordsFor(failure, meanwhile = '', isRepeated = false) {
+  if (failure instanceof Error && !(failure instanceof Failure)) return `This page failed: ${failure.message}.`
   const { code, reason, retryAfter, requiredScope, message } = failure
   const again = isRepeated ? '' : ` Try again ${retryAfter === undefined ? 'later' : `in ${retryAfter} s`}.`
+  const advice = `${meanwhile && ` ${meanwhile}`}${again}`
   if (code === 'UNAUTHENTICATED') return wordsForRefused(reason)
   const words = {
-    NO_NETWORK: `No network: the gateway cannot be reached. ${meanwhile}${again}`,
-    LINE_UNAVAILABLE: `LINE is unavailable. ${meanwhile}${again}`,
-    LINE_RATE_LIMITED: `LINE limits the calls of this channel. ${meanwhile}${again}`,
+    NO_NETWORK: `No network: the gateway cannot be reached.${advice}`,
+    LINE_UNAVAILABLE: `LINE is unavailable.${advice}`,
+    LINE_RATE_LIMITED: `LINE limits the calls of this channel.${advice}`,
     RATE_LIMITED: `Too many bad tokens came from this address.${again}`,
-    SHUTTING_DOWN: `The gateway is restarting. ${meanwhile}${again}`,
+    SHUTTING_DOWN: `The gateway is restarting.${advice}`,
+    NO_STORAGE: 'This page needs the storage of the browser, which is blocked or full. Allow it, or free some of it.',
     INVALID_GRANT: 'The session has ended: LINE refused the refresh token or code. Log in again.',
     NO_REFRESH_TOKEN: 'LINE gave no refresh token for this login. Log in again.',
     INVALID_ID_TOKEN: `The ID token of this login is not valid (${reason}). Log in again.`,
@@ -71,7 +77,7 @@ export function wordsFor(failure, meanwhile = 'You stay logged in.', isRepeated 
       : 'The token is good, but it does not allow this.',
     MISCONFIGURED: 'The operator of the gateway must change a setting. Its log names the setting.',
   }
-  return words[code] ?? `The gateway answered ${code}: ${message}`
+  return Object.hasOwn(words, code) ? words[code] : `The gateway answered ${code}: ${message}`
 }
 
 function wordsForRefused(reason) {

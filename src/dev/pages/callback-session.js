@@ -7,7 +7,8 @@ const part = (id) => document.getElementById(id)
 /** `name`: asked for if it is missing. `idToken`: LINE gives it once, with the code. */
 export function showSession({ accessToken, refreshToken, expiresAt, scopes }, { name, idToken }) {
   part('session').hidden = false
-  part('scopes').textContent = (scopes ?? []).join(', ')
+  part('about-id-token').hidden = !idToken
+  part('scopes').textContent = scopes.join(', ')
   part('tokens').replaceChildren(
     ...fields({ 'Access token': accessToken, 'Refresh token': refreshToken, 'ID token': idToken }),
   )

@@ -1,10 +1,19 @@
-/** What the answers of `startLogin` hold, also those of aliases. */
+/** What the answers in GraphiQL hold: what `startLogin` gave, and addresses to click. */
 
-/** The logins in the `data` of an answer. State and nonce are in the address too, so they need not be selected. */
-export function loginsIn(value) {
-  if (value === null || typeof value !== 'object') return []
-  if (URL.canParse(value.authorizationUrl ?? '')) return [loginOf(value)]
-  return Object.values(value).flatMap(loginsIn)
+/**
+ * The logins in the `data` of an answer, also by aliases. Other fields can be named like its fields, so the address must be
+ * of LINE's login page. State and nonce are in the address too: they need not be selected.
+ */
+export function loginsIn(data, lineUrl) {
+  return Object.values(data ?? {})
+    .filter((value) => isLoginPage(value?.authorizationUrl, lineUrl))
+    .map(loginOf)
+}
+
+function isLoginPage(address, lineUrl) {
+  if (typeof address !== 'string' || !URL.canParse(address)) return false
+  const { protocol, origin, searchParams } = new URL(address)
+  return /^https?:$/.test(protocol) && origin === new URL(lineUrl).origin && searchParams.has('state')
 }
 
 function loginOf({ authorizationUrl, state, nonce, codeVerifier, redirectUri, channelId }) {

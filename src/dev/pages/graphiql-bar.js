@@ -3,6 +3,7 @@
 import { graphqlUrl, timeLeft, wordsFor } from './session.js'
 
 const markup = `
+  <h1>LINE GraphQL Gateway</h1>
   <p class="who"><span class="name"></span> <span class="until note"></span></p>
   <button type="button" class="log-in">Log in with LINE</button>
   <button type="button" class="refresh">Refresh</button>
@@ -11,7 +12,7 @@ const markup = `
   <p class="notice" role="status"></p>
   <p class="offer" role="status"></p>`
 
-/** `actions`: what the buttons do. `leave`: runs before the user goes to LINE by a link. */
+/** `actions`: what the buttons do. `leave`: runs before the user goes to LINE by a link, and says if the user may. */
 export function createBar(actions) {
   const element = document.createElement('header')
   element.className = 'login-bar'
@@ -54,7 +55,7 @@ export function createBar(actions) {
   function showName(text) {
     const bdi = document.createElement('bdi')
     bdi.dir = 'auto'
-    bdi.textContent = text
+    bdi.textContent = bdi.title = text ?? ''
     name.replaceChildren(bdi)
   }
 
@@ -79,8 +80,9 @@ export function createBar(actions) {
     const link = document.createElement('a')
     link.href = authorizationUrl
     link.textContent = 'Continue to LINE'
-    link.addEventListener('click', ({ ctrlKey, metaKey, shiftKey }) => {
-      if (!ctrlKey && !metaKey && !shiftKey) actions.leave()
+    link.addEventListener('click', (event) => {
+      const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey
+      if (isPlain && !actions.leave()) event.preventDefault()
     })
     const words = codeVerifier
       ? ' to log in. The callback page finishes the login.'

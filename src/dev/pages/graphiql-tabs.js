@@ -1,32 +1,33 @@
 /** The tabs of GraphiQL: the token in their headers, and the texts that the user does not lose on the way to LINE. */
 
 import { addressAt } from './graphiql-answers.js'
+import { dropDraft, storageOf, takeDraft, writeDraft } from './graphiql-draft.js'
+import { withToken } from './graphiql-headers.js'
 import { callbackUrl } from './session.js'
 
-const draftKey = 'graphiql-draft'
 const placeholder = 'YOUR_ACCESS_TOKEN'
 
 /** `given`: the options of the page. `accessToken`: of the session, if somebody is logged in. */
 export function createTabs(given, accessToken) {
   const demoToken = /Bearer ([^"]+)/.exec(given.headers)?.[1] ?? placeholder
+  const samples = given.defaultTabs.map((tab) => ({ ...withOwnAddress(tab), headers: ofSession(tab.headers) }))
   const draft = takeDraft()
+  const hasLoggedIn = accessToken !== undefined && accessToken !== draft?.token
+  if (draft && hasLoggedIn) putToken(draft)
   let token = accessToken ?? draft?.token ?? demoToken
-  const tokens = new Set([demoToken, draft?.token ?? token, token])
-  let tabs = { tabs: draft?.tabs ?? [], activeTabIndex: draft?.activeTabIndex ?? 0 }
-  globalThis.monaco.editor.onDidCreateModel((model) => {
-    if (isModel(model, 'request-headers')) model.onDidChangeContent(() => queueMicrotask(writeToken))
-  })
+  let tabs = draft ?? { tabs: [], activeTabIndex: 0 }
+  /** The tabs that GraphiQL keeps with this token. `undefined`: all of them. */
+  let settled
 
   return {
     /** For GraphiQL. */
     options: {
       ...given,
-      headers: withToken(given.headers),
-      defaultTabs: given.defaultTabs.map((tab) => ({ ...withOwnAddress(tab), headers: withToken(tab.headers) })),
-      storage: draft ? storageOf(draft, withToken) : null,
+      headers: ofSession(given.headers),
+      defaultTabs: samples,
+      storage: draft ? storageOf(draft) : null,
       onTabChange,
     },
-    token: () => token,
     isDemo: () => token === demoToken,
     use,
     keepDraft,
@@ -34,80 +35,73 @@ export function createTabs(given, accessToken) {
     runSample,
   }
 
+  function ofSession(headers) {
+    return accessToken ? withToken(headers, accessToken) : headers
+  }
+
+  /** The user has logged in meanwhile. After a login by hand the next step is to see who it is. */
+  function putToken(kept) {
+    kept.tabs = kept.tabs.map((tab) => ({ ...tab, headers: withToken(tab.headers ?? '', accessToken, true) }))
+    if (kept.opensSample) openSample(kept)
+  }
+
+  function openSample(kept) {
+    kept.activeTabIndex = kept.tabs.findIndex(({ query }) => /\bquery WhoAmI\b/.test(query))
+    if (kept.activeTabIndex >= 0) return
+    kept.tabs.unshift({ id: crypto.randomUUID(), title: 'WhoAmI', operationName: 'WhoAmI', ...samples[0] })
+    kept.activeTabIndex = 0
+  }
+
   /** From now on this is the token in the headers of all tabs. `undefined`: none. */
   function use(next = placeholder) {
     token = next
-    tokens.add(next)
-    writeToken()
+    settled = new Set()
+    const model = modelOf('request-headers')
+    model?.setValue(withOurs(model.getValue()))
   }
 
-  /** GraphiQL fills the editor from its own memory when the tab changes, so an earlier token can come back. */
+  /** Puts the token into a tab that comes to the screen: GraphiQL fills the editor from its own memory. Once, so that the user can type another. */
   function writeToken() {
     const model = modelOf('request-headers')
-    const text = withToken(model?.getValue() ?? '')
-    if (model && model.getValue() !== text) model.setValue(text)
+    const text = withOurs(model.getValue())
+    if (!settled.has(idOf(tabs)) && model.getValue() !== text) model.setValue(text)
   }
 
-  function withToken(headers) {
-    return [...tokens].reduce((text, earlier) => text.replaceAll(earlier, token), headers)
+  function withOurs(headers) {
+    return withToken(headers, token, token !== placeholder)
   }
 
   function onTabChange(next) {
     const isOther = next.activeTabIndex !== tabs.activeTabIndex
     tabs = next
-    if (isOther && next.tabs[next.activeTabIndex].variables) showVariables()
+    const { headers, variables } = next.tabs[next.activeTabIndex]
+    if (settled && withOurs(headers ?? '') === (headers ?? '')) settled.add(idOf(next))
+    else if (settled) queueMicrotask(writeToken)
+    if (isOther && variables) showVariables()
   }
 
-  /** Until the page is back: the tabs as they are now, without their answers. */
-  function keepDraft() {
+  /** Until the page is back: the tabs as they are now, without their answers. `opensSample`: after a login, at WhoAmI. */
+  function keepDraft({ opensSample = false } = {}) {
     if (tabs.tabs.length === 0) return
     const texts = ['operation', 'variables', 'request-headers'].map((name) => modelOf(name)?.getValue())
     const [query, variables, headers] = texts
     const kept = tabs.tabs.map((tab, index) => ({
       ...tab,
-      ...(index === tabs.activeTabIndex && { query, variables }),
-      headers: withToken((index === tabs.activeTabIndex ? headers : tab.headers) ?? ''),
+      ...(index === tabs.activeTabIndex && { query, variables, headers }),
       response: null,
     }))
-    sessionStorage.setItem(draftKey, JSON.stringify({ tabs: kept, activeTabIndex: tabs.activeTabIndex, token }))
+    writeDraft({ tabs: kept, activeTabIndex: tabs.activeTabIndex, token, opensSample })
   }
 
-  /** Runs the first sample if it is on the screen as it was given. */
+  /** Runs the first sample if it is on the screen as it was given, or after a login by hand. */
   async function runSample() {
     const button = await appearing('.graphiql-execute-button')
-    if (modelOf('operation')?.getValue() === given.defaultTabs[0].query) button.click()
+    if (draft?.opensSample || modelOf('operation')?.getValue() === given.defaultTabs[0].query) button.click()
   }
 }
 
-function dropDraft() {
-  sessionStorage.removeItem(draftKey)
-}
-
-function takeDraft() {
-  try {
-    const draft = JSON.parse(sessionStorage.getItem(draftKey))
-    return Array.isArray(draft?.tabs) ? draft : undefined
-  } catch {
-    return undefined
-  } finally {
-    dropDraft()
-  }
-}
-
-/** GraphiQL reads its tabs from a storage. This one is in the memory of the page. */
-function storageOf({ tabs, activeTabIndex }, withToken) {
-  const filled = tabs.map((tab) => ({ ...tab, headers: withToken(tab.headers ?? '') }))
-  const { query, variables, headers } = filled[activeTabIndex]
-  const items = new Map(Object.entries({ 'graphiql:query': query, 'graphiql:variables': variables }))
-  items.set('graphiql:headers', headers)
-  items.set('graphiql:tabState', JSON.stringify({ tabs: filled, activeTabIndex }))
-  return {
-    getItem: (name) => items.get(name) ?? null,
-    setItem: (name, value) => items.set(name, value),
-    removeItem: (name) => items.delete(name),
-    clear: () => items.clear(),
-    length: 0,
-  }
+function idOf({ tabs, activeTabIndex }) {
+  return tabs[activeTabIndex].id
 }
 
 /** The sample with the callback of the address that the user opened: `localhost` or 127.0.0.1, perhaps below a prefix. */
@@ -135,7 +129,7 @@ export function followLinks(leaving) {
       const address = addressAt(model.getLineContent(lineNumber), column)
       if (address === undefined) return
       const leave = leaving(address)
-      leave?.()
+      if (leave && !leave()) return
       open(address, leave ? '_self' : '_blank', leave ? '' : 'noopener')
     })
   })

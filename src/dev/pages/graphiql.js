@@ -1,11 +1,13 @@
 /** GraphiQL of `npm run dev`: opens it with the token of the login, and shows a bar to log in, refresh and log out. */
 
-import { send } from './ask.js'
+import { emulatorUrl } from './emulator-url.js'
 import { loginsIn } from './graphiql-answers.js'
 import { createBar } from './graphiql-bar.js'
+import { tokenIn } from './graphiql-headers.js'
 import { createTabs, followLinks } from './graphiql-tabs.js'
 import {
   ask,
+  dropSession,
   Failure,
   keepLogin,
   kindOf,
@@ -14,15 +16,17 @@ import {
   needsLogin,
   readSession,
   refresh,
+  send,
   wordsFor,
 } from './session.js'
 
 const { root, options } = globalThis.graphiql
 const tabs = createTabs(options, readSession()?.accessToken)
-const bar = createBar({ logIn: startLogin, refresh: refreshSession, logOut: endSession, leave: tabs.keepDraft })
+const bar = createBar({ logIn: startLogin, refresh: refreshSession, logOut: endSession, leave: leaveForLine })
 root.before(bar.element)
-followLinks((address) => (bar.isLogin(address) ? tabs.keepDraft : undefined))
-addEventListener('pageshow', ({ persisted }) => persisted && tabs.dropDraft())
+root.role = 'main'
+followLinks((address) => (bar.isLogin(address) ? leaveForLine : undefined))
+addEventListener('pageshow', ({ persisted }) => persisted && comeBack())
 
 globalThis.YogaGraphiQL.renderYogaGraphiQL(root, { ...tabs.options, fetcher: fetchAnswer })
 bar.show(readSession(), { isDemo: tabs.isDemo() })
@@ -35,7 +39,7 @@ if (readSession()) {
 async function fetchAnswer({ query, variables, operationName }, { headers } = {}) {
   try {
     const answer = await send({ query, variables, operationName }, headers)
-    readAnswer(answer, headers)
+    readAnswer(answer, tokenIn(headers))
     return answer
   } catch (failure) {
     bar.say(wordsFor(failure), kindOf(failure))
@@ -43,29 +47,51 @@ async function fetchAnswer({ query, variables, operationName }, { headers } = {}
   }
 }
 
-function readAnswer({ data, errors = [] }, headers = {}) {
-  for (const login of loginsIn(data)) {
-    if (login.codeVerifier) keepLogin(login)
-    bar.offer(login)
-  }
-  const failures = errors.map((error) => new Failure(error))
-  const ofSession = Object.values(headers).some((value) => String(value).includes(tabs.token()))
-  const failure = failures.find(({ code }) => kindOf({ code }) === 'wait' || (ofSession && code === 'UNAUTHENTICATED'))
-  if (failure) sayFailure(failure)
+/** `token`: of the request. */
+function readAnswer({ data, errors }, token) {
+  for (const login of loginsIn(data, emulatorUrl)) offer(login)
+  const failures = (errors ?? []).map((error) => new Failure(error ?? {}))
+  const refused = failures.find(({ code }) => code === 'UNAUTHENTICATED')
+  const passing = failures.find((failure) => kindOf(failure) === 'wait')
+  const isOfSession = token !== undefined && token === readSession()?.accessToken
+  if (refused && !isOfSession) bar.say(wordsForToken(refused), 'bad')
+  else if (refused ?? passing) sayFailure(refused ?? passing)
   // The schema is asked for at the start, and any token is good for it.
-  else if (ofSession && errors.length === 0 && !data.__schema) bar.say('')
+  else if (failures.length === 0 && !data?.__schema) bar.say('')
 }
 
+function offer(login) {
+  try {
+    if (login.codeVerifier) keepLogin(login)
+    bar.offer(login)
+  } catch (failure) {
+    sayFailure(failure)
+  }
+}
+
+/** The token in the headers is not the session's: the user typed it, or it is the demo token. */
+function wordsForToken({ reason }) {
+  const button = readSession() ? 'Refresh' : 'Log in'
+  if (reason === 'MISSING') return `The headers have no token. ${button} puts one there.`
+  const what = reason === 'EXPIRED' ? 'has expired' : `is refused (${reason})`
+  return `The token in the headers ${what}. ${button} puts a new one there.`
+}
+
+/** A failure of the session. A session that LINE has ended is dropped, so that it does not come back after a reload. */
 function sayFailure(failure) {
-  const isDemo = readSession() === undefined && failure.code === 'UNAUTHENTICATED'
-  bar.say(isDemo ? 'The token in the headers is refused. Log in with LINE.' : wordsFor(failure), kindOf(failure))
-  if (needsLogin(failure)) bar.show(readSession(), { isOver: true })
+  bar.say(wordsFor(failure), kindOf(failure))
+  if (!needsLogin(failure)) return
+  const canStay = failure.code === 'NO_REFRESH_TOKEN'
+  if (!canStay) dropSession()
+  bar.show(readSession(), { isOver: true })
 }
 
 /** The name comes by a question of its own, because another tab of GraphiQL can be open. */
 async function showUser() {
+  const { accessToken } = readSession() ?? {}
   try {
-    const { data, errors } = await ask('{ viewer { displayName } }', {}, readSession()?.accessToken)
+    const { data, errors } = await ask('{ viewer { displayName } }', {}, accessToken)
+    if (accessToken !== readSession()?.accessToken) return
     if (data.viewer) bar.name(data.viewer.displayName)
     else throw errors[0]
   } catch (failure) {
@@ -75,8 +101,8 @@ async function showUser() {
 
 /** The user leaves the page. The callback page leads back to it. */
 async function startLogin() {
-  tabs.keepDraft()
   try {
+    tabs.keepDraft()
     await logIn(location.pathname)
   } catch (failure) {
     tabs.dropDraft()
@@ -84,10 +110,28 @@ async function startLogin() {
   }
 }
 
+/** The user follows a link to LINE. False: what was typed cannot be kept, so the user stays. */
+function leaveForLine() {
+  try {
+    tabs.keepDraft({ opensSample: true })
+    return true
+  } catch (failure) {
+    sayFailure(failure)
+    return false
+  }
+}
+
+/** The browser shows this page as it was when the user left it. */
+function comeBack() {
+  tabs.dropDraft()
+  if (readSession()) tabs.use(readSession().accessToken)
+  bar.show(readSession())
+  if (readSession()) void showUser()
+}
+
 async function refreshSession() {
   try {
-    const { accessToken } = await refresh()
-    tabs.use(accessToken)
+    await refresh().finally(() => tabs.use(readSession()?.accessToken))
     bar.show(readSession())
     bar.say('You have a new access token. It is in the headers of all tabs.')
     await showUser()

@@ -3,9 +3,10 @@
  * its verifier by its state, exchange the code, send the access token with each question, refresh it, log out.
  */
 
-import { ask, askFor, callbackUrl, Failure } from './ask.js'
+import { ask, askFor, callbackUrl, Failure, wordsFor as wordsOf } from './ask.js'
+import { checkStorage, keysOf, readObject, removeKey, textOf, writeObject } from './storage.js'
 
-export { ask, askFor, callbackUrl, Failure, graphqlUrl, kindOf, needsLogin, timeLeft, wordsFor } from './ask.js'
+export { ask, askFor, callbackUrl, Failure, graphqlUrl, kindOf, needsLogin, send, timeLeft } from './ask.js'
 
 // The session: the tokens of this tab. They end with the tab.
 
@@ -13,70 +14,81 @@ const sessionKey = 'line-session'
 
 /** `{ accessToken, refreshToken, expiresAt, scopes, channelId }`, or `undefined` if nobody is logged in. */
 export function readSession() {
-  return readJson(sessionStorage, sessionKey)
+  const kept = readObject('sessionStorage', sessionKey) ?? {}
+  const [accessToken, refreshToken, expiresAt, channelId] = [
+    kept.accessToken,
+    kept.refreshToken,
+    kept.expiresAt,
+    kept.channelId,
+  ].map(textOf)
+  if (!/^[\x21-\x7e]+$/.test(accessToken ?? '')) return undefined
+  const scopes = Array.isArray(kept.scopes) ? kept.scopes.filter(textOf) : []
+  return { accessToken, refreshToken, expiresAt, scopes, channelId }
 }
 
-/** `channelId`: needed to refresh where the gateway serves several channels. */
+/**
+ * `channelId`: needed to refresh where the gateway serves several channels. Throws a `Failure` with the code `NO_STORAGE` if
+ * the browser keeps nothing.
+ */
 export function keepSession({ accessToken, refreshToken, expiresAt, scopes, channelId }) {
-  sessionStorage.setItem(sessionKey, JSON.stringify({ accessToken, refreshToken, expiresAt, scopes, channelId }))
+  writeObject('sessionStorage', sessionKey, { accessToken, refreshToken, expiresAt, scopes, channelId })
 }
 
 export function dropSession() {
-  sessionStorage.removeItem(sessionKey)
+  removeKey('sessionStorage', sessionKey)
+}
+
+/** Says a failure in words. An outage ends no session. */
+export function wordsFor(failure, meanwhile = readSession() ? 'You stay logged in.' : '', isRepeated = false) {
+  return wordsOf(failure, meanwhile, isRepeated)
 }
 
 // Logins under way: what `startLogin` gave, by state. Another tab of this browser can finish them within ten minutes. The
-// codes that were sent are kept as long, so that none is sent twice.
+// codes that were sent, and the states of finished logins, are kept as long: none is used twice.
 
 const loginKey = (state) => `line-login:${state}`
 const codeKey = (code) => `line-code:${code}`
 const loginMs = 10 * 60_000
 
-/** Keeps what `startLogin` gave. `returnTo`: where the callback page goes when it has finished the login. */
+/** Keeps what `startLogin` gave. `returnTo`: where the callback page goes when it has finished the login. Throws like `keepSession`. */
 export function keepLogin({ state, codeVerifier, nonce, redirectUri = callbackUrl, channelId }, returnTo = undefined) {
   dropOldLogins()
   writeForMinutes(loginKey(state), { codeVerifier, nonce, redirectUri, channelId, returnTo })
 }
 
-/** What was kept for a state, or `undefined`. */
+/** What was kept for a state, or `undefined`. After its end only `{ isFinished: true }`. */
 export function loginOf(state) {
   dropOldLogins()
-  return readJson(localStorage, loginKey(state))
+  const kept = readObject('localStorage', loginKey(state))
+  if (kept === undefined || kept.isFinished === true) return kept && { isFinished: true }
+  const names = ['codeVerifier', 'nonce', 'redirectUri', 'channelId', 'returnTo']
+  return Object.fromEntries(names.map((name) => [name, textOf(kept[name])]))
 }
 
-export function forgetLogin(state) {
-  localStorage.removeItem(loginKey(state))
+/** Forgets what was kept for a state, and remembers that the login is finished. */
+export function endLogin(state) {
+  writeForMinutes(loginKey(state), { isFinished: true })
 }
 
 export function isCodeSent(code) {
-  return readJson(localStorage, codeKey(code)) !== undefined
+  return readObject('localStorage', codeKey(code)) !== undefined
 }
 
-/** Remembers that a code was sent to LINE, or with `false` that it was not. */
+/** Remembers that a code was sent to LINE, or with `false` that it was not. Throws like `keepSession`. */
 export function markCode(code, isSent = true) {
   if (isSent) writeForMinutes(codeKey(code), {})
-  else localStorage.removeItem(codeKey(code))
+  else removeKey('localStorage', codeKey(code))
 }
 
 function writeForMinutes(key, value) {
-  localStorage.setItem(key, JSON.stringify({ ...value, startedAt: Date.now() }))
+  writeObject('localStorage', key, { ...value, startedAt: Date.now() })
 }
 
 function dropOldLogins() {
-  const ours = Object.keys(localStorage).filter((key) => key.startsWith(loginKey('')) || key.startsWith(codeKey('')))
+  const ours = keysOf('localStorage').filter((key) => key.startsWith(loginKey('')) || key.startsWith(codeKey('')))
   for (const key of ours) {
-    const { startedAt = 0 } = readJson(localStorage, key) ?? {}
-    if (!(startedAt > Date.now() - loginMs)) localStorage.removeItem(key)
-  }
-}
-
-/** An object in the storage. What is not one is as good as nothing: people edit the storage by hand. */
-function readJson(storage, key) {
-  try {
-    const value = JSON.parse(storage.getItem(key))
-    return typeof value === 'object' ? (value ?? undefined) : undefined
-  } catch {
-    return undefined
+    const { startedAt } = readObject('localStorage', key) ?? {}
+    if (!(startedAt > Date.now() - loginMs)) removeKey('localStorage', key)
   }
 }
 
@@ -92,8 +104,13 @@ export async function logIn(returnTo) {
   location.assign(login.authorizationUrl)
 }
 
-/** Exchanges the code for tokens and keeps the session. Resolves with the `LoginPayload`. */
+/**
+ * Exchanges the code for tokens and keeps the session. Resolves with the `LoginPayload`. Sends no code if the browser cannot
+ * keep the tokens.
+ */
 export async function finishLogin(code, { codeVerifier, nonce, redirectUri, channelId }) {
+  checkStorage()
+  markCode(code)
   const query = `mutation ($input: ExchangeLoginInput!) {
     exchangeLogin(input: $input) {
       tokens { accessToken refreshToken expiresAt scopes } viewer { id displayName } idToken idTokenClaims { sub }

@@ -37,6 +37,9 @@ try {
   for (const warning of [...warnings, ...config.warnings]) telemetry.log.warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
+    // Time passes for LINE and for the gateway: else each ID token after `POST /emulator/clock` would be from the future.
+    now: () => Date.now() + emulator.advancedMs(),
+    monotonic: () => performance.now() + emulator.advancedMs(),
     dev: (origin) => {
       const redirectUri = `${localhostOrigin(origin)}${callbackPath}`
       const tabs = sampleTabs({ accessToken, refreshToken, redirectUri })

@@ -42,6 +42,8 @@ export type Emulator = DirectActions & {
   switches: Switches
   /** Moves the emulator's clock forward. */
   advanceClock(ms: number): void
+  /** How far the clock was moved forward so far, in ms. */
+  advancedMs(): number
   /** Does not wait for requests that hang. */
   close(): Promise<void>
 }
@@ -67,7 +69,18 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const url = await listen(server, host, port)
   for (const user of users) if (user.pictureUrl?.startsWith('/')) user.pictureUrl = url + user.pictureUrl
 
-  return { url, channels, users, ...actions, faults, calls, switches, advanceClock, close: () => close(server) }
+  return {
+    url,
+    channels,
+    users,
+    ...actions,
+    faults,
+    calls,
+    switches,
+    advanceClock,
+    advancedMs: () => advancedMs,
+    close: () => close(server),
+  }
 }
 
 function listen(server: Server, host: string, port: number): Promise<string> {

@@ -89,6 +89,7 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
   for (const address of [screen.demoPage, screen.emulatorPage]) expect((await fetch(address)).status).toBe(200)
   await expectExpiry(screen.expiring, graphiql)
   await expectAllChannels(screen.emulatorPage, graphiql)
+  await expectOneClock(screen.emulatorPage, graphiql, loginPage)
 
   const page = await fetch(graphiql, { headers: { accept: 'text/html' } })
   expect(page.status).toBe(200)
@@ -130,6 +131,20 @@ async function expectAllChannels(emulatorPage: string, graphiql: string): Promis
     const answer = await post(graphiql, { query }, { authorization: `Bearer ${accessToken}` })
     expect(answer).toEqual({ data: { viewer: { accessToken: { channelId } } } })
   }
+}
+
+/** When the clock of LINE is moved, time passes for the gateway too: a token ends, and a new login works. */
+async function expectOneClock(emulatorPage: string, graphiql: string, loginPage: string): Promise<void> {
+  const { accessToken } = await post(`${emulatorPage}emulator/tokens`, {})
+  const ask = (token: string) => post(graphiql, { query: '{ viewer { id } }' }, { authorization: `Bearer ${token}` })
+  expect(await ask(accessToken)).toEqual({ data: { viewer: { id: expect.any(String) } } })
+  await fetch(`${emulatorPage}emulator/clock`, { method: 'POST', body: '{"advanceMs":2678400000}' })
+  expect(await ask(accessToken)).toMatchObject({ errors: [{ extensions: { reason: 'EXPIRED' } }] })
+  const { origin, pathname, searchParams } = await logInByHand(loginPage)
+  const query = 'mutation ($input: ExchangeLoginInput!) { exchangeLogin(input: $input) { idTokenClaims { name } } }'
+  const input = { code: searchParams.get('code'), redirectUri: origin + pathname }
+  const answer = await post(graphiql, { query, variables: { input } })
+  expect(answer).toEqual({ data: { exchangeLogin: { idTokenClaims: { name: 'Tom' } } } })
 }
 
 /** Asks as a browser does whose page has pointed its own name to this machine (DNS rebinding). */

@@ -126,10 +126,10 @@ describe('the layers', () => {
   })
 })
 
-describe('the map in the README', () => {
+describe('the map in CONTRIBUTING.md', () => {
   it('names every folder and file of src/, and nothing else', () => {
-    const readme = readFileSync(join(source, '../README.md'), 'utf8')
-    const named = [...readme.matchAll(/^src\/(\S+)/gm)].map(([, name = '']) => folderOf(name))
+    const document = readFileSync(join(source, '../CONTRIBUTING.md'), 'utf8')
+    const named = [...document.matchAll(/^src\/(\S+)/gm)].map(([, name = '']) => folderOf(name))
     expect(named.sort()).toEqual([...new Set(files.map(folderOf))].sort())
   })
 })

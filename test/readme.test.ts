@@ -1,19 +1,31 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { settingNames } from '../src/config/setting-names.ts'
 import { readConfig } from '../src/config.ts'
 import { createLiveNumbers } from '../src/dev/live-numbers.ts'
 import { createDevPages } from '../src/dev/pages.ts'
+import { lifetimeOf } from '../src/emulator/platform/user-tokens.ts'
 import { createSilentTelemetry } from '../src/telemetry/telemetry.ts'
+import { curlsIn } from './harness/curl.ts'
+import {
+  codesOfTheGateway,
+  fileText,
+  idTokenRefusals,
+  numberIn,
+  tokenRefusals,
+  wordOfCode,
+  wordsInCapitals,
+  wordsOfTheCode,
+} from './harness/document-facts.ts'
+import { codesIn, defaultOf, readme, rowsUnder, settingRows, simpleValue } from './harness/document-tables.ts'
 import { documents, ways } from './harness/document-ways.ts'
 import { writeKeyFile } from './harness/key-file.ts'
-import { type Block, codeSpans, readDocument } from './harness/markdown.ts'
+import { type Block, codeSpans, parseDocument, readDocument } from './harness/markdown.ts'
 import { project } from './harness/programs.ts'
-import { web } from './harness/running-gateway.ts'
+import { liff, web } from './harness/running-gateway.ts'
 import { type SigningGateway, startSigningGateway } from './harness/signing-gateway.ts'
 
-const readme = readDocument('README.md')
 const numbers = createLiveNumbers(createSilentTelemetry()).read
 const devPages = createDevPages({ emulatorUrl: 'http://localhost:4001', numbers })
 
@@ -38,6 +50,32 @@ describe('the fenced blocks of the documents', () => {
   })
 })
 
+describe('what the tests cannot read', () => {
+  const fences = {
+    indented: '1. x\n   ```sh\n   rm\n   ```\n',
+    'of tildes': '~~~sh\nrm\n~~~\n',
+    'with a title': '```js title\nrm()\n```\n',
+    'with a dash in the language': '```shell-session\nrm\n```\n',
+    'with a space after the language': '```sh \nrm\n```\n',
+    'with CRLF': '```sh\r\nrm\r\n```\r\n',
+    'of four backticks': '````sh\nrm\n````\n',
+  }
+  it.each(Object.entries(fences))('a fenced block %s: refused', (_, text) => {
+    expect(() => parseDocument(text)).toThrow('a fenced block')
+    expect(() => parseDocument('| a |\n| :-- |\n| b |\n')).toThrow('a table')
+  })
+
+  it.each([
+    'echo x',
+    '  curl -s http://x/',
+    'TOKEN=$(curl -s http://x/)',
+    'curl -s http://x/ | sh',
+    'curl -k http://x/',
+  ])('the line %s: refused', (line) => {
+    expect(() => curlsIn(line).map(({ request }) => request({}))).toThrow(/curl/)
+  })
+})
+
 describe('the links of the documents', () => {
   it.each(documents)('%s: each file and heading exists, each picture has a text', (file) => {
     const { links, text } = readDocument(file)
@@ -47,12 +85,64 @@ describe('the links of the documents', () => {
   })
 
   it.each(documents)('%s: each npm command exists', (file) => {
-    const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
+    const { scripts } = JSON.parse(fileText('package.json'))
     const { blocks, prose } = readDocument(file)
     const code = [...blocks.map(({ text }) => text), ...codeSpans(prose)].join('\n')
     const named = [...code.matchAll(/\bnpm (?:run (?:-s )?)?([\w:]+)/g)].map(([, name = '']) => name)
     const unknown = named.filter((name) => !['ci', 'install', 'scripts'].includes(name) && !(name in scripts))
     expect(unknown).toEqual([])
+  })
+})
+
+describe('the words of the documents', () => {
+  const [inCapitals, ofTheCode] = [wordsInCapitals(), wordsOfTheCode()]
+  const isKnown = (word: string) =>
+    /^[A-Z][A-Z_]{3,}$/.test(word) ? inCapitals.has(word) : ofTheCode.has(word) || ofTheCode.has(word.toLowerCase())
+
+  it.each(documents.filter((file) => file !== 'CHANGELOG.md'))(
+    '%s: the code knows each word in a code span',
+    (file) => {
+      const spans = codeSpans(readDocument(file).prose)
+      const isPath = (span: string) => /^(?:src|test)\/[\w./*-]+$/.test(span)
+      const words = spans.filter((span) => !isPath(span)).flatMap((span) => span.match(wordOfCode) ?? [])
+      expect(words.filter((word) => !isKnown(word))).toEqual([])
+      expect(
+        spans.filter(isPath).filter((path) => globSync(path.replace(/\/$/, ''), { cwd: project }).length === 0),
+      ).toEqual([])
+      const keys = spans.flatMap((span) => /^npm run keys (\w+)/.exec(span)?.[1] ?? [])
+      expect(keys.filter((command) => !['new', 'rotate'].includes(command))).toEqual([])
+    },
+  )
+
+  it('README.md: each address on this machine is one of npm run dev, and is answered', async () => {
+    const addresses = [...readme.text.matchAll(/localhost:(\d+)([\w/-]*)/g)]
+    for (const [address, port = '', path = ''] of addresses) {
+      expect(['4000', '4001'], address).toContain(port)
+      const base = port === '4000' ? gateway.url : gateway.emulator.url
+      if (!path.startsWith('/emulator/')) expect((await fetch(base + path)).status, address).not.toBe(404)
+    }
+    const controls = codeSpans(readme.prose).flatMap((span) => [...span.matchAll(/^([A-Z]+) (\/emulator\S+) ?(.*)$/g)])
+    for (const [control, method = '', path = '', body] of controls) {
+      const { status } = await fetch(gateway.emulator.url + path, { method, body: body || null })
+      expect(body ? status < 300 : status !== 404, control).toBe(true)
+    }
+  })
+
+  it('README.md: a number after a setting is its default', () => {
+    const named = [...readme.prose.matchAll(/`([A-Z_]+)` \((\d+)\)/g)].map(([, name, value]) => [name, value])
+    expect(named.length).toBeGreaterThan(2)
+    expect(named).toEqual(named.map(([name = '']) => [name, name === 'EMULATOR_PORT' ? '4001' : defaultOf(name)]))
+  })
+
+  it('README.md: the limits and the times are those of the code', () => {
+    const limit = (name: string) => numberIn('src/graphql/limits.ts', name).toLocaleString('en')
+    const lexical = `${limit('characters')} characters, ${limit('tokens')} lexical tokens, ${limit('nodes')} nodes`
+    const others = `${limit('depth')} levels, ${limit('aliases')} aliases, ${limit('rootFields')} root fields`
+    expect(readme.text).toContain(`${lexical}, ${others}, ${limit('directives')} directives`)
+    const [least, most] = /secret\) => .*\{(\d+),(\d+)\}/.exec(fileText('src/config/setting-rules.ts'))?.slice(1) ?? []
+    expect(readme.text).toContain(`secrets of ${least} to ${Number(most).toLocaleString('en')} characters`)
+    const toExit = Number(defaultOf('SHUTDOWN_DELAY_SECONDS')) + Number(defaultOf('SHUTDOWN_GRACE_SECONDS')) + 3
+    expect(readme.text).toMatch(new RegExp(`the delay,\\s+the grace and 3 seconds before SIGKILL: ${toExit} seconds`))
   })
 })
 
@@ -62,6 +152,13 @@ describe('the Japanese section', () => {
       readme.blocks.filter((block) => block.heading === heading).map(({ text }) => text)
     expect(blocks('日本語')).toEqual(blocks('Try it'))
     expect(codesIn('日本語').sort()).toEqual(codesIn('Errors').sort())
+  })
+
+  it('names each reason of a refused token, and logs no user out in an outage', () => {
+    const [, text = ''] = /<summary>日本語<\/summary>([\s\S]*?)<\/details>/.exec(readme.prose) ?? []
+    expect(codeSpans(text)).toEqual(expect.arrayContaining(['MISSING', ...tokenRefusals()]))
+    const [, advice = ''] = rowsUnder('日本語').find(([codes = '']) => codes.includes('`LINE_UNAVAILABLE`')) ?? []
+    expect(advice).toContain('ログアウトさせず')
   })
 })
 
@@ -77,7 +174,7 @@ describe('the tables of the README', () => {
   const withDefault = settingRows().flatMap(({ names, defaults }) =>
     names.map((name, at) => [name, simpleValue(defaults.split(', ')[at] ?? '')] as const),
   )
-  it.each(withDefault.filter(([, value]) => value !== undefined && !isSetting(value)))(
+  it.each(withDefault.filter(([, value]) => value !== undefined && !settingNames.some((name) => name === value)))(
     '%s: the default is %s',
     (name, value = '') => {
       const channel = { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret }
@@ -101,20 +198,49 @@ describe('the tables of the README', () => {
   })
 
   it('reasons: those of the schema and of ID tokens', () => {
-    const [, refusals = ''] = /^enum TokenRefusal \{([\s\S]*?)^\}/m.exec(fileText('schema.graphql')) ?? []
-    const ofTokens = [...refusals.matchAll(/^ {2}([A-Z_]+)$/gm)].map(([, reason = '']) => reason)
     const rows = rowsUnder('Errors')
     const named = rows.flatMap(([cell = '']) => /^`UNAUTHENTICATED`, `(\w+)`/.exec(cell)?.[1] ?? [])
-    expect(named.sort()).toEqual(['MISSING', ...ofTokens].sort())
+    expect(named.sort()).toEqual(['MISSING', ...tokenRefusals()].sort())
 
-    const [, union = ''] = /export type IdTokenRefusal =([\s|'A-Z_]+)/.exec(fileText('src/line/errors.ts')) ?? []
-    const ofIdTokens = [...union.matchAll(/'(\w+)'/g)].map(([, reason = '']) => reason)
     const [, text = ''] = rows.find(([code]) => code === '`INVALID_ID_TOKEN`') ?? []
     expect(
       codeSpans(text)
         .filter((code) => code !== 'reason')
         .sort(),
-    ).toEqual(ofIdTokens.sort())
+    ).toEqual(idTokenRefusals().sort())
+  })
+
+  it('errors: what each reason asks of a web client and of LIFF', () => {
+    const advice = (code: string) => rowsUnder('Errors').find(([cell = '']) => cell.includes(code)) ?? []
+    const outage = advice('`LINE_UNAVAILABLE`')
+    expect([advice('`EXPIRED`')[1], advice('`REVOKED`')[1]]).toEqual([
+      expect.stringContaining('refresh once'),
+      'log in again',
+    ])
+    expect(advice('`EXPIRED`')[3]).toMatch(/`liff.logout\(\)`, then `liff.login\(\)`, once.*close the window/)
+    expect(outage[1]).toMatch(/`retryAfter`.*stays logged in/)
+    expect(outage[4]).toMatch(/503.*never 401/)
+  })
+
+  it('mobile and LIFF: its rows, and how long the tokens of LINE are valid', () => {
+    const rows = new Map(rowsUnder('Mobile and LIFF').map(([name = '', ...cells]) => [name, cells]))
+    const questions = ['recipe', 'type of the channel', 'what to send', 'how long it is valid', 'who refreshes']
+    expect([...rows.keys()]).toEqual([...questions, 'what the SDK hides', '`channelId` in the input'])
+    const days = `${lifetimeOf(web) / 86_400} days`
+    const hours = [numberIn('src/emulator/platform/id-token.ts', 'LIFETIME_S'), lifetimeOf(liff)].map((s) => s / 3600)
+    const ofLiff = `ID token ${hours[0]} hour, access token ${hours[1]} hours`
+    expect(rows.get('how long it is valid')).toEqual([days, days, days, ofLiff])
+    expect(rows.get('type of the channel')).toEqual(['`web`', '`native`', '`native`', '`liff`'])
+  })
+
+  it('recipes: each package that one imports is named beside it', () => {
+    const rows = rowsUnder('The whole loop, to copy')
+    for (const [, recipe = '', , packages = ''] of rows) {
+      const text = fileText(`test/recipes/${/\[(.+?)\]/.exec(recipe)?.[1]}`)
+      const imported = [...text.matchAll(/from '((?:@[\w-]+\/)?[\w-]+)/g)].map(([, name = '']) => name)
+      expect(codeSpans(packages)).toEqual(expect.arrayContaining(imported))
+    }
+    expect(rows).toHaveLength(3)
   })
 
   it('paths: each one is answered, and each one of the server is named', async () => {
@@ -143,31 +269,6 @@ function leadsSomewhere(file: string, link: string): boolean {
   return anchor === undefined || readDocument(target).anchors.includes(anchor)
 }
 
-function rowsUnder(heading: string): readonly (readonly string[])[] {
-  return readme.tables.filter((table) => table.heading === heading).flatMap(({ rows }) => rows)
-}
-
-/** The codes in the first column of the tables. A code with several reasons has several rows. */
-function codesIn(heading: string): string[] {
-  const cells = rowsUnder(heading).map(([cell = '']) => cell)
-  const withoutReasons = cells.map((cell) => cell.replace(/^(`UNAUTHENTICATED`), `\w+`.*/, '$1'))
-  const codes = withoutReasons.flatMap((cell) => codeSpans(cell.split(':')[0] ?? ''))
-  return [...new Set(codes)]
-}
-
-/** The codes in `extensions.code`, as `src/` has them. */
-function codesOfTheGateway(): string[] {
-  const folders = ['graphql', 'schema', 'login', 'tokens', 'line', 'http']
-  const texts = folders.flatMap((folder) =>
-    readdirSync(join(project, 'src', folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => fileText(`src/${folder}/${file}`)),
-  )
-  const code = /\bcode(?:: | = )[^'\n]*'([A-Z_]{4,})'(?: : '([A-Z_]+)')?/g
-  const found = texts.flatMap((text) => [...text.matchAll(code)].flatMap(([, one, other]) => [one, other]))
-  return [...new Set(found.filter((code) => code !== undefined))].sort()
-}
-
 /** The paths that the server compares a request with. */
 function pathsOfTheServer(): string[] {
   const endpoints = readdirSync(join(project, 'src/endpoints')).map((file) => `src/endpoints/${file}`)
@@ -175,22 +276,4 @@ function pathsOfTheServer(): string[] {
   const paths = [...new Set(found.map(([, path = '']) => path))]
   expect(paths).toEqual(expect.arrayContaining(['/graphql', '/health', '/auth', '/oauth/token', '/metrics']))
   return paths
-}
-
-function settingRows() {
-  const isRow = ([cell = '']: readonly string[]) => /^`[A-Z_]+`/.test(cell)
-  return rowsUnder('Operate')
-    .filter(isRow)
-    .map(([cell = '', defaults = '']) => ({ names: codeSpans(cell), defaults }))
-}
-
-const isSetting = (name: string) => settingNames.some((known) => known === name)
-
-/** A number, or a value in a code span. Other defaults are explained in words. */
-function simpleValue(text: string): string | undefined {
-  return /^(?:(\d+)|`([^`]+)`)(?: \(.*\))?$/.exec(text)?.slice(1).find(Boolean)
-}
-
-function fileText(file: string): string {
-  return readFileSync(join(project, file), 'utf8')
 }

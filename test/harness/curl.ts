@@ -1,12 +1,37 @@
-/** The `curl` commands in a shell block, as requests. They know the options that our documents use. */
-export function curlsIn(block: string, environment: Readonly<Record<string, string>>): Request[] {
+import { execFileSync } from 'node:child_process'
+
+/** The values of `$NAME` in a shell block. */
+export type Environment = Readonly<Record<string, string>>
+
+/** A request, or a name that gets what `sed` makes of the answer to a request. */
+export type Curl = { readonly request: (environment: Environment) => Request; readonly pipe?: Pipe }
+
+export type Pipe = { readonly name: string; readonly read: (answer: string) => string }
+
+/** The commands of a shell block. They know the options that our documents use. Throws at a line of another kind. */
+export function curlsIn(block: string): Curl[] {
   const lines = block.replaceAll('\\\n', ' ').split('\n')
-  return lines.filter((line) => line.startsWith('curl ')).map((line) => requestOf(wordsOf(line, environment)))
+  return lines.filter((line) => line !== '').map(curlIn)
 }
 
-/** The words of a command. `$NAME` outside single quotes becomes the value. */
-function wordsOf(line: string, environment: Readonly<Record<string, string>>): string[] {
-  const expand = (text: string) => text.replace(/\$(\w+)/g, (_, name: string) => environment[name] ?? '')
+function curlIn(line: string): Curl {
+  const [, name, command, script] = /^(\w+)=\$\((curl [^|]+) \| sed '([^']+)'\)$/.exec(line) ?? []
+  if (name !== undefined && command !== undefined && script !== undefined) {
+    const read = (answer: string) => execFileSync('sed', [script], { input: answer, encoding: 'utf8' }).trim()
+    return { request: () => requestOf(wordsOf(command, {})), pipe: { name, read } }
+  }
+  if (!/^curl [^|;&]+$/.test(line.replace(/'[^']*'|"[^"]*"/g, ''))) throw new Error(`not a curl command: ${line}`)
+  return { request: (environment) => requestOf(wordsOf(line, environment)) }
+}
+
+/** The words of a command. `$NAME` outside single quotes becomes the value. Throws at a name without a value. */
+function wordsOf(line: string, environment: Environment): string[] {
+  const expand = (text: string) =>
+    text.replace(/\$(\w+)/g, (_, name: string) => {
+      const value = environment[name]
+      if (value === undefined) throw new Error(`curl: $${name} has no value`)
+      return value
+    })
   return [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)].map(([word]) =>
     word.replace(/'([^']*)'|"([^"]*)"|([^'"]+)/g, (_, raw?: string, quoted?: string, bare?: string) =>
       raw === undefined ? expand(quoted ?? bare ?? '') : raw,

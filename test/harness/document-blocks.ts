@@ -19,13 +19,18 @@ export type Way = (block: Block, gateway: SigningGateway) => void | Promise<void
 export function partOf(file: string, test: string): Way {
   return ({ text }) => {
     expect(unindented(read(file))).toContain(unindented(text))
-    expect(read(test)).toContain(basename(file))
+    expect(testsIn(test)).toContain(basename(file))
   }
 }
 
-/** Another test runs it, or compares it: `words` of that test show how. */
-export function testedBy(file: string, words: string): Way {
-  return () => expect(read(file)).toContain(words)
+/** Another test runs it, or compares it: the beginning of that test's title. */
+export function testedBy(file: string, title: string): Way {
+  return () => expect(testsIn(file)).toMatch(new RegExp(`^ *it\\('${title}`, 'm'))
+}
+
+/** A script has this line. */
+export function lineOf(file: string): Way {
+  return ({ text }) => expect(read(file).split('\n')).toContain(text.trim())
 }
 
 type Variables = Readonly<Record<string, unknown>>
@@ -48,17 +53,24 @@ export function answerTo(query: string): Way {
   }
 }
 
-/** Commands with `curl`: each one succeeds. `check` looks at the JSON of the answers, or at what they have changed. */
+/**
+ * Commands with `curl`, at least one: each one succeeds. `$TOKEN` is a demo user's, if the block does not set it. `check` looks
+ * at the JSON of the answers, or at what they have changed.
+ */
 export function curls(check?: (answers: readonly unknown[], gateway: SigningGateway) => void | Promise<void>): Way {
   return async ({ text }, gateway) => {
     const here = text
       .replaceAll('http://localhost:4000', gateway.url)
       .replaceAll('https://gateway.example', gateway.url)
       .replaceAll('http://localhost:4001', gateway.emulator.url)
-    const requests = curlsIn(here, { TOKEN: gateway.issue().accessToken })
-    expect(requests).toHaveLength(text.match(/^curl /gm)?.length ?? 0)
+    const environment: Record<string, string> = { TOKEN: gateway.issue().accessToken }
     const answers: unknown[] = []
-    for (const request of requests) answers.push(await answerOf(request))
+    for (const { request, pipe } of curlsIn(here)) {
+      const answer = await answerTextOf(request(environment))
+      if (pipe) environment[pipe.name] = pipe.read(answer)
+      else answers.push(jsonIn(answer))
+    }
+    expect(answers).not.toEqual([])
     await check?.(answers, gateway)
   }
 }
@@ -117,10 +129,14 @@ async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-async function answerOf(request: Request): Promise<unknown> {
+async function answerTextOf(request: Request): Promise<string> {
   const response = await fetch(request)
   const text = await response.text()
   expect(response.status, text).toBeLessThan(300)
+  return text
+}
+
+function jsonIn(text: string): unknown {
   const answer = text === '' ? undefined : JSON.parse(text)
   expect(answer?.errors).toBeUndefined()
   return answer
@@ -135,6 +151,13 @@ function settingIn(line: string): [string, string] {
 
 function unindented(text: string): string {
   return text.replace(/^ +/gm, '')
+}
+
+/** The text of a test file in which no test is switched off. */
+function testsIn(file: string): string {
+  const text = read(file)
+  expect(text).not.toMatch(/\b(?:it|test|describe\w*)\.(?:skip|todo)\b/)
+  return text
 }
 
 function read(file: string): string {

@@ -1,5 +1,15 @@
 import { expect } from 'vitest'
-import { answerTo, curls, frontEnd, operation, partOf, settings, testedBy, type Way } from './document-blocks.ts'
+import {
+  answerTo,
+  curls,
+  frontEnd,
+  lineOf,
+  operation,
+  partOf,
+  settings,
+  testedBy,
+  type Way,
+} from './document-blocks.ts'
 import { logIn } from './log-in.ts'
 import type { SigningGateway } from './signing-gateway.ts'
 
@@ -22,26 +32,23 @@ export const ways: Readonly<Record<string, Way>> = {
   ...beginning('Try it'),
   'Explore › sh › curl -s -X POST http://localhost:4001/em': curls(expectExpiry),
   'Explore › sh › curl -s -X PUT http://localhost:4001/emu': curls(),
-  'Front end › graphql › mutation {': operation(),
-  'Front end › graphql › mutation ($input: ExchangeLoginInput!) {': operation(async (gateway) => {
+  'Log in › graphql › mutation {': operation(),
+  'Log in › graphql › mutation ($input: ExchangeLoginInput!) {': operation(async (gateway) => {
     const { input } = await logIn(gateway)
     return { input }
   }),
-  'Front end › sh › curl -s http://localhost:4000/graphql -H': curls(([answer]) =>
+  'Log in › sh › TOKEN=$(curl -s -X POST http://localhost': curls(([answer]) =>
     expect(answer).toMatchObject({ data: { viewer: { displayName: 'Sakura Tanaka', isFriend: true } } }),
   ),
-  "Front end › js › import { createClient } from './fetch.mj": frontEnd,
-  "Front end › ts › scalars: { DateTime: 'string', ID: 'stri": partOf('codegen.ts', 'package.json'),
-  'Mobile and LIFF › js › /** At most one login in five minutes by': partOf(
-    'test/recipes/liff-page.mjs',
-    'test/client/liff-page.test.ts',
-  ),
+  "The whole loop, to copy › js › import { createClient } from './fetch.mj": frontEnd,
+  "The whole loop, to copy › ts › scalars: { DateTime: 'string', ID: 'stri": partOf('codegen.ts', 'package.json'),
+  'Mobile and LIFF › js › function logIn() {': partOf('test/recipes/liff-page.mjs', 'test/client/liff-page.test.ts'),
   'Back end › sh › mkdir -p keys && npm run keys new keys/s': settings,
   'Back end › graphql › { viewer { displayName apiToken(audience': operation(),
-  'Back end › sh › curl -s https://gateway.example/oauth/to': curls(([answer]) =>
+  'A service that verifies JWTs › sh › curl -s https://gateway.example/oauth/to': curls(([answer]) =>
     expect(answer).toMatchObject({ access_token: aJwt, token_type: 'Bearer' }),
   ),
-  'Back end › js › const { payload } = await jwtVerify(toke': partOf(
+  'A service that verifies JWTs › js › const { payload } = await jwtVerify(toke': partOf(
     'test/recipes/node-api.mjs',
     'test/recipes.test.ts',
   ),
@@ -49,11 +56,11 @@ export const ways: Readonly<Record<string, Way>> = {
   'Several processes › sh › export LINE_CHANNEL_ID=… LINE_CHANNEL_SE': settings,
   'Several processes ›  › ACL SETUSER gateway on >PASSWORD ~{* -@a': testedBy(
     'test/tokens/shared-tier.test.ts',
-    'ACL SETUSER gateway on >PASSWORD',
+    'a user of Redis with the rights in the README',
   ),
   'The map of src/ ›  › src/main.ts      the process: settings,': testedBy(
     'test/imports.test.ts',
-    'the map in the README',
+    'names every folder and file of src/, and nothing else',
   ),
   'A service that introspects › js › /** The user of a LINE access token or I': partOf(
     'test/recipes/introspect.mjs',
@@ -71,10 +78,10 @@ export const ways: Readonly<Record<string, Way>> = {
 /** The two commands, the first query and its answer: in English and in Japanese. */
 function beginning(heading: string): Record<string, Way> {
   return {
-    [`${heading} › sh › npm ci && npm run dev`]: testedBy('test/dev/main.test.ts', "start('npm', ['run', 'dev']"),
+    [`${heading} › sh › npm ci && npm run dev`]: testedBy('test/dev/main.test.ts', 'the printed values work'),
     [`${heading} › graphql › ${firstQuery}`]: operation(),
     [`${heading} › json › { "data": { "viewer": { "displayName": "`]: answerTo(firstQuery),
-    [`${heading} › sh › npm ci && npm test`]: testedBy('.ci/run', '\nnpm ci && npm test\n'),
+    [`${heading} › sh › npm ci && npm test`]: lineOf('.ci/run'),
   }
 }
 

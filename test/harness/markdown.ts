@@ -25,25 +25,34 @@ export type Document = {
   readonly tables: readonly Table[]
 }
 
-/** Reads a file of the project. `file` is relative to its root. A `<summary>` is a heading too. */
+/** Reads a file of the project. `file` is relative to its root. */
 export function readDocument(file: string): Document {
-  const text = readFileSync(join(project, file), 'utf8')
+  return parseDocument(readFileSync(join(project, file), 'utf8'))
+}
+
+/** A `<summary>` is a heading too. Throws at a block or a table that it would miss: our documents write them in one way. */
+export function parseDocument(text: string): Document {
   const prose = text.replace(/^```[\s\S]*?^```$/gm, '')
+  const [blocks, tables] = [blocksIn(text), tablesIn(prose)]
+  const fences = text.match(/^[ \t>*+\d.)-]*(?:```|~~~)/gm)?.length ?? 0
+  if (fences !== 2 * blocks.length) throw new Error('a fenced block: write ```word without indentation and title')
+  const rules = prose.match(/^[ \t>]*\|?[ \t]*:?-+:?[ \t]*\|[ \t|:-]*$/gm)?.length ?? 0
+  if (rules !== tables.length) throw new Error('a table: write |---|---| below its head, without spaces and colons')
   return {
     text,
     prose,
-    blocks: blocksIn(text),
+    blocks,
     anchors: [...prose.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading)),
     links: [...prose.matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset)="([^"]+)"/g)].map(
       ([, link, image]) => link ?? image ?? '',
     ),
-    tables: tablesIn(prose),
+    tables,
   }
 }
 
 /** The texts of the code spans in a piece of Markdown. */
 export function codeSpans(text: string): string[] {
-  return [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replaceAll('\n', ' '))
 }
 
 function blocksIn(text: string): Block[] {

@@ -68,11 +68,10 @@ export function fileText(file: string): string {
   return readFileSync(join(project, file), 'utf8')
 }
 
-/** The texts of the code below a folder, but for what tests the documents. */
+/** The texts of the code below a folder, but for what tests the documents, and for packages. */
 function textsIn(folder: string): string[] {
   return readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' })
-    .filter(
-      (file) => /\.(?:ts|mjs|js|dart|graphql|conf)$|Caddyfile$/.test(file) && !/readme\.test|document-/.test(file),
-    )
+    .filter((file) => /\.(?:ts|mjs|js|dart|graphql|conf)$|Caddyfile$/.test(file))
+    .filter((file) => !/readme\.test|document-|node_modules/.test(file))
     .map((file) => fileText(`${folder}/${file}`))
 }

@@ -1,5 +1,18 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { compileCache } from './harness/compile-cache.ts'
+
+/** These files mostly wait, each for many seconds. */
+const longest = /browser\/(demo|graphiql|callback|login)|\/main\.test|shared-tier|check-line|login-matrix/
+
+/** The longest files start first: one that starts last would hold up the whole run. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification) => longest.test(moduleId)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 export default defineConfig({
   // Without these conditions Vite loads the development build of graphql, a second copy beside that of Pothos and yoga.
@@ -14,6 +27,7 @@ export default defineConfig({
     maxWorkers: 5,
     // The files of a worker share their modules, which saves a third of the time. No module of ours keeps state.
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     // For programs that get the environment of the tests.
     env: { NODE_COMPILE_CACHE: compileCache },
   },

@@ -2,10 +2,15 @@ import { defineConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
 /** These files mostly wait or compute, and no bound in them depends on a quiet machine. */
-const together = ['honest-crowd', 'keep-alive', 'log-readers', 'model'].map((name) => `test/long/${name}.test.ts`)
+const together = ['demo-page', 'graphiql-phone', 'honest-crowd', 'keep-alive', 'log-readers', 'model'].map(
+  (name) => `test/long/${name}.test.ts`,
+)
 /** Of these files `npm test` runs only a part: see `isInFull`. */
 const inFull = [
   'test/login-matrix.test.ts',
+  'test/browser/login.test.ts',
+  'test/browser/callback.test.ts',
+  'test/browser/graphiql.test.ts',
   'test/graphql/planned/differential.test.ts',
   'test/graphql/input-faults.test.ts',
   'test/http/read-request.test.ts',

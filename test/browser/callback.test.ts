@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { printedState } from '../../src/dev/pages.ts'
 import { type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium } from '../harness/chromium.ts'
+import { itInFull } from '../harness/in-full.ts'
 
 type Login = {
   readonly state: string
@@ -46,28 +47,31 @@ describeInChromium('the callback page', (openPage) => {
     expect([errors, otherHosts]).toEqual([[], []])
   })
 
-  it('without the verifier: sends no code and says what is missing; with it: finishes the login, once for its state', async () => {
-    const login = await start()
-    const { page, errors, otherHosts } = await openPage()
-    await logIn(page, login.authorizationUrl, 'Tom')
-    await page.getByText('The code verifier is missing').waitFor()
-    const finish = page.getByRole('button', { name: 'Finish the login' })
-    expect(await finish.isDisabled()).toBe(true)
-    await page.getByLabel('Code verifier').fill('too short')
-    expect(await finish.isDisabled()).toBe(true)
-    expect(system.emulator.calls.byEndpoint().token ?? 0).toBe(0)
-    await page.getByLabel('Code verifier').fill(login.codeVerifier)
-    await page.getByLabel('Nonce').fill(login.nonce)
-    await finish.click()
-    await page.getByText('Tom', { exact: true }).waitFor()
-    await page.goto(`${system.devCallback}?${new URLSearchParams({ code: 'another', state: login.state })}`)
-    await page.getByText('This login was finished before. You are logged in.').waitFor()
-    await page.getByText('Tom', { exact: true }).waitFor()
-    expect(system.emulator.calls.byEndpoint().token).toBe(1)
-    expect([errors, otherHosts]).toEqual([[], []])
-  })
+  itInFull(
+    'without the verifier: sends no code and says what is missing; with it: finishes the login, once for its state',
+    async () => {
+      const login = await start()
+      const { page, errors, otherHosts } = await openPage()
+      await logIn(page, login.authorizationUrl, 'Tom')
+      await page.getByText('The code verifier is missing').waitFor()
+      const finish = page.getByRole('button', { name: 'Finish the login' })
+      expect(await finish.isDisabled()).toBe(true)
+      await page.getByLabel('Code verifier').fill('too short')
+      expect(await finish.isDisabled()).toBe(true)
+      expect(system.emulator.calls.byEndpoint().token ?? 0).toBe(0)
+      await page.getByLabel('Code verifier').fill(login.codeVerifier)
+      await page.getByLabel('Nonce').fill(login.nonce)
+      await finish.click()
+      await page.getByText('Tom', { exact: true }).waitFor()
+      await page.goto(`${system.devCallback}?${new URLSearchParams({ code: 'another', state: login.state })}`)
+      await page.getByText('This login was finished before. You are logged in.').waitFor()
+      await page.getByText('Tom', { exact: true }).waitFor()
+      expect(system.emulator.calls.byEndpoint().token).toBe(1)
+      expect([errors, otherHosts]).toEqual([[], []])
+    },
+  )
 
-  it('an outage: the same code again with a button; a spent code: log in again', async () => {
+  itInFull('an outage: the same code again with a button; a spent code: log in again', async () => {
     const { page } = await openPage()
     system.emulator.faults.set('token', { status: 500, times: 1 })
     await logIn(page, printedLogin(), 'Tom')
@@ -107,7 +111,7 @@ describeInChromium('the callback page', (openPage) => {
     expect(errors).toEqual([])
   })
 
-  it('a blocked storage: the words, and the code is not sent; the other pages start', async () => {
+  itInFull('a blocked storage: the words, and the code is not sent; the other pages start', async () => {
     const { page, errors } = await openPage()
     await page.addInitScript(blockStorage)
     await logIn(page, printedLogin(), 'Tom')

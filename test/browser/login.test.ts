@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { demoUsers, type User } from '../../src/emulator/emulator.ts'
 import { type CallbackRequest, type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium } from '../harness/chromium.ts'
+import { isInFull, itInFull } from '../harness/in-full.ts'
 
 type Login = {
   readonly authorizationUrl: string
@@ -19,6 +20,14 @@ type Exchanged = {
 }
 
 const userWithMarkup: User = { userId: `U${'5'.repeat(32)}`, displayName: '<b>Bob</b> & "Co" <script>throw 1</script>' }
+
+const users: [string, User | undefined][] = [
+  ['with a Japanese name', demoUsers[1]],
+  ['with emoji in the name', demoUsers[2]],
+  ['with an Arabic name', demoUsers[3]],
+  ['without picture and status', demoUsers[4]],
+  ['with markup in the name', userWithMarkup],
+]
 
 let system: System
 
@@ -46,7 +55,7 @@ describeInChromium('a login', (openPage) => {
     expect(errors).toEqual([])
   })
 
-  it('a second time: not asked for consent', async () => {
+  itInFull('a second time: not asked for consent', async () => {
     const { page } = await openPage()
     await logIn(page, await start(), 'Tom')
     await page.goto((await start()).authorizationUrl)
@@ -69,7 +78,7 @@ describeInChromium('a login', (openPage) => {
     })
   })
 
-  it('without the e-mail checkbox: no scope `email`', async () => {
+  itInFull('without the e-mail checkbox: no scope `email`', async () => {
     const login = await start({ scopes: ['profile', 'openid', 'email'] })
     const { page } = await openPage()
     await page.goto(login.authorizationUrl)
@@ -80,22 +89,19 @@ describeInChromium('a login', (openPage) => {
     expect([...tokens.scopes].sort()).toEqual(['openid', 'profile'])
   })
 
-  it.each([
-    ['with a Japanese name', demoUsers[1]],
-    ['with emoji in the name', demoUsers[2]],
-    ['with an Arabic name', demoUsers[3]],
-    ['without picture and status', demoUsers[4]],
-    ['with markup in the name', userWithMarkup],
-  ])('of a user %s: viewer and ID token have exactly these values', async (_, user) => {
-    const { displayName = '', userId, statusMessage = null } = user ?? {}
-    const { pictureUrl = null } = system.emulator.users.find((known) => known.userId === userId) ?? {}
-    const login = await start()
-    const { page, errors } = await openPage()
-    const { viewer, idTokenClaims } = await exchange((await logIn(page, login, displayName)).parameters, login)
-    expect(viewer).toEqual({ id: userId, displayName, pictureUrl, statusMessage })
-    expect(idTokenClaims.name).toBe(displayName)
-    expect(errors).toEqual([])
-  })
+  it.each(isInFull ? users : users.slice(-2))(
+    'of a user %s: viewer and ID token have exactly these values',
+    async (_, user) => {
+      const { displayName = '', userId, statusMessage = null } = user ?? {}
+      const { pictureUrl = null } = system.emulator.users.find((known) => known.userId === userId) ?? {}
+      const login = await start()
+      const { page, errors } = await openPage()
+      const { viewer, idTokenClaims } = await exchange((await logIn(page, login, displayName)).parameters, login)
+      expect(viewer).toEqual({ id: userId, displayName, pictureUrl, statusMessage })
+      expect(idTokenClaims.name).toBe(displayName)
+      expect(errors).toEqual([])
+    },
+  )
 
   it('with FORM_POST: a script sends the form to the app', async () => {
     const login = await start({ responseMode: 'FORM_POST' })
@@ -107,7 +113,7 @@ describeInChromium('a login', (openPage) => {
     expect(errors).toEqual([])
   })
 
-  it('with FORM_POST and without scripts: a button sends the form to the app', async () => {
+  itInFull('with FORM_POST and without scripts: a button sends the form to the app', async () => {
     const login = await start({ responseMode: 'FORM_POST' })
     const { page } = await openPage({ javaScriptEnabled: false })
     await page.goto(login.authorizationUrl)
@@ -119,7 +125,7 @@ describeInChromium('a login', (openPage) => {
     expect((await exchange(parameters, login)).viewer.displayName).toBe('Tom')
   })
 
-  it("from the emulator's home page: that page shows the result, with markup escaped", async () => {
+  itInFull("from the emulator's home page: that page shows the result, with markup escaped", async () => {
     const { page, errors } = await openPage()
     await page.goto(system.emulator.url)
     await page.getByRole('link', { name: 'Log in as a demo user' }).click()

@@ -71,11 +71,14 @@ describeInChromium('the callback page', (openPage) => {
     },
   )
 
-  itInFull('an outage: the same code again with a button; a spent code: log in again', async () => {
+  itInFull('an outage: the same code again by a reload or a button; a spent code: log in again', async () => {
     const { page } = await openPage()
-    system.emulator.faults.set('token', { status: 500, times: 1 })
+    system.emulator.faults.set('token', { status: 500, times: 2 })
     await logIn(page, printedLogin(), 'Tom')
     await page.getByText('LINE is unavailable. The code is still good.').waitFor()
+    await page.reload()
+    await page.getByText('LINE is unavailable. The code is still good.').waitFor()
+    expect(page.url()).toBe(system.devCallback)
     const again = page.getByRole('button', { name: 'Try again' })
     await expect
       .poll(async () => (await again.isVisible()) && again.click(), { timeout: 60_000, interval: 500 })

@@ -18,10 +18,10 @@ import {
 } from './session.js'
 import { checkStorage } from './storage.js'
 
-const parameters = new URLSearchParams(location.search || history.state?.refusal)
+const parameters = new URLSearchParams(location.search || history.state?.kept)
 if (parameters.has('error')) parameters.delete('code')
-// A reload must not send the code again, and an address is easily copied. What LINE refused is said again.
-history.replaceState({ refusal: parameters.has('error') ? `${parameters}` : undefined }, '', location.pathname)
+// An address is easily copied, so it loses its parameters.
+keepForReload(parameters.has('error'))
 
 const [code, state = ''] = [parameters.get('code'), parameters.get('state') ?? '']
 const part = (id) => document.getElementById(id)
@@ -56,6 +56,7 @@ function start() {
 async function finish(given) {
   say('One moment: the gateway exchanges the code for tokens.')
   part('again').hidden = part('advice').hidden = true
+  keepForReload(false)
   try {
     const login = { ...given, redirectUri: given.redirectUri ?? callbackUrl }
     const { viewer, idToken } = await finishLogin(code, login)
@@ -67,12 +68,18 @@ async function finish(given) {
   }
 }
 
+/** A reload says again what LINE refused, and sends a code again only while it is good. */
+function keepForReload(isKept) {
+  history.replaceState({ kept: isKept ? `${parameters}` : undefined }, '', location.pathname)
+}
+
 function sayFailed(failure, given, again) {
   const isGood = kindOf(failure) === 'wait' || ['NO_STORAGE', 'MISCONFIGURED'].includes(failure.code)
   say(wordsFor(failure, 'The code is still good.'), kindOf(failure), 'The login is not finished')
   if (needsLogin(failure)) return advise('A code ends after ten minutes, and LINE takes it once.', given)
   if (!isGood) return advise('Start a new login.', given)
   markCode(code, false)
+  keepForReload(true)
   part('again').hidden = false
   part('again').onclick = again
   part('again').focus()

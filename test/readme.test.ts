@@ -29,24 +29,37 @@ import { type SigningGateway, startSigningGateway } from './harness/signing-gate
 const numbers = createLiveNumbers(createSilentTelemetry()).read
 const devPages = createDevPages({ emulatorUrl: 'http://localhost:4001', numbers })
 
+/** With the audience of `npm run dev`, and with the settings that the README adds to it. */
 let gateway: SigningGateway
+let withMoreSettings: SigningGateway
 
 beforeAll(async () => {
-  const channels = JSON.stringify([web])
-  const settings = { LINE_CHANNELS: channels, API_AUDIENCES: 'https://api.example,hasura', METRICS_PORT: '0' }
+  const settings = { LINE_CHANNELS: JSON.stringify([web]), METRICS_PORT: '0' }
   gateway = await startSigningGateway(writeKeyFile(), settings, { dev: () => ({ tabs: [], pages: devPages }) })
+  withMoreSettings = await startSigningGateway(writeKeyFile(), { ...settings, ...settingsOfDev() })
 })
-afterAll(() => gateway.close())
+afterAll(() => Promise.all([gateway.close(), withMoreSettings.close()]))
 
 describe('the fenced blocks of the documents', () => {
-  const blocks = documents.flatMap((file) => readDocument(file).blocks).filter((block) => !isMarkedAsNotRun(block))
+  const blocksOf = (file: string) => readDocument(file).blocks.filter((block) => !isMarkedAsNotRun(block))
+  const blocks = documents.flatMap(blocksOf)
+  const ofServices = blocksOf('test/recipes/services.md').map(({ id }) => id)
 
   it('each one: has one way to run, or "Not run here" before it', () => {
     expect(blocks.map(({ id }) => id).sort()).toEqual(Object.keys(ways).sort())
   })
 
   it.each(blocks.map((block) => [block.id, block] as const))('%s', async (id, block) => {
-    await ways[id]?.(block, gateway)
+    await ways[id]?.(block, ofServices.includes(id) ? withMoreSettings : gateway)
+  })
+
+  it('README.md: an audience is asked for by its name only where API_AUDIENCES has it', async () => {
+    const [field = ''] = codeSpans(readme.prose).filter((span) => span.startsWith('apiToken(audience'))
+    const operation = `{ viewer { ${field} { token } } }`
+    const askAt = (at: SigningGateway) => at.ask(operation, { token: at.issue().accessToken })
+    expect((await askAt(withMoreSettings)).errors).toEqual([])
+    expect((await askAt(gateway)).errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT' })
+    expect(readme.blocks.filter(({ text }) => text.includes('apiToken(audience'))).toEqual([])
   })
 })
 
@@ -91,6 +104,13 @@ describe('the links of the documents', () => {
     const named = [...code.matchAll(/\bnpm (?:run (?:-s )?)?([\w:]+)/g)].map(([, name = '']) => name)
     const unknown = named.filter((name) => !['ci', 'install', 'scripts'].includes(name) && !(name in scripts))
     expect(unknown).toEqual([])
+  })
+
+  it('README.md and CONTRIBUTING.md: each npm command for users and maintainers is named', () => {
+    const text = fileText('README.md') + fileText('CONTRIBUTING.md')
+    const scripts = ['dev', 'test:long', 'emulator', 'codegen', 'bench', 'check', 'keys', 'check:line']
+    const commands = ['npm test', 'npm start', ...scripts.map((name) => `npm run ${name}`)]
+    expect(commands.filter((command) => !new RegExp(`${command}(?![\\w:])`).test(text))).toEqual([])
   })
 })
 
@@ -267,6 +287,14 @@ function leadsSomewhere(file: string, link: string): boolean {
   const target = path === '' ? file : join(dirname(file), path)
   if (!existsSync(join(project, target))) return false
   return anchor === undefined || readDocument(target).anchors.includes(anchor)
+}
+
+/** The settings of the command in the README that starts `npm run dev` with more of them. */
+function settingsOfDev(): Record<string, string> {
+  const [command = ''] = codeSpans(readme.prose).filter((span) => /^[A-Z_]+=.* npm run dev$/.test(span))
+  const settings = [...command.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value])
+  expect(settings).not.toEqual([])
+  return Object.fromEntries(settings)
 }
 
 /** The paths that the server compares a request with. */

@@ -44,7 +44,7 @@ export const ways: Readonly<Record<string, Way>> = {
   "The whole loop, to copy › ts › scalars: { DateTime: 'string', ID: 'stri": partOf('codegen.ts', 'package.json'),
   'Mobile and LIFF › js › function logIn() {': partOf('test/recipes/liff-page.mjs', 'test/client/liff-page.test.ts'),
   'Back end › sh › mkdir -p keys && npm run keys new keys/s': settings,
-  'Back end › graphql › { viewer { displayName apiToken(audience': operation(),
+  'Back end › graphql › { viewer { displayName apiToken { token': operation(),
   'A service that verifies JWTs › sh › curl -s https://gateway.example/oauth/to': curls(([answer]) =>
     expect(answer).toMatchObject({ access_token: aJwt, token_type: 'Bearer' }),
   ),

@@ -5,8 +5,9 @@ import { LineUnavailable, Misconfigured } from '../line/errors.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 import type { Families } from '../tokens/families.ts'
+import { createFlights } from '../tokens/flights.ts'
 import { guarded, type Outcome, type SourceGate } from '../tokens/source-gate.ts'
-import type { AccessToken } from '../tokens/token-key.ts'
+import { type AccessToken, digestOf } from '../tokens/token-key.ts'
 import { type Caller, type Invalid, invalid, type Unknown } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { isOfOneClient } from '../tokens/waiting-room.ts'
@@ -70,6 +71,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
   const { identify, channelOf } = knownTokens
   /** The deauthorizations under way, by the keys of their tokens. */
   const leaving = new Map<string, Promise<Revoked>>()
+  const flightsAnywhere = createFlights<Revoked>()
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -111,13 +113,15 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   /** LINE may answer 200 for a token of another channel, so only all channels together make sure that it is dead. */
-  async function revokeAnywhere(raw: string, caller: Caller): Promise<Revoked> {
+  function revokeAnywhere(raw: string, caller: Caller): Promise<Revoked> {
     const jobs = channels.all.map((channel) => {
       const key = refreshKeyOf(channel.id, raw)
       return { kind: 'session', key, raw, channel, forMs: longestRefreshLifeMs } as const
     })
-    const answers = await guarded(gate, caller, () => Promise.all(jobs.map(callForStranger)), outcomeOfAll)
-    return outcomeOfAll(answers) === 'refused' ? invalid('WRONG_CHANNEL') : forgotten
+    return flightsAnywhere.fly(digestOf(raw), caller, async () => {
+      const answers = await guarded(gate, caller, () => allOf(jobs.map(callForStranger)), outcomeOfAll)
+      return outcomeOfAll(answers) === 'refused' ? invalid('WRONG_CHANNEL') : forgotten
+    })
 
     function callForStranger(job: RevocationJob): Promise<LineAnswer> {
       forgetting.forgetSession(job.key, { channelId: job.channel.id, isOurs: false })
@@ -170,7 +174,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const revoked = [revokeKnown(token, known, caller)]
     if (refreshToken !== undefined)
       revoked.push(revokeSession(refreshToken, channelOf(refreshToken, channel), caller, session))
-    return allOf(revoked)
+    await allOf(revoked)
+    return forgotten
   }
 
   async function logoutRefused(
@@ -181,7 +186,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
   ): Promise<Revoked> {
     if (refreshToken === undefined || refusal.reason === 'WRONG_CHANNEL') return refusal
     const itsChannel = channelOf(refreshToken, channel)
-    if (itsChannel !== undefined) return allOf([revokeSession(refreshToken, itsChannel, caller)])
+    if (itsChannel !== undefined) {
+      await revokeSession(refreshToken, itsChannel, caller)
+      return forgotten
+    }
     if (channels.assumed === undefined) return refusal
     const revoked = await revokeAnywhere(refreshToken, caller)
     return revoked.verdict === 'invalid' ? refusal : revoked
@@ -290,11 +298,13 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 }
 
-/** All are awaited, so that a failure of one does not hide what becomes of the others. */
-async function allOf(revoked: readonly Promise<Revoked>[]): Promise<Revoked> {
-  const failed = (await Promise.allSettled(revoked)).find((one) => one.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  return forgotten
+/** All are awaited, so that a failure of one does not hide what becomes of the others. Rejects as the first of them. */
+async function allOf<Result>(promises: readonly Promise<Result>[]): Promise<Result[]> {
+  const settled = await Promise.allSettled(promises)
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
 }
 
 /** Another process has to tell LINE that the user leaves. It tries that every few seconds. */

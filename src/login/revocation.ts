@@ -4,6 +4,7 @@ import { within } from '../line/deadline.ts'
 import { LineUnavailable, Misconfigured } from '../line/errors.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
+import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { Families } from '../tokens/families.ts'
 import { createFlights } from '../tokens/flights.ts'
 import { guarded, type Outcome, type SourceGate } from '../tokens/source-gate.ts'
@@ -23,6 +24,7 @@ import type { Unconfirmed } from './unconfirmed.ts'
 export type Revoked = { readonly verdict: 'forgotten' } | Invalid
 
 const forgotten: Revoked = { verdict: 'forgotten' }
+const mostDoneAnywhere = 1_000
 
 /**
  * Revokes tokens here and at LINE. If LINE does not answer, each method rejects with an outage. A token that LINE had
@@ -72,6 +74,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
   /** The deauthorizations under way, by the keys of their tokens. */
   const leaving = new Map<string, Promise<Revoked>>()
   const flightsAnywhere = createFlights<Revoked>()
+  /** The channels where LINE revoked a stranger's token, by its key, until all channels have answered. */
+  const doneAnywhere = createBoundedMap<Pick<LineAnswer, 'status'>>(mostDoneAnywhere)
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -120,12 +124,18 @@ export function createRevocation(options: RevocationOptions): Revocation {
     })
     return flightsAnywhere.fly(digestOf(raw), caller, async () => {
       const answers = await guarded(gate, caller, () => allOf(jobs.map(callForStranger)), outcomeOfAll)
+      for (const { key } of jobs) doneAnywhere.delete(key)
       return outcomeOfAll(answers) === 'refused' ? invalid('WRONG_CHANNEL') : forgotten
     })
 
-    function callForStranger(job: RevocationJob): Promise<LineAnswer> {
+    /** After an outage of another channel, LINE would refuse here the token that it has revoked. */
+    async function callForStranger(job: RevocationJob): Promise<Pick<LineAnswer, 'status'>> {
+      const done = doneAnywhere.get(job.key)
+      if (done !== undefined) return done
       forgetting.forgetSession(job.key, { channelId: job.channel.id, isOurs: false })
-      return calls.send(job, caller)
+      const { status } = await calls.send(job, caller)
+      if (status === 200) doneAnywhere.set(job.key, { status })
+      return { status }
     }
   }
 
@@ -319,6 +329,6 @@ function outcomeOf(answer: LineAnswer): Outcome {
   return outcomeOfAll([answer])
 }
 
-function outcomeOfAll(answers: readonly LineAnswer[]): Outcome {
+function outcomeOfAll(answers: readonly Pick<LineAnswer, 'status'>[]): Outcome {
   return answers.every(({ status }) => status === 400) ? 'refused' : 'useless'
 }

@@ -377,6 +377,19 @@ describe('revoking a refresh token whose channel nobody knows', () => {
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'LINE_UNAVAILABLE' } })
     expect(done).toMatchObject({ status: 'fulfilled', value: { verdict: 'forgotten' } })
   })
+
+  it.each([web, native])(
+    'a token of the $type channel, one channel fails: a retry says that it is dead',
+    async ({ id }) => {
+      const { revocation, emulator, issue } = layer()
+      emulator.switches.revokeUnknown = 'error'
+      emulator.faults.set('revoke', { status: 500, times: 1 })
+      const { refreshToken } = issue({ channelId: id })
+      const revoke = () => revocation.revokeRefreshToken(refreshToken, undefined, here)
+      await expect(revoke()).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+      expect(await revoke()).toEqual({ verdict: 'forgotten' })
+    },
+  )
 })
 
 describe('revoking junk', () => {

@@ -74,7 +74,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
   /** The deauthorizations under way, by the keys of their tokens. */
   const leaving = new Map<string, Promise<Revoked>>()
   const flightsAnywhere = createFlights<Revoked>()
-  /** The channels where LINE revoked a stranger's token, by its key, until all channels have answered. */
+  /** The last answers with which LINE revoked a stranger's token, by its key. */
   const doneAnywhere = createBoundedMap<Pick<LineAnswer, 'status'>>(mostDoneAnywhere)
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
@@ -124,11 +124,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
     })
     return flightsAnywhere.fly(digestOf(raw), caller, async () => {
       const answers = await guarded(gate, caller, () => allOf(jobs.map(callForStranger)), outcomeOfAll)
-      for (const { key } of jobs) doneAnywhere.delete(key)
       return outcomeOfAll(answers) === 'refused' ? invalid('WRONG_CHANNEL') : forgotten
     })
 
-    /** After an outage of another channel, LINE would refuse here the token that it has revoked. */
+    /** A retry is not sent where LINE has revoked the token: LINE may refuse it there now. */
     async function callForStranger(job: RevocationJob): Promise<Pick<LineAnswer, 'status'>> {
       const done = doneAnywhere.get(job.key)
       if (done !== undefined) return done

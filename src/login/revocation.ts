@@ -4,9 +4,11 @@ import { within } from '../line/deadline.ts'
 import { LineUnavailable, Misconfigured } from '../line/errors.ts'
 import type { LineAnswer } from '../line/transport.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
+import { createBoundedMap } from '../tokens/bounded-map.ts'
 import type { Families } from '../tokens/families.ts'
+import { createFlights } from '../tokens/flights.ts'
 import { guarded, type Outcome, type SourceGate } from '../tokens/source-gate.ts'
-import type { AccessToken } from '../tokens/token-key.ts'
+import { type AccessToken, digestOf } from '../tokens/token-key.ts'
 import { type Caller, type Invalid, invalid, type Unknown } from '../tokens/token-resolver.ts'
 import type { Tombstones } from '../tokens/tombstones.ts'
 import { isOfOneClient } from '../tokens/waiting-room.ts'
@@ -22,6 +24,7 @@ import type { Unconfirmed } from './unconfirmed.ts'
 export type Revoked = { readonly verdict: 'forgotten' } | Invalid
 
 const forgotten: Revoked = { verdict: 'forgotten' }
+const mostDoneAnywhere = 1_000
 
 /**
  * Revokes tokens here and at LINE. If LINE does not answer, each method rejects with an outage. A token that LINE had
@@ -70,6 +73,9 @@ export function createRevocation(options: RevocationOptions): Revocation {
   const { identify, channelOf } = knownTokens
   /** The deauthorizations under way, by the keys of their tokens. */
   const leaving = new Map<string, Promise<Revoked>>()
+  const flightsAnywhere = createFlights<Revoked>()
+  /** The last answers with which LINE revoked a stranger's token, by its key. */
+  const doneAnywhere = createBoundedMap<Pick<LineAnswer, 'status'>>(mostDoneAnywhere)
 
   return { revokeAccessToken, revokeRefreshToken, logout, deauthorize }
 
@@ -111,17 +117,24 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 
   /** LINE may answer 200 for a token of another channel, so only all channels together make sure that it is dead. */
-  async function revokeAnywhere(raw: string, caller: Caller): Promise<Revoked> {
+  function revokeAnywhere(raw: string, caller: Caller): Promise<Revoked> {
     const jobs = channels.all.map((channel) => {
       const key = refreshKeyOf(channel.id, raw)
       return { kind: 'session', key, raw, channel, forMs: longestRefreshLifeMs } as const
     })
-    const answers = await guarded(gate, caller, () => Promise.all(jobs.map(callForStranger)), outcomeOfAll)
-    return outcomeOfAll(answers) === 'refused' ? invalid('WRONG_CHANNEL') : forgotten
+    return flightsAnywhere.fly(digestOf(raw), caller, async () => {
+      const answers = await guarded(gate, caller, () => allOf(jobs.map(callForStranger)), outcomeOfAll)
+      return outcomeOfAll(answers) === 'refused' ? invalid('WRONG_CHANNEL') : forgotten
+    })
 
-    function callForStranger(job: RevocationJob): Promise<LineAnswer> {
+    /** A retry is not sent where LINE has revoked the token: LINE may refuse it there now. */
+    async function callForStranger(job: RevocationJob): Promise<Pick<LineAnswer, 'status'>> {
+      const done = doneAnywhere.get(job.key)
+      if (done !== undefined) return done
       forgetting.forgetSession(job.key, { channelId: job.channel.id, isOurs: false })
-      return calls.send(job, caller)
+      const { status } = await calls.send(job, caller)
+      if (status === 200) doneAnywhere.set(job.key, { status })
+      return { status }
     }
   }
 
@@ -170,7 +183,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const revoked = [revokeKnown(token, known, caller)]
     if (refreshToken !== undefined)
       revoked.push(revokeSession(refreshToken, channelOf(refreshToken, channel), caller, session))
-    return allOf(revoked)
+    await allOf(revoked)
+    return forgotten
   }
 
   async function logoutRefused(
@@ -181,7 +195,10 @@ export function createRevocation(options: RevocationOptions): Revocation {
   ): Promise<Revoked> {
     if (refreshToken === undefined || refusal.reason === 'WRONG_CHANNEL') return refusal
     const itsChannel = channelOf(refreshToken, channel)
-    if (itsChannel !== undefined) return allOf([revokeSession(refreshToken, itsChannel, caller)])
+    if (itsChannel !== undefined) {
+      await revokeSession(refreshToken, itsChannel, caller)
+      return forgotten
+    }
     if (channels.assumed === undefined) return refusal
     const revoked = await revokeAnywhere(refreshToken, caller)
     return revoked.verdict === 'invalid' ? refusal : revoked
@@ -290,11 +307,13 @@ export function createRevocation(options: RevocationOptions): Revocation {
   }
 }
 
-/** All are awaited, so that a failure of one does not hide what becomes of the others. */
-async function allOf(revoked: readonly Promise<Revoked>[]): Promise<Revoked> {
-  const failed = (await Promise.allSettled(revoked)).find((one) => one.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  return forgotten
+/** All are awaited, so that a failure of one does not hide what becomes of the others. Rejects as the first of them. */
+async function allOf<Result>(promises: readonly Promise<Result>[]): Promise<Result[]> {
+  const settled = await Promise.allSettled(promises)
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
 }
 
 /** Another process has to tell LINE that the user leaves. It tries that every few seconds. */
@@ -309,6 +328,6 @@ function outcomeOf(answer: LineAnswer): Outcome {
   return outcomeOfAll([answer])
 }
 
-function outcomeOfAll(answers: readonly LineAnswer[]): Outcome {
+function outcomeOfAll(answers: readonly Pick<LineAnswer, 'status'>[]): Outcome {
   return answers.every(({ status }) => status === 400) ? 'refused' : 'useless'
 }

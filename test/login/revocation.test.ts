@@ -344,6 +344,54 @@ describe('the same revocation many times', () => {
   })
 })
 
+describe('revoking a refresh token whose channel nobody knows', () => {
+  const layer = useLayer({ ...allChannels, ...oneBurst, FAILED_TOKENS_BURST: '1' })
+
+  it('30 at once, LINE refuses a dead token: all are done, with one call for each channel', async () => {
+    const { revocation, emulator, issue, answers } = layer()
+    emulator.switches.revokeUnknown = 'error'
+    const { refreshToken } = issue({ channelId: native.id })
+    answers.hold()
+    const callers = times(30, (n) => (n % 2 === 0 ? here : elsewhere))
+    const all = callers.map((caller) => revocation.revokeRefreshToken(refreshToken, undefined, caller))
+    const settled = Promise.allSettled(all)
+    await answers.settled()
+    await answers.release()
+    const done = { status: 'fulfilled', value: { verdict: 'forgotten' } }
+    expect(await settled).toEqual(callers.map(() => done))
+    expect(emulator.calls.of('revoke')).toBe(3)
+  })
+
+  it('one channel fails early: the place in the gate is taken until the others have answered', async () => {
+    const { revocation, emulator, issue, answers } = layer()
+    emulator.faults.set('revoke', { status: 500, body: { error: 'down' }, times: 1 })
+    answers.hold()
+    const tokens = [issue(), issue()]
+    const all = tokens.map(({ refreshToken }) => revocation.revokeRefreshToken(refreshToken, undefined, here))
+    const settled = Promise.allSettled(all)
+    await answers.settled()
+    await answers.release(answers.bodies().findIndex((body) => body.includes('down')))
+    expect([emulator.calls.of('revoke'), answers.waiting()]).toEqual([3, 2])
+    await answers.release()
+    const [failed, done] = await settled
+    expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'LINE_UNAVAILABLE' } })
+    expect(done).toMatchObject({ status: 'fulfilled', value: { verdict: 'forgotten' } })
+  })
+
+  it.each([web, native])(
+    'a token of the $type channel, one channel fails: a retry says that it is dead',
+    async ({ id }) => {
+      const { revocation, emulator, issue } = layer()
+      emulator.switches.revokeUnknown = 'error'
+      emulator.faults.set('revoke', { status: 500, times: 1 })
+      const { refreshToken } = issue({ channelId: id })
+      const revoke = () => revocation.revokeRefreshToken(refreshToken, undefined, here)
+      await expect(revoke()).rejects.toMatchObject({ code: 'LINE_UNAVAILABLE' })
+      expect(await revoke()).toEqual({ verdict: 'forgotten' })
+    },
+  )
+})
+
 describe('revoking junk', () => {
   const layer = useLayer({ ...oneChannel, ...oneBurst, FAILED_TOKENS_BURST: '5' })
 

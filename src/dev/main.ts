@@ -29,7 +29,9 @@ try {
   })
   const { accessToken, refreshToken = '', channelId } = emulator.issueTokens()
   const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
-  const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }))
+  // Time passes for LINE and for the gateway: else each ID token after `POST /emulator/clock` would be from the future.
+  const now = () => Date.now() + emulator.advancedMs()
+  const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }), now)
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
     telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
   if (process.env.WORKERS || process.env.WORKERS_FILE)
@@ -37,8 +39,7 @@ try {
   for (const warning of [...warnings, ...config.warnings]) telemetry.log.warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
-    // Time passes for LINE and for the gateway: else each ID token after `POST /emulator/clock` would be from the future.
-    now: () => Date.now() + emulator.advancedMs(),
+    now,
     monotonic: () => performance.now() + emulator.advancedMs(),
     dev: (origin) => {
       const redirectUri = `${localhostOrigin(origin)}${callbackPath}`

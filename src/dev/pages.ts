@@ -36,7 +36,7 @@ export function createDevPages({ emulatorUrl, numbers }: PageFacts): ReadonlyMap
     '/dev/demo-line.js': file('pages/demo-line.js', 'text/javascript'),
     '/dev/demo-notice.js': file('pages/demo-notice.js', 'text/javascript'),
     '/dev/demo-viewer.js': file('pages/demo-viewer.js', 'text/javascript'),
-    '/dev/watch.js': file('pages/watch.js', 'text/javascript'),
+    '/dev/watch.js': file('../emulator/pages/watch.js', 'text/javascript'),
     '/dev/live.js': file('pages/live.js', 'text/javascript'),
     '/dev/live-chart.js': file('pages/live-chart.js', 'text/javascript'),
     '/dev/storage.js': file('pages/storage.js', 'text/javascript'),

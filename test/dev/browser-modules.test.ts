@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 /** Imports a module of the pages. It is plain JavaScript. */
 const load = (name: string) => import(new URL(`../../src/dev/pages/${name}.js`, import.meta.url).href)
@@ -79,6 +79,37 @@ describe('the words for a failure', () => {
   })
 })
 
+describe('a refresh', () => {
+  const wanted = {
+    accessToken: 'new',
+    refreshToken: 'r',
+    expiresIn: 3600,
+    expiresAt: '2099-01-01T00:00:00Z',
+    scopes: [],
+  }
+  const refreshWhile = async (meanwhile: (session: { dropSession(): void }) => void) => {
+    const session = await load('session')
+    session.keepSession({ accessToken: 'old', refreshToken: 'r', scopes: [] })
+    vi.stubGlobal('fetch', async () => {
+      meanwhile(session)
+      return Response.json({ data: { refreshToken: wanted } })
+    })
+    await session.refresh()
+    return session.readSession()
+  }
+
+  test('with a gateway whose clock is years ahead: the token ends by the clock of this browser', async () => {
+    const { expiresAt } = await refreshWhile(() => {})
+    const leftMs = Date.parse(expiresAt) - Date.now()
+    expect(leftMs).toBeGreaterThan(0)
+    expect(leftMs).toBeLessThanOrEqual(3_600_000)
+  })
+
+  test('that is answered after the logout: nobody is logged in', async () => {
+    expect(await refreshWhile(({ dropSession }) => dropSession())).toBeUndefined()
+  })
+})
+
 describe('the storage', () => {
   test.each([
     '[]',
@@ -145,6 +176,7 @@ beforeEach(() => {
   for (const area of areas) replace(area, createStorage())
 })
 afterEach(() => {
+  vi.unstubAllGlobals()
   for (const [index, area] of areas.entries()) {
     const original = originals[index]
     if (original) Object.defineProperty(globalThis, area, original)

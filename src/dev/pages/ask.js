@@ -4,8 +4,8 @@ const base = new URL('../', import.meta.url)
 export const graphqlUrl = new URL('graphql', base).href
 export const callbackUrl = new URL('dev/callback', base).href
 
-/** The gateway always answers earlier than this. */
-const timeoutMs = 60_000
+/** A gateway that is stopped in a debugger takes a question, but does not answer. */
+const timeoutMs = 15_000
 
 /**
  * An error of the gateway, `NO_NETWORK` if no answer came, or `NO_STORAGE` if the browser keeps nothing. `retryAfter` is in
@@ -97,6 +97,14 @@ export function kindOf({ code }) {
 export function needsLogin({ code, reason }) {
   if (code === 'UNAUTHENTICATED') return reason !== 'EXPIRED'
   return ['INVALID_GRANT', 'NO_REFRESH_TOKEN', 'INVALID_ID_TOKEN'].includes(code)
+}
+
+/**
+ * The end of a token by the clock of this browser, as an RFC 3339 text. The clock of the gateway can be another one, so its
+ * `expiresAt` is not for a countdown. `expiresIn` is in seconds.
+ */
+export function endAfter(expiresIn) {
+  return new Date(Date.now() + expiresIn * 1000).toISOString()
 }
 
 /** The time to an end in words, such as `29 days 23 h` or `4 min 10 s`. `undefined` when it is over. `end` is an RFC 3339 text. */

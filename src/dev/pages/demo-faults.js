@@ -7,6 +7,9 @@ const faults = {
   limit: { status: 429, headers: { 'retry-after': '3' } },
 }
 
+/** An emulator that is stopped in a debugger takes a request, but does not answer. */
+const timeoutMs = 10_000
+
 /** The emulator gave no answer, or it refused. The message is for the user. */
 export class EmulatorFailure extends Error {}
 
@@ -36,9 +39,12 @@ export function readFaults() {
 
 async function tell(method, path, body = undefined) {
   const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  const response = await fetch(new URL(path, emulator), { method, ...content }).catch(() => undefined)
-  if (response === undefined)
-    throw new EmulatorFailure('No network: the LINE emulator cannot be reached. Is "npm run dev" still running?')
+  const signal = AbortSignal.timeout(timeoutMs)
+  const response = await fetch(new URL(path, emulator), { method, signal, ...content }).catch(sayAway)
   if (!response.ok) throw new EmulatorFailure(`The LINE emulator refused it (${response.status}).`)
-  return response.status === 204 ? undefined : response.json()
+  return response.status === 204 ? undefined : response.json().catch(sayAway)
+}
+
+function sayAway() {
+  throw new EmulatorFailure('No network: the LINE emulator cannot be reached. Is "npm run dev" still running?')
 }

@@ -1,7 +1,7 @@
 /** Asks the gateway who the user is. */
-import { ask, readSession, refresh } from './session.js'
+import { ask, endAfter, readSession, refresh } from './session.js'
 
-const facts = 'accessToken { channelId scopes expiresAt verifiedAt }'
+const factsOfToken = 'accessToken { channelId scopes expiresIn verifiedAt }'
 
 /** An expired token is refreshed once, and the question repeated. Resolves with the viewer and `isRefreshed`. */
 export async function askWho() {
@@ -17,10 +17,15 @@ export async function askWho() {
 /** Without the scope `profile` the card has only the user ID. `isComplete`: LINE answered all parts. */
 async function askViewer() {
   const { accessToken } = readSession()
-  const query = `{ viewer { id displayName pictureUrl(size: LARGE) statusMessage isFriend ${facts} } }`
+  const query = `{ viewer { id displayName pictureUrl(size: LARGE) statusMessage isFriend ${factsOfToken} } }`
   const whole = await ask(query, {}, accessToken)
   const { data, errors } =
-    whole.errors[0]?.code === 'FORBIDDEN' ? await ask(`{ viewer { id ${facts} } }`, {}, accessToken) : whole
+    whole.errors[0]?.code === 'FORBIDDEN' ? await ask(`{ viewer { id ${factsOfToken} } }`, {}, accessToken) : whole
   if (!data.viewer) throw errors[0]
-  return { ...data.viewer, isComplete: errors.length === 0 }
+  const { accessToken: facts, ...viewer } = data.viewer
+  return {
+    ...viewer,
+    accessToken: { ...facts, expiresAt: endAfter(facts.expiresIn) },
+    isComplete: errors.length === 0,
+  }
 }

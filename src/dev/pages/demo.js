@@ -29,14 +29,25 @@ let queue = Promise.resolve()
 const line = watchLine(enableButtons)
 
 for (const button of document.querySelectorAll('[data-action]'))
-  button.addEventListener('click', () => start(actions[button.dataset.action]))
+  button.addEventListener('click', () => start(ifPossible(button.dataset.action)))
 for (const button of document.querySelectorAll('[data-fault]'))
   button.addEventListener('click', () => changeLine(() => toggleFault(button.dataset.fault)))
 // After "back" the page may be an old one, from before a login or logout.
 addEventListener('pageshow', ({ persisted }) => persisted && run(showCard))
+// The clock of the emulator may have moved meanwhile. A wait asks by itself.
+document.addEventListener('visibilitychange', () => document.hidden || isWaiting() || run(showCard))
 run(showCard)
 line.now()
 readNumbers()
+
+/** An action waits for those before it. After a logout only a login makes sense, without a card only what needs no user. */
+function ifPossible(name) {
+  const needsCard = !['logIn', 'renew', 'leave'].includes(name)
+  return () => {
+    const isPossible = name === 'logIn' || (readSession() && (user || !needsCard))
+    return isPossible ? actions[name]() : undefined
+  }
+}
 
 /** The user's own action: it ends the wait for another one. */
 function start(action) {

@@ -96,8 +96,11 @@ function runOnce(button, action) {
   button.addEventListener('click', async () => {
     if (button.ariaBusy === 'true') return
     button.ariaBusy = 'true'
-    await action()
-    button.ariaBusy = 'false'
+    try {
+      await action()
+    } finally {
+      button.ariaBusy = 'false'
+    }
   })
 }
 

@@ -8,8 +8,10 @@ import { createTabs, followLinks } from './graphiql-tabs.js'
 import {
   ask,
   dropSession,
+  endAfter,
   Failure,
   keepLogin,
+  keepSession,
   kindOf,
   logIn,
   logOut,
@@ -90,12 +92,14 @@ function sayFailure(failure) {
 async function showUser() {
   const { accessToken } = readSession() ?? {}
   try {
-    const { data, errors } = await ask('{ viewer { displayName } }', {}, accessToken)
+    const { data, errors } = await ask('{ viewer { displayName accessToken { expiresIn } } }', {}, accessToken)
     if (accessToken !== readSession()?.accessToken) return
-    if (data.viewer) bar.name(data.viewer.displayName)
-    else throw errors[0]
+    if (!data.viewer) throw errors[0]
+    bar.name(data.viewer.displayName)
+    keepSession({ ...readSession(), expiresAt: endAfter(data.viewer.accessToken.expiresIn) })
+    bar.show(readSession())
   } catch (failure) {
-    sayFailure(failure)
+    if (accessToken === readSession()?.accessToken) sayFailure(failure)
   }
 }
 
@@ -129,14 +133,16 @@ function comeBack() {
   if (readSession()) void showUser()
 }
 
+/** The user can log out before the answer comes. Then there is nothing to say. */
 async function refreshSession() {
   try {
     await refresh().finally(() => tabs.use(readSession()?.accessToken))
+    if (!readSession()) return
     bar.show(readSession())
     bar.say('You have a new access token. It is in the headers of all tabs.')
     await showUser()
   } catch (failure) {
-    sayFailure(failure)
+    if (readSession()) sayFailure(failure)
   }
 }
 

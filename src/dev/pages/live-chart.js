@@ -9,6 +9,11 @@ const pairs = Array.from({ length: seconds }, (_, second) => ({ up: bar(second, 
 /** The counts of the seconds, oldest first. */
 let history = Array.from({ length: seconds }, () => ({ questions: 0, lineCalls: 0 }))
 let before
+/** Nothing is read while the page is hidden: what happened then belongs to no bar. */
+let wasHidden = false
+document.addEventListener('visibilitychange', () => {
+  wasHidden ||= document.hidden
+})
 
 /** The numbers are totals: the first ones tell nothing about a second. */
 export function drawChart({ questions, lineCalls }) {
@@ -16,9 +21,12 @@ export function drawChart({ questions, lineCalls }) {
   const passed = before === undefined ? 0 : Math.min(second - before.second, seconds)
   const empty = Array.from({ length: passed }, () => ({ questions: 0, lineCalls: 0 }))
   history = [...history, ...empty].slice(-seconds)
-  const newest = history.at(-1)
-  newest.questions += Math.max(0, questions - (before?.questions ?? questions))
-  newest.lineCalls += Math.max(0, lineCalls - (before?.lineCalls ?? lineCalls))
+  if (before !== undefined && !wasHidden) {
+    const newest = history.at(-1)
+    newest.questions += Math.max(0, questions - before.questions)
+    newest.lineCalls += Math.max(0, lineCalls - before.lineCalls)
+  }
+  wasHidden = document.hidden
   before = { second, questions, lineCalls }
   drawBars()
 }

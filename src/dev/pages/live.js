@@ -2,6 +2,8 @@
 import { drawChart } from './live-chart.js'
 import { watch } from './watch.js'
 
+/** A gateway that is stopped in a debugger takes a question, but does not answer. */
+const timeoutMs = 10_000
 const numbersUrl = new URL('numbers', import.meta.url)
 
 let last = { questions: 0, lineCalls: 0 }
@@ -23,7 +25,7 @@ export async function nextNumbers() {
 
 /** `undefined`: the gateway is away. `null`: it has no numbers. */
 async function fetchNumbers() {
-  const response = await fetch(numbersUrl).catch(() => undefined)
+  const response = await fetch(numbersUrl, { signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined)
   return response?.json().catch(() => undefined)
 }
 

@@ -3,16 +3,19 @@
  * its verifier by its state, exchange the code, send the access token with each question, refresh it, log out.
  */
 
-import { ask, askFor, callbackUrl, Failure, wordsFor as wordsOf } from './ask.js'
+import { ask, askFor, callbackUrl, endAfter, Failure, wordsFor as wordsOf } from './ask.js'
 import { checkStorage, keysOf, readObject, removeKey, textOf, writeObject } from './storage.js'
 
-export { ask, askFor, callbackUrl, Failure, graphqlUrl, kindOf, needsLogin, send, timeLeft } from './ask.js'
+export { ask, askFor, callbackUrl, endAfter, Failure, graphqlUrl, kindOf, needsLogin, send, timeLeft } from './ask.js'
 
 // The session: the tokens of this tab. They end with the tab.
 
 const sessionKey = 'line-session'
 
-/** `{ accessToken, refreshToken, expiresAt, scopes, channelId }`, or `undefined` if nobody is logged in. */
+/**
+ * `{ accessToken, refreshToken, expiresAt, scopes, channelId }`, or `undefined` if nobody is logged in. `expiresAt` is by the
+ * clock of this browser.
+ */
 export function readSession() {
   const kept = readObject('sessionStorage', sessionKey) ?? {}
   const [accessToken, refreshToken, expiresAt, channelId] = [
@@ -116,14 +119,15 @@ export async function finishLogin(code, { codeVerifier, nonce, redirectUri, chan
   markCode(code)
   const query = `mutation ($input: ExchangeLoginInput!) {
     exchangeLogin(input: $input) {
-      tokens { accessToken refreshToken expiresAt scopes } viewer { id displayName } idToken idTokenClaims { sub }
+      tokens { accessToken refreshToken expiresIn scopes } viewer { id displayName } idToken idTokenClaims { sub }
     }
   }`
   const { data, errors } = await ask(query, { input: { code, redirectUri, codeVerifier, nonce, channelId } })
   const unbelievable = errors.find((error) => error.code === 'INVALID_ID_TOKEN')
   if (unbelievable || !data.exchangeLogin) throw unbelievable ?? errors[0]
   // An outage can hide the viewer. The tokens are good all the same.
-  keepSession({ ...data.exchangeLogin.tokens, channelId })
+  const { tokens } = data.exchangeLogin
+  keepSession({ ...tokens, expiresAt: endAfter(tokens.expiresIn), channelId })
   return data.exchangeLogin
 }
 
@@ -141,12 +145,16 @@ async function refreshOnce() {
   const { refreshToken, channelId } = readSession() ?? {}
   if (!refreshToken) throw new Failure({ message: 'no refresh token', extensions: { code: 'NO_REFRESH_TOKEN' } })
   const query = `mutation ($input: RefreshTokenInput!) {
-    refreshToken(input: $input) { accessToken refreshToken expiresAt scopes }
+    refreshToken(input: $input) { accessToken refreshToken expiresIn scopes }
   }`
   const tokens = await askFor('refreshToken', query, { input: { refreshToken, channelId } })
   // Who logged out meanwhile stays logged out.
-  if (readSession()) keepSession({ ...tokens, refreshToken: tokens.refreshToken ?? refreshToken, channelId })
+  if (readSession()?.refreshToken === refreshToken) keepSession(sessionWith(tokens))
   return tokens
+
+  function sessionWith({ expiresIn, ...rest }) {
+    return { ...rest, refreshToken: rest.refreshToken ?? refreshToken, expiresAt: endAfter(expiresIn), channelId }
+  }
 }
 
 /** Ends the session at LINE and here. A session that LINE has ended before ends here too. */

@@ -30,7 +30,7 @@ export const controls = {
     ],
   },
   'POST tokens/expire': {
-    does: 'Ends access tokens now, as their time does.',
+    does: 'Makes access tokens expire now.',
     body: 'accessToken: one token. Or userId: all access tokens of that user.',
     examples: [{ says: 'All access tokens of a user', body: '{"userId":"USER_ID"}' }],
   },
@@ -52,7 +52,7 @@ export const controls = {
     examples: [{ says: 'A new key' }],
   },
   'POST clock': {
-    does: 'Moves the clock forward, so that tokens expire. The gateway of `npm run dev` follows it; another gateway does not.',
+    does: 'Moves the clock forward, so that tokens expire. The gateway of npm run dev follows it; another gateway does not.',
     body: 'advanceMs: how far, in ms.',
     examples: [{ says: 'One minute', body: '{"advanceMs":60000}' }],
   },

@@ -10,7 +10,7 @@ export function controlSection(origin: string, platform: Platform): Html {
   const write = writerOf(origin, platform)
   return html`<section class="card" aria-labelledby="control-title">
 <h2 id="control-title">Control it</h2>
-<p>A test or a terminal changes the emulator by JSON over HTTP. Pages of this machine may call it too (CORS). The status is 200 with JSON, or 204 without. A wrong member gets 400 and words.</p>
+<p>A test or a terminal changes the emulator by JSON over HTTP. Pages of this machine may call it too (CORS). The status is 200 with JSON, or 204 without. A wrong member gets status 400 and a message that names it.</p>
 ${Object.entries(controls).map(([name, guide]) => controlOf(name, guide, write))}
 <details class="kinds"><summary>Each kind of fault</summary>
 <p class="note">hang, reset, close, garbage, empty, status and body replace LINE: the call has no effect. Only one kind at a time; latencyMs and times go with each.</p>

@@ -7,6 +7,7 @@ export type OwnFile = keyof typeof types
 const types = {
   'style.css': 'text/css;charset=UTF-8',
   'home.js': 'text/javascript;charset=UTF-8',
+  'watch.js': 'text/javascript;charset=UTF-8',
   'submit.js': 'text/javascript;charset=UTF-8',
 } as const
 

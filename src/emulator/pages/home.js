@@ -1,5 +1,10 @@
 /** The home page: buttons for its commands, and what happens at the emulator, live. */
 
+import { watch } from './watch.js'
+
+/** An emulator that is stopped in a debugger takes a question, but does not answer. */
+const timeoutMs = 10_000
+
 const live = document.querySelector('[data-switches]')
 const defaults = JSON.parse(live.dataset.switches)
 const byId = (id) => document.getElementById(id)
@@ -8,10 +13,8 @@ for (const command of document.querySelectorAll('.command')) addButtons(command)
 for (const group of [byId('common'), byId('reset')]) group.hidden = false
 for (const button of live.querySelectorAll('button[data-path]')) button.addEventListener('click', () => change(button))
 byId('well').addEventListener('click', makeWell)
-// A page that nobody sees asks nothing.
-document.addEventListener('visibilitychange', () => document.hidden || showNow())
-setInterval(() => document.hidden || showNow(), 1_000)
-void showNow()
+const events = watch(showNow)
+void events.now()
 
 function addButtons(command) {
   const buttons = document.createElement('div')
@@ -61,7 +64,7 @@ async function run({ method, path, body }) {
   try {
     const response = await fetch(path, { method, ...(body ? { body } : {}) })
     const text = await response.text()
-    void showNow()
+    void events.next()
     return `${response.status}${text === '' ? '' : `\n${JSON.stringify(JSON.parse(text), undefined, 2)}`}`
   } catch {
     return 'The emulator does not answer.'
@@ -77,19 +80,23 @@ async function makeWell() {
   await run({ method: 'PUT', path: '/emulator/switches', body: JSON.stringify(defaults) })
 }
 
+/** Resolves with `false` if the emulator does not answer. It is asked one question then: the console gets one error. */
 async function showNow() {
   try {
-    const [calls, faults, switches] = await Promise.all(['calls', 'faults', 'switches'].map(read))
+    const calls = await read('calls')
+    const [faults, switches] = await Promise.all(['faults', 'switches'].map(read))
     showCalls(calls)
     showWorld(faults, switches)
     byId('live-status').textContent = ''
+    return true
   } catch {
     byId('live-status').textContent = 'The emulator does not answer. Is it still running?'
+    return false
   }
 }
 
 async function read(name) {
-  const response = await fetch(`/emulator/${name}`)
+  const response = await fetch(`/emulator/${name}`, { signal: AbortSignal.timeout(timeoutMs) })
   return response.json()
 }
 

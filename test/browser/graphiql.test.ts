@@ -83,6 +83,7 @@ describeInChromium('GraphiQL', (openPage) => {
       await press(page, 'Log out')
       await bar(page).getByText('You are logged out').waitFor()
       await expect.poll(() => run(page), longWait).toMatch(/"code": "UNAUTHENTICATED"/)
+      await bar(page).getByText('The headers have no token. Log in puts one there.').waitFor()
       expect(await stored(page)).toBe('{}')
 
       await write(page, 'query Mine { viewer { displayName } }')
@@ -108,6 +109,14 @@ describeInChromium('GraphiQL', (openPage) => {
       await bar(page).getByText('Nobody is logged in').waitFor()
       expect(await page.evaluate('Object.keys(sessionStorage).join()')).toBe('')
       system.emulator.faults.clear()
+
+      const dead = system.emulator.issueTokens()
+      system.emulator.revokeAccessToken(dead.accessToken)
+      await keepSession(page, dead)
+      await page.reload()
+      await page.getByRole('region', { name: 'Result Window' }).getByText('REVOKED').first().waitFor()
+      await bar(page).getByText('The session has ended').waitFor()
+      await bar(page).getByText('Nobody is logged in').waitFor()
       proxy.close()
       await press(page, 'Log in with LINE')
       await bar(page).getByText('No network: the gateway cannot be reached. Try again later.').waitFor()

@@ -5,7 +5,8 @@ import { dropDraft, storageOf, takeDraft, writeDraft } from './graphiql-draft.js
 import { withToken } from './graphiql-headers.js'
 import { callbackUrl } from './session.js'
 
-const placeholder = 'YOUR_ACCESS_TOKEN'
+/** What the headers have in place of a token. */
+export const placeholder = 'YOUR_ACCESS_TOKEN'
 
 /** `given`: the options of the page. `accessToken`: of the session, if somebody is logged in. */
 export function createTabs(given, accessToken) {

@@ -4,7 +4,7 @@ import { emulatorUrl } from './emulator-url.js'
 import { loginsIn } from './graphiql-answers.js'
 import { createBar } from './graphiql-bar.js'
 import { tokenIn } from './graphiql-headers.js'
-import { createTabs, followLinks } from './graphiql-tabs.js'
+import { createTabs, followLinks, placeholder } from './graphiql-tabs.js'
 import {
   ask,
   dropSession,
@@ -23,6 +23,8 @@ import {
 } from './session.js'
 
 const { root, options } = globalThis.graphiql
+/** The access token of the session that LINE has ended here. Answers to it can still be on the way. */
+let ended
 const tabs = createTabs(options, readSession()?.accessToken)
 const bar = createBar({ logIn: startLogin, refresh: refreshSession, logOut: endSession, leave: leaveForLine })
 root.before(bar.element)
@@ -45,7 +47,7 @@ async function fetchAnswer({ query, variables, operationName }, { headers } = {}
     return answer
   } catch (failure) {
     bar.say(wordsFor(failure), kindOf(failure))
-    throw new Error(wordsFor(failure))
+    return { errors: [{ message: wordsFor(failure) }] }
   }
 }
 
@@ -55,8 +57,8 @@ function readAnswer({ data, errors }, token) {
   const failures = (errors ?? []).map((error) => new Failure(error ?? {}))
   const refused = failures.find(({ code }) => code === 'UNAUTHENTICATED')
   const passing = failures.find((failure) => kindOf(failure) === 'wait')
-  const isOfSession = token !== undefined && token === readSession()?.accessToken
-  if (refused && !isOfSession) bar.say(wordsForToken(refused), 'bad')
+  const isOfSession = token !== undefined && [readSession()?.accessToken, ended].includes(token)
+  if (refused && !isOfSession) bar.say(wordsForToken(refused, token), 'bad')
   else if (refused ?? passing) sayFailure(refused ?? passing)
   // The schema is asked for at the start, and any token is good for it.
   else if (failures.length === 0 && !data?.__schema) bar.say('')
@@ -72,9 +74,9 @@ function offer(login) {
 }
 
 /** The token in the headers is not the session's: the user typed it, or it is the demo token. */
-function wordsForToken({ reason }) {
+function wordsForToken({ reason }, token) {
   const button = readSession() ? 'Refresh' : 'Log in'
-  if (reason === 'MISSING') return `The headers have no token. ${button} puts one there.`
+  if (reason === 'MISSING' || token === placeholder) return `The headers have no token. ${button} puts one there.`
   const what = reason === 'EXPIRED' ? 'has expired' : `is refused (${reason})`
   return `The token in the headers ${what}. ${button} puts a new one there.`
 }
@@ -84,7 +86,10 @@ function sayFailure(failure) {
   bar.say(wordsFor(failure), kindOf(failure))
   if (!needsLogin(failure)) return
   const canStay = failure.code === 'NO_REFRESH_TOKEN'
-  if (!canStay) dropSession()
+  if (!canStay) {
+    ended = readSession()?.accessToken ?? ended
+    dropSession()
+  }
   bar.show(readSession(), { isOver: true })
 }
 

@@ -17,6 +17,7 @@ const inFull = [
   'test/config/uri-rules.test.ts',
   'test/line/client.test.ts',
   'test/tokens/shared-names.test.ts',
+  'test/tokens/source-gate.test.ts',
 ]
 const env = { ...base.test?.env, TEST_IN_FULL: 'yes' }
 const shared = { ...base.test, env, exclude: [], testTimeout: 600_000 }

@@ -65,7 +65,7 @@ describeInChromium('a login', (openPage) => {
     expect(system.callbackRequests[1]?.parameters.get('code')).toBeTruthy()
   })
 
-  it('without consent: ACCESS_DENIED and no code', async () => {
+  itInFull('without consent: ACCESS_DENIED and no code', async () => {
     const login = await start()
     const { page } = await openPage()
     await page.goto(login.authorizationUrl)
@@ -89,7 +89,7 @@ describeInChromium('a login', (openPage) => {
     expect([...tokens.scopes].sort()).toEqual(['openid', 'profile'])
   })
 
-  it.each(isInFull ? users : users.slice(-2))(
+  it.each(isInFull ? users : users.slice(-1))(
     'of a user %s: viewer and ID token have exactly these values',
     async (_, user) => {
       const { displayName = '', userId, statusMessage = null } = user ?? {}

@@ -12,6 +12,7 @@ import {
 } from '../../src/tokens/source-gate.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { noRoom, waitedTooLong } from '../../src/tokens/waiting-room.ts'
+import { runsOf } from '../harness/in-full.ts'
 import {
   callerAt,
   elsewhere,
@@ -324,7 +325,7 @@ describe('the gate', () => {
         }
         expect(answered).toBe(asked)
       }),
-      { numRuns: 100 },
+      { numRuns: runsOf({ part: 30, full: 100 }) },
     )
   })
 })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { HeaderList, Reply } from '../http/send.ts'
 import type { DevPage } from '../server.ts'
 import type { LiveNumbers } from './live-numbers.ts'
@@ -22,43 +22,31 @@ export type PageFacts = {
 /** The pages of `npm run dev` and the files that they load, by path. `/` leads to the demo page. */
 export function createDevPages({ emulatorUrl, numbers }: PageFacts): ReadonlyMap<string, DevPage> {
   const facts = { emulatorUrl, printedState }
-  const emulator = ` ${emulatorUrl}`
-  const files = {
-    '/dev/demo': htmlFile('demo.html', facts, emulator),
-    [callbackPath]: htmlFile('callback.html', facts),
-    '/dev/style.css': file('../emulator/pages/style.css', 'text/css'),
-    '/dev/ask.js': file('pages/ask.js', 'text/javascript'),
-    '/dev/session.js': file('pages/session.js', 'text/javascript'),
-    '/dev/demo.js': file('pages/demo.js', 'text/javascript'),
-    '/dev/demo-burst.js': file('pages/demo-burst.js', 'text/javascript'),
-    '/dev/demo-card.js': file('pages/demo-card.js', 'text/javascript'),
-    '/dev/demo-faults.js': file('pages/demo-faults.js', 'text/javascript'),
-    '/dev/demo-line.js': file('pages/demo-line.js', 'text/javascript'),
-    '/dev/demo-notice.js': file('pages/demo-notice.js', 'text/javascript'),
-    '/dev/demo-viewer.js': file('pages/demo-viewer.js', 'text/javascript'),
-    '/dev/watch.js': file('../emulator/pages/watch.js', 'text/javascript'),
-    '/dev/live.js': file('pages/live.js', 'text/javascript'),
-    '/dev/live-chart.js': file('pages/live-chart.js', 'text/javascript'),
-    '/dev/storage.js': file('pages/storage.js', 'text/javascript'),
-    '/dev/emulator-url.js': script(`export const emulatorUrl = ${JSON.stringify(emulatorUrl)}\n`),
-    '/dev/callback.js': file('pages/callback.js', 'text/javascript'),
-    '/dev/callback-session.js': file('pages/callback-session.js', 'text/javascript'),
-    '/dev/graphiql.css': file('pages/graphiql.css', 'text/css'),
-    '/dev/graphiql.js': file('pages/graphiql.js', 'text/javascript'),
-    '/dev/graphiql-bar.js': file('pages/graphiql-bar.js', 'text/javascript'),
-    '/dev/graphiql-tabs.js': file('pages/graphiql-tabs.js', 'text/javascript'),
-    '/dev/graphiql-draft.js': file('pages/graphiql-draft.js', 'text/javascript'),
-    '/dev/graphiql-headers.js': file('pages/graphiql-headers.js', 'text/javascript'),
-    '/dev/graphiql-answers.js': file('pages/graphiql-answers.js', 'text/javascript'),
-  }
-  const pages = Object.entries(files).map(([path, reply]): [string, DevPage] => [path, { get: () => reply }])
-  const callback: DevPage = { get: () => files[callbackPath], other: noFormPost }
+  const demo = htmlFile('demo.html', facts, ` ${emulatorUrl}`)
+  const callback = htmlFile('callback.html', facts)
+  const address = reply(`export const emulatorUrl = ${JSON.stringify(emulatorUrl)}\n`, types.js)
   return new Map<string, DevPage>([
     ['/', { get: () => toDemo }],
-    ['/dev/numbers', { get: () => json(numbers?.() ?? null) }],
-    ...pages,
-    [callbackPath, callback],
+    ['/dev/demo', { get: () => demo }],
+    [callbackPath, { get: () => callback, other: noFormPost }],
+    ['/dev/numbers', { get: () => reply(JSON.stringify(numbers?.() ?? null), 'application/json') }],
+    ['/dev/emulator-url.js', { get: () => address }],
+    ...filesIn('pages/'),
+    // One design and one way to watch for these pages and the emulator's.
+    ...filesIn('../emulator/pages/').filter(([path]) => ['/dev/style.css', '/dev/watch.js'].includes(path)),
   ])
+}
+
+const types = { css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' }
+
+/** The modules and style sheets of a folder. They are read now, so that a path never chooses a file. */
+function filesIn(folder: string): [string, DevPage][] {
+  const url = new URL(folder, import.meta.url)
+  const names = readdirSync(url).filter((name) => /\.(?:css|js)$/.test(name))
+  return names.map((name) => {
+    const answer = reply(readFileSync(new URL(name, url), 'utf8'), name.endsWith('.css') ? types.css : types.js)
+    return [`/dev/${name}`, { get: () => answer }]
+  })
 }
 
 /** Relative, so that it works below a path prefix too. */
@@ -71,27 +59,18 @@ const noFormPost: Reply = {
   body: 'This page answers GET only. For a login with responseMode FORM_POST you need a callback of your own.\n',
 }
 
-function json(value: unknown): Reply {
-  return { status: 200, headers: ['content-type', 'application/json'], body: JSON.stringify(value) }
-}
-
 /** A page. `{{name}}` in it becomes the fact of that name. `more`: what it may call and show beside this server. */
 function htmlFile(name: string, facts: Readonly<Record<string, string>>, more = ''): Reply {
-  const text = readText(`pages/${name}`).replace(/\{\{(\w+)\}\}/g, (_, fact: string) => facts[fact] ?? '')
+  const text = readFileSync(new URL(`pages/${name}`, import.meta.url), 'utf8').replace(
+    /\{\{(\w+)\}\}/g,
+    (_, fact: string) => facts[fact] ?? '',
+  )
   const headers = ['content-type', 'text/html; charset=utf-8', ...pageHeaders(more)]
   return { status: 200, headers, body: text }
 }
 
-function file(name: string, type: string): Reply {
-  return { status: 200, headers: ['content-type', `${type}; charset=utf-8`], body: readText(name) }
-}
-
-function script(body: string): Reply {
-  return { status: 200, headers: ['content-type', 'text/javascript; charset=utf-8'], body }
-}
-
-function readText(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), 'utf8')
+function reply(body: string, type: string): Reply {
+  return { status: 200, headers: ['content-type', type], body }
 }
 
 /** The pages load files of this server only. No other page can keep a handle of their window. */

@@ -64,7 +64,7 @@ function headersOf(hasLoginBar: boolean): HeaderList {
     "frame-ancestors 'none'",
   ].join('; ')
   const type = ['content-type', 'text/html; charset=utf-8']
-  // Browsers heed it only where the address is https or loopback, and complain elsewhere.
+  // Browsers use it only on https and loopback. Elsewhere they log a warning.
   const alone = hasLoginBar ? ['cross-origin-opener-policy', 'same-origin'] : []
   return [...type, 'content-security-policy', policy, 'referrer-policy', 'no-referrer', ...alone]
 }

@@ -25,7 +25,7 @@ export function isAssumed({ services }: Context, channelId: string | null | unde
   return channelId == null && services.channels.only === undefined
 }
 
-/** The channel of a refresh token. LINE may have issued the token through us: then no ID is better than a guess. */
+/** The channel of a refresh token. Without an ID: the one it was issued for through us, else the assumed one. */
 export function channelOfSession(
   context: Context,
   refreshToken: string,

@@ -11,6 +11,7 @@ import { askWho } from './demo-viewer.js'
 import { readNumbers } from './live.js'
 import {
   dropSession,
+  endAfter,
   Failure,
   keepSession,
   kindOf,
@@ -138,7 +139,7 @@ async function beUnlinked() {
 /** Uses tokens that the gateway has not seen, so that it must ask LINE about them. Resolves with the end of the token. */
 async function useNewLogin(wanted) {
   const { accessToken, refreshToken, expiresIn } = await newLogin(user, wanted)
-  const expiresAt = new Date(Date.now() + expiresIn * 1_000).toISOString()
+  const expiresAt = endAfter(expiresIn)
   keepSession({ ...readSession(), accessToken, refreshToken, expiresAt })
   return expiresAt
 }

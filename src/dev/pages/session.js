@@ -148,7 +148,7 @@ async function refreshOnce() {
     refreshToken(input: $input) { accessToken refreshToken expiresIn scopes }
   }`
   const tokens = await askFor('refreshToken', query, { input: { refreshToken, channelId } })
-  // Who logged out meanwhile stays logged out.
+  // A user who logged out meanwhile stays logged out.
   if (readSession()?.refreshToken === refreshToken) keepSession(sessionWith(tokens))
   return tokens
 

@@ -1,0 +1,15 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** `npm run build`: writes `dist/`, the programs and the library as JavaScript with types. Node strips no types below node_modules. */
+const project = join(import.meta.dirname, '../..')
+const dist = join(project, 'dist')
+/** What the programs read at run time besides their modules. */
+const pages = ['dev/pages', 'emulator/pages']
+
+rmSync(dist, { recursive: true, force: true })
+execFileSync(process.execPath, [join(project, 'node_modules/typescript/bin/tsc'), '-p', import.meta.dirname], {
+  stdio: 'inherit',
+})
+for (const folder of pages) cpSync(join(project, 'src', folder), join(dist, folder), { recursive: true })

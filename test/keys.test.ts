@@ -65,7 +65,9 @@ describe('npm run keys new', () => {
 
   it('in a folder below the project, with the algorithm first, as npm passes it on', async () => {
     const name = basename(newPath())
-    expect(await runIn({ INIT_CWD: folder }, 'new', 'ES256', name)).toMatchObject({ code: 0 })
+    expect(await runIn({ INIT_CWD: folder, npm_lifecycle_event: 'keys' }, 'new', 'ES256', name)).toMatchObject({
+      code: 0,
+    })
     expect((await entriesOf(join(folder, name)))[0]).toMatchObject({ alg: 'ES256' })
   })
 

@@ -1,5 +1,6 @@
 import { startWorkers, WorkersError } from './cluster/primary.ts'
 import { isWorker, serveAsWorker } from './cluster/worker.ts'
+import { readEnvFile } from './config/env-file.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { checkKeyFile } from './login/signing-key-file.ts'
@@ -11,11 +12,7 @@ import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
  * file as well.
  */
 surviveReaders()
-try {
-  process.loadEnvFile()
-} catch {
-  // The file .env is optional.
-}
+const envFileWarnings = readEnvFile()
 
 try {
   // The primary has checked the file. A worker that starts later starts also while the file is broken.
@@ -24,12 +21,13 @@ try {
   if (isWorker) await serveAsWorker(config, telemetry)
   else await serve(config, telemetry)
 } catch (error) {
-  if (!(error instanceof WorkersError)) process.stderr.write(`${startupError(error)}\n`)
+  if (!(error instanceof WorkersError))
+    process.stderr.write(`${[startupError(error), ...envFileWarnings].join('\n')}\n`)
   await endProcess(1)
 }
 
 async function serve(config: Config, telemetry: Telemetry): Promise<void> {
-  for (const warning of config.warnings) telemetry.log.warn(warning)
+  for (const warning of [...envFileWarnings, ...config.warnings]) telemetry.log.warn(warning)
   const { workers } = config
   const gateway = await (workers === 1 ? createGateway(config, { telemetry }) : startWorkers(config, telemetry))
   const { url, metricsUrl } = gateway

@@ -43,5 +43,5 @@ export const settingNames = [
 /** The settings that are paths themselves: they have no `NAME_FILE` form. */
 export const pathSettings: readonly string[] = ['SIGNING_KEYS_FILE']
 
-/** Only `npm run dev` and `npm run emulator` read it. */
+/** Only the commands `dev` and `emulator` read it. */
 export const emulatorPort = 'EMULATOR_PORT'

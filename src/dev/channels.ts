@@ -22,7 +22,7 @@ export function createDevChannels(
 ): DevChannels {
   const { given, problems } = createSettingReader(env, readFile)
   const [several, id, type] = ['LINE_CHANNELS', 'LINE_CHANNEL_ID', 'LINE_CHANNEL_TYPE'].map(given)
-  const warnings: string[] = problems.map((problem) => `${problem}; npm run dev ignores it`)
+  const warnings: string[] = problems.map((problem) => `${problem}; the command dev ignores it`)
   const listed = take(several, 'LINE_CHANNELS', list)
   if (listed !== undefined && (id ?? type) !== undefined) warnings.push(listWins)
   const single = channel.transform((one) => [one])
@@ -41,7 +41,7 @@ export function createDevChannels(
 }
 
 const unusable =
-  'cannot be read and is ignored: npm run dev takes over the ids and types of your channels, not their secrets'
+  'cannot be read and is ignored: the command dev takes over the ids and types of your channels, not their secrets'
 
 /** More is allowed than in production: a secret may be missing, because none is read. */
 const channel = z

@@ -1,3 +1,4 @@
+import { readEnvFile } from '../config/env-file.ts'
 import { ConfigError, readConfig } from '../config.ts'
 import { type Emulator, startEmulator } from '../emulator/emulator.ts'
 import { readPort } from '../emulator/port.ts'
@@ -11,13 +12,9 @@ import { createDevChannels } from './channels.ts'
 import { createLiveNumbers } from './live-numbers.ts'
 import { callbackPath, createDevPages, printedState } from './pages.ts'
 
-/** `npm run dev`: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
+/** `npm run dev` and the command `dev` of the package: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
 surviveReaders()
-try {
-  process.loadEnvFile()
-} catch {
-  // The file .env is optional.
-}
+const envFileWarnings = readEnvFile()
 
 try {
   const { channels, warnings } = createDevChannels(process.env)
@@ -33,10 +30,10 @@ try {
   const now = () => Date.now() + emulator.advancedMs()
   const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }), now)
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
-    telemetry.log.warn('HOST: is ignored, because npm run dev listens on 127.0.0.1 only')
+    telemetry.log.warn('HOST: is ignored, because the command dev listens on 127.0.0.1 only')
   if (process.env.WORKERS || process.env.WORKERS_FILE)
-    telemetry.log.warn('WORKERS: is ignored, because npm run dev is one process')
-  for (const warning of [...warnings, ...config.warnings]) telemetry.log.warn(warning)
+    telemetry.log.warn('WORKERS: is ignored, because the command dev is one process')
+  for (const warning of [...envFileWarnings, ...warnings, ...config.warnings]) telemetry.log.warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
     now,
@@ -128,7 +125,7 @@ function introduction(
 
 function startupError(error: unknown): string {
   if (error instanceof ConfigError) return error.message
-  if (!(error instanceof Error)) return 'npm run dev could not start'
+  if (!(error instanceof Error)) return 'The command dev could not start'
   const port = 'port' in error ? String(error.port) : ''
   if ('code' in error && error.code === 'EADDRINUSE') {
     return `Port ${port} is in use by another program: set PORT or EMULATOR_PORT to another one (0: any free port)`

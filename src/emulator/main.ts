@@ -4,7 +4,7 @@ import { readPort } from './port.ts'
 
 await main()
 
-/** `npm run emulator`. */
+/** `npm run emulator` and the command `emulator` of the package. */
 async function main(): Promise<void> {
   surviveReaders()
   try {

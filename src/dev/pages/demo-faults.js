@@ -46,5 +46,5 @@ async function tell(method, path, body = undefined) {
 }
 
 function sayAway() {
-  throw new EmulatorFailure('No network: the LINE emulator cannot be reached. Is "npm run dev" still running?')
+  throw new EmulatorFailure('No network: the LINE emulator cannot be reached. Is it still running?')
 }

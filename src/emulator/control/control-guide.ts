@@ -52,7 +52,7 @@ export const controls = {
     examples: [{ says: 'A new key' }],
   },
   'POST clock': {
-    does: 'Moves the clock forward, so that tokens expire. The gateway of npm run dev follows it; another gateway does not.',
+    does: 'Moves the clock forward, so that tokens expire. The gateway of the command dev follows it; another gateway does not.',
     body: 'advanceMs: how far, in ms.',
     examples: [{ says: 'One minute', body: '{"advanceMs":60000}' }],
   },

@@ -1,8 +1,12 @@
 #!/usr/bin/env node
-const commands: Readonly<Record<string, () => Promise<unknown>>> = {
-  dev: () => import('./dev/main.ts'),
-  start: () => import('./main.ts'),
-  emulator: () => import('./emulator/main.ts'),
-}
+import { isTooOld, nodeWebsite, oldestNode } from './cli/node-version.js'
 
-await commands[process.argv[2] ?? '']?.()
+/** The command of the package. An old Node must be able to run this file, so the rest is imported only afterwards. */
+const { node } = process.versions
+if (isTooOld(node)) {
+  const needs = `line-graphql-gateway needs Node.js ${oldestNode} or newer, and this is ${node}.`
+  process.stderr.write(`${needs} Get a newer one from ${nodeWebsite}\n`)
+  process.exitCode = 1
+} else {
+  void import('./cli/commands.ts').then(({ runCommand }) => runCommand(process.argv.slice(2)))
+}

@@ -44,7 +44,10 @@ const emulatorLayers = [
   'port',
 ]
 
-const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+/** The JavaScript of pages is for browsers. */
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  /\.ts$|^cli\/.*\.js$/.test(file),
+)
 const imports = files.flatMap((file) => importsIn(file, readFileSync(join(source, file), 'utf8')))
 const textsOf = (some: readonly Import[]) => some.map(({ from, to }) => `${from} -> ${to}`)
 

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 /** `npm run build`: writes `dist/`, the programs and the library as JavaScript with types. Node strips no types below node_modules. */
 const project = join(import.meta.dirname, '../..')
 const dist = join(project, 'dist')
-/** What the programs read at run time besides their modules. */
-const pages = ['dev/pages', 'emulator/pages']
+/** What the programs need besides the modules that tsc writes. */
+const others = ['dev/pages', 'emulator/pages', 'cli/node-version.js']
 
 rmSync(dist, { recursive: true, force: true })
 execFileSync(process.execPath, [join(project, 'node_modules/typescript/bin/tsc'), '-p', import.meta.dirname], {
   stdio: 'inherit',
 })
-for (const folder of pages) cpSync(join(project, 'src', folder), join(dist, folder), { recursive: true })
+for (const path of others) cpSync(join(project, 'src', path), join(dist, path), { recursive: true })

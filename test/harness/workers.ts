@@ -5,8 +5,8 @@ import { web } from './channels.ts'
 import { type Program, usePrograms } from './programs.ts'
 import { useRedis } from './redis.ts'
 
-/** The gateway as a program with two workers, on a Redis and an emulator of its own in each test. */
-export function useWorkers() {
+/** The gateway as a program with two workers, on a Redis and an emulator of its own in each test. `command`: Node's arguments. */
+export function useWorkers(command = () => ['src/main.ts']) {
   const programs = usePrograms()
   const servers = useRedis()
   let emulator: Emulator
@@ -33,7 +33,7 @@ export function useWorkers() {
   return { run, start, issueToken: () => emulator.issueTokens().accessToken }
 
   function run(settings: NodeJS.ProcessEnv = {}): Program {
-    return programs.start(process.execPath, ['src/main.ts'], { ...shared, ...settings })
+    return programs.start(process.execPath, command(), { ...shared, ...settings })
   }
 
   /** Resolves when it listens. */

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { isTooOld, oldestNode } from '../../src/cli/node-version.js'
+import { project, usePrograms } from '../harness/programs.ts'
+import { describeWithRedis } from '../harness/redis.ts'
+import { ask, childrenOf, useWorkers } from '../harness/workers.ts'
+
+/** The command of the package as `npm run build` makes it, behind a link as npm makes one. */
+let folder: string
+const bin = () => join(folder, 'bin/line-graphql-gateway')
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'))
+  for (const name of ['src', 'test/bundled-node', 'package.json', 'tsconfig.json'])
+    cpSync(join(project, name), join(folder, name), { recursive: true })
+  symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'))
+  execFileSync(process.execPath, [join(folder, 'src/release/build.ts')])
+  mkdirSync(join(folder, 'bin'))
+  symlinkSync('../dist/cli.js', bin())
+}, 300_000)
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describeWithRedis('start with WORKERS=2', () => {
+  const workers = useWorkers(() => [bin(), 'start'])
+
+  test('both processes answer, each runs the command again, SIGTERM ends all with 0', async () => {
+    const { program, url, metric } = await workers.start()
+    const token = workers.issueToken()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(url, token)))
+    expect(new Set(answers)).toEqual(new Set(['Sakura Tanaka']))
+    expect(await metric('gateway_tokens_in_memory')).toBe(2)
+    expect(childrenOf(program)).toHaveLength(2)
+    program.kill()
+    expect(await program.ended).toBe(0)
+    expect(program.out()).toMatch(/"draining"[\s\S]*"closed"/)
+    expect(program.err()).toBe('')
+  })
+})
+
+const oldNode = findOldNode()
+if (oldNode === undefined) process.stderr.write(`no Node older than ${oldestNode} is installed: skipped an old Node\n`)
+
+describe.skipIf(oldNode === undefined)(`an old Node${oldNode === undefined ? ': none is installed' : ''}`, () => {
+  const programs = usePrograms()
+
+  it.each(['dev', 'start', 'check', '--help'])(
+    '%s: which Node is needed, where to get it, exit code 1',
+    async (word) => {
+      const program = programs.start(String(oldNode), [bin(), word], {}, folder)
+      expect(await program.ended).toBe(1)
+      expect(program.out()).toBe('')
+      expect(program.err()).toMatch(/^line-graphql-gateway needs Node\.js [\d.]+ or newer, and this is [\d.]+\. .*\n$/)
+      expect(program.err()).toContain(`Node.js ${oldestNode} or newer`)
+      expect(program.err()).toContain('https://nodejs.org')
+    },
+  )
+
+  it('an npm script of a clone: how to get a newer one, exit code 1', async () => {
+    const program = programs.start(String(oldNode), [join(folder, 'src/cli/check-node.js')], {}, folder)
+    expect(await program.ended).toBe(1)
+    expect(program.err()).toMatch(
+      /^Node\.js [\d.]+ or newer is needed, and this is [\d.]+\. .*(npm ci|nodejs\.org).*\n$/,
+    )
+  })
+})
+
+/** A `node` of the machine that this package does not run on. npm puts those of packages first in PATH. */
+function findOldNode(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((one) => !one.includes('node_modules'))
+  return folders.map((one) => join(one, 'node')).find((path) => isTooOld(versionOf(path)))
+}
+
+/** Of a path where no Node is, a new one. */
+function versionOf(path: string): string {
+  try {
+    return execFileSync(path, ['--version'], { encoding: 'utf8', stdio: 'pipe' }).trim().slice(1)
+  } catch {
+    return oldestNode
+  }
+}

@@ -5,6 +5,10 @@ import { compileCache } from './compile-cache.ts'
 
 export const project = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Node 24.0, which npm has for macOS on arm64, still calls TypeScript experimental, on standard error. */
+const quiet = { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' }
+const withoutWarning = process.version.startsWith('v24.0.') ? quiet : {}
+
 /** A running program, as a user sees it in a terminal. */
 export type Program = {
   readonly process: ChildProcess
@@ -51,7 +55,8 @@ export function startProgram(
   cwd = project,
   stdout: number | 'pipe' = 'pipe',
 ): Program {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: compileCache, ...settings }
+  const { PATH, HOME } = process.env
+  const env = { PATH, HOME, NODE_COMPILE_CACHE: compileCache, ...withoutWarning, ...settings }
   const child = spawn(command, argument, { cwd, env, detached: true, stdio: ['pipe', stdout, 'pipe'] })
   let [out, err] = ['', '']
   child.stdout?.on('data', (chunk) => (out += chunk))

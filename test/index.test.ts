@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../src/emulator/emulator.ts'
 import { ConfigError, createGateway, type Gateway, type Settings } from '../src/index.ts'
@@ -51,6 +49,8 @@ describe('the library', () => {
 
   it('close called twice at once, and again later: each call ends', async () => {
     const { url, close } = await start()
+    // Its connection is kept, and closes during the drain.
+    await fetch(`${url}/health`)
     await Promise.all([close(), close()])
     await close()
     await expect(fetch(`${url}/health`)).rejects.toThrow()
@@ -74,26 +74,9 @@ describe('the library', () => {
     ])
   })
 
-  it('a port in use: rejected, and no connection to Redis and no metrics server is left', async () => {
-    const sockets = new Set<Socket>()
-    const redis = createServer((socket) => {
-      sockets.add(socket)
-      socket
-        .on('close', () => sockets.delete(socket))
-        .on('error', () => {})
-        .resume()
-    }).listen(0, '127.0.0.1')
-    await once(redis, 'listening')
-    const shared = {
-      REDIS_URL: `redis://127.0.0.1:${(redis.address() as AddressInfo).port}`,
-      CACHE_SECRET: 'a secret of thirty-two characters',
-      METRICS_PORT: await freePort(),
-    }
-    const connected = once(redis, 'connection')
-    await expect(start({ ...shared, PORT: Number(new URL(emulator.url).port) })).rejects.toThrow('EADDRINUSE')
-    await connected
-    await expect.poll(() => sockets.size, { timeout: 30_000 }).toBe(0)
-    await expect(fetch(`http://127.0.0.1:${shared.METRICS_PORT}/metrics`)).rejects.toThrow()
-    redis.close()
+  it('a port in use: rejected, and the metrics server is closed', async () => {
+    const METRICS_PORT = await freePort()
+    await expect(start({ METRICS_PORT, PORT: Number(new URL(emulator.url).port) })).rejects.toThrow('EADDRINUSE')
+    await expect(fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)).rejects.toThrow()
   })
 })

@@ -165,6 +165,15 @@ describeWithPackage(installed, 'the package in an empty folder', ({ folder, comm
     expect(await program.ended, program.err()).toBe(0)
   })
 
+  it('a program whose port is in use: it gets the error, and nothing keeps it running, with Redis away too', async () => {
+    const path = writeProgram(folder, 'in-use.mjs', inUse)
+    const { port } = new URL(emulator.url)
+    const settings = { ...user, ...production, PORT: port, ...shared, REDIS_URL: 'redis://127.0.0.1:1' }
+    const program = programs.start(process.execPath, [path], settings, folder)
+    await program.printed(/EADDRINUSE/)
+    expect(await program.ended, program.err()).toBe(0)
+  }, 60_000)
+
   it.each([
     ['nodenext', 'nodenext'],
     ['esnext', 'bundler'],
@@ -186,8 +195,7 @@ describeWithPackage(installed, 'the package in an empty folder', ({ folder, comm
 
     it('WORKERS=2: both are programs of the package, and SIGTERM ends all with 0', async () => {
       const { url: redis } = await servers.start()
-      const shared = { REDIS_URL: redis, CACHE_SECRET: 'a secret of thirty-two characters', WORKERS: '2' }
-      const program = start(['start'], { ...production, ...shared })
+      const program = start(['start'], { ...production, ...shared, REDIS_URL: redis, WORKERS: '2' })
       const url = await program.printed(listening)
       expect(program.out()).toContain(`"version":"${version}"`)
       const token = emulator.issueTokens().accessToken
@@ -198,6 +206,12 @@ describeWithPackage(installed, 'the package in an empty folder', ({ folder, comm
     })
   })
 })
+
+const shared = { CACHE_SECRET: 'a secret of thirty-two characters' }
+const inUse = `
+import { createGateway } from 'line-graphql-gateway'
+createGateway().catch(({ code }) => console.log(code))
+`
 
 const tsc = join(project, 'node_modules/typescript/bin/tsc')
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { z } from 'zod'
+import { ConfigError } from './config/config-error.ts'
 import { createSettingReader, type SettingReader } from './config/setting-reader.ts'
 import {
   addressBlock,
@@ -29,6 +30,8 @@ import {
 } from './config/setting-rules.ts'
 import { warnOfUnknownSettings } from './config/unknown-settings.ts'
 import type { CorsOrigins } from './http/cors.ts'
+
+export { ConfigError }
 
 export type Channel = {
   readonly id: string
@@ -82,22 +85,6 @@ export type Config = {
   readonly shutdownGraceMs: number
   readonly warnings: readonly string[] // one log line each at start; they quote no value
 }
-
-/** Each problem reads "NAME: what is wrong, what is expected". It quotes no value. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  readonly problems: readonly string[]
-
-  /** `warnings` are for the reader of the message only: a misspelt name is often the reason of a missing setting. */
-  constructor(problems: readonly string[], warnings: readonly string[] = []) {
-    const lines = ['These settings are wrong or missing:', ...problems.map(indented)]
-    if (warnings.length > 0) lines.push('Warnings:', ...warnings.map(indented))
-    super(lines.join('\n'))
-    this.problems = problems
-  }
-}
-
-const indented = (line: string) => `  ${line}`
 
 /** What is wrong with the file of SIGNING_KEYS_FILE. Neither list quotes a value. */
 export type KeyFileCheck = (path: string) => {

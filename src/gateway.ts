@@ -30,7 +30,10 @@ export type Gateway = {
   readonly url: string
   /** The origin of the metrics server. `undefined` without METRICS_PORT. */
   readonly metricsUrl: string | undefined
-  /** Drains the server, which takes SHUTDOWN_DELAY_SECONDS and SHUTDOWN_GRACE_SECONDS at most, then closes the rest. */
+  /**
+   * Drains the server, which takes SHUTDOWN_DELAY_SECONDS and SHUTDOWN_GRACE_SECONDS at most, then closes the rest. A later
+   * call waits for the same end.
+   */
   close(): Promise<void>
 }
 
@@ -43,17 +46,21 @@ export async function createGateway(config: Config, surroundings: Surroundings =
   let url: string | undefined
   const { signingKeysText } = surroundings
   const services = createServices(config, { dispatcher, clock, telemetry, redis, url: () => url, signingKeysText })
+  const everySecond = setInterval(tick, 1_000).unref()
   const server = await startServer(config, {
     services,
     telemetry,
     dev: surroundings.dev,
     prepared: services.prepared,
     listener: surroundings.listener,
+  }).catch(async (error) => {
+    await closeRest()
+    throw error
   })
   url = server.url
-  const everySecond = setInterval(tick, 1_000).unref()
+  let closed: Promise<void> | undefined
 
-  return { url, metricsUrl: server.metricsUrl, close }
+  return { url, metricsUrl: server.metricsUrl, close: () => (closed ??= server.close().then(closeRest)) }
 
   function tick(): void {
     try {
@@ -65,8 +72,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
     }
   }
 
-  async function close(): Promise<void> {
-    await server.close()
+  async function closeRest(): Promise<void> {
     clearInterval(everySecond)
     services.unconfirmed.close()
     await services.close()

@@ -6,6 +6,7 @@ import { createGateway } from './gateway.ts'
 import { checkKeyFile } from './login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from './signals.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
+import { version } from './version.ts'
 
 /**
  * The production process: reads the settings, starts the gateway or its workers, and handles signals. Each worker runs this
@@ -31,7 +32,7 @@ async function serve(config: Config, telemetry: Telemetry): Promise<void> {
   const { workers } = config
   const gateway = await (workers === 1 ? createGateway(config, { telemetry }) : startWorkers(config, telemetry))
   const { url, metricsUrl } = gateway
-  telemetry.log.info({ url, metricsUrl, ...(workers > 1 && { workers }) }, 'listening')
+  telemetry.log.info({ version, url, metricsUrl, ...(workers > 1 && { workers }) }, 'listening')
   endOnSignal(async () => {
     telemetry.log.info('draining')
     await gateway.close()

@@ -144,9 +144,12 @@ export async function startServer(
   })
   const drain = createDrain(server, { underWay, refuseAll }, config, () => listener.stop(server))
   await prepared
-  const url = await listener.open(server)
-  devPages = dev?.(url)
   const metrics = await startMetricsServer(config, telemetry)
+  const url = await listener.open(server).catch(async (error) => {
+    await metrics?.close()
+    throw error
+  })
+  devPages = dev?.(url)
 
   return { url, metricsUrl: metrics?.url, close }
 

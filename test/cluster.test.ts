@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { describe, expect, it, test } from 'vitest'
 import { ConfigError, readConfig } from '../src/config.ts'
+import { version } from '../src/version.ts'
 import { describeWithRedis } from './harness/redis.ts'
 import { ask, useWorkers } from './harness/workers.ts'
 
@@ -15,9 +16,11 @@ describeWithRedis('WORKERS', () => {
     expect(await metric('gateway_operations_total')).toBe(100)
     expect(await metric('gateway_operation_duration_seconds_count')).toBe(100)
     expect(await metric('gateway_workers')).toBe(2)
+    expect(await metric('gateway_build_info')).toBe(1)
     expect(await metric('gateway_tokens_in_memory')).toBe(2)
     expect(program.out().match(/"listening"/g)).toHaveLength(1)
     expect(program.out()).toContain('"workers":2')
+    expect(program.out()).toContain(`"version":"${version}"`)
 
     for (let n = 0; n < 2; n += 1) program.killGroup('SIGTERM')
     expect(await program.ended).toBe(0)

@@ -8,6 +8,7 @@ import { localhostOrigin } from '../http/loopback.ts'
 import { checkKeyFile } from '../login/signing-key-file.ts'
 import { endOnSignal, endProcess, surviveReaders } from '../signals.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
+import { version } from '../version.ts'
 import { createDevChannels } from './channels.ts'
 import { createLiveNumbers } from './live-numbers.ts'
 import { callbackPath, createDevPages, printedState } from './pages.ts'
@@ -101,7 +102,7 @@ function introduction(
   demo: { readonly accessToken: string; readonly refreshToken: string; readonly loginUrl: string },
 ): string {
   return `
-  LINE GraphQL Gateway with a LINE emulator
+  LINE GraphQL Gateway ${version} with a LINE emulator
 
   GraphiQL        ${origin}/graphql
   Demo page       ${origin}/dev/demo

@@ -1,5 +1,6 @@
 import pino, { type Logger } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { version } from '../version.ts'
 import { errorFields } from './error-fields.ts'
 import { type LineCall, levelOf, messageOf } from './line-call.ts'
 import { createLogWriter } from './log-writer.ts'
@@ -96,7 +97,7 @@ export type Telemetry = {
 export type TelemetryOptions = {
   readonly logLevel: string
   /** Receives the log lines. Default: standard output, without waiting for its reader. */
-  readonly destination?: { write(line: string): void }
+  readonly destination?: { write(line: string): unknown }
 }
 
 /** A successful operation slower than this gets a log line as well. */
@@ -110,6 +111,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const log = createLog(options, registry)
   const { sample, flush } = createSampler()
   collectDefaultMetrics({ register: registry })
+  addBuildInfo(registry)
   const meters = createMeters(registry)
   let unopenedAgainAt = 0
 
@@ -233,6 +235,17 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   async function metrics() {
     return { contentType: registry.contentType, text: await registry.metrics() }
   }
+}
+
+/** As other exporters do: the facts are labels, and the value is 1, also of several processes together. */
+function addBuildInfo(registry: Registry): void {
+  new Gauge({
+    name: 'gateway_build_info',
+    help: 'Version of the gateway and of Node, always 1',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+    aggregator: 'max',
+  }).set({ version, node: process.version }, 1)
 }
 
 /** A telemetry without log lines, for tests that do not read them. */

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { request } from 'undici'
 import { expect, it } from 'vitest'
 import { demoChannels } from '../../src/emulator/emulator.ts'
+import { version } from '../../src/version.ts'
 import { type Program, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
@@ -53,6 +54,7 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
   const program = start(real)
   const screen = await readScreen(program)
   const { graphiql, accessToken, refreshToken, loginPage, curl } = screen
+  expect(program.out().trim()).toMatch(`LINE GraphQL Gateway ${version} with`)
 
   const [, address = '', headers = '', data = ''] =
     /curl -s (\S+)((?:[\s\S]*?-H '[^']+')+)[\s\S]*-d '([^']+)'/.exec(curl) ?? []

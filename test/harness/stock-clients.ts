@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { describe } from 'vitest'
+import { isUnreachable } from './npm.ts'
 import { project, startProgram } from './programs.ts'
 
 const source = join(project, 'test/long/stock-clients')
@@ -107,10 +108,4 @@ function clientsIn(folder: string): StockClients {
     for (const program of started) program.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** npm says so, or there is no npm. */
-function isUnreachable(error: unknown): boolean {
-  const { code, stderr = '' } = error as { readonly code?: unknown; readonly stderr?: string }
-  return code === 'ENOENT' || /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ENOTCACHED)\b/.test(stderr)
 }

@@ -6,6 +6,7 @@ import {
   type Operation,
   type Telemetry,
 } from '../../src/telemetry/telemetry.ts'
+import { version } from '../../src/version.ts'
 
 function collect(logLevel = 'trace') {
   const lines: string[] = []
@@ -251,6 +252,7 @@ describe('metrics', () => {
       'gateway_token_lookups_total{outcome="fresh"} 1',
       'gateway_things 4',
       'gateway_log_lines_dropped_total 0',
+      `gateway_build_info{version="${version}",node="${process.version}"} 1`,
     ]) {
       expect(text.split('\n')).toContain(line)
     }

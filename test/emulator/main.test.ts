@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
 import { demoChannels } from '../../src/emulator/emulator.ts'
+import { readPort } from '../../src/emulator/port.ts'
 import { useEmulator } from '../harness/emulator-client.ts'
 
 const { emulator } = useEmulator()
@@ -19,14 +20,15 @@ test('prints its URL, channels and tokens that work; SIGTERM, once or twice, end
   expect(await program.code).toBe(0)
 })
 
-test.each(['x', '65536', '-1', '1.5'])(
-  'EMULATOR_PORT=%s: one line that names the setting, and exit code 1',
-  async (port) => {
-    const program = start(port)
-    expect(await program.code).toBe(1)
-    expect(program.output()).toMatch(/^EMULATOR_PORT must be a port number.*\n$/)
-  },
-)
+test.each(['x', '65536', '-1', '1.5'])('EMULATOR_PORT=%s: refused', (port) => {
+  expect(() => readPort(port)).toThrow(/^EMULATOR_PORT must be a port number/)
+})
+
+test('a wrong EMULATOR_PORT: one line that names the setting, and exit code 1', async () => {
+  const program = start('65536')
+  expect(await program.code).toBe(1)
+  expect(program.output()).toMatch(/^EMULATOR_PORT must be a port number.*\n$/)
+})
 
 test('a port in use: one line that names the setting, and exit code 1', async () => {
   const program = start(new URL(emulator().url).port)

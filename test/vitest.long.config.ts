@@ -2,9 +2,18 @@ import { defineConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
 /** These files mostly wait or compute, and no bound in them depends on a quiet machine. */
-const together = ['demo-page', 'graphiql-phone', 'honest-crowd', 'keep-alive', 'log-readers', 'model'].map(
-  (name) => `test/long/${name}.test.ts`,
-)
+const together = [
+  'demo-page',
+  'deploy-files',
+  'graphiql-phone',
+  'honest-crowd',
+  'keep-alive',
+  'log-readers',
+  'model',
+  'package',
+  'stock-clients',
+  'stock-oauth-client',
+].map((name) => `test/long/${name}.test.ts`)
 /** Of these files `npm test` runs only a part: see `isInFull`. */
 const inFull = [
   'test/login-matrix.test.ts',

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Redis as Client } from 'ioredis'
-import { afterAll, afterEach, describe } from 'vitest'
+import { afterEach, describe } from 'vitest'
 import { freePort } from './free-port.ts'
 
 /** Tests that need a real Redis. On a machine without it they are skipped, and the output gives the reason. */
@@ -29,64 +29,17 @@ export type RedisServer = {
   close(): Promise<void>
 }
 
-/** Commands that change the server itself, not only its data. */
-const changesServer = /^(acl|client|config|debug|replicaof)$/i
-
-/**
- * Starts servers and proxies, and ends those that still run after a test. A server without settings of its own is used again
- * by the next test, empty, if the test before has changed nothing but its data: a start costs more than most tests.
- */
+/** Starts servers and proxies, and ends those that still run after a test. */
 export function useRedis() {
   const started: { close(): Promise<void> }[] = []
-  let idle: RedisServer | undefined
   afterEach(async () => {
     for (const { close } of started.splice(0).reverse()) await close()
   })
-  afterAll(() => idle?.close())
   return { start, startProxy: proxy }
 
   async function start(...settings: readonly string[]): Promise<RedisServer> {
-    if (settings.length === 0) return startReusable()
     const server = await startRedis(...settings)
     started.push(server)
-    return server
-  }
-
-  async function startReusable(): Promise<RedisServer> {
-    const own = await takeIdle()
-    let isChanged = false
-    const change =
-      <Args extends readonly unknown[], Result>(act: (...args: Args) => Result) =>
-      (...args: Args): Result => {
-        isChanged = true
-        return act(...args)
-      }
-    started.push({ close: giveBack })
-    return {
-      ...own,
-      stop: change(own.stop),
-      continue: change(own.continue),
-      kill: change(own.kill),
-      restart: change(own.restart),
-      command: (name, ...args) => (changesServer.test(name) ? change(own.command) : own.command)(name, ...args),
-      close: change(own.close),
-    }
-
-    async function giveBack(): Promise<void> {
-      if (isChanged || idle !== undefined) await own.close()
-      else idle = own
-    }
-  }
-
-  /** The clients of the test before have ended only now, so this is the moment when nobody else writes. */
-  async function takeIdle(): Promise<RedisServer> {
-    const server = idle
-    idle = undefined
-    if (server === undefined) return startRedis()
-    await server.command('CLIENT', 'KILL', 'SKIPME', 'yes')
-    await server.command('SCRIPT', 'FLUSH')
-    await server.command('CONFIG', 'RESETSTAT')
-    await server.command('FLUSHALL')
     return server
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
@@ -21,7 +21,10 @@ describeWithPackages(packages, 'the parser of the Dockerfile', 'the image', (fol
   beforeAll(() => {
     image = buildImage(folder)
   }, 300_000)
-  afterAll(() => image?.remove())
+  afterAll(() => {
+    image?.remove()
+    rmSync(folder, { recursive: true, force: true })
+  })
 
   it('has the programs and the packages of production, and nothing else', () => {
     const app = join(image.root, image.workdir)

@@ -1,15 +1,8 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { promisify } from 'node:util'
-import { describe } from 'vitest'
-import { isUnreachable } from './npm.ts'
-import { project, startProgram } from './programs.ts'
-
-const source = join(project, 'test/long/stock-clients')
+import { describeWithPackages, installPackages } from './installed-packages.ts'
+import { startProgram } from './programs.ts'
 
 /** Verifiers and OAuth clients of other people, as programs of their own. */
 export type StockClients = {
@@ -52,26 +45,13 @@ export function describeWithStockClients(
   subject: string,
   tests: (clients: StockClients) => void,
 ): void {
-  if (clients !== undefined) return void describe(subject, () => tests(clients))
-  const reason = `the stock clients cannot be installed: skipped ${subject}`
-  process.stderr.write(`${reason}\n`)
-  describe.skip(reason, () => {})
+  describeWithPackages(clients, 'the stock clients', subject, tests)
 }
 
 /** Installs the packages in a temporary folder. `undefined`: no registry can be reached. Throws if anything else fails. */
 export async function installStockClients(): Promise<StockClients | undefined> {
-  const folder = mkdtempSync(join(tmpdir(), 'stock-clients-'))
-  cpSync(source, folder, { recursive: true })
-  cpSync(join(project, '.npmrc'), join(folder, '.npmrc'))
-  try {
-    const options = ['--no-audit', '--prefer-offline', '--fetch-retries=1', '--fetch-timeout=60000']
-    await promisify(execFile)('npm', ['ci', ...options], { cwd: folder })
-  } catch (error) {
-    rmSync(folder, { recursive: true })
-    if (isUnreachable(error)) return undefined
-    throw error
-  }
-  return clientsIn(folder)
+  const folder = await installPackages('test/long/stock-clients')
+  return folder === undefined ? undefined : clientsIn(folder)
 }
 
 function clientsIn(folder: string): StockClients {

@@ -61,7 +61,11 @@ async function readMetric(metricsUrl: string, name: string): Promise<number> {
 }
 
 /** The IDs of the processes that the program has started, oldest first. */
-export function childrenOf({ process: { pid } }: Program): number[] {
+export function childrenOf({
+  process: { pid },
+}: {
+  readonly process: { readonly pid?: number | undefined }
+}): number[] {
   const lines = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
   const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number))
   return pairs.flatMap(([child = 0, parent]) => (parent === pid ? [child] : [])).sort((a, b) => a - b)

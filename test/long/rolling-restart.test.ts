@@ -3,7 +3,7 @@ import { Client } from 'undici'
 import { beforeEach, expect, test } from 'vitest'
 import { demoChannels } from '../../src/emulator/emulator.ts'
 import { freePort } from '../harness/free-port.ts'
-import { describeWithNginx, makeNginxFolder } from '../harness/nginx.ts'
+import { describeWithNginx, makeShippedNginxFolder } from '../harness/nginx.ts'
 import { print } from '../harness/print.ts'
 import { type Program, usePrograms } from '../harness/programs.ts'
 import { describeWithRedis, useRedis } from '../harness/redis.ts'
@@ -154,7 +154,7 @@ async function restartTen(nginx: string, settings: NodeJS.ProcessEnv): Promise<v
   const ports = [await freePort(), await freePort(), await freePort()]
   const replicas = await Promise.all(ports.map((port) => startReplica(port, settings)))
   const port = await freePort()
-  const folder = makeNginxFolder(port, ports)
+  const folder = makeShippedNginxFolder(port, ports)
   const balancer = programs.start(nginx, folder.command, {})
   const url = `http://127.0.0.1:${port}`
   await expect.poll(() => fetch(`${url}/health`).then(({ status }) => status, String), { timeout: 30_000 }).toBe(200)

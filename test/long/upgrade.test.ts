@@ -24,6 +24,8 @@ import { timeUntil } from '../harness/time-until.ts'
 const before = process.env.RELEASE_BEFORE
 const issuer = 'https://gateway.example'
 const knownTokens = 20
+/** The compiler takes a second or two, and much longer on a busy machine. */
+const buildMs = 300_000
 
 type Replica = Asker & { readonly port: number; program: Program; metricsUrl: string; version: string | undefined }
 
@@ -36,14 +38,17 @@ describeWithNginx('an upgrade', (nginx) => {
 
     beforeAll(async () => {
       next = buildThisTree()
+      undo.push(next.remove)
       former = before === undefined ? asVersion(`${next.version}-before`, next) : buildAt(before)
       keys = writeKeyFile()
+      undo.push(former.remove, keys.remove, () => agent.destroy())
       redis = await startRedis()
+      undo.push(redis.close)
       emulator = await startEmulator({ channels: [web, foreign] })
+      undo.push(emulator.close)
       // A second use of a refresh token at LINE would be refused.
       emulator.switches.refreshToken = 'rotate'
-      undo.push(next.remove, former.remove, keys.remove, redis.close, emulator.close, () => agent.destroy())
-    })
+    }, buildMs)
     afterAll(async () => {
       for (const one of undo.splice(0).reverse()) await one()
     })

@@ -233,7 +233,8 @@ async function nameOf(gateway: Asker, token: string): Promise<unknown> {
 
 async function apiTokenOf(replica: Replica, token: string): Promise<string> {
   const { data } = await replica.ask('{ viewer { apiToken { token } } }', { token })
-  return (data?.viewer as { apiToken: { token: string } }).apiToken.token
+  const { viewer } = data as { viewer: { apiToken: { token: string } } }
+  return viewer.apiToken.token
 }
 
 async function ofFirst<Result>(gateway: Asker, query: string, input: object): Promise<Result> {

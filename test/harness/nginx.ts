@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { describe } from 'vitest'
@@ -16,23 +16,42 @@ const program = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/us
   .map((folder) => join(folder, 'nginx'))
   .find(isExecutable)
 
-/**
- * A folder with the configuration of an nginx in front of these ports of this machine. It keeps connections on both
- * sides. It sends a POST to the next replica only if it could not connect: that is its default for a POST.
- */
-export function makeNginxFolder(port: number, replicas: readonly number[]): NginxFolder {
-  // max_fails=0: in this test each replica restarts within the ten seconds for which nginx would leave it out.
-  const servers = replicas.map((replica) => `server 127.0.0.1:${replica} max_fails=0;`)
-  return makeNginxFolderWith(`
-    keepalive_requests 100000;
-    upstream gateway { ${servers.join(' ')} keepalive 32; }
-    server {
-      listen 127.0.0.1:${port};
-      location / { proxy_pass http://gateway; proxy_http_version 1.1; proxy_set_header Connection ""; }
-    }`)
+const shipped = new URL('../deploy/nginx.conf', import.meta.url)
+
+/** The places of the shipped configuration that differ on each machine: one line each, three for the replicas. */
+const places = {
+  replicas: /^ {2}server 10\.0\.0\.1\d:4000( max_fails=0;)$/gm,
+  listen: /^ {2}listen 443 ssl;$/gm,
+  certificate: /^ {2}ssl_certificate .+;$/gm,
+  key: /^ {2}ssl_certificate_key .+;$/gm,
+  log: /^( {2}access_log )\S+( gateway;)$/gm,
 }
 
-export type NginxFolder = { readonly command: readonly string[]; remove(): void }
+/** With the paths of a certificate and its key, nginx speaks TLS. */
+export type Certificate = { readonly certificate: string; readonly key: string }
+
+/**
+ * A folder with the shipped configuration, test/deploy/nginx.conf, in front of three ports of this machine. Only addresses and
+ * paths are replaced.
+ */
+export function makeShippedNginxFolder(port: number, replicas: readonly number[], tls?: Certificate): NginxFolder {
+  return makeNginxFolderWith(adapt(readFileSync(shipped, 'utf8'), port, replicas, tls))
+}
+
+function adapt(text: string, port: number, replicas: readonly number[], tls: Certificate | undefined): string {
+  const counts = Object.values(places).map((place) => text.match(place)?.length)
+  if (counts.join() !== '3,1,1,1,1' || replicas.length !== 3)
+    throw new Error(`test/deploy/nginx.conf has other places than the tests replace: ${counts}`)
+  let index = 0
+  return text
+    .replace(places.replicas, (_, rest) => `server 127.0.0.1:${replicas[index++]}${rest}`)
+    .replace(places.listen, `listen 127.0.0.1:${port}${tls ? ' ssl' : ''};`)
+    .replace(places.certificate, tls ? `ssl_certificate ${tls.certificate};` : '')
+    .replace(places.key, tls ? `ssl_certificate_key ${tls.key};` : '')
+    .replace(places.log, '$1access.log$2')
+}
+
+export type NginxFolder = { readonly path: string; readonly command: readonly string[]; remove(): void }
 
 /** A folder with a configuration of nginx. `http`: what its block `http { }` contains. */
 export function makeNginxFolderWith(http: string): NginxFolder {
@@ -48,7 +67,7 @@ export function makeNginxFolderWith(http: string): NginxFolder {
     }`,
   )
   const command = ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
-  return { command, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  return { path: folder, command, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
 function isExecutable(path: string): boolean {

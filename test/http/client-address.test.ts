@@ -92,6 +92,33 @@ describe('behind trusted proxies', () => {
   })
 })
 
+describe('the load balancers of the README, with the TRUSTED_PROXIES that it recommends', () => {
+  const forged = '198.51.100.1'
+  const client = '203.0.113.9'
+
+  it('AWS: the balancer adds the address of the client', () => {
+    const subnets = ['10.0.0.0/24', '10.0.1.0/24']
+    for (const balancer of ['10.0.0.17', '10.0.1.200']) {
+      expect(trusting(...subnets).addressOf(from(balancer, client))).toBe(client)
+      expect(trusting(...subnets).addressOf(from(balancer, forged, client))).toBe(client)
+      expect(trusting(...subnets).addressOf(from(balancer, forged, `${client}:49152`))).toBe(client)
+    }
+  })
+
+  it('Google Cloud: the balancer adds the address of the client and its own one', () => {
+    const balancer = '192.0.2.80'
+    const addresses = trusting('130.211.0.0/22', '35.191.0.0/16', balancer)
+    for (const frontEnd of ['130.211.3.7', '35.191.200.1']) {
+      expect(addresses.addressOf(from(frontEnd, client, balancer))).toBe(client)
+      expect(addresses.addressOf(from(frontEnd, forged, client, balancer))).toBe(client)
+      expect(addresses.addressOf(from(frontEnd, balancer, client, balancer))).toBe(client)
+    }
+    // Without its own address, all clients would count as the balancer.
+    const incomplete = trusting('130.211.0.0/22', '35.191.0.0/16')
+    expect(incomplete.addressOf(from('35.191.200.1', client, balancer))).toBe(balancer)
+  })
+})
+
 describe('a list of hops', () => {
   const { addressOf } = trusting('10.0.0.0/8')
   const forwarded = (header: string) => addressOf(from('10.0.0.1', header))

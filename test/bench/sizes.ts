@@ -10,7 +10,7 @@ import { assertAnswers, gatewaySettings, type Line, type Settings, startFlags, w
 
 /**
  * `npm run build && node test/bench/sizes.ts`: prints how much memory and CPU a process needs, for the sizes of a pod. It runs
- * the built gateway. Takes about ten minutes; a word leaves out all rows without it: `node test/bench/sizes.ts 100,000`.
+ * the built gateway. Takes a quarter of an hour or more, and needs an idle machine; a word leaves out all rows without it: `node test/bench/sizes.ts 100,000`.
  */
 const project = join(import.meta.dirname, '../..')
 const runs = 3

@@ -15,6 +15,8 @@ export type Launch = {
   readonly env?: Readonly<Record<string, string>>
   /** A CPU list for taskset. */
   readonly cores: string
+  /** The `cgroup.procs` of a control group, which the process joins before it is Node: Node reads its memory limit at start. */
+  readonly group?: string
 }
 
 const children = new Set<ChildProcess>()
@@ -39,8 +41,9 @@ export const cores = {
 }
 
 /** Starts a script in Node. From our environment it gets only PATH. */
-export function launch({ script, args = [], nodeArgs = [], env = {}, cores }: Launch): ChildProcess {
-  return start([process.execPath, ...nodeArgs, script, ...args], {
+export function launch({ script, args = [], nodeArgs = [], env = {}, cores, group }: Launch): ChildProcess {
+  const joinGroup = group === undefined ? [] : ['sh', '-c', 'echo $$ > "$0" && exec "$@"', group]
+  return start([...joinGroup, process.execPath, ...nodeArgs, script, ...args], {
     cores,
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
   })
@@ -115,6 +118,11 @@ export function cpuSecondsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   const own = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
   return childrenOf(pid).reduce((sum, child) => sum + cpuSecondsOf(child), own)
+}
+
+/** The most resident memory that a process has had, in bytes. Without its child processes. */
+export function peakBytesOf(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }
 
 /** The resident memory of a process and its child processes, in bytes. */

@@ -16,8 +16,7 @@ export type Build = {
 export function buildThisTree(): Build {
   const folder = mkdtempSync(join(tmpdir(), 'build-'))
   const at = (path: string) => join(project, path)
-  const compile = [at('node_modules/typescript/bin/tsc'), '-p', at('src/release'), '--outDir', join(folder, 'dist')]
-  execFileSync(process.execPath, compile, { stdio: 'inherit' })
+  execFileSync(process.execPath, [at('src/release/build.ts'), join(folder, 'dist')], { stdio: 'inherit' })
   cpSync(at('package.json'), join(folder, 'package.json'))
   symlinkSync(at('node_modules'), join(folder, 'node_modules'))
   return buildIn(folder)

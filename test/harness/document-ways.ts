@@ -21,6 +21,7 @@ export const documents = [
   'test/recipes/services.md',
   'test/long/README.md',
   'test/bench/README.md',
+  'test/dependencies.md',
 ]
 
 const firstQuery = '{ viewer { displayName } }'

@@ -1,29 +1,23 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { afterAll, describe, expect, it, test } from 'vitest'
 import { isTooOld, oldestNode } from '../../src/cli/node-version.js'
+import { buildThisTree } from '../harness/builds.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 import { describeWithRedis } from '../harness/redis.ts'
 import { ask, childrenOf, useWorkers } from '../harness/workers.ts'
 
 /** The command of the package as `npm run build` makes it, behind a link as npm makes one. */
-let folder: string
-const bin = () => join(folder, 'bin/line-graphql-gateway')
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'cli-'))
-  for (const name of ['src', 'test/bundled-node', 'package.json', 'tsconfig.json'])
-    cpSync(join(project, name), join(folder, name), { recursive: true })
-  symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'))
-  execFileSync(process.execPath, [join(folder, 'src/release/build.ts')])
-  mkdirSync(join(folder, 'bin'))
-  symlinkSync('../dist/cli.js', bin())
-}, 300_000)
-afterAll(() => rmSync(folder, { recursive: true }))
+const build = buildThisTree()
+const folder = dirname(dirname(build.main))
+const bin = join(folder, 'bin/line-graphql-gateway')
+mkdirSync(dirname(bin))
+symlinkSync('../dist/cli.js', bin)
+afterAll(build.remove)
 
 describeWithRedis('start with WORKERS=2', () => {
-  const workers = useWorkers(() => [bin(), 'start'])
+  const workers = useWorkers(() => [bin, 'start'])
 
   test('both processes answer, each runs the command again, SIGTERM ends all with 0', async () => {
     const { program, url, metric } = await workers.start()
@@ -48,7 +42,7 @@ describe.skipIf(oldNode === undefined)(`an old Node${oldNode === undefined ? ': 
   it.each(['dev', 'start', 'check', '--help'])(
     '%s: which Node is needed, where to get it, exit code 1',
     async (word) => {
-      const program = programs.start(String(oldNode), [bin(), word], {}, folder)
+      const program = programs.start(String(oldNode), [bin, word], {}, folder)
       expect(await program.ended).toBe(1)
       expect(program.out()).toBe('')
       expect(program.err()).toMatch(/^line-graphql-gateway needs Node\.js [\d.]+ or newer, and this is [\d.]+\. .*\n$/)
@@ -58,7 +52,7 @@ describe.skipIf(oldNode === undefined)(`an old Node${oldNode === undefined ? ': 
   )
 
   it('an npm script of a clone: how to get a newer one, exit code 1', async () => {
-    const program = programs.start(String(oldNode), [join(folder, 'src/cli/check-node.js')], {}, folder)
+    const program = programs.start(String(oldNode), [join(project, 'src/cli/check-node.js')], {}, folder)
     expect(await program.ended).toBe(1)
     expect(program.err()).toMatch(
       /^Node\.js [\d.]+ or newer is needed, and this is [\d.]+\. .*(npm ci|nodejs\.org).*\n$/,

@@ -1,10 +1,15 @@
 import { Client } from 'undici'
-import { readConfig } from '../../../src/config.ts'
-import { createGateway } from '../../../src/gateway.ts'
 import { tokenAt } from '../tokens.ts'
 import { FakeLine } from './fake-line.ts'
 
-/** The gateway with `PRELOAD` tokens in memory, loaded through its API. Prints its URL when all are loaded. */
+/**
+ * The gateway with `PRELOAD` tokens in memory, loaded through its API. Prints its URL when all are loaded. With `BUILT`, the
+ * gateway is that of `dist/`.
+ */
+const from = process.env.BUILT === undefined ? { folder: 'src', ending: 'ts' } : { folder: 'dist', ending: 'js' }
+const moduleAt = (name: string) => import(`../../../${from.folder}/${name}.${from.ending}`)
+const { readConfig }: typeof import('../../../src/config.ts') = await moduleAt('config')
+const { createGateway }: typeof import('../../../src/gateway.ts') = await moduleAt('gateway')
 const gateway = await createGateway(readConfig(process.env), { dispatcher: new FakeLine() })
 const count = Number(process.env.PRELOAD)
 const batch = 100

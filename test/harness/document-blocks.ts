@@ -33,6 +33,20 @@ export function lineOf(file: string): Way {
   return ({ text }) => expect(read(file).split('\n')).toContain(text.trim())
 }
 
+/** A file, which a test runs, has these lines in this order, and others between them. Comments after a line may differ. */
+export function linesOf(file: string): Way {
+  return ({ text }) => {
+    const lines = read(file)
+      .split('\n')
+      .map((line) => line.trim())
+    let at = -1
+    for (const line of text.split('\n').map((one) => one.replace(/ #.*/, '').trim())) {
+      at = lines.indexOf(line, at + 1)
+      expect(at, line).toBeGreaterThanOrEqual(0)
+    }
+  }
+}
+
 type Variables = Readonly<Record<string, unknown>>
 
 /** A GraphQL operation: every root field has an answer. */

@@ -29,13 +29,14 @@ export function idTokenRefusals(): string[] {
 export function wordsInCapitals(): Set<string> {
   const enumValues = [...fileText('schema.graphql').matchAll(/^ {2}([A-Z_]+)$/gm)].map(([, value = '']) => value)
   return new Set([
-    ...settingNames,
+    ...settingNames.flatMap((name) => [name, `${name}_FILE`]),
     ...codesOfTheGateway(),
     ...['MISSING', ...tokenRefusals(), ...idTokenRefusals()],
     ...enumValues,
     ...['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
     ...['EMULATOR_PORT', 'NAME', 'NAME_FILE', 'FILE', 'MODEL_RUNS', 'MODEL_SEED', 'PICTURES', 'TEST_IN_FULL', 'TOKEN'],
-    ...['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'README'],
+    ...['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'README', 'CHANGE'],
+    ...['WRITE_RELEASED_ENTRIES', 'RELEASE_BEFORE', 'FOLDER'],
   ])
 }
 
@@ -51,10 +52,12 @@ export function wordsOfTheCode(): Set<string> {
 
 export const wordOfCode = /[A-Za-z_][\w-]+/g
 
-/** What the documents name and our code does not: of LINE's SDKs, Spring, Go, Supabase, Kong, Redis, systemd, the browser. */
+/** What the documents name and our code does not: of LINE's SDKs, Spring, Go, Supabase, Kong, Redis, systemd,
+ * Docker, Kubernetes, AWS, Google Cloud, the browser. */
 const wordsOfOthers = [
   ...['AccessTokenStore', 'getTokenString', 'getDecodedIDToken', 'opaquetoken', 'coreos', 'go-oidc', 'hasura', 'anon'],
   ...['bearer_token_param_type', 'maxmemory-policy', 'noeviction', 'KillMode', 'control-group', 'TimeoutStopSec'],
+  ...['systemctl', 'stop-timeout', 'apply', 'ip', 'gateway-error', 'no-git-tag-version'],
   ...['nginx-light', 'chrome', 'bin', 'feat', 'readme'],
 ]
 
@@ -71,7 +74,7 @@ export function fileText(file: string): string {
 /** The texts of the code below a folder, but for what tests the documents, and for packages. */
 function textsIn(folder: string): string[] {
   return readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(?:ts|mjs|js|dart|graphql|conf)$|Caddyfile$/.test(file))
+    .filter((file) => /\.(?:ts|mjs|js|dart|graphql|conf|yaml|service)$|Caddyfile$/.test(file))
     .filter((file) => !/readme\.test|document-|node_modules/.test(file))
     .map((file) => fileText(`${folder}/${file}`))
 }

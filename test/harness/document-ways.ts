@@ -4,6 +4,7 @@ import {
   curls,
   frontEnd,
   lineOf,
+  linesOf,
   operation,
   partOf,
   settings,
@@ -53,7 +54,13 @@ export const ways: Readonly<Record<string, Way>> = {
     'test/recipes/node-api.mjs',
     'test/recipes.test.ts',
   ),
-  'Operate › sh › LINE_CHANNEL_ID=… LINE_CHANNEL_SECRET=…': settings,
+  'Run it › sh › npm install ./line-graphql-gateway-*.tgz': testedBy('test/long/package.test.ts', 'check: exit code 1'),
+  'Run it › sh › LINE_CHANNEL_ID=… LINE_CHANNEL_SECRET=…': settings,
+  "Run it › js › import { createGateway } from 'line-grap": partOf(
+    'test/recipes/embed.mjs',
+    'test/long/package.test.ts',
+  ),
+  'Behind a balancer › nginx › upstream gateway {': linesOf('test/deploy/nginx.conf'),
   'Several processes › sh › export LINE_CHANNEL_ID=… LINE_CHANNEL_SE': settings,
   'Several processes ›  › ACL SETUSER gateway on >PASSWORD ~{* -@a': testedBy(
     'test/tokens/shared-tier.test.ts',

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { runKeys } from '../src/keys/command.ts'
 import { rotateKeyFile } from '../src/keys/rotation.ts'
 import { parseSigningKeys } from '../src/login/signing-key-set.ts'
 import { isServedAt, signerAt } from '../src/login/signing-key-states.ts'
@@ -48,13 +49,19 @@ async function written(text: string, mode = 0o600): Promise<string> {
 describe('npm run keys new', () => {
   it('several at once: one makes the file, with mode 600, and the others say that it is there', async () => {
     const path = newPath()
-    const all = await Promise.all([run('new', path, '--alg', 'ES256'), run('new', path, 'ES256'), run('new', path)])
+    const all = await Promise.all([
+      run('new', path, '--alg', 'ES256'),
+      run('new', path, 'ES256'),
+      // In a folder below the project, with the algorithm first, as npm passes it on.
+      runIn({ INIT_CWD: folder, npm_lifecycle_event: 'keys' }, 'new', 'ES256', basename(path)),
+    ])
     expect(all.map(({ code }) => code).sort()).toEqual([0, 1, 1])
     for (const { err } of all.filter(({ code }) => code === 1)) expect(err).toContain('is there already')
     expect(await modeOf(path)).toBe('600')
     expect((await readdir(folder)).filter((name) => name.includes('.tmp'))).toEqual([])
     const [key, ...others] = parseSigningKeys(await readFile(path, 'utf8'))
     expect(others).toEqual([])
+    expect(key?.alg).toBe('ES256')
     // The clock of a gateway can be behind.
     expect(signerAt([key as never], Date.now() - 60_000)).toBe(key)
     const [entry] = await entriesOf(path)
@@ -63,15 +70,14 @@ describe('npm run keys new', () => {
     expect(await readFile(path, 'utf8')).toMatch(/^\{\n {2}"keys": \[\n/)
   })
 
-  it('in a folder below the project, with the algorithm first, as npm passes it on', async () => {
-    const name = basename(newPath())
-    expect(await runIn({ INIT_CWD: folder, npm_lifecycle_event: 'keys' }, 'new', 'ES256', name)).toMatchObject({
-      code: 0,
-    })
-    expect((await entriesOf(join(folder, name)))[0]).toMatchObject({ alg: 'ES256' })
+  it('no word: exit code 2 and the usage', async () => {
+    const usage = expect.stringMatching(
+      /^Say what to do: new or rotate.*\n\nUsage:\n {2}npm run keys new FILE \[-- --alg/,
+    )
+    expect(await run()).toEqual({ code: 2, out: '', err: usage })
   })
 
-  it.concurrent.each<[string, string[], number, RegExp]>([
+  it.each<[string, string[], number, RegExp]>([
     ['--help', ['--help'], 0, /^Usage:/],
     ['no word', [], 2, /^Say what to do: new or rotate/],
     ['an unknown word', ['canary'], 2, /^Say what to do/],
@@ -84,10 +90,14 @@ describe('npm run keys new', () => {
     ['a folder to rotate', ['rotate', tmpdir()], 1, /is a folder/],
     ['nothing to rotate', ['rotate', '/nowhere/keys.json'], 1, /no such file or folder/],
   ])('%s: exit code and hint', async (_, words, code, hint) => {
-    const result = await run(...words)
-    expect(result.code).toBe(code)
-    expect(result.out + result.err).toMatch(hint)
-    expect(result.out + result.err).not.toMatch(/canary|^ +at /m)
+    const streams = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, 'write').mockReturnValue(true))
+    const caller = { command: 'npm run keys', dashes: '-- ', folder } as const
+    const exitCode = await runKeys(words, caller)
+    const text = streams.flatMap(({ mock }) => mock.calls.map(([some]) => some)).join('')
+    vi.restoreAllMocks()
+    expect(exitCode).toBe(code)
+    expect(text).toMatch(hint)
+    expect(text).not.toMatch(/canary|^ +at /m)
   })
 })
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Redis as Client } from 'ioredis'
-import { afterEach, describe } from 'vitest'
+import { afterAll, afterEach, describe } from 'vitest'
 import { freePort } from './free-port.ts'
 
 /** Tests that need a real Redis. On a machine without it they are skipped, and the output gives the reason. */
@@ -47,6 +47,42 @@ export function useRedis() {
     const one = await startProxy(port)
     started.push(one)
     return one
+  }
+}
+
+/**
+ * Like `useRedis`, but `start` gives each test the same server, empty: starting one for each of hundreds of tests costs much.
+ * A server that a test has killed, stopped or set up is not used again. Tests have to close their connections.
+ */
+export function useKeptRedis() {
+  const { startProxy } = useRedis()
+  let kept: RedisServer | undefined
+  let isAsStarted = true
+  afterEach(async () => {
+    if (isAsStarted) await kept?.command('FLUSHALL')
+    else await end()
+  })
+  afterAll(end)
+  return { start, startProxy }
+
+  async function start(): Promise<RedisServer> {
+    kept ??= await startRedis()
+    const { kill, stop, command } = kept
+    return { ...kept, kill: noting(kill), stop: noting(stop), command: noting(command, /^(ACL|CONFIG)$/) }
+  }
+
+  async function end(): Promise<void> {
+    await kept?.close()
+    kept = undefined
+    isAsStarted = true
+  }
+
+  /** Notes a call that leaves the server other than it was. */
+  function noting<Args extends readonly unknown[], Result>(call: (...args: Args) => Result, names = /^/) {
+    return (...args: Args): Result => {
+      if (names.test(String(args[0]))) isAsStarted = false
+      return call(...args)
+    }
   }
 }
 

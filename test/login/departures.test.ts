@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
-import { describeWithRedis, type RedisProxy, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, type RedisProxy, useKeptRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, startReplicas } from '../harness/replicas.ts'
 import { callerAt, noSourceLimit, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
 
@@ -11,7 +11,7 @@ const caller = () => callerAt('192.0.2.1')
 const down = { code: 'LINE_UNAVAILABLE' }
 
 describeWithRedis('revocations on three replicas', () => {
-  const { start, startProxy } = useRedis()
+  const { start, startProxy } = useKeptRedis()
   let fleet: Replicas | undefined
   afterEach(async () => fleet?.close())
 

@@ -1,12 +1,12 @@
 import { afterEach, expect, it, vi } from 'vitest'
-import { describeWithRedis, type RedisServer, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, type RedisServer, useKeptRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, liff, noSourceLimit, times, web } from '../harness/token-layer.ts'
 
 const redirectUri = 'https://app.example/callback'
 
 describeWithRedis('a code on three replicas', () => {
-  const { start } = useRedis()
+  const { start } = useKeptRedis()
   let fleet: Replicas | undefined
   afterEach(async () => fleet?.close())
 

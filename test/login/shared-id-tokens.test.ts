@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import type { IdToken } from '../../src/tokens/credentials.ts'
-import { describeWithRedis, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, useKeptRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, startReplicas } from '../harness/replicas.ts'
 import { callerAt, liff, noSourceLimit, tokenOf } from '../harness/token-layer.ts'
 
@@ -9,7 +9,7 @@ const patiently = { timeout: 30_000 }
 const revoked = { verdict: 'invalid', reason: 'REVOKED' }
 
 describeWithRedis('an ID token as Bearer, on two replicas', () => {
-  const { start, startProxy } = useRedis()
+  const { start, startProxy } = useKeptRedis()
   let fleet: Replicas | undefined
   afterEach(async () => fleet?.close())
 

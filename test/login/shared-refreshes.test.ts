@@ -10,7 +10,7 @@ import type { Subject } from '../../src/tokens/record.ts'
 import { digestOf } from '../../src/tokens/token-key.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
-import { describeWithRedis, type RedisServer, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, type RedisServer, useKeptRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, noSourceLimit, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
 
@@ -25,7 +25,7 @@ const planted: readonly [string, ...(string | number)[]][] = [['without an end']
 const redirectUri = 'https://app.example/callback'
 
 describeWithRedis('a refresh token on three replicas', () => {
-  const { start } = useRedis()
+  const { start } = useKeptRedis()
   let fleet: Replicas | undefined
   afterEach(async () => fleet?.close())
 

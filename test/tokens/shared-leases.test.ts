@@ -2,14 +2,14 @@ import { expect, it, vi } from 'vitest'
 import { createRedis } from '../../src/redis.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import { createLeases, leaseMs } from '../../src/tokens/shared-leases.ts'
-import { describeWithRedis, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, useKeptRedis } from '../harness/redis.ts'
 import { times } from '../harness/token-layer.ts'
 
 const mine = Buffer.from('mine')
 const patient = { patient: true }
 
 describeWithRedis('leases', () => {
-  const { start } = useRedis()
+  const { start } = useKeptRedis()
 
   async function begin() {
     const server = await start()

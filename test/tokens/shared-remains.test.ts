@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { writeSent } from '../../src/tokens/shared-events.ts'
 import { createSharedNames } from '../../src/tokens/shared-names.ts'
-import { describeWithRedis, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, useKeptRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, startReplicas } from '../harness/replicas.ts'
 import { callerAt, noSourceLimit, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
 
@@ -13,7 +13,7 @@ const [formerFirst, nextFirst] = [`${former},${next}`, `${next},${former}`]
 const refusedForMs = 31_000
 
 describeWithRedis('what is left of a dead token', () => {
-  const { start } = useRedis()
+  const { start } = useKeptRedis()
   let fleet: Replicas | undefined
   afterEach(async () => fleet?.close())
 
@@ -76,7 +76,7 @@ describeWithRedis('what is left of a dead token', () => {
   })
 })
 
-type Server = Awaited<ReturnType<ReturnType<typeof useRedis>['start']>>
+type Server = Awaited<ReturnType<ReturnType<typeof useKeptRedis>['start']>>
 
 /** Writes only to the stream. The tombstone lasts an hour. */
 async function forgetElsewhere(server: Server, lineUrl: string, key: string): Promise<void> {

@@ -6,12 +6,12 @@ import { createRecord, withFacts } from '../../src/tokens/record.ts'
 import { createSharedNames } from '../../src/tokens/shared-names.ts'
 import { createSharedStore, type Entries, type Held } from '../../src/tokens/shared-store.ts'
 import { digestOf } from '../../src/tokens/token-key.ts'
-import { describeWithRedis, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, useKeptRedis } from '../harness/redis.ts'
 
 const key = digestOf('a token')
 
 describeWithRedis('the records of processes', () => {
-  const { start } = useRedis()
+  const { start } = useKeptRedis()
   let redis: Redis | undefined
   afterEach(() => redis?.close())
 

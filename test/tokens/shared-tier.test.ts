@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, expect, it } from 'vitest'
 import type { Subject } from '../../src/tokens/record.ts'
 import { createSharedNames } from '../../src/tokens/shared-names.ts'
-import { describeWithRedis, type RedisProxy, type RedisServer, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, type RedisProxy, type RedisServer, useKeptRedis } from '../harness/redis.ts'
 import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
 
@@ -11,7 +11,7 @@ const patiently = { timeout: 30_000 }
 const caller = () => callerAt('192.0.2.1')
 
 describeWithRedis('access tokens on three replicas', () => {
-  const { start, startProxy } = useRedis()
+  const { start, startProxy } = useKeptRedis()
   let fleet: Replicas | undefined
   afterEach(async () => fleet?.close())
 

@@ -7,12 +7,12 @@ import { createSharedNames } from '../../src/tokens/shared-names.ts'
 import { createSharedTombstones } from '../../src/tokens/shared-tombstones.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
-import { describeWithRedis, useRedis } from '../harness/redis.ts'
+import { describeWithRedis, useKeptRedis } from '../harness/redis.ts'
 
 const [former, next] = ['o'.repeat(32), 'n'.repeat(32)]
 
 describeWithRedis('tombstones in Redis', () => {
-  const { start } = useRedis()
+  const { start } = useKeptRedis()
   let redis: Redis | undefined
   afterEach(async () => redis?.close())
 

@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 import { credentialsFor, startLine } from '../harness/check-credentials.ts'
 import type { Need } from '../harness/check-driver.ts'
 import { compileCache } from '../harness/compile-cache.ts'
 import { checks } from './checks.ts'
+import { runChecks } from './run-checks.ts'
 
 const script = fileURLToPath(new URL('check-line.ts', import.meta.url))
 
@@ -37,7 +38,7 @@ beforeEach(async () => {
 afterEach(() => line.close())
 
 it('without credentials: exits with 2, names the settings and does not call LINE', async () => {
-  const { code, output } = await run({}, {})
+  const { code, output } = await runAsProgram({})
   expect(code).toBe(2)
   expect(output).toContain('Set LINE_CHANNEL_ID and LINE_ACCESS_TOKEN')
   for (const name of Object.values(settings)) expect(output).toContain(name)
@@ -46,7 +47,7 @@ it('without credentials: exits with 2, names the settings and does not call LINE
 
 it('with the emulator: all checks match, and the login still works', async () => {
   const env = credentials()
-  const { code, output } = await run(env)
+  const { code, output } = await runAsProgram(env)
   expect(output).not.toContain('DIFFERENT')
   expect(output).toMatch(/variant\s+verify\.revoked-400\s+verifyTexts: new/)
   expect(output).toMatch(/matches\s+profile\.answer/)
@@ -143,13 +144,27 @@ function credentials(): Settings {
 }
 
 async function run(credentials: Settings, { args = [], env = {} }: { args?: string[]; env?: Settings } = {}) {
-  const defaults = { LINE_API_URL: line.url, LINE_ACCESS_URL: line.url, LINE_CHECK_PAUSE_SECONDS: '0' }
-  const all = { NODE_COMPILE_CACHE: compileCache, ...defaults, ...credentials, ...env }
-  const child = spawn(process.execPath, [script, ...args], { env: all })
+  const streams = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, 'write').mockReturnValue(true))
+  try {
+    const code = await runChecks(args, { ...defaults(), ...credentials, ...env })
+    return { code, output: streams.flatMap(({ mock }) => mock.calls.map(([some]) => some)).join('') }
+  } finally {
+    vi.restoreAllMocks()
+  }
+}
+
+async function runAsProgram(credentials: Settings) {
+  const child = spawn(process.execPath, [script], {
+    env: { NODE_COMPILE_CACHE: compileCache, ...defaults(), ...credentials },
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (some) => (output += some))
   const [code] = await once(child, 'close')
   return { code, output }
+}
+
+function defaults(): Settings {
+  return { LINE_API_URL: line.url, LINE_ACCESS_URL: line.url, LINE_CHECK_PAUSE_SECONDS: '0' }
 }
 
 async function isValid(env: Settings): Promise<boolean> {

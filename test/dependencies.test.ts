@@ -62,6 +62,13 @@ describe('package.json', () => {
     expect(names.filter((name) => !importedByTests.includes(name) && otherUses[name] !== true)).toEqual([])
     expect(Object.keys(manifest.dependencies).filter((name) => name.startsWith('@types/'))).toEqual([])
   })
+
+  it('what a newcomer runs checks Node by itself, because with ignore-scripts npm skips pre and post scripts', () => {
+    const scripts: Readonly<Record<string, string>> = JSON.parse(fileText('package.json')).scripts
+    const first = ['dev', 'start', 'emulator', 'keys', 'test', 'test:long', 'build', 'release', 'sbom']
+    expect(first.filter((name) => !scripts[name]?.startsWith('node src/cli/check-node.js && '))).toEqual([])
+    expect(Object.keys(scripts).filter((name) => /^(?:pre|post)/.test(name))).toEqual([])
+  })
 })
 
 describe('package-lock.json', () => {

@@ -39,7 +39,7 @@ describe('package.json', () => {
   })
 
   it('dependencies are what src/ imports, and nothing else', () => {
-    expect(importedBy('src/**/*.ts')).toEqual(Object.keys(manifest.dependencies).sort())
+    expect(importedBy('src/**/*.{ts,js}')).toEqual(Object.keys(manifest.dependencies).sort())
   })
 
   it('what the tests import is declared, required by a declared package, or this package', () => {

@@ -39,12 +39,12 @@ describe('package.json', () => {
   })
 
   it('dependencies are what src/ imports, and nothing else', () => {
-    expect(importedBy('src/**/*.ts')).toEqual(Object.keys(manifest.dependencies).sort())
+    expect(importedBy('src/**/*.{ts,js}')).toEqual(Object.keys(manifest.dependencies).sort())
   })
 
-  it('what the tests import is declared, or is required by a declared package', () => {
-    const required = ['@graphql-typed-document-node/core', 'rxjs']
-    const declared = [...Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }), ...required]
+  it('what the tests import is declared, required by a declared package, or this package', () => {
+    const others = [manifest.name, '@graphql-typed-document-node/core', 'rxjs']
+    const declared = [...Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }), ...others]
     expect(importedByTests.filter((name) => !declared.includes(name))).toEqual([])
   })
 
@@ -61,6 +61,13 @@ describe('package.json', () => {
     const names = Object.keys(manifest.devDependencies ?? {})
     expect(names.filter((name) => !importedByTests.includes(name) && otherUses[name] !== true)).toEqual([])
     expect(Object.keys(manifest.dependencies).filter((name) => name.startsWith('@types/'))).toEqual([])
+  })
+
+  it('what a newcomer runs checks Node by itself, because with ignore-scripts npm skips pre and post scripts', () => {
+    const scripts: Readonly<Record<string, string>> = JSON.parse(fileText('package.json')).scripts
+    const first = ['dev', 'start', 'emulator', 'keys', 'test', 'test:long', 'build', 'release', 'sbom']
+    expect(first.filter((name) => !scripts[name]?.startsWith('node src/cli/check-node.js && '))).toEqual([])
+    expect(Object.keys(scripts).filter((name) => /^(?:pre|post)/.test(name))).toEqual([])
   })
 })
 

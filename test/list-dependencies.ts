@@ -14,7 +14,7 @@ import { fileText } from './harness/document-facts.ts'
 import { project } from './harness/programs.ts'
 
 /**
- * `node test/list-dependencies.ts`: writes versions, licences, sizes and dates into test/dependencies.md, and rows for new
+ * `node_modules/.bin/node test/list-dependencies.ts`: writes versions, licences, sizes and dates into test/dependencies.md, and rows for new
  * dependencies. What a dependency is for stays as it is. Asks npm's registry for the dates.
  */
 const { dependencies, devDependencies = {} } = readManifest(project)

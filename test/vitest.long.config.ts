@@ -11,6 +11,7 @@ const together = [
   'log-readers',
   'model',
   'package',
+  'release',
   'stock-clients',
   'stock-oauth-client',
 ].map((name) => `test/long/${name}.test.ts`)

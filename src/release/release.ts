@@ -1,20 +1,22 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { version } from '../version.ts'
+import { findYoungDependency } from './dependency-ages.ts'
+import { npmIn } from './npm-in.ts'
 import { releaseProblems } from './release-problems.ts'
 
 /**
  * `npm run release`: checks everything, and writes the tarball and its SBOM into the project folder. It works on a clone of
- * the last commit, so what git does not have is not in the release. It stops at the first failure. It changes no file that
- * git knows, and publishes nothing. `-- --skip-long` leaves out the long tests, for a rehearsal.
+ * the last commit, so what git does not have is not in the release. It stops at the first failure, and then leaves neither
+ * file. It changes no file that git knows, and publishes nothing. `-- --skip-long` leaves out the long tests, for a rehearsal.
  */
 const project = join(import.meta.dirname, '../..')
 const tarball = `line-graphql-gateway-${version}.tgz`
 const sbom = `line-graphql-gateway-${version}.cdx.json`
-const { values: options } = parseArgs({ options: { 'skip-long': { type: 'boolean', default: false } } })
+const isRehearsal = readOptions()['skip-long']
 
 const problems = releaseProblems({
   packageJson: read('package.json'),
@@ -29,60 +31,61 @@ const problems = releaseProblems({
 if (problems.length > 0)
   fail(['This tree cannot be released:', ...problems.map((problem) => `  ${problem}`)].join('\n'))
 
+// Otherwise those of an earlier run would look like the result of this one.
+for (const file of [tarball, sbom]) rmSync(join(project, file), { force: true })
+const commit = git('rev-parse', '--short=12', 'HEAD').trim()
 const clone = mkdtempSync(join(tmpdir(), 'release-'))
-process.on('exit', () => rmSync(clone, { recursive: true, force: true }))
+process.on('exit', () => rmSync(clone, { recursive: true, force: true, maxRetries: 10 }))
+const npm = npmIn(clone, { outside: project, fail })
+
 git('clone', '--quiet', project, clone)
-npm('ci')
-npm('test')
-npm('run', 'check')
-if (!options['skip-long']) npm('run', 'test:long')
-npm('run', 'build')
-if (git('-C', clone, 'status', '--porcelain') !== '') fail('The steps above have changed files: see git status')
-npm('pack', '--pack-destination', project)
-writeFileSync(join(project, sbom), npmOutput('run', '-s', 'sbom'))
+await npm.run('ci')
+const leftOut = [...(await ageProblems()), ...(isRehearsal ? ['the long tests'] : [])]
+await npm.run('test')
+await npm.run('run', 'check')
+if (!isRehearsal) await npm.run('run', 'test:long')
+await npm.run('run', 'build')
+const changes = git('-C', clone, 'status', '--porcelain')
+if (changes !== '') fail(`The steps above have changed files:\n${changes}`)
+await npm.run('pack')
+writeFileSync(join(clone, sbom), await npm.output('run', '-s', 'sbom'))
+for (const file of [tarball, sbom]) copyFileSync(join(clone, file), join(project, file))
 
-process.stdout.write(`
-Made ${tarball} and ${sbom}${options['skip-long'] ? ' without the long tests: a rehearsal' : ''}. Next:
+const next = isRehearsal
+  ? 'This was a rehearsal. Run it without --skip-long before you publish.'
+  : `Next:
 
-  git tag -a v${version} -m v${version} && git push origin v${version}
+  git tag -a v${version} -m v${version} ${commit} && git push origin v${version}
   npm publish ${tarball}      (package.json must not be private then), or give the tarball to your own registry
-  keep ${sbom} beside it
+  keep ${sbom} beside it`
+process.stdout.write(`
+Made ${tarball} and ${sbom} of ${commit}.${leftOut.map((what) => `\nLeft out: ${what}`).join('')}
+${next}
 `)
 
-function npm(...words: readonly string[]): void {
-  runNpm(words, 'inherit')
+/** What was not checked, because the registry does not answer. */
+async function ageProblems(): Promise<string[]> {
+  process.stdout.write('\n> the ages of the production packages\n')
+  const young = await findYoungDependency(clone, { env: npm.env }).catch((error: Error) => error)
+  if (young instanceof Error) return [`the ages of the production packages: ${young.message.trim()}`]
+  if (young !== undefined) fail(`A production package is younger than 7 days. ${young}\nUse an older one, or wait.`)
+  return []
 }
 
-/** What npm prints. */
-function npmOutput(...words: readonly string[]): string {
-  return runNpm(words, 'pipe')
-}
-
-function runNpm(words: readonly string[], stdout: 'inherit' | 'pipe'): string {
-  process.stdout.write(`\n> npm ${words.join(' ')}\n`)
+function readOptions() {
   try {
-    // With 'inherit' there is no output to return.
-    return execFileSync('npm', words, {
-      cwd: clone,
-      env: environment(),
-      stdio: ['inherit', stdout, 'inherit'],
-      encoding: 'utf8',
-      maxBuffer: 100_000_000,
-    })
-  } catch {
-    fail(`npm ${words.join(' ')} has failed: nothing is released`)
+    return parseArgs({ options: { 'skip-long': { type: 'boolean', default: false } } }).values
+  } catch (error) {
+    return fail((error as Error).message)
   }
 }
 
-/** As in a new shell: npm gives the scripts that it runs the Node and the settings of this folder. */
-function environment(): NodeJS.ProcessEnv {
-  const others = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.startsWith(project))
-  return { ...Object.fromEntries(others), PATH: folders.join(delimiter) }
-}
-
 function git(...words: readonly string[]): string {
-  return execFileSync('git', words, { cwd: project, encoding: 'utf8' })
+  try {
+    return execFileSync('git', words, { cwd: project, encoding: 'utf8' })
+  } catch {
+    return fail(`git ${words.join(' ')} has failed`)
+  }
 }
 
 function read(file: string): string {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe } from 'vitest'
-import { isUnreachable } from './installed-packages.ts'
+import { isUnreachable } from './test-packages.ts'
 import { project } from './programs.ts'
 
 const run = promisify(execFile)

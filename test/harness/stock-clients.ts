@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { describeWithPackages, installPackages } from './installed-packages.ts'
+import { describeWithPackages, installPackages } from './test-packages.ts'
 import { startProgram } from './programs.ts'
 
 /** Verifiers and OAuth clients of other people, as programs of their own. */

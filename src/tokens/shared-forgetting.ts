@@ -44,7 +44,8 @@ export type SharedForgettingOptions = {
   readonly telemetry: Telemetry
 }
 
-const streamKey = '{lg1}f'
+/** All versions must have the same one. */
+export const streamKey = '{lg1}f'
 /**
  * Somebody has put something else in the place of the stream, or an entry with the last possible ID. Both would refuse all
  * entries for ever. Without the stream, its readers notice a loss.

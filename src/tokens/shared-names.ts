@@ -58,7 +58,7 @@ export type SharedNamesOptions = {
 
 /** Of each list, the first version is written and all are read. */
 type Versions = { readonly entries: readonly [number]; readonly tombstones: readonly [number, ...number[]] }
-const currentVersions: Versions = { entries: [1], tombstones: [1] }
+export const currentVersions: Versions = { entries: [1], tombstones: [1] }
 
 /** A token is named several times on its way. So many names are kept that this costs one HMAC. */
 const mostKept = 1_000

@@ -71,8 +71,10 @@ describeWithNginx('the shipped nginx.conf', (nginx) => {
   it('the log of nginx: path and request ID, no query string and no token', async () => {
     const path = '/graphql?query=%7B__typename%7D&variables=%7B%22secret%22%3A1%7D'
     await site.get(path, { authorization: 'Bearer a-secret-token', 'x-request-id': 'seen-in-the-log' })
-    const log = await site.log((lines) => lines.includes('seen-in-the-log'))
-    expect(log).toMatch(/GET \/graphql 200 .* seen-in-the-log$/m)
+    await site.get('/a%20200%22%0Aline', { 'x-request-id': 'forging' })
+    const log = await site.log((lines) => lines.includes('forging'))
+    expect(log).toMatch(/ "GET \/graphql" 200 .* seen-in-the-log$/m)
+    expect(log).toMatch(/ "GET \/a 200\\x22\\x0Aline" 404 .* forging$/m)
     expect(log).not.toMatch(/secret|\?/)
   })
 })
@@ -92,7 +94,7 @@ describeWithNginx('replicas that fail, behind the shipped nginx.conf', (nginx) =
     expect(new Set(statuses)).toEqual(new Set([200]))
   })
 
-  it('replicas that break the connection: a POST reaches only one of them', async () => {
+  it('replicas that break the connection: a POST reaches one of them, a GET all; the answer is one that clients know', async () => {
     let requests = 0
     const server = createServer((socket) => {
       socket
@@ -106,7 +108,15 @@ describeWithNginx('replicas that fail, behind the shipped nginx.conf', (nginx) =
     const { port } = server.address() as AddressInfo
     const site = await startSite(nginx, [port, port, port])
     closing.push(site.close, async () => server.close())
-    expect([(await site.ask({})).status, requests]).toEqual([502, 1])
+    const answer = await site.ask({})
+    expect(requests).toBe(1)
+    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5', 'cache-control': 'no-store' } })
+    expect(answer.body.errors).toMatchObject([{ extensions: { code: 'SHUTTING_DOWN', retryAfter: 5 } }])
+    await site.get('/graphql?query=secret', {})
+    expect(requests).toBe(4)
+    const log = await site.log((lines) => lines.includes('GET'))
+    expect(log).toMatch(/"GET \/graphql" 503 \S+ "[^"]+" "502, 502, 502" -$/m)
+    expect(`${log}${site.errors()}`).not.toContain('secret')
   })
 })
 
@@ -125,7 +135,7 @@ async function startSite(nginx: string, replicas: readonly number[]) {
   writeFileSync(join(folder.path, 'own.key'), localhostKey)
   const program = startProgram(nginx, folder.command, {})
   await timeUntil(() => isListening(port), 30_000, { what: `nginx: ${program.err()}` })
-  return { ask, get, log, close }
+  return { ask, get, log, errors, close }
 
   async function ask({ query = '{ viewer { displayName } }', token, headers, from }: Ask) {
     const bearing = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -163,6 +173,10 @@ async function startSite(nginx: string, replicas: readonly number[]) {
     const read = () => readFileSync(join(folder.path, 'access.log'), 'utf8')
     await timeUntil(() => isComplete(read()), 30_000)
     return read()
+  }
+
+  function errors(): string {
+    return program.err() + readFileSync(join(folder.path, 'error.log'), 'utf8')
   }
 
   async function close(): Promise<void> {

@@ -25,6 +25,7 @@ const places = {
   certificate: /^ {2}ssl_certificate .+;$/gm,
   key: /^ {2}ssl_certificate_key .+;$/gm,
   log: /^( {2}access_log )\S+( gateway;)$/gm,
+  errors: /^( {2}error_log )\S+( crit;)$/gm,
 }
 
 /** With the paths of a certificate and its key, nginx speaks TLS. */
@@ -32,7 +33,7 @@ export type Certificate = { readonly certificate: string; readonly key: string }
 
 /**
  * A folder with the shipped configuration, test/deploy/nginx.conf, in front of three ports of this machine. Only addresses and
- * paths are replaced.
+ * paths are replaced. Without TLS, errors go to standard error: they say why a request failed under load.
  */
 export function makeShippedNginxFolder(port: number, replicas: readonly number[], tls?: Certificate): NginxFolder {
   return makeNginxFolderWith(adapt(readFileSync(shipped, 'utf8'), port, replicas, tls))
@@ -40,7 +41,7 @@ export function makeShippedNginxFolder(port: number, replicas: readonly number[]
 
 function adapt(text: string, port: number, replicas: readonly number[], tls: Certificate | undefined): string {
   const counts = Object.values(places).map((place) => text.match(place)?.length)
-  if (counts.join() !== '3,1,1,1,1' || replicas.length !== 3)
+  if (counts.join() !== '3,1,1,1,1,1' || replicas.length !== 3)
     throw new Error(`test/deploy/nginx.conf has other places than the tests replace: ${counts}`)
   let index = 0
   return text
@@ -49,6 +50,7 @@ function adapt(text: string, port: number, replicas: readonly number[], tls: Cer
     .replace(places.certificate, tls ? `ssl_certificate ${tls.certificate};` : '')
     .replace(places.key, tls ? `ssl_certificate_key ${tls.key};` : '')
     .replace(places.log, '$1access.log$2')
+    .replace(places.errors, tls ? '$1error.log$2' : '')
 }
 
 export type NginxFolder = { readonly path: string; readonly command: readonly string[]; remove(): void }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis as Client } from 'ioredis'
 import type { Subject } from '../../src/tokens/record.ts'
+import { streamKey } from '../../src/tokens/shared-forgetting.ts'
+import { currentVersions } from '../../src/tokens/shared-names.ts'
 import { version } from '../../src/version.ts'
 import { plain } from './plain-record.ts'
 import { startRedis } from './redis.ts'
@@ -11,6 +13,8 @@ import { callerAt, noSourceLimit, tokenOf, web } from './token-layer.ts'
 export type ReleasedEntries = {
   /** The version that wrote it. */
   readonly release: string
+  /** Of each list, it writes the first version and reads all. */
+  readonly versions: typeof currentVersions
   /** The wall clock of the writer, epoch ms. */
   readonly writtenAt: number
   readonly secret: string
@@ -35,6 +39,7 @@ export type ReleasedEntries = {
   readonly departedUser: string
   /** The values by their keys, in base64. */
   readonly entries: Readonly<Record<string, string>>
+  readonly streamKey: string
   /** The values of the stream, in base64. */
   readonly stream: readonly string[]
 }
@@ -43,7 +48,6 @@ const secret = 'released entries are read with this secret'
 const redirectUri = 'https://app.example/callback'
 /** Longer than a record is fresh. */
 const agingMs = 400_000
-const streamKey = '{lg1}f'
 
 /** Drives a replica of this tree through everything that it shares, and reads Redis. */
 export async function collectReleasedEntries(): Promise<ReleasedEntries> {
@@ -58,6 +62,8 @@ export async function collectReleasedEntries(): Promise<ReleasedEntries> {
     const ask = (token: string, subject: Subject = 'verification') =>
       replica.resolve({ ...caller, token: tokenOf(token), subject })
     const issue = (userId: string) => emulator.issueTokens({ userId }).accessToken
+    // A record has the host of LINE's pictures in short.
+    Object.assign(emulator.users[0] ?? {}, { pictureUrl: 'https://profile.line-scdn.net/0h-a-picture' })
     // The replica follows the stream, and has written its first entry.
     while ((await server.command('XLEN', streamKey)) === 0) await sleep(10)
 
@@ -100,6 +106,7 @@ export async function collectReleasedEntries(): Promise<ReleasedEntries> {
     await sleep(300)
     return {
       release: version,
+      versions: currentVersions,
       writtenAt: Date.now() + agingMs,
       secret,
       lineUrl: emulator.url,
@@ -118,7 +125,7 @@ export async function collectReleasedEntries(): Promise<ReleasedEntries> {
   }
 }
 
-async function contentOf(port: number): Promise<Pick<ReleasedEntries, 'entries' | 'stream'>> {
+async function contentOf(port: number): Promise<Pick<ReleasedEntries, 'entries' | 'streamKey' | 'stream'>> {
   const client = new Client(port, '127.0.0.1')
   try {
     const keys = (await client.keys('*')).filter((key) => key !== streamKey).sort()
@@ -126,6 +133,7 @@ async function contentOf(port: number): Promise<Pick<ReleasedEntries, 'entries' 
     const stream = await client.xrangeBuffer(streamKey, '-', '+')
     return {
       entries: Object.fromEntries(keys.map((key, n) => [key, values[n]?.toString('base64') ?? ''])),
+      streamKey,
       stream: stream.map(([, [, value]]) => value?.toString('base64') ?? ''),
     }
   } finally {

@@ -1,4 +1,5 @@
 import { Pool } from 'undici'
+import { expect } from 'vitest'
 import { type Clock, createClock } from '../../src/clock.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
@@ -32,7 +33,7 @@ export type Replicas = {
 
 /**
  * `settings`: of each replica, with its REDIS_URL. Leases end by the clock of Redis, so these replicas have the real time. Calls to LINE
- * have the longest deadline allowed.
+ * have the longest deadline allowed. Resolves when all are connected to Redis.
  */
 export async function startReplicas(settings: readonly NodeJS.ProcessEnv[]): Promise<Replicas> {
   let aheadBy = 0
@@ -41,6 +42,7 @@ export async function startReplicas(settings: readonly NodeJS.ProcessEnv[]): Pro
   const lineUrls = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url }
   const shared = { ...allChannels, ...lineUrls, CACHE_SECRET: 'x'.repeat(32), LINE_TIMEOUT_MS: '60000' }
   const started = settings.map(start)
+  await Promise.all(started.map(({ replica }) => isUp(replica)))
   return { emulator, all: started.map(({ replica }) => replica), add, advance, close }
 
   function start(own: NodeJS.ProcessEnv) {
@@ -61,6 +63,11 @@ export async function startReplicas(settings: readonly NodeJS.ProcessEnv[]): Pro
     await Promise.all(started.map((one) => one.close()))
     await emulator.close()
   }
+}
+
+/** Until a replica is connected to Redis, it asks LINE by itself. */
+export async function isUp({ redis }: Replica): Promise<void> {
+  await expect.poll(() => redis.read(['{nothing}']), { timeout: 30_000 }).toEqual([undefined])
 }
 
 function startReplica(settings: NodeJS.ProcessEnv, clock: Clock) {

@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest'
 import type { Subject } from '../../src/tokens/record.ts'
 import { createSharedNames } from '../../src/tokens/shared-names.ts'
 import { describeWithRedis, type RedisProxy, type RedisServer, useKeptRedis } from '../harness/redis.ts'
-import { type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
+import { isUp, type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
 
 /** Of a wait that ends at once on a quiet machine. */
@@ -24,7 +24,6 @@ describeWithRedis('access tokens on three replicas', () => {
     fleet = await startReplicas(own)
     const { emulator, all, advance, add } = fleet
     const [a, b, c] = all as [Replica, Replica, Replica]
-    await Promise.all(all.map(isUp))
     return { server, proxies, emulator, all, a, b, c, advance, add, calls: emulator.calls }
   }
 
@@ -259,7 +258,6 @@ describeWithRedis('access tokens on three replicas', () => {
     fleet = await startReplicas(times(2, () => ({ REDIS_URL: `${url}/1`, ...noSourceLimit })))
     const { emulator, all } = fleet
     const [a, b] = all as [Replica, Replica]
-    await Promise.all(all.map(isUp))
     const { accessToken, refreshToken = '' } = emulator.issueTokens()
     const channel = a.channels.find(web.id) ?? expect.fail()
     await a.refresher.refresh(refreshToken, channel, caller())
@@ -400,11 +398,6 @@ async function keysOf(server: RedisServer, suffix: string): Promise<string[]> {
 
 async function ask(replica: Replica, token: ReturnType<typeof tokenOf>, subject: Subject = 'verification') {
   return replica.resolve({ ...caller(), token, subject })
-}
-
-/** Until a replica is connected, it asks LINE by itself. */
-async function isUp({ redis }: Replica): Promise<void> {
-  await expect.poll(() => redis.read(['{nothing}']), { timeout: 30_000 }).toEqual([undefined])
 }
 
 function plainRecord(answer: Awaited<ReturnType<typeof ask>>) {

@@ -40,9 +40,9 @@ export type SharedNameSet = {
 }
 
 export type SharedNames = {
-  /** For records, leases, answers and codes: they have the version of this release. */
+  /** For records and their leases, answers of refreshes, and codes. */
   entriesOf(kind: SharedKind, key: string): SharedNameSet
-  /** For tombstones, families and the stream: the release before must read them too, so they have a version of their own. */
+  /** For tombstones, families and the stream. */
   tombstonesOf(kind: SharedKind, key: string): SharedNameSet
 }
 
@@ -56,9 +56,13 @@ export type SharedNamesOptions = {
   readonly versions?: Versions
 }
 
-/** Of each list, the first version is written and all are read. */
-type Versions = { readonly entries: readonly [number]; readonly tombstones: readonly [number, ...number[]] }
-export const currentVersions: Versions = { entries: [1], tombstones: [1] }
+/**
+ * Of each list, the first version is written and all are read. `records`: records of access tokens and their leases. A process
+ * with another version asks LINE. `others`: what the release before must read too. Without its leases and answers, two
+ * processes would show LINE the same refresh token.
+ */
+type Versions = { readonly records: readonly [number]; readonly others: readonly [number, ...number[]] }
+export const currentVersions: Versions = { records: [1], others: [1] }
 
 /** A token is named several times on its way. So many names are kept that this costs one HMAC. */
 const mostKept = 1_000
@@ -69,12 +73,14 @@ const idBytes = 32
  * the other half is the key for AES-256-GCM. Nothing in Redis can be compared with a digest made without the secret.
  */
 export function createSharedNames(options: SharedNamesOptions): SharedNames {
-  const { entries, tombstones } = options.versions ?? currentVersions
+  const { records, others } = options.versions ?? currentVersions
   const secrets = options.secrets.map((secret) => createSecretKey(secret, 'utf8'))
   const world = { lineUrl: options.lineUrl, seal: createSharedSeal(), unopened: options.unopened }
-  const entriesOf = nameSets(secrets, entries, world)
-  const areEqual = entries.join() === tombstones.join()
-  return { entriesOf, tombstonesOf: areEqual ? entriesOf : nameSets(secrets, tombstones, world) }
+  const othersOf = nameSets(secrets, others, world)
+  if (records.join() === others.join()) return { entriesOf: othersOf, tombstonesOf: othersOf }
+  const recordsOf = nameSets(secrets, records, world)
+  const entriesOf = (kind: SharedKind, key: string) => (kind === 'access' ? recordsOf : othersOf)(kind, key)
+  return { entriesOf, tombstonesOf: othersOf }
 }
 
 type World = Pick<SharedNamesOptions, 'lineUrl' | 'unopened'> & { readonly seal: SharedSeal }

@@ -6,13 +6,14 @@ const againMs = 20
 
 /**
  * Clients that send the next request when they have an answer, until `stop`. Each has a connection of its own. A failure is any
- * answer but the viewer's name, and a request without an answer.
+ * answer but the viewer's name, and a request without an answer. Of each of these refresh tokens, one more client makes a chain:
+ * where LINE rotates them, an answer that is lost ends the session.
  */
-export function startLoad(url: string, token: string, clients: number) {
+export function startLoad(url: string, token: string, clients: number, refreshTokens: readonly string[] = []) {
   const failures = new Map<string, number>()
   const watch = watchOwnStalls()
   let [requests, connected, afterStalls, slowestMs, stopped] = [0, 0, 0, 0, false]
-  const loops = Array.from({ length: clients }, () => loop(new Client(url)))
+  const loops = [...Array(clients).fill(askName), ...refreshTokens.map(refreshFrom)].map(loop)
   return {
     requests: () => requests,
     /** So many clients have had an answer. */
@@ -24,7 +25,8 @@ export function startLoad(url: string, token: string, clients: number) {
     stop,
   }
 
-  async function loop(client: Client): Promise<void> {
+  async function loop(ask: (client: Client) => Promise<string>): Promise<void> {
+    const client = new Client(url)
     let isConnected = false
     while (!stopped) {
       const start = performance.now()
@@ -40,12 +42,25 @@ export function startLoad(url: string, token: string, clients: number) {
     await client.destroy()
   }
 
-  async function ask(client: Client): Promise<string> {
+  async function askName(client: Client): Promise<string> {
+    const { status, text } = await post(client, '{"query":"{ viewer { displayName } }"}')
+    return text === '{"data":{"viewer":{"displayName":"Sakura Tanaka"}}}' ? 'answered' : String(status)
+  }
+
+  function refreshFrom(first: string) {
+    let refreshToken = first
+    return async (client: Client): Promise<string> => {
+      const { status, text } = await post(client, JSON.stringify({ query: refresh, variables: { refreshToken } }))
+      const next = /"refreshToken":"([^"]+)"/.exec(text)?.[1]
+      refreshToken = next ?? refreshToken
+      return next === undefined ? `refresh: ${status}` : 'answered'
+    }
+  }
+
+  async function post(client: Client, body: string) {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
-    const body = '{"query":"{ viewer { displayName } }"}'
     const answer = await client.request({ path: '/graphql', method: 'POST', headers, body })
-    const text = await answer.body.text()
-    return text === '{"data":{"viewer":{"displayName":"Sakura Tanaka"}}}' ? 'answered' : String(answer.statusCode)
+    return { status: answer.statusCode, text: await answer.body.text() }
   }
 
   async function stop(): Promise<void> {
@@ -54,6 +69,9 @@ export function startLoad(url: string, token: string, clients: number) {
     watch.end()
   }
 }
+
+const refresh =
+  'mutation ($refreshToken: String!) { refreshToken(input: { refreshToken: $refreshToken }) { refreshToken } }'
 
 export const isLost = (outcome: string): boolean => outcome === 'ECONNRESET' || outcome === 'UND_ERR_SOCKET'
 

@@ -28,9 +28,8 @@ import { collectReleasedEntries, type ReleasedEntries } from '../harness/release
  *     WRITE_RELEASED_ENTRIES=yes npm run -s vitest -- test/tokens/released-entries
  *
  * A failure here means that this tree cannot follow the last release. A new layout needs a new number in `currentVersions` of
- * shared-names.ts. Of `entries` (records, leases, answers, codes) the old ones may then be absent, but never read wrongly. Of
- * `tombstones` (also sessions and the stream) the old ones must be read: first a release that reads both and writes the old
- * one, then a release that writes the new one.
+ * shared-names.ts. Of `records` (and their leases) the old ones may then be absent, but never read wrongly. Of the `others`
+ * the old ones must be read: first a release that reads both and writes the old one, then a release that writes the new one.
  */
 const file = new URL('released-entries.json', import.meta.url)
 if (process.env.WRITE_RELEASED_ENTRIES !== undefined)
@@ -61,8 +60,8 @@ describe(`what release ${released.release} has written to Redis`, () => {
     longestLifeMs: 1,
   })
   const valuesOf = (keys: readonly string[]) => keys.map(redis.at)
-  /** Entries with another number are absent for both versions. */
-  const inSameLayout = it.runIf(released.versions.entries[0] === currentVersions.entries[0])
+  /** Records with another number are absent for both versions. */
+  const inSameLayout = it.runIf(released.versions.records[0] === currentVersions.records[0])
 
   inSameLayout('a record: the same facts', async () => {
     const [found] = await lookAt(tokens.known)
@@ -104,13 +103,13 @@ describe(`what release ${released.release} has written to Redis`, () => {
     expect(families.find(key)).toMatchObject({ id, channelId: web.id, userId: released.user })
   })
 
-  inSameLayout('the answer of a refresh: the same tokens', () => {
+  it('the answer of a refresh: the same tokens', () => {
     const entry = createRefreshEntries({ redis, names, times: clock }).of(refreshKeyOf(web.id, tokens.first), {})
     const answer = entry.lookForSuccess(valuesOf(entry.watched), Buffer.alloc(0))
     expect(answer?.tokens).toMatchObject({ accessToken: released.refreshedAccess, refreshToken: tokens.refreshed })
   })
 
-  inSameLayout('a code that was used: spent', async () => {
+  it('a code that was used: spent', async () => {
     const exchangeOnce = createSharedCodes({ redis, names, leases: createLeases(redis), times: clock })
     const mark = digestOf('code', web.id, released.code)
     const end = await exchangeOnce(mark, performance.now() + 1_000, () => expect.unreachable())
@@ -124,8 +123,8 @@ describe(`what release ${released.release} has written to Redis`, () => {
     expect(outcome).toMatchObject({ verdict: 'invalid', reason: 'MALFORMED' })
   })
 
-  it('tombstones and the stream of this tree: where that release reads them', () => {
-    expect(released.versions.tombstones).toContain(currentVersions.tombstones[0])
+  it('all but the records of this tree: where that release reads them', () => {
+    expect(released.versions.others).toContain(currentVersions.others[0])
     expect(streamKey).toBe(released.streamKey)
   })
 

@@ -45,7 +45,7 @@ describe('a name', () => {
       nameOf(kind, of, {
         lineUrl: url,
         secrets: [secretText],
-        versions: { entries: [version], tombstones: [version] },
+        versions: { records: [version], others: [version] },
       }).keyOf('r')
     fc.assert(
       fc.property(place, place, (one, other) => {
@@ -140,11 +140,22 @@ describe('versions', () => {
 
   it('a release with a new version reads the tombstones of the one before, but not its records', () => {
     const before = namesWith()
-    const after = namesWith({ versions: { entries: [2], tombstones: [1, 2] } })
+    const after = namesWith({ versions: { records: [2], others: [1, 2] } })
     expect(after.tombstonesOf('access', key).write.keyOf('t')).toBe(before.tombstonesOf('access', key).write.keyOf('t'))
     expect(after.tombstonesOf('access', key).read).toHaveLength(2)
     const records = after.entriesOf('access', key).read.map((name) => name.keyOf('r'))
     expect(records).not.toContain(before.entriesOf('access', key).write.keyOf('r'))
+  })
+
+  it('with a new version of records, answers of refreshes and codes stay where both releases look', () => {
+    const after = namesWith({ versions: { records: [2], others: [1] } })
+    for (const [kind, suffix] of [
+      ['refresh', 'a'],
+      ['refresh', 'l'],
+      ['code', 'c'],
+      ['stream', 'o'],
+    ] as const)
+      expect(after.entriesOf(kind, key).write.keyOf(suffix)).toBe(namesWith().entriesOf(kind, key).write.keyOf(suffix))
   })
 })
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe } from 'vitest'
-import { isUnreachable } from './test-packages.ts'
 import { project } from './programs.ts'
+import { isUnreachable } from './test-packages.ts'
 
 const run = promisify(execFile)
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { describeWithPackages, installPackages } from './test-packages.ts'
 import { startProgram } from './programs.ts'
+import { describeWithPackages, installPackages } from './test-packages.ts'
 
 /** Verifiers and OAuth clients of other people, as programs of their own. */
 export type StockClients = {

@@ -8,9 +8,9 @@ import { web } from '../harness/channels.ts'
 import { deployFiles, deployText, environmentIn, redisUserIn } from '../harness/deploy-files.ts'
 import { deployValidators } from '../harness/deploy-validators.ts'
 import { freePort } from '../harness/free-port.ts'
-import { describeWithPackages, installPackages } from '../harness/test-packages.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 import { describeWithRedis, useRedis } from '../harness/redis.ts'
+import { describeWithPackages, installPackages } from '../harness/test-packages.ts'
 import { ask } from '../harness/workers.ts'
 
 const packages = await installPackages('test/long/deploy-files')

@@ -7,10 +7,10 @@ import { buildContext } from '../harness/build-context.ts'
 import { web } from '../harness/channels.ts'
 import { freePort } from '../harness/free-port.ts'
 import { buildImage, firstProcessOf, type Image, startContainer, whyNoContainers } from '../harness/image.ts'
-import { describeWithPackages, installPackages } from '../harness/test-packages.ts'
 import { print } from '../harness/print.ts'
 import type { Program } from '../harness/programs.ts'
 import { describeWithRedis, useRedis } from '../harness/redis.ts'
+import { describeWithPackages, installPackages } from '../harness/test-packages.ts'
 import { ask, childrenOf } from '../harness/workers.ts'
 
 /** There is no Docker engine here: the Dockerfile is carried out in a folder, and the result runs in a container of our own. */

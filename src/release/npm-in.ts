@@ -38,6 +38,12 @@ export function npmIn(
 
   function stop(signal: NodeJS.Signals): void {
     isStopped = true
+    end(signal)
+    // npm ci finishes what it installs first, and that can take a minute.
+    setTimeout(() => end('SIGKILL'), 5_000).unref()
+  }
+
+  function end(signal: NodeJS.Signals): void {
     if (running?.pid === undefined || running.exitCode !== null || running.signalCode !== null) return
     if (isWindows) running.kill(signal)
     else process.kill(-running.pid, signal)

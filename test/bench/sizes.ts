@@ -9,8 +9,9 @@ import { spreadOf } from './rounds.ts'
 import { assertAnswers, gatewaySettings, type Line, type Settings, startFlags, withLine } from './subjects.ts'
 
 /**
- * `npm run build && node test/bench/sizes.ts`: prints how much memory and CPU a process needs, for the sizes of a pod. It runs
- * the built gateway. Takes a quarter of an hour or more, and needs an idle machine; a word leaves out all rows without it: `node test/bench/sizes.ts 100,000`.
+ * `npm run build && node_modules/.bin/node test/bench/sizes.ts` prints how much memory and CPU a process needs, for the sizes of a
+ * pod. It runs the built gateway for a quarter of an hour or more, on an idle machine. A word leaves out all rows without it:
+ * `node_modules/.bin/node test/bench/sizes.ts 100,000`.
  */
 const project = join(import.meta.dirname, '../..')
 const runs = 3

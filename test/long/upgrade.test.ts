@@ -74,18 +74,18 @@ describeWithNginx('an upgrade', (nginx) => {
       for (const token of known) expect(await nameOf(behindNginx, token)).toBe('Sakura Tanaka')
       const { nonce } = await ofFirst<{ nonce: string }>(behindNginx, startLogin, { redirectUri })
       const jwt = await apiTokenOf(first, known[0] ?? '')
-      const revoked = [await revokeOnlyHere(first)]
+      const revoked = [await revokeKnown(first, replicas)]
 
       await replace(first, next)
       await expectSameRefresh(second, first)
       await expectSameRefresh(first, second)
-      revoked.push(await revokeOnlyHere(first))
+      for (const replica of [first, second]) revoked.push(await revokeKnown(replica, replicas))
       await expectRefused(replicas, revoked)
       await replace(second, next)
       await replace(third, next)
       await expectAllKept()
       await expectNonce(nonce)
-      revoked.push(await revokeOnlyHere(third))
+      revoked.push(await revokeKnown(third, replicas))
       const jwtOfNext = await apiTokenOf(second, known[0] ?? '')
 
       for (const replica of replicas) await replace(replica, former)
@@ -180,10 +180,13 @@ describeWithNginx('an upgrade', (nginx) => {
       }
     }
 
-    /** A token that the gateway refuses, and LINE still accepts: only the tombstone knows. */
-    async function revokeOnlyHere(replica: Replica): Promise<string> {
+    /**
+     * A token that this replica refuses, and LINE still accepts. All know it, so the others must hear of it: the stream
+     * tells them.
+     */
+    async function revokeKnown(replica: Replica, replicas: readonly Replica[]): Promise<string> {
       const { accessToken } = emulator.issueTokens()
-      expect(await nameOf(replica, accessToken)).toBe('Sakura Tanaka')
+      for (const one of replicas) expect(await nameOf(one, accessToken)).toBe('Sakura Tanaka')
       emulator.faults.set('revoke', { status: 200, body: '' })
       const { data } = await revoke(replica, { accessToken })
       emulator.faults.clear('revoke')

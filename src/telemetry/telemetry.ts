@@ -1,10 +1,11 @@
 import pino, { type Logger } from 'pino'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import { version } from '../version.ts'
 import { errorFields } from './error-fields.ts'
 import { type LineCall, levelOf, messageOf } from './line-call.ts'
 import { createLogWriter } from './log-writer.ts'
 import { createDurations, createTally } from './meters.ts'
+import { addProcessMetrics } from './process-metrics.ts'
 import { createSampler } from './sampler.ts'
 import { type Numbers, numbersOf } from './worker-numbers.ts'
 
@@ -110,7 +111,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const registry = new Registry()
   const log = createLog(options, registry)
   const { sample, flush } = createSampler()
-  collectDefaultMetrics({ register: registry })
+  addProcessMetrics(registry)
   addBuildInfo(registry)
   const meters = createMeters(registry)
   let unopenedAgainAt = 0

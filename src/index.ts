@@ -10,7 +10,10 @@ export { ConfigError } from './config/config-error.ts'
 export type Settings = Readonly<Record<string, string | number | boolean | undefined>>
 
 export type GatewayOptions = {
-  /** Receives the log lines, each one JSON and a line feed. Default: standard output. `LOG_LEVEL: 'silent'` writes none. */
+  /**
+   * Receives the log lines, each one JSON and a line feed. A line for which it throws is lost, nothing else. Default: standard
+   * output. `LOG_LEVEL: 'silent'` writes none.
+   */
   readonly log?: { write(line: string): unknown }
 }
 
@@ -32,8 +35,9 @@ export type Gateway = {
  * process: WORKERS is for the command `start`.
  */
 export async function createGateway(settings: Settings = process.env, { log }: GatewayOptions = {}): Promise<Gateway> {
-  const given = Object.entries(settings).filter(([name, value]) => value !== undefined && !workers.includes(name))
-  const texts = Object.fromEntries(given.map(([name, value]) => [name, String(value)]))
+  if (log !== undefined && typeof log?.write !== 'function') throw new TypeError('log: must have a method write')
+  const given = Object.entries(settings).filter(([name]) => !workers.includes(name))
+  const texts = Object.fromEntries(given.map(([name, value]) => [name, String(value ?? '')]))
   const config = readConfig(texts, undefined, undefined, checkKeyFile)
   const telemetry = createTelemetry({ logLevel: config.logLevel, ...(log && { destination: log }) })
   if (workers.some((name) => settings[name]))

@@ -74,6 +74,31 @@ describe('the library', () => {
     ])
   })
 
+  it('null, as from JSON, and an empty text: not set', async () => {
+    const { metricsUrl } = await start({ METRICS_PORT: null as never, REDIS_URL: null as never, CORS_ORIGINS: '' })
+    expect(metricsUrl).toBeUndefined()
+  })
+
+  it('a log that takes no lines: the lines are lost and counted, the answers are not', async () => {
+    const refuse = () => {
+      throw new Error('the disk is full')
+    }
+    for (const write of [refuse, async () => refuse()]) {
+      const gateway = await createGateway({ ...settings, LOG_LEVEL: 'info', METRICS_PORT: 0 }, { log: { write } })
+      started.push(gateway)
+      expect(await ask(gateway.url, 'not a token')).toBeUndefined()
+      const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
+      expect(metrics).toContain('gateway_log_lines_dropped_total 1\n')
+    }
+  })
+
+  it('a log without the method write: a TypeError at once, not with the first line', async () => {
+    for (const log of [{}, () => {}, null])
+      await expect(createGateway(settings, { log: log as never })).rejects.toThrow(
+        new TypeError('log: must have a method write'),
+      )
+  })
+
   it('a port in use: rejected, and the metrics server is closed', async () => {
     const METRICS_PORT = await freePort()
     await expect(start({ METRICS_PORT, PORT: Number(new URL(emulator.url).port) })).rejects.toThrow('EADDRINUSE')

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isTooOld, nodeWebsite, oldestNode } from './node-version.js'
 
-/** Runs before the npm scripts of a clone. Plain JavaScript: it runs also on the old Node that it reports. */
+/** The npm scripts of a clone begin with it. Plain JavaScript: it runs also on the old Node that it reports. */
 if (process.argv[1] === fileURLToPath(import.meta.url) && isTooOld(process.versions.node)) {
   process.stderr.write(`${adviceFor(process.versions.node, process.platform, process.arch, isMusl())}\n`)
   process.exitCode = 1

@@ -52,4 +52,9 @@ export function createLogWriter(output: Writable, { dropped, recovered }: LogWri
   }
 }
 
+/** Writes to the log of the program that embeds the gateway. A line that it does not take, now or later, is dropped. */
+export function createGivenLogWriter(given: { write(line: string): unknown }, dropped: () => void): LogWriter {
+  return { write: (line) => void (async () => given.write(line))().catch(dropped) }
+}
+
 function ignore(): void {}

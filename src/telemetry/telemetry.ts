@@ -1,10 +1,11 @@
 import pino, { type Logger } from 'pino'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import { version } from '../version.ts'
 import { errorFields } from './error-fields.ts'
 import { type LineCall, levelOf, messageOf } from './line-call.ts'
-import { createLogWriter } from './log-writer.ts'
+import { createGivenLogWriter, createLogWriter } from './log-writer.ts'
 import { createDurations, createTally } from './meters.ts'
+import { addProcessMetrics } from './process-metrics.ts'
 import { createSampler } from './sampler.ts'
 import { type Numbers, numbersOf } from './worker-numbers.ts'
 
@@ -110,7 +111,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const registry = new Registry()
   const log = createLog(options, registry)
   const { sample, flush } = createSampler()
-  collectDefaultMetrics({ register: registry })
+  addProcessMetrics(registry)
   addBuildInfo(registry)
   const meters = createMeters(registry)
   let unopenedAgainAt = 0
@@ -256,11 +257,13 @@ export function createSilentTelemetry(): Telemetry {
 function createLog({ logLevel, destination }: TelemetryOptions, registry: Registry): Logger {
   const counter = { name: 'gateway_log_lines_dropped_total', help: 'Log lines that could not be written' }
   const lines = new Counter({ ...counter, registers: [registry] })
-  const writer = createLogWriter(process.stdout, {
-    dropped: () => lines.inc(),
-    recovered: (count) => log.warn({ lines: count }, 'log lines were dropped: their reader was slow or gone'),
-  })
-  const log = pino({ level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? writer)
+  const dropped = () => lines.inc()
+  const recovered = (count: number) =>
+    log.warn({ lines: count }, 'log lines were dropped: their reader was slow or gone')
+  const writer = destination
+    ? createGivenLogWriter(destination, dropped)
+    : createLogWriter(process.stdout, { dropped, recovered })
+  const log = pino({ level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, writer)
   return log
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { afterAll, describe, expect, it, test } from 'vitest'
 import { isTooOld, oldestNode } from '../../src/cli/node-version.js'
@@ -51,13 +51,19 @@ describe.skipIf(oldNode === undefined)(`an old Node${oldNode === undefined ? ': 
     },
   )
 
-  it('an npm script of a clone: how to get a newer one, exit code 1', async () => {
-    const program = programs.start(String(oldNode), [join(project, 'src/cli/check-node.js')], {}, folder)
-    expect(await program.ended).toBe(1)
-    expect(program.err()).toMatch(
-      /^Node\.js [\d.]+ or newer is needed, and this is [\d.]+\. .*(npm ci|nodejs\.org).*\n$/,
-    )
-  })
+  const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
+
+  it.each(['dev', 'start', 'emulator', 'keys', 'build', 'test', 'test:long'])(
+    'npm run %s in a clone before npm ci: how to get a newer one, exit code 1',
+    async (name) => {
+      const env = { PATH: `${dirname(String(oldNode))}:/bin` }
+      const program = programs.start('sh', ['-c', scripts[name]], env, project)
+      expect(await program.ended).toBe(1)
+      expect(program.err()).toMatch(
+        /^Node\.js [\d.]+ or newer is needed, and this is [\d.]+\. .*(npm ci|nodejs\.org).*\n$/,
+      )
+    },
+  )
 })
 
 /** A `node` of the machine that this package does not run on. npm puts those of packages first in PATH. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { LineCall } from '../../src/telemetry/line-call.ts'
 import {
@@ -7,6 +8,7 @@ import {
   type Telemetry,
 } from '../../src/telemetry/telemetry.ts'
 import { version } from '../../src/version.ts'
+import { bytesInUse } from '../harness/collect-garbage.ts'
 
 function collect(logLevel = 'trace') {
   const lines: string[] = []
@@ -265,4 +267,32 @@ describe('metrics', () => {
     one.lookUp('missed')
     expect((await other.metrics()).text).not.toContain('outcome="missed"')
   })
+})
+
+describe('the metrics of the process', () => {
+  it('each telemetry has them, and none stays in memory for them', async () => {
+    const [one, other] = [createSilentTelemetry(), createSilentTelemetry()]
+    for (const { metrics } of [one, other]) {
+      const { text } = await metrics()
+      for (const name of [
+        'process_resident_memory_bytes',
+        'nodejs_eventloop_lag_p99_seconds',
+        'nodejs_heap_size_used_bytes',
+      ])
+        expect(text).toMatch(new RegExp(`^${name} `, 'm'))
+      expect(text).toContain('# TYPE nodejs_gc_duration_seconds histogram\n')
+    }
+    const records = refer()
+    // In the turn that made it, a WeakRef keeps its object.
+    await setImmediate()
+    bytesInUse()
+    expect(records.deref()).toBeUndefined()
+  })
+
+  /** As the gauges of a gateway refer to its records. */
+  function refer(): WeakRef<object> {
+    const records = new Map()
+    createSilentTelemetry().gauge('records', 'Records', () => records.size)
+    return new WeakRef(records)
+  }
 })

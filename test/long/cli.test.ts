@@ -33,6 +33,24 @@ describeWithRedis('start with WORKERS=2', () => {
   })
 })
 
+describe('a signal while it starts', () => {
+  const programs = usePrograms()
+  /** Sends the signal when the module of the settings is loaded. */
+  const early = `import { registerHooks } from 'node:module'
+    registerHooks({ load(url, context, next) {
+      if (url.endsWith('/dist/config.js')) process.kill(process.pid, 'SIGTERM')
+      return next(url, context)
+    } })`
+
+  it('start ends with 0: as the first process of a container it would not hear a signal without a listener', async () => {
+    const words = ['--import', `data:text/javascript,${encodeURIComponent(early)}`, build.main]
+    const settings = { LINE_CHANNEL_ID: '2000000001', LINE_CHANNEL_SECRET: 'x', PORT: '0', SHUTDOWN_DELAY_SECONDS: '0' }
+    const program = programs.start(process.execPath, words, settings, folder)
+    expect(await program.ended).toBe(0)
+    expect(program.err()).toBe('')
+  })
+})
+
 const oldNode = findOldNode()
 if (oldNode === undefined) process.stderr.write(`no Node older than ${oldestNode} is installed: skipped an old Node\n`)
 

@@ -1,52 +1,8 @@
-import { startWorkers, WorkersError } from './cluster/primary.ts'
-import { isWorker, serveAsWorker } from './cluster/worker.ts'
-import { readEnvFile } from './config/env-file.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
-import { createGateway } from './gateway.ts'
-import { checkKeyFile } from './login/signing-key-file.ts'
-import { endOnSignal, endProcess, surviveReaders } from './signals.ts'
-import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
-import { version } from './version.ts'
+import { endDuringStart } from './signals.ts'
 
 /**
- * The production process: reads the settings, starts the gateway or its workers, and handles signals. Each worker runs this
- * file as well.
+ * The process of production. It hears signals before anything else is loaded, because loading is most of the time of a start. Each
+ * worker runs this file as well.
  */
-surviveReaders()
-const envFileWarnings = readEnvFile()
-
-try {
-  // The primary has checked the file. A worker that starts later starts also while the file is broken.
-  const config = readConfig(process.env, undefined, undefined, isWorker ? undefined : checkKeyFile)
-  const telemetry = createTelemetry({ logLevel: config.logLevel })
-  if (isWorker) await serveAsWorker(config, telemetry)
-  else await serve(config, telemetry)
-} catch (error) {
-  if (!(error instanceof WorkersError))
-    process.stderr.write(`${[startupError(error), ...envFileWarnings].join('\n')}\n`)
-  await endProcess(1)
-}
-
-async function serve(config: Config, telemetry: Telemetry): Promise<void> {
-  for (const warning of [...envFileWarnings, ...config.warnings]) telemetry.log.warn(warning)
-  const { workers } = config
-  const gateway = await (workers === 1 ? createGateway(config, { telemetry }) : startWorkers(config, telemetry))
-  const { url, metricsUrl } = gateway
-  telemetry.log.info({ version, url, metricsUrl, ...(workers > 1 && { workers }) }, 'listening')
-  endOnSignal(async () => {
-    telemetry.log.info('draining')
-    await gateway.close()
-    telemetry.log.info('closed')
-  }, config.shutdownDelayMs + config.shutdownGraceMs)
-}
-
-function startupError(error: unknown): string {
-  if (error instanceof ConfigError) return error.message
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return 'PORT or METRICS_PORT: another process uses this port'
-  if (code === 'EACCES') return 'PORT or METRICS_PORT: this user has no permission to listen on this port'
-  // The messages of these errors quote the address.
-  const hostCodes = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EINVAL', 'EAFNOSUPPORT', 'EAI_AGAIN', 'EAI_FAMILY']
-  if (hostCodes.includes(String(code))) return 'HOST: is not an address of this machine'
-  return `The gateway could not start: ${error instanceof Error ? error.message : 'the reason is unknown'}`
-}
+endDuringStart()
+await import('./production.ts')

@@ -5,6 +5,20 @@ const lastLinesMs = 300
 /** The time beyond its own limit that `close` gets. Then the process ends, whatever hangs. */
 const spareMs = 2_000
 
+const signals = ['SIGTERM', 'SIGINT'] as const
+
+/**
+ * Until `endOnSignal` is called, a signal ends the process with exit code 0: nothing is served yet. Without this, Linux ignores a
+ * signal for the first process of a container, which would then start all the same, and be killed while it serves.
+ */
+export function endDuringStart(): void {
+  for (const signal of signals) process.on(signal, endNow)
+}
+
+function endNow(): void {
+  process.exit(0)
+}
+
 /**
  * The first SIGTERM or SIGINT calls `close`, then ends the process with exit code 0. A later signal ends it at once with
  * exit code 1. So does `limitMs`, the longest time that `close` can need. The returned function does what the first signal
@@ -12,7 +26,8 @@ const spareMs = 2_000
  */
 export function endOnSignal(close: () => Promise<void>, limitMs: number): () => void {
   let firstAt: number | undefined
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, signalled)
+  // In this order: without any listener for a moment, Node loses a signal that it has not delivered yet.
+  for (const signal of signals) process.on(signal, signalled).off(signal, endNow)
   return end
 
   function signalled(): void {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { checkSettings } from '../src/cli/check.ts'
 import { readCommandLine } from '../src/cli/command-line.ts'
 import { isTooOld, oldestNode } from '../src/cli/node-version.js'
+import { readEnvFile } from '../src/config/env-file.ts'
 import { runKeys } from '../src/keys/command.ts'
 import { version } from '../src/version.ts'
 import { project, usePrograms } from './harness/programs.ts'
@@ -70,6 +71,13 @@ describe('the words of the command line', () => {
     ['start -p 5000', 'Write PORT=5000 npx line-graphql-gateway start'],
     ['start --redis-url=x', 'Write REDIS_URL=… npx line-graphql-gateway start'],
     ['--port 5000', 'Write PORT=5000 npx line-graphql-gateway dev'],
+    ['--port=5000', 'Write PORT=5000 npx line-graphql-gateway dev'],
+    ['PORT=5000 start', 'Write PORT=5000 npx line-graphql-gateway dev'],
+    ['start HOST=127.0.0.1', 'Write HOST=… npx line-graphql-gateway start'],
+    ['start --cache-secret-file x', 'Write CACHE_SECRET_FILE=… npx line-graphql-gateway start'],
+    ['emulator --port 5000', 'Write EMULATOR_PORT=5000 npx line-graphql-gateway emulator'],
+    ['dev --emulator-port 0', 'Write EMULATOR_PORT=5000 npx line-graphql-gateway dev'],
+    ['-V', 'This is not a command. The commands are dev'],
     ['check production', 'Write PORT=5000 npx line-graphql-gateway check'],
   ])('%s: a hint and exit code 2', (line, hint) => {
     expect(read(line)).toMatchObject({ code: 2, text: expect.stringContaining(hint) })
@@ -109,9 +117,19 @@ describe('check', () => {
 
   it('the program: reads .env and the files of NAME_FILE; exit code 0 and nothing on standard error', async () => {
     await writeFile(join(folder, 'secret'), channel.LINE_CHANNEL_SECRET)
-    await writeFile(join(folder, '.env'), 'LINE_CHANNEL_ID=2000000001\nLINE_CHANNEL_SECRET_FILE=secret\nPORT=c4n4ry\n')
+    // The first character is a byte order mark, as some editors on Windows write it.
+    await writeFile(
+      join(folder, '.env'),
+      '\uFEFFLINE_CHANNEL_ID=2000000001\nLINE_CHANNEL_SECRET_FILE=secret\nPORT=c4n4ry\n',
+    )
     // PORT=1 would need root: nothing is opened.
     expect(await run(['check'], { PORT: '1' })).toEqual({ code: 0, out: 'The settings are right.\n', err: '' })
+  })
+
+  it('.env in UTF-16, as `>` of PowerShell writes it: a warning that says so', async () => {
+    const file = join(folder, 'utf-16.env')
+    await writeFile(file, Buffer.from('\uFEFFPORT=5000\r\n', 'utf16le'))
+    expect(readEnvFile(file)).toEqual(['.env: is not UTF-8 text and is ignored'])
   })
 
   it('the program, where .env is a folder: the problems and that on standard error, exit code 1', async () => {

@@ -13,6 +13,7 @@ type Import = { readonly from: string; readonly to: string; readonly onlyTypes: 
  */
 const layers = [
   'main',
+  'production',
   'cluster',
   'gateway',
   'services',
@@ -83,7 +84,7 @@ describe('imports', () => {
   it('the imports of this project: found, and each one names a file', () => {
     expect(textsOf(imports)).toEqual(
       expect.arrayContaining([
-        'main.ts -> gateway.ts',
+        'production.ts -> gateway.ts',
         'gateway.ts -> server.ts',
         'schema/schema.ts -> schema/viewer.ts',
         'emulator/routes.ts -> emulator/endpoints/token.ts',

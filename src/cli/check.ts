@@ -1,6 +1,11 @@
+import { readEnvFile } from '../config/env-file.ts'
 import { ConfigError, readConfig } from '../config.ts'
 import { checkKeyFile } from '../login/signing-key-file.ts'
 import type { Reply } from './command-line.ts'
+
+export function checkEnvironment(): Reply {
+  return checkSettings(process.env, readEnvFile())
+}
 
 /** Reads the settings as `start` does, and starts nothing. `envFileWarnings`: what is wrong with `.env`. */
 export function checkSettings(env: NodeJS.ProcessEnv, envFileWarnings: readonly string[]): Reply {

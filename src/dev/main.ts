@@ -46,6 +46,11 @@ try {
     },
   })
   demoPage = `${localhostOrigin(gateway.url)}/dev/demo`
+  // Before the text: who reads it can send a signal at once.
+  endOnSignal(async () => {
+    await gateway.close()
+    await emulator.close()
+  }, config.shutdownDelayMs + config.shutdownGraceMs)
   process.stdout.write(
     introduction(localhostOrigin(gateway.url), emulator.url, {
       accessToken,
@@ -53,10 +58,6 @@ try {
       loginUrl: loginUrl(emulator, gateway.url, channelId),
     }),
   )
-  endOnSignal(async () => {
-    await gateway.close()
-    await emulator.close()
-  }, config.shutdownDelayMs + config.shutdownGraceMs)
 } catch (error) {
   process.stderr.write(`${startupError(error)}\n`)
   await endProcess(1)

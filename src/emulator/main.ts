@@ -9,8 +9,9 @@ async function main(): Promise<void> {
   surviveReaders()
   try {
     const emulator = await startEmulator({ port: readPort(process.env.EMULATOR_PORT) })
-    process.stdout.write(introductionOf(emulator))
+    // Before the text: who reads it can send a signal at once.
     endOnSignal(() => emulator.close(), 0)
+    process.stdout.write(introductionOf(emulator))
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`)
     process.exitCode = 1

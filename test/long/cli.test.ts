@@ -33,12 +33,38 @@ describeWithRedis('start with WORKERS=2', () => {
   })
 })
 
+const programs = usePrograms()
+const settings = { LINE_CHANNEL_ID: '2000000001', LINE_CHANNEL_SECRET: 'x', PORT: '0', SHUTDOWN_DELAY_SECONDS: '0' }
+
+describe('check', () => {
+  it('its reader is gone: the exit code is still that of the settings', async () => {
+    const script = `{ ${process.execPath} ${bin} check; echo "exit code $?" >&2; } | true`
+    const program = programs.start('sh', ['-c', script], settings, folder)
+    await program.ended
+    expect(program.err()).toBe('exit code 0\n')
+  })
+})
+
+describe('a signal while it starts', () => {
+  /** Sends the signal when the module of the settings is loaded. */
+  const early = `import { registerHooks } from 'node:module'
+    registerHooks({ load(url, context, next) {
+      if (url.endsWith('/dist/config.js')) process.kill(process.pid, 'SIGTERM')
+      return next(url, context)
+    } })`
+
+  it('start ends with 0: as the first process of a container it would not hear a signal without a listener', async () => {
+    const words = ['--import', `data:text/javascript,${encodeURIComponent(early)}`, build.main]
+    const program = programs.start(process.execPath, words, settings, folder)
+    expect(await program.ended).toBe(0)
+    expect(program.err()).toBe('')
+  })
+})
+
 const oldNode = findOldNode()
 if (oldNode === undefined) process.stderr.write(`no Node older than ${oldestNode} is installed: skipped an old Node\n`)
 
 describe.skipIf(oldNode === undefined)(`an old Node${oldNode === undefined ? ': none is installed' : ''}`, () => {
-  const programs = usePrograms()
-
   it.each(['dev', 'start', 'check', '--help'])(
     '%s: which Node is needed, where to get it, exit code 1',
     async (word) => {

@@ -7,7 +7,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json ./
 COPY src/ src/
-RUN npm run build
+# The folder that is built from can have files that only its owner reads, and some are copied as they are.
+RUN npm run build && chmod -R a+rX dist
 
 FROM node:24.21.0-trixie-slim AS dependencies
 WORKDIR /app
@@ -23,7 +24,6 @@ WORKDIR /app
 # All files belong to root: the process cannot change its own code.
 COPY --from=dependencies /app/node_modules node_modules/
 COPY --from=build /build/dist dist/
-# The mode is set because the folder that is built from can have files that only its owner reads.
 COPY --chmod=644 package.json LICENSE ./
 
 # The user "node" of the base image. Kubernetes checks runAsNonRoot only with a number.

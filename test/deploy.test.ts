@@ -44,7 +44,7 @@ describe('Dockerfile', () => {
     expect(optionsIn(dockerfile)).toEqual(optionsIn(scripts.start))
     expect(dockerfile).toMatch(/^CMD \["node", .*"dist\/main\.js"\]$/m)
     expect(/^EXPOSE (\d+)$/m.exec(dockerfile)?.[1]).toBe(`${defaults.port}`)
-    expect(dockerfile).toContain(`process.env.PORT||${defaults.port}`)
+    expect(dockerfile).toContain(`process.env.PORT||${defaults.port},path:'/health'`)
     expect(description).toContain(/image\.description="(.+)"/.exec(dockerfile)?.[1])
     expect(dockerfile).toContain(`image.licenses="${license}"`)
   })
@@ -117,5 +117,25 @@ describe(service, () => {
     const loaded = [...text.matchAll(/^LoadCredential=([\w-]+):/gm)].map(([, one]) => one)
     const read = [...text.matchAll(/^Environment=\w+_FILE=%d\/([\w-]+)$/gm)].map(([, one]) => one)
     expect(read).toEqual(loaded)
+  })
+
+  it('its paths are those of the comment', () => {
+    const text = deployText(service)
+    const program = /npm install --prefix (\S+)/.exec(text)?.[1]
+    expect(text).toContain(` ${program}/node_modules/${name}/dist/main.js\n`)
+    const folder = /^# The folder (\S+) \(mode 700\) has (\S+),/m.exec(text)
+    expect(text).toContain(`\nEnvironmentFile=-${folder?.[1]}/${folder?.[2]}\n`)
+    const loaded = [...text.matchAll(/^#?LoadCredential=([\w.-]+):(\S+)$/gm)]
+    expect(loaded.map(([, , path]) => path)).toEqual(loaded.map(([, one]) => `${folder?.[1]}/${one}`))
+  })
+
+  it('it starts again after a failure, and keeps what Node needs: addresses, system calls and code made at run time', () => {
+    const text = deployText(service)
+    const valuesOf = (key: string) => [...text.matchAll(new RegExp(`^${key}=(.+)$`, 'gm'))].map(([, value]) => value)
+    expect(valuesOf('Restart')).toEqual(['on-failure'])
+    expect(valuesOf('DynamicUser')).toEqual(['yes'])
+    expect(valuesOf('RestrictAddressFamilies')).toEqual(['AF_INET AF_INET6 AF_UNIX AF_NETLINK'])
+    expect(valuesOf('SystemCallFilter')).toEqual(['@system-service', '~@privileged'])
+    expect(valuesOf('(?:MemoryDenyWriteExecute|PrivateNetwork|IPAddressDeny)')).toEqual([])
   })
 })

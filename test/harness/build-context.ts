@@ -1,9 +1,12 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, normalize } from 'node:path'
 import { project } from './programs.ts'
 
-/** What `docker build` gets of this project: all but the files that `.dockerignore` names. */
+/**
+ * What `docker build` gets of this project: all but the files that `.dockerignore` names. Only their owner can read them, as in a
+ * clone that was made with umask 077.
+ */
 export function buildContext(packages: string) {
   const dockerignore = createRequire(join(packages, 'package.json'))('@balena/dockerignore')
   const rules = dockerignore().add(readFileSync(join(project, '.dockerignore'), 'utf8'))
@@ -23,6 +26,7 @@ export function buildContext(packages: string) {
     for (const [path, to] of files) {
       mkdirSync(dirname(to), { recursive: true })
       cpSync(join(project, path), to)
+      chmodSync(to, 0o600)
     }
   }
 

@@ -141,9 +141,10 @@ export function buildImage(packages: string, text = readFileSync(join(project, '
 
 function run({ root, workdir }: Stage, line: string): void {
   const cwd = join(root, workdir)
-  if (!/^npm [\w =-]+$/.test(line)) throw new Error(`RUN ${line}: only npm runs here`)
+  if (!/^npm [\w =-]+( && chmod [\w+ -]+)?$/.test(line)) throw new Error(`RUN ${line}: only npm and chmod run here`)
+  if (line.startsWith('npm ci') && !['package-lock.json', 'package.json', '.npmrc'].every(sameFile))
+    throw new Error('RUN npm ci: no lock file, or not all that goes with it')
   if (line === 'npm ci') {
-    if (!sameFile('package-lock.json') || !sameFile('package.json')) throw new Error('RUN npm ci: no lock file')
     symlinkSync(join(project, 'node_modules'), join(cwd, 'node_modules'))
     return
   }

@@ -1,11 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { web } from '../harness/channels.ts'
-import { deployFiles, deployText, environmentIn, redisUserIn } from '../harness/deploy-files.ts'
+import { deployFiles, deployText, environmentIn, runComment } from '../harness/deploy-files.ts'
 import { deployValidators } from '../harness/deploy-validators.ts'
 import { freePort } from '../harness/free-port.ts'
 import { project, usePrograms } from '../harness/programs.ts'
@@ -15,6 +15,18 @@ import { ask } from '../harness/workers.ts'
 
 const packages = await installPackages('test/long/deploy-files')
 const [kubernetes, compose, service] = deployFiles
+
+type Volume = { readonly name: string; readonly secret: { readonly secretName: string; readonly defaultMode: number } }
+
+type ComposeService = {
+  readonly secrets: readonly string[]
+  readonly command?: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** The user of the image of Redis, and the part of its memory that its data can take. */
+const redisUser = 999
+const dataOfMemory = 0.8
 
 describeWithPackages(packages, 'the validators', 'the files for operators', (folder) => {
   const validators = deployValidators(folder)
@@ -64,10 +76,11 @@ describeWithPackages(packages, 'the validators', 'the files for operators', (fol
         expect(problems).toContain(one)
     })
 
-    it('the labels, ports, volumes and names that refer to each other exist', () => {
-      const objects = text.split(/^---$/m).map((one) => validators.parseYaml(one))
-      const named = (kind: string) => objects.filter((one) => one.kind === kind)
-      const pods = named('Deployment').map(({ spec }) => spec.template)
+    const objects = text.split(/^---$/m).map((one) => validators.parseYaml(one))
+    const named = (kind: string) => objects.filter((one) => one.kind === kind)
+    const pods = named('Deployment').map(({ spec }) => spec.template)
+
+    it('the labels, ports and names that refer to each other exist', () => {
       for (const { spec, metadata } of [
         ...named('Service'),
         ...named('PodDisruptionBudget'),
@@ -84,17 +97,53 @@ describeWithPackages(packages, 'the validators', 'the files for operators', (fol
       }
       for (const { spec } of pods) {
         const [container] = spec.containers
-        const mounts = container.volumeMounts.map(({ name }: { name: string }) => name)
-        expect(mounts).toEqual(spec.volumes.map(({ name }: { name: string }) => name))
         const probes = [container.readinessProbe, container.livenessProbe]
         const ports = container.ports.map(({ name }: { name: string }) => name)
         for (const { httpGet, tcpSocket } of probes) expect(ports).toContain((httpGet ?? tcpSocket).port)
       }
       expect(text).toContain(`redis://gateway:PASSWORD@${named('Service')[1]?.metadata.name}:6379`)
       expect(pods[0].spec.containers[0].envFrom[0].configMapRef.name).toBe(named('ConfigMap')[0]?.metadata.name)
-      const paths = Object.values(environmentIn(kubernetes)).filter((value) => value.startsWith('/run/'))
-      const folders = pods[0].spec.containers[0].volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath)
-      for (const path of paths) expect(folders).toContain(path.slice(0, path.lastIndexOf('/')))
+    })
+
+    it('each secret that the comment makes is mounted where it is read, for the user of the container and no other', () => {
+      const made = mkdtempSync(join(tmpdir(), 'secrets-'))
+      runComment(kubernetes, made)
+      const users = [Number(/^USER (\d+)$/m.exec(readFileSync(join(project, 'Dockerfile'), 'utf8'))?.[1]), redisUser]
+      for (const [index, { spec }] of pods.entries()) {
+        const [container] = spec.containers
+        const values: readonly string[] = container.args ?? Object.values(environmentIn(kubernetes))
+        const mounted = spec.volumes.flatMap(({ name, secret }: Volume) => {
+          const mount = container.volumeMounts.find((one: { name: string }) => one.name === name)
+          expect(secret.defaultMode).toBe(0o440)
+          return readdirSync(join(made, secret.secretName)).map((key) => `${mount?.mountPath}/${key}`)
+        })
+        expect(mounted.sort()).toEqual(values.filter((value) => value.startsWith('/run/')).sort())
+        const user = users[index]
+        const ids = { runAsNonRoot: true, runAsUser: user, runAsGroup: user, fsGroup: user }
+        expect(spec.securityContext).toEqual({ ...ids, seccompProfile: { type: 'RuntimeDefault' } })
+        const capabilities = { drop: ['ALL'] }
+        const rights = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities }
+        expect(container.securityContext).toEqual(rights)
+      }
+      rmSync(made, { recursive: true })
+    })
+
+    it('a deploy ends no pod before a new one is ready, and a pod that drains is not restarted', () => {
+      const [gateway] = pods[0].spec.containers
+      expect(named('Deployment')[0].spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 })
+      const { readinessProbe: ready, livenessProbe: alive, startupProbe: started } = gateway
+      expect(ready.httpGet).toEqual({ path: '/ready', port: 'http' })
+      for (const { httpGet } of [alive, started]) expect(httpGet).toEqual({ path: '/health', port: 'http' })
+      const noticed = ready.periodSeconds * ready.failureThreshold
+      expect(Number(environmentIn(kubernetes).SHUTDOWN_DELAY_SECONDS)).toBeGreaterThan(noticed)
+      expect(started.periodSeconds * started.failureThreshold).toBeGreaterThanOrEqual(60)
+    })
+
+    it('the metrics are for one namespace, Redis for the gateway', () => {
+      const [[all, metrics], [redis]] = named('NetworkPolicy').map(({ spec }) => spec.ingress)
+      expect(all).toEqual({ ports: [{ port: 'http' }] })
+      expect(metrics.from).toEqual([{ namespaceSelector: { matchLabels: expect.anything() } }])
+      expect(redis.from).toEqual([{ podSelector: { matchLabels: pods[0].metadata.labels } }])
     })
   })
 
@@ -114,12 +163,33 @@ describeWithPackages(packages, 'the validators', 'the files for operators', (fol
       expect(problems).toContain('/services/gateway/depends_on')
     })
 
-    it('every secret that a service uses is defined', () => {
+    it('each secret that the comment makes is mounted where it is read, and the user of the container can read it', () => {
+      const made = mkdtempSync(join(tmpdir(), 'secrets-'))
+      runComment(compose, made)
       const { services, secrets } = validators.parseYaml(text)
-      const used = [...services.gateway.secrets, ...services.redis.secrets]
-      expect(used.sort()).toEqual(Object.keys(secrets).sort())
-      const paths = Object.values(environmentIn(compose)).filter((value) => value.startsWith('/run/'))
-      expect(paths.map((path) => basename(path)).filter((name) => !services.gateway.secrets.includes(name))).toEqual([])
+      const files = Object.entries<{ file: string }>(secrets).map(
+        ([name, { file }]) => [name, resolve(made, file)] as const,
+      )
+      expect(files.map(([, file]) => file).sort()).toEqual(
+        readdirSync(join(made, 'secrets')).map((name) => join(made, 'secrets', name)),
+      )
+      for (const [name, file] of files) expect([basename(file), statSync(file).mode & 0o777]).toEqual([name, 0o644])
+      expect(statSync(join(made, 'secrets')).mode & 0o777).toBe(0o700)
+      rmSync(made, { recursive: true })
+      for (const { secrets: used, command, environment } of Object.values<ComposeService>(services)) {
+        const values: readonly string[] = command ?? Object.values(environment)
+        const read = values.filter((value) => value.startsWith('/run/'))
+        expect(read.sort()).toEqual(used.map((name) => `/run/secrets/${name}`).sort())
+      }
+    })
+
+    it('builds this project; both services are read-only, and neither has rights', () => {
+      const { services } = validators.parseYaml(text)
+      expect(resolve(project, 'test/deploy', services.gateway.build)).toBe(resolve(project))
+      expect(services.gateway.user).toBe(undefined)
+      expect(services.redis.user).toBe(`${redisUser}:${redisUser}`)
+      const rights = { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] }
+      for (const service of Object.values(services)) expect(service).toMatchObject(rights)
     })
   })
 
@@ -199,16 +269,37 @@ describeWithPackages(packages, 'the validators', 'the files for operators', (fol
         program.kill()
         expect(await program.ended).toBe(0)
         expect(program.out()).not.toMatch(/"level":(?:50|60|"error"|"fatal")/)
+
+        if (file !== compose) return
+        await redis.command('acl', 'setuser', 'default', 'off')
+        expect(redisHealth(redis.port)).toBe(0)
+        await redis.kill()
+        expect(redisHealth(redis.port)).toBe(1)
       },
     )
 
-    /** What Redis gets in the file, with the user of its comment. The default user is on, because the test looks in. */
+    /** What Redis gets in the file, with the users that its comment makes. The default user is on, because the test looks in. */
     function redisArguments(file: typeof kubernetes | typeof compose): string[] {
-      expect(deployText(file)).toContain('user default off')
-      writeFileSync(join(secrets, 'users.acl'), `user default on nopass ~* &* +@all\nuser ${redisUserIn(file)}\n`)
-      const { args, command } = redisIn(file)
+      const made = join(secrets, 'made')
+      mkdirSync(made)
+      runComment(file, made)
+      const users = readFileSync(
+        join(made, file === compose ? 'secrets' : 'line-graphql-gateway-redis', 'users.acl'),
+        'utf8',
+      )
+      expect(users).toContain('user default off')
+      writeFileSync(join(secrets, 'users.acl'), users.replace('default off', 'default on nopass ~* &* +@all'))
+      const { args, command, resources, mem_limit: limit = resources?.limits.memory } = redisIn(file)
       const [, ...rest] = args ?? command
+      const megabytes = (size: string) => Number.parseInt(size, 10) * (/g/i.test(size) ? 1024 : 1)
+      expect(megabytes(rest[rest.indexOf('--maxmemory') + 1])).toBeLessThanOrEqual(megabytes(limit) * dataOfMemory)
       return rest.map((one: string) => (one.startsWith('/run/secrets/') ? join(secrets, basename(one)) : one))
+    }
+
+    /** The exit code of the health check of compose. */
+    function redisHealth(port: number): number | null {
+      const [, check] = redisIn(compose).healthcheck.test
+      return spawnSync('sh', ['-c', check.replace('redis-cli', `redis-cli -p ${port}`)], { stdio: 'ignore' }).status
     }
 
     function redisIn(file: typeof kubernetes | typeof compose) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
@@ -40,6 +40,15 @@ describeWithPackages(packages, 'the parser of the Dockerfile', 'the image', (fol
     expect(files.filter((file) => /(^|\/)bin\/node(\.exe)?$/.test(file))).toEqual([])
     const size = execFileSync('du', ['-sm', '--apparent-size', app], { encoding: 'utf8' }).split('\t')[0]
     print(`the image's own files: ${size} MB, ${files.length} files`)
+  })
+
+  it('its user can read every file, and write none', () => {
+    const modeOf = (path: string) => statSync(join(image.root, path)).mode
+    const paths = readdirSync(image.root, { recursive: true, encoding: 'utf8' })
+    const needed = (mode: number) => ((mode & 0o170000) === 0o040000 ? 0o005 : 0o004)
+    const wrong = paths.filter((path) => (modeOf(path) & (needed(modeOf(path)) | 0o002)) !== needed(modeOf(path)))
+    expect(wrong).toEqual([])
+    expect(image.env).toEqual({ NODE_ENV: 'production' })
   })
 
   it('a COPY of what is not there: fails, as with docker', () => {

@@ -57,11 +57,12 @@ describe('the library', () => {
   })
 
   it('wrong settings: a ConfigError names all of them, without their values', async () => {
-    const wrong = createGateway({ PORT: 65_536, LINE_CHANNELS: 'canary', GRAPHIQL: 'canary' })
+    const keys = { SIGNING_KEYS_FILE: '/nowhere/canary.json' }
+    const wrong = createGateway({ PORT: 65_536, LINE_CHANNELS: 'canary', GRAPHIQL: 'canary', ...keys })
     const { problems, message } = (await wrong.catch((error: ConfigError) => error)) as ConfigError
     expect(await wrong.catch((error) => error)).toBeInstanceOf(ConfigError)
     expect(problems.map((problem) => problem.split(':')[0])).toEqual(
-      expect.arrayContaining(['PORT', 'LINE_CHANNELS', 'GRAPHIQL']),
+      expect.arrayContaining(['PORT', 'LINE_CHANNELS', 'GRAPHIQL', 'SIGNING_KEYS_FILE']),
     )
     expect(message).not.toMatch(/canary|65536/)
   })

@@ -20,11 +20,11 @@ const longestRecoveryMs = 8_000
 /** A look-up may wait for Redis once. A longer wait than this is far more than that, on any machine. */
 const longestWaitMs = 2_500
 
+const folder = mkdtempSync(join(tmpdir(), 'redis-faults-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
 describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', () => {
-  // Each fleet mostly waits for the end of its fault, so the two run side by side.
-  describe.concurrent.each([0, 12])('%i ms of latency', (latencyMs) => {
-    const folder = mkdtempSync(join(tmpdir(), 'redis-faults-'))
-    afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  describe.each([0, 12])('%i ms of latency', (latencyMs) => {
     const fleet = useFleet({
       proxies: true,
       users: manyUsers(200),
@@ -36,7 +36,6 @@ describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', (
 
     test.each(redisFaults(folder, latencyMs))(
       '$name: no request fails, normal within 5 s of its end',
-      { concurrent: false },
       async (fault) => {
         const load = await startLookUps(fleet(), lookUpsPerSecond)
         await sleep(300)

@@ -47,11 +47,13 @@ describe('the library', () => {
       )
   })
 
-  it('close called twice at once, and again later: each call ends', async () => {
+  it('close called twice at once, and again later: each call waits for the same end', async () => {
     const { url, close } = await start()
     // Its connection is kept, and closes during the drain.
     await fetch(`${url}/health`)
-    await Promise.all([close(), close()])
+    const end = close()
+    expect(close()).toBe(end)
+    await end
     await close()
     await expect(fetch(`${url}/health`)).rejects.toThrow()
   })

@@ -13,7 +13,10 @@ import { createDevChannels } from './channels.ts'
 import { createLiveNumbers } from './live-numbers.ts'
 import { callbackPath, createDevPages, printedState } from './pages.ts'
 
-/** `npm run dev` and the command `dev` of the package: the LINE emulator and the gateway in front of it. Both listen on this machine only. */
+/**
+ * `npm run dev` and the command `dev` of the package: the LINE emulator and the gateway in front of it. Both listen on this
+ * machine only.
+ */
 surviveReaders()
 const envFileWarnings = readEnvFile()
 

@@ -74,7 +74,7 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
   const patient = openConnection(target, { name: 'patient', limitMs: patientMs, telemetry })
   const streams = new Set<RedisStream>()
   const isUp = () => Number(lookUps.isUp())
-  telemetry.gauge('gateway_redis_up', '1 while Redis answers look-ups, 0 while it is away', isUp, 'min')
+  telemetry.gauge('gateway_redis_up', isUp)
   return { read, run, write, openStream: open, close }
 
   async function read(

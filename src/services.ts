@@ -126,7 +126,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
       telemetry,
     },
   )
-  telemetry.gauge('gateway_tokens_in_memory', 'Access token records in memory', memory.size)
+  telemetry.gauge('gateway_records', () => [[memory.size(), 'record']])
   const operationMs = config.lineTimeoutMs + operationMarginMs
   const channelTokens = createChannelTokens(line, {
     now,
@@ -150,7 +150,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     telemetry,
     attemptMs: 2 * operationMs,
   })
-  telemetry.gauge('gateway_unconfirmed_revocations', 'Revocations that LINE has not confirmed', unconfirmed.size)
+  telemetry.gauge('gateway_unconfirmed_revocations', unconfirmed.size)
   const nonces = createNonces(nonceSecrets(config))
   const knownTokens = createKnownTokens({
     channels,

@@ -13,11 +13,7 @@ export function createNumbersReader(telemetry: Telemetry) {
   const silent = new Set<Worker>()
   let reading: Promise<void> | undefined
   let allTold = (): void => {}
-  telemetry.gauge(
-    'gateway_workers_silent',
-    'Workers that do not answer: their last metrics are used',
-    () => silent.size,
-  )
+  telemetry.gauge('gateway_workers_silent', () => silent.size)
 
   return { join, keep, lose, read, write }
 

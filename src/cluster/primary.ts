@@ -37,7 +37,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   const failedAtStart: (() => void)[] = []
   let stopped: Promise<void> | undefined
   let allEnded = (): void => {}
-  telemetry.gauge('gateway_workers', 'Worker processes', () => running.size)
+  telemetry.gauge('gateway_workers', () => running.size)
   process.on('exit', () => {
     for (const worker of running) worker.process.kill('SIGKILL')
   })

@@ -1,5 +1,6 @@
 import type { LineCall } from '../telemetry/line-call.ts'
-import type { BreakerChange, LookUp, Operation, Telemetry } from '../telemetry/telemetry.ts'
+import type { LookUp } from '../telemetry/metric-labels.ts'
+import type { BreakerChange, Operation, Telemetry } from '../telemetry/telemetry.ts'
 
 /** The numbers of the demo page. They have no token, no user ID and no name. */
 export type LiveNumbers = {
@@ -59,11 +60,12 @@ export function createLiveNumbers(
     }
   }
 
-  function lookUp(outcome: LookUp): void {
-    behind.lookUp(outcome)
-    const isInMemory = ['fresh', 'rechecking', 'stale', 'refused_here'].includes(outcome)
+  function lookUp(end: LookUp): void {
+    behind.lookUp(end)
+    const [tier] = end
+    const isInMemory = tier === 'memory'
     if (isInMemory) lookUps.memory += 1
-    if (outcome === 'joined') lookUps.shared += 1
+    if (tier === 'flight') lookUps.shared += 1
     noteForThisRun(isInMemory)
   }
 
@@ -115,12 +117,12 @@ export function createLiveNumbers(
 }
 
 function readsSchema({ fields }: Operation): boolean {
-  return /^(__typename )*__(schema|type)( __(schema|type|typename))*$/.test(fields)
+  return fields.some((field) => field !== '__typename') && fields.every((field) => field.startsWith('__'))
 }
 
 /** `isRemembered`: memory answered all its look-ups, so it did not wait for LINE. */
 function wordsForOperation({ kind, fields, code }: Operation, isRemembered: boolean): string {
-  const subject = (fields || kind).slice(0, 100)
+  const subject = (fields.join(' ') || kind).slice(0, 100)
   if (code === 'OK') return `${subject}: answered${isRemembered ? ' from memory' : ''}`
   return `${subject}: ${errorWords[code] ?? `failed (${code})`}${isRemembered ? ', from memory' : ''}`
 }

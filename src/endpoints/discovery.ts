@@ -24,6 +24,7 @@ export function createDiscovery(
   const paths = new Set(isSigning ? [...metadataPaths, jwksPath] : metadataPaths)
   return {
     name: 'discovery',
+    route: '/.well-known/{document}',
     serves: (path) => paths.has(path),
     isForBrowsers: true,
     answer,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Form } from '../http/form.ts'
 import type { Reply } from '../http/send.ts'
-import type { FaceName } from '../telemetry/telemetry.ts'
+import type { FaceName } from '../telemetry/metric-labels.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 
 /**
@@ -11,6 +11,8 @@ import type { Caller } from '../tokens/token-resolver.ts'
 export type Face = {
   /** The kind of its requests in metrics and log lines. */
   readonly name: FaceName
+  /** The route of its requests in metrics and spans. */
+  readonly route: string
   /** `path`: without the query string. */
   serves(path: string): boolean
   /** Whether scripts of the allowed origins may call it. */

@@ -131,7 +131,9 @@ export function createFaces(options: FacesOptions): Faces {
     send(response, reply, face.isForBrowsers ? cors.headersFor(request) : noHeaders)
     telemetry.operation({
       kind: face.name,
-      fields: '',
+      fields: [],
+      method: request.method ?? '',
+      route: face.route,
       code,
       status: reply.status,
       ms: performance.now() - startedAt,

@@ -33,7 +33,7 @@ type Demands = { readonly scopes: readonly string[]; readonly channels: readonly
 export function createForwardAuth({ credentials, apiTokens, clientAddresses, mode }: ForwardAuthOptions): Face {
   const anonymous = reply(200, 'OK', identityHeaders('', '', '', apiTokens === undefined ? undefined : ''))
 
-  return { name: 'forward_auth', serves, isForBrowsers: false, answer, refusal }
+  return { name: 'forward_auth', route: '/auth', serves, isForBrowsers: false, answer, refusal }
 
   function answer(request: IncomingMessage, context: FaceContext): FaceReply | Promise<FaceReply> {
     if (countHeaders(request, 'authorization') > 1) return twoCredentials

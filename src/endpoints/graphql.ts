@@ -166,7 +166,17 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
     const network = clientAddresses.addressOf(request)
-    telemetry.operation({ kind: 'none', fields: '', code, status, ms: 0, requestId, network })
+    telemetry.operation({
+      kind: 'none',
+      fields: [],
+      method: request.method ?? '',
+      route: '/graphql',
+      code,
+      status,
+      ms: 0,
+      requestId,
+      network,
+    })
   }
 
   function refuseAll(): void {
@@ -177,7 +187,9 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     const { code, lineRequestId } = errors[0]?.extensions ?? {}
     telemetry.operation({
       kind: prepared?.kind ?? 'none',
-      fields: prepared?.summary ?? '',
+      fields: prepared?.fields ?? [],
+      method: request.method,
+      route: '/graphql',
       code: errors.length === 0 ? 'OK' : String(code),
       status,
       ms: performance.now() - startedAt,

@@ -19,6 +19,7 @@ export function createIntrospection(services: Services, { oauthClients, publicUr
   const authenticate = createClientAuthentication(oauthClients, buckets)
   return {
     name: 'introspection',
+    route: '/oauth/introspect',
     serves: (path) => path === '/oauth/introspect',
     isForBrowsers: false,
     readsForm: true,

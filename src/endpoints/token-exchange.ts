@@ -18,6 +18,7 @@ export function createTokenExchange({ credentials, apiTokens, now, toWall }: Ser
   const tokens = apiTokens
   return {
     name: 'token_exchange',
+    route: '/oauth/token',
     serves: (path) => path === '/oauth/token',
     isForBrowsers: true,
     readsForm: true,

@@ -1,3 +1,4 @@
+import { lineErrorWords } from '../telemetry/metric-labels.ts'
 import { lineTexts } from './line-texts.ts'
 import { member } from './members.ts'
 import { quotes, type SentValues, valuesIn } from './sent-values.ts'
@@ -10,22 +11,7 @@ export type RefusalWords = {
   readonly description?: string
 }
 
-/** RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1. LINE documents no other word. */
-const errorWords = new Set([
-  'invalid_request',
-  'invalid_client',
-  'invalid_grant',
-  'unauthorized_client',
-  'unsupported_grant_type',
-  'invalid_scope',
-  'access_denied',
-  'unsupported_response_type',
-  'server_error',
-  'temporarily_unavailable',
-  'invalid_token',
-  'insufficient_scope',
-  'unsupported_token_type',
-])
+const errorWords: ReadonlySet<string> = new Set(lineErrorWords)
 
 /** Reads both shapes of LINE's errors: `error` with `error_description`, and `message`. */
 export function refusalWords(body: unknown, sent: SentValues): RefusalWords {

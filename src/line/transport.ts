@@ -93,7 +93,7 @@ export function createTransport(options: TransportOptions): Transport {
   const slots = createSlots(maxConcurrency, Math.max(maxConcurrency * queuedPerSlot, leastQueued))
   const breakers = new Map<string, Breaker>()
   const reports = createCallReports(telemetry, options.channelSetting)
-  telemetry.gauge('gateway_line_calls_in_flight', 'Calls to LINE in flight', () => maxConcurrency - slots.free())
+  telemetry.gauge('gateway_line_calls_in_flight', () => [[maxConcurrency - slots.free(), 'caller']])
 
   return { send, room: slots.free, refusalFor, pause: (endpoint, forMs) => breakerOf(endpoint).pauseFor(forMs) }
 

@@ -62,7 +62,7 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
     pause.answered(as)
     if ('error' in ending) return refused(ending.error)
     if (!pause.isOpen()) health.back()
-    telemetry.redisCommand('done')
+    telemetry.redisCommand('done', name)
     return ending.value
   }
 
@@ -76,7 +76,7 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   function failed(as: 'pass' | 'probe', ending: Ending<unknown>): Away {
     pause.failed(as)
     health.away(ending === 'late' ? 'timeout' : 'closed')
-    telemetry.redisCommand(ending === 'late' ? 'late' : 'away')
+    telemetry.redisCommand(ending === 'late' ? 'late' : 'away', name)
     return 'away'
   }
 
@@ -85,7 +85,7 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
     if (!isNotNow(error) || word === 'NOAUTH') health.refused(word)
     if (word === 'READONLY') connectAgain()
     if (!isNotNow(error)) {
-      telemetry.redisCommand('refused')
+      telemetry.redisCommand('refused', name)
       return 'refused'
     }
     health.away(word)
@@ -99,7 +99,7 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   }
 
   function unsent(): Away {
-    telemetry.redisCommand('away')
+    telemetry.redisCommand('away', name)
     return 'away'
   }
 }

@@ -1,117 +1,123 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { MetricRow } from './metric-table.ts'
+import { createSeriesTable, type SeriesTable } from './series-table.ts'
 
 /**
- * Counters and histograms for the hot path. An event costs one addition in a table of our own. prom-client gets the
+ * Counters, histograms and gauges of the metric table. An event costs one addition in a table of our own. prom-client gets the
  * numbers only when the metrics are read.
  */
 
-/** Counts events. `add` takes the values of the labels, in the order of `labelNames`. */
-export type Tally = { add(one: string, other?: string): void }
+type Labels = Readonly<Record<string, string>>
 
-type TallyOptions = {
-  readonly name: string
-  readonly help: string
-  /** One or two names. */
-  readonly labelNames: readonly string[]
+/** A row of the metric table, with its name and the values of its constant labels. */
+export type Meter = MetricRow & { readonly name: string; readonly constantValues?: Labels }
+
+/** Counts events. `labels` are the values, in the order of the table. */
+export type Tally = {
+  add(...labels: readonly string[]): void
+  addMany(count: number, ...labels: readonly string[]): void
 }
 
-/** Makes a counter by labels. The labels must have few values: each combination is kept for ever. */
-export function createTally(registry: Registry, { name, help, labelNames }: TallyOptions): Tally {
-  const table = new Map<string, Map<string, { count: number }>>()
-  new Counter({ name, help, labelNames: [...labelNames], registers: [registry], collect })
-  return { add }
+export function createTally(registry: Registry, meter: Meter): Tally {
+  const { name, help } = meter
+  const table = createSeriesTable(meter, () => ({ count: 0 }))
+  new Counter({ name, help, labelNames: labelNamesOf(meter), registers: [registry], collect })
+  return { add, addMany }
 
-  function add(one: string, other = ''): void {
-    const cell = table.get(one)?.get(other)
-    if (cell === undefined) begin(one, other)
-    else cell.count += 1
+  function add(...labels: readonly string[]): void {
+    table.cellOf(labels).count += 1
   }
 
-  function begin(one: string, other: string): void {
-    const row = table.get(one) ?? new Map()
-    table.set(one, row.set(other, { count: 1 }))
+  function addMany(count: number, ...labels: readonly string[]): void {
+    table.cellOf(labels).count += count
   }
 
   function collect(this: Counter): void {
     this.reset()
-    for (const [one, row] of table) {
-      for (const [other, { count }] of row) this.inc(labelled(labelNames, one, other), count)
-    }
+    for (const [values, { count }] of table.all()) this.inc(labelsOf(meter, values), count)
   }
 }
 
-export type Durations = { observe(seconds: number, label?: string): void }
-
-type DurationsOptions = {
-  readonly name: string
-  readonly help: string
-  /** At most one name. */
-  readonly labelNames?: readonly string[]
-  /** Upper bounds in seconds, in ascending order. */
-  readonly buckets: readonly number[]
-}
+export type Durations = { observe(seconds: number, ...labels: readonly string[]): void }
 
 /**
- * The durations of one label. `counts[n]` counts those up to bound n and above the bound before it. The last count is for
+ * The durations of one series. `counts[n]` counts those up to bound n and above the bound before it. The last count is for
  * those above all bounds. `sum` is in seconds.
  */
 type Observed = { readonly counts: number[]; sum: number }
 
-export function createDurations(registry: Registry, options: DurationsOptions): Durations {
-  const { name, help, labelNames = [], buckets } = options
-  const table = new Map<string, Observed>()
-  if (labelNames.length === 0) begin('')
-  registry.registerMetric(
-    new TabledHistogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [] }, readings),
-  )
+export function createDurations(registry: Registry, meter: Meter): Durations {
+  const { name, help, buckets = [] } = meter
+  const table = createSeriesTable<Observed>(meter, () => ({ counts: new Array(buckets.length + 1).fill(0), sum: 0 }))
+  const options = { name, help, labelNames: labelNamesOf(meter), buckets: [...buckets], registers: [] }
+  registry.registerMetric(new TabledHistogram(options, () => readingsOf(meter, table)))
   return { observe }
 
-  function observe(seconds: number, label = ''): void {
-    const observed = table.get(label) ?? begin(label)
+  function observe(seconds: number, ...labels: readonly string[]): void {
+    const observed = table.cellOf(labels)
     let bucket = 0
     while (bucket < buckets.length && seconds > (buckets[bucket] ?? 0)) bucket += 1
     observed.counts[bucket] = (observed.counts[bucket] ?? 0) + 1
     observed.sum += seconds
   }
+}
 
-  function begin(label: string): Observed {
-    const observed = { counts: new Array<number>(buckets.length + 1).fill(0), sum: 0 }
-    table.set(label, observed)
-    return observed
-  }
+/** What a gauge reads: one value, or the value of each series with its labels. */
+export type Reading = number | readonly (readonly [value: number, ...labels: string[]])[]
 
-  /** In the exposition format each bucket includes the counts of the smaller buckets. */
-  function readings(): Reading[] {
-    return [...table].flatMap(([label, { counts, sum }]) => {
-      const sharedLabels = labelled(labelNames, label)
-      let count = 0
-      const below = [...buckets, '+Inf'].map((le, bucket): Reading => {
-        count += counts[bucket] ?? 0
-        return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: count }
-      })
-      return [
-        ...below,
-        { metricName: `${name}_sum`, labels: {}, sharedLabels, value: sum },
-        { metricName: `${name}_count`, labels: {}, sharedLabels, value: count },
-      ]
-    })
+/** `read` is called each time the metrics are read. */
+export function createGauge(registry: Registry, meter: Meter, read: () => Reading): void {
+  const { name, help, overWorkers = 'sum' } = meter
+  new Gauge({ name, help, labelNames: labelNamesOf(meter), registers: [registry], aggregator: overWorkers, collect })
+
+  function collect(this: Gauge): void {
+    const reading = read()
+    if (typeof reading === 'number') this.set(labelsOf(meter, []), reading)
+    else for (const [value, ...labels] of reading) this.set(labelsOf(meter, labels), value)
   }
 }
 
+export function labelNamesOf({ labels = [], derived, constants = [] }: MetricRow): string[] {
+  return [...labels, ...(derived?.labels ?? []), ...constants]
+}
+
+function labelsOf({ labels = [], derived, constantValues }: Meter, values: readonly string[]): Record<string, string> {
+  const own = Object.fromEntries(labels.map((label, index) => [label, values[index] ?? '']))
+  return { ...own, ...derived?.of(values), ...constantValues }
+}
+
+/** In the exposition format each bucket includes the counts of the smaller buckets. */
+function readingsOf(meter: Meter, table: SeriesTable<Observed>): BucketReading[] {
+  const { name, buckets = [] } = meter
+  return table.all().flatMap(([values, { counts, sum }]) => {
+    const sharedLabels = labelsOf(meter, values)
+    let count = 0
+    const below = [...buckets, '+Inf'].map((le, bucket): BucketReading => {
+      count += counts[bucket] ?? 0
+      return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: count }
+    })
+    return [
+      ...below,
+      { metricName: `${name}_sum`, labels: {}, sharedLabels, value: sum },
+      { metricName: `${name}_count`, labels: {}, sharedLabels, value: count },
+    ]
+  })
+}
+
 /** As prom-client's own histograms have them: the labels that all values of a histogram share are apart. */
-type Reading = {
+type BucketReading = {
   readonly metricName: string
   readonly labels: Record<string, string | number>
-  readonly sharedLabels: Readonly<Record<string, string>>
+  readonly sharedLabels: Labels
   readonly value: number
 }
 
 /** A prom-client histogram that reads its numbers from our own table. */
 class TabledHistogram extends Histogram {
   readonly #facts: { readonly name: string; readonly help: string }
-  readonly #read: () => Reading[]
+  readonly #read: () => BucketReading[]
 
-  constructor(options: ConstructorParameters<typeof Histogram>[0], read: () => Reading[]) {
+  constructor(options: ConstructorParameters<typeof Histogram>[0], read: () => BucketReading[]) {
     super(options)
     this.#facts = { name: options.name, help: options.help }
     this.#read = read
@@ -121,8 +127,4 @@ class TabledHistogram extends Histogram {
   async getForPromString() {
     return { ...this.#facts, type: 'histogram', aggregator: 'sum', values: this.#read() }
   }
-}
-
-function labelled(names: readonly string[], ...values: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']))
 }

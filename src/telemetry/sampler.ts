@@ -18,8 +18,8 @@ const intervalMs = 1_000
 /** More kinds than the code has. Further kinds share one. */
 const mostKinds = 500
 
-/** `now`: milliseconds on a clock that never goes back. */
-export function createSampler(now: () => number = () => performance.now()): Sampler {
+/** `now`: milliseconds on a clock that never goes back. `leftOutOne` is called for each line that is left out. */
+export function createSampler(now: () => number = () => performance.now(), leftOutOne: () => void = () => {}): Sampler {
   const kinds = new Map<string, Kind>()
   let isTimerSet = false
 
@@ -48,6 +48,7 @@ export function createSampler(now: () => number = () => performance.now()): Samp
 
   function leaveOut(kind: Kind, write: (leftOut: number) => void): void {
     kind.leftOut += 1
+    leftOutOne()
     kind.last = write
     setTimer()
   }

@@ -1,49 +1,23 @@
 import pino, { type Logger } from 'pino'
-import { Counter, Gauge, Registry } from 'prom-client'
-import { version } from '../version.ts'
 import { errorFields } from './error-fields.ts'
 import { type LineCall, levelOf, messageOf } from './line-call.ts'
 import { createGivenLogWriter, createLogWriter } from './log-writer.ts'
-import { createDurations, createTally } from './meters.ts'
-import { addProcessMetrics } from './process-metrics.ts'
+import type { Durations, Reading } from './meters.ts'
+import type { LookUp } from './metric-labels.ts'
+
+import type { CounterName, GaugeName } from './metric-table.ts'
+import { createMetrics } from './metrics.ts'
+import { createRequestMetrics, type Operation, type RequestDone } from './request-metrics.ts'
 import { createSampler } from './sampler.ts'
-import { type Numbers, numbersOf } from './worker-numbers.ts'
+import type { Numbers } from './worker-numbers.ts'
+
+export type { Operation } from './request-metrics.ts'
 
 /** The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429. */
 export type BreakerChange =
   | { readonly state: 'open'; readonly cause: 'failures' | 'limit'; readonly forMs: number }
   | { readonly state: 'half_open' }
   | { readonly state: 'closed' }
-
-/** The endpoints for services that do not speak GraphQL. */
-export type FaceName = 'forward_auth' | 'introspection' | 'token_exchange' | 'discovery'
-
-/** One GraphQL operation, a request that was refused before an operation was read from it, or one to another endpoint. */
-export type Operation = {
-  readonly kind: 'query' | 'mutation' | 'none' | FaceName
-  /** The names of the selected root fields, as in the schema. Aliases are the caller's words and are left out. */
-  readonly fields: string
-  /** `OK`, or the code of the first error. */
-  readonly code: string
-  readonly status: number
-  readonly ms: number
-  readonly requestId: string
-  /** The client's network, as its token bucket counts it. Logged only for operations that failed. */
-  readonly network: string
-  readonly lineRequestId?: string | undefined
-}
-
-/** The outcome of a token look-up, from the tier that answered it. */
-export type LookUp =
-  | 'fresh'
-  | 'rechecking'
-  | 'stale'
-  | 'missed'
-  | 'joined'
-  | 'refused_here'
-  | 'refused_by_line'
-  | 'unanswered'
-  | 'limited'
 
 /** How a command to Redis ended. `late`: no reply in time. `away`: not sent, or its connection was lost. */
 export type RedisOutcome = 'done' | 'refused' | 'late' | 'away'
@@ -64,9 +38,13 @@ export type Telemetry = {
   readonly log: Logger
   lineCall(call: LineCall): void
   operation(operation: Operation): void
-  lookUp(outcome: LookUp): void
+  /** An answer that is no operation: a probe, a page, a preflight. */
+  request(done: RequestDone): void
+  /** The end of a question about an access token: which tier answered it, and how. */
+  lookUp(end: LookUp): void
   breaker(endpoint: string, change: BreakerChange): void
-  redisCommand(outcome: RedisOutcome): void
+  /** `seconds`: how long an answered command took. */
+  redisCommand(outcome: RedisOutcome, connection: RedisConnectionName, seconds?: number): void
   redisState(change: RedisChange): void
   /** A look-up of an access token in Redis. */
   sharedLookUp(outcome: SharedLookUp): void
@@ -84,11 +62,12 @@ export type Telemetry = {
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   /** The same as numbers, for the process that adds up those of all workers. */
   numbers(): Promise<Numbers>
-  /**
-   * Adds a gauge. `read` is called each time the metrics are read. `overWorkers`: how the values of several processes
-   * become one. The sum suits amounts, the maximum suits ages.
-   */
-  gauge(name: string, help: string, read: () => number, overWorkers?: 'sum' | 'max' | 'min'): void
+  /** Counts an event. `labels`: the values, in the order of `metricTable`. */
+  count(name: CounterName, ...labels: readonly string[]): void
+  /** Adds a gauge. `read` is called each time the metrics are read. */
+  gauge(name: GaugeName, read: () => Reading): void
+  /** The histogram of the HTTP requests to LINE. */
+  lineRequests(address: string, port: string): Durations
   /** Counts the end of a worker that was not asked to end. `how`: the signal, or `exit` and the code. */
   workerEnded(how: string): void
   /** Writes the counts of log lines that were left out. For the end of the process. */
@@ -108,12 +87,11 @@ const unopenedEveryMs = 10 * 60_000
 
 /** Log lines and counters. Each logged field is named here, so that no other value of a caller or of LINE is logged. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const registry = new Registry()
-  const log = createLog(options, registry)
-  const { sample, flush } = createSampler()
-  addProcessMetrics(registry)
-  addBuildInfo(registry)
-  const meters = createMeters(registry)
+  const metrics = createMetrics()
+  const log = createLog(options, () => metrics.counter('gateway_log_lines_dropped_total').add())
+  const { sample, flush } = createSampler(undefined, () => count('gateway_log_lines_left_out_total'))
+  const requests = createRequestMetrics(metrics)
+  const lookUps = metrics.counter('gateway_token_lookups_total')
   let unopenedAgainAt = 0
 
   const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
@@ -121,24 +99,28 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     log,
     lineCall,
     operation,
+    request: requests.answered,
     lookUp,
     breaker,
     ...redis,
     noChannelSecret,
     noSigningKey,
     unexpected,
-    metrics,
-    numbers,
-    gauge,
+    metrics: metrics.text,
+    numbers: metrics.numbers,
+    count,
+    gauge: metrics.gauge,
+    lineRequests: metrics.addClient,
     workerEnded,
     flush,
   }
 
+  function count(name: CounterName, ...labels: readonly string[]): void {
+    metrics.counter(name).add(...labels)
+  }
+
   function lineCall(call: LineCall): void {
-    if (call.outcome !== 'not_sent') {
-      meters.lineCalls.add(call.endpoint, call.outcome)
-      meters.lineSeconds.observe(call.ms / 1_000, call.endpoint)
-    }
+    countCall(call)
     const level = levelOf(call)
     if (!log.isLevelEnabled(level)) return
     const { sort, ...facts } = call
@@ -146,14 +128,24 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     write(level, messageOf(call), { ...facts, ms: Math.round(call.ms) }, kind)
   }
 
+  function countCall({ endpoint, outcome, error = '', setting, ms }: LineCall): void {
+    if (setting !== undefined) count('gateway_misconfigured_total', setting)
+    if (outcome === 'not_sent') {
+      count('gateway_line_calls_not_sent_total', endpoint)
+      return
+    }
+    count('gateway_line_calls_total', endpoint, outcome, error)
+    metrics.histogram('gateway_line_call_duration_seconds').observe(ms / 1_000, endpoint)
+  }
+
   function operation(done: Operation): void {
-    meters.operations.add(done.kind, done.code)
-    meters.operationSeconds.observe(done.ms / 1_000)
+    requests.operated(done)
     const failed = done.code !== 'OK'
     const slow = done.ms > slowMs
     if (!failed && !slow && !log.isLevelEnabled('debug')) return
-    const { network, ...facts } = done
-    const line = { ...facts, ms: Math.round(done.ms), ...(failed && { network }) }
+    const { kind, code, status, requestId, network, lineRequestId } = done
+    const facts = { kind, fields: done.fields.join(' '), code, status, ms: Math.round(done.ms), requestId }
+    const line = { ...facts, ...(failed && { network }), ...(lineRequestId !== undefined && { lineRequestId }) }
     if (failed) write('info', 'operation failed', line, done.code)
     else if (slow) write('info', 'slow operation', line)
     else log.debug(line, 'operation')
@@ -161,23 +153,25 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   function breaker(endpoint: string, change: BreakerChange): void {
     const { state } = change
+    if (state === 'open') count('gateway_line_breaker_opened_total', endpoint, change.cause)
     const opened = state === 'open' && { cause: change.cause, seconds: change.forMs / 1_000 }
     write(opened ? 'warn' : 'info', 'circuit breaker', { endpoint, state, ...opened }, `${endpoint} ${state}`)
   }
 
-  function redisCommand(outcome: RedisOutcome): void {
-    meters.redisCommands.add(outcome)
+  function redisCommand(outcome: RedisOutcome, connection: RedisConnectionName, seconds?: number): void {
+    count('gateway_redis_commands_total', outcome)
+    if (seconds !== undefined) metrics.histogram('gateway_redis_command_duration_seconds').observe(seconds, connection)
   }
 
   function sharedLookUp(outcome: SharedLookUp): void {
-    meters.sharedLookUps.add(outcome)
+    count('gateway_shared_lookups_total', outcome)
   }
 
   function sharedUnopened(kind: string): void {
-    meters.sharedUnopened.add(kind)
+    count('gateway_shared_unopened_total', kind)
     if (performance.now() < unopenedAgainAt) return
     unopenedAgainAt = performance.now() + unopenedEveryMs
-    const setting = 'CACHE_SECRET'
+    const setting = blame('CACHE_SECRET')
     log.error(
       { setting, kind },
       `${setting}: an entry in Redis cannot be opened: all processes need the same secrets and the same LINE_API_URL`,
@@ -191,18 +185,24 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   }
 
   function redisRefused(connection: RedisConnectionName, word: string): void {
-    const setting = 'REDIS_URL'
+    const setting = blame('REDIS_URL')
     write('error', `${setting}: Redis refuses a command or the connection`, { setting, connection, error: word }, word)
   }
 
   function noChannelSecret(setting: string, channelId: string): void {
+    blame(setting)
     write('error', `${setting}: the channel has no secret, and deauthorize needs it`, { setting, channelId }, channelId)
   }
 
   function noSigningKey(isSet: boolean): void {
-    const setting = 'SIGNING_KEYS_FILE'
+    const setting = blame('SIGNING_KEYS_FILE')
     const problem = isSet ? 'no key signs now: add a key to the file' : 'is not set, and apiToken needs it'
     write('error', `${setting}: ${problem}`, { setting })
+  }
+
+  function blame(setting: string): string {
+    count('gateway_misconfigured_total', setting)
+    return setting
   }
 
   /** Writes the line, unless there are too many of its kind. At level debug every line is written. */
@@ -212,41 +212,19 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       sample(`${message} ${kind}`, (leftOut) => log[level](leftOut === 0 ? line : { ...line, leftOut }, message))
   }
 
-  function lookUp(outcome: LookUp): void {
-    meters.lookUps.add(outcome)
+  function lookUp([tier, outcome]: LookUp): void {
+    lookUps.add(tier, outcome)
   }
 
   function unexpected(error: unknown, where: string, requestId?: string): void {
     const fields = errorFields(error)
+    count('gateway_unexpected_errors_total')
     write('error', 'unexpected error', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
   }
 
-  function gauge(name: string, help: string, read: () => number, overWorkers: 'sum' | 'max' | 'min' = 'sum'): void {
-    new Gauge({ name, help, registers: [registry], aggregator: overWorkers, collect: collectInto(read) })
-  }
-
   function workerEnded(how: string): void {
-    meters.workersEnded.add(how)
+    count('gateway_workers_ended_total', how)
   }
-
-  function numbers() {
-    return numbersOf(registry)
-  }
-
-  async function metrics() {
-    return { contentType: registry.contentType, text: await registry.metrics() }
-  }
-}
-
-/** As other exporters do: the facts are labels, and the value is 1, also of several processes together. */
-function addBuildInfo(registry: Registry): void {
-  new Gauge({
-    name: 'gateway_build_info',
-    help: 'Version of the gateway and of Node, always 1',
-    labelNames: ['version', 'node'],
-    registers: [registry],
-    aggregator: 'max',
-  }).set({ version, node: process.version }, 1)
 }
 
 /** A telemetry without log lines, for tests that do not read them. */
@@ -254,10 +232,7 @@ export function createSilentTelemetry(): Telemetry {
   return createTelemetry({ logLevel: 'silent' })
 }
 
-function createLog({ logLevel, destination }: TelemetryOptions, registry: Registry): Logger {
-  const counter = { name: 'gateway_log_lines_dropped_total', help: 'Log lines that could not be written' }
-  const lines = new Counter({ ...counter, registers: [registry] })
-  const dropped = () => lines.inc()
+function createLog({ logLevel, destination }: TelemetryOptions, dropped: () => void): Logger {
   const recovered = (count: number) =>
     log.warn({ lines: count }, 'log lines were dropped: their reader was slow or gone')
   const writer = destination
@@ -265,61 +240,4 @@ function createLog({ logLevel, destination }: TelemetryOptions, registry: Regist
     : createLogWriter(process.stdout, { dropped, recovered })
   const log = pino({ level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, writer)
   return log
-}
-
-function createMeters(registry: Registry) {
-  return {
-    operations: createTally(registry, {
-      name: 'gateway_operations_total',
-      help: 'Operations by kind (query, mutation, or the endpoint) and by the code of the first error',
-      labelNames: ['kind', 'code'],
-    }),
-    operationSeconds: createDurations(registry, {
-      name: 'gateway_operation_duration_seconds',
-      help: 'Time from the last byte of the request to the first byte of the answer',
-      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3],
-    }),
-    lookUps: createTally(registry, {
-      name: 'gateway_token_lookups_total',
-      help: 'Access token look-ups by outcome',
-      labelNames: ['outcome'],
-    }),
-    lineCalls: createTally(registry, {
-      name: 'gateway_line_calls_total',
-      help: 'Calls to the LINE Platform by endpoint and outcome',
-      labelNames: ['endpoint', 'outcome'],
-    }),
-    workersEnded: createTally(registry, {
-      name: 'gateway_workers_ended_total',
-      help: 'Workers that ended without being asked to, by signal or exit code',
-      labelNames: ['how'],
-    }),
-    sharedLookUps: createTally(registry, {
-      name: 'gateway_shared_lookups_total',
-      help: 'Look-ups of access tokens in Redis by outcome',
-      labelNames: ['outcome'],
-    }),
-    sharedUnopened: createTally(registry, {
-      name: 'gateway_shared_unopened_total',
-      help: 'Entries in Redis that could not be opened, by kind',
-      labelNames: ['kind'],
-    }),
-    redisCommands: createTally(registry, {
-      name: 'gateway_redis_commands_total',
-      help: 'Commands to Redis by outcome, without those that read the stream',
-      labelNames: ['outcome'],
-    }),
-    lineSeconds: createDurations(registry, {
-      name: 'gateway_line_call_duration_seconds',
-      help: 'Duration of calls to the LINE Platform, with the wait for a free place',
-      labelNames: ['endpoint'],
-      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3],
-    }),
-  }
-}
-
-function collectInto(read: () => number) {
-  return function collect(this: Gauge): void {
-    this.set(read())
-  }
 }

@@ -187,20 +187,19 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     switch (ageOf(record, question.subject, time, options, spreadOf(question.token.key))) {
       case 'fresh':
         if (wasMissed(record)) return serveAndRecheck(question, record)
-        telemetry.lookUp('fresh')
+        telemetry.lookUp(['memory', 'fresh'])
         return { verdict: 'valid', record }
       case 'aging':
         return serveAndRecheck(question, record)
       case 'stale':
         return recheckFirst(question, record)
       case undefined:
-        telemetry.lookUp('missed')
         return flyAndCheck({ ...question, known: record })
     }
   }
 
   function serveAndRecheck(question: Question, record: TokenRecord): Answer {
-    telemetry.lookUp('rechecking')
+    telemetry.lookUp(['memory', 'aging'])
     rechecks.startBehind(question, record)
     return { verdict: 'valid', record }
   }
@@ -256,7 +255,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const { key } = question.token
     const reason = forgotten.isDeadCold(key, records.originOf(key)) ? 'REVOKED' : refusals.find(key)
     if (reason !== undefined) return refusedHere(reason)
-    telemetry.lookUp('missed')
     const isVerifying = isUnderWay({
       subject: 'verification',
       token: question.token,
@@ -269,7 +267,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function refusedHere(reason: TokenRefusal): Invalid {
-    telemetry.lookUp('refused_here')
+    telemetry.lookUp(['memory', 'refused'])
     return invalid(reason)
   }
 
@@ -301,7 +299,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       return proofs.answer(question, kept, concern)
     if (ageOf(kept, question.subject, now(), options) === undefined && !scopeMissing(kept, question.subject))
       return flyAndCheck({ ...question, known: kept })
-    telemetry.lookUp('stale')
+    telemetry.lookUp(['memory', 'stale'])
     return { verdict: 'valid', record: kept }
   }
 
@@ -323,7 +321,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const id = flightId(question)
     const launched = (claim?: Claim<Answer>, onWait?: OnWait) => launch(question, claim, onWait)
     if (!isUnderWay(question)) return flights.fly(id, question, launched)
-    telemetry.lookUp('joined')
+    telemetry.lookUp(['flight', 'valid'])
     return flights.fly(id, question, launched).catch(unknownAfter)
   }
 
@@ -364,7 +362,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function unanswered(question: Question, answer: Unknown): Answer {
-    telemetry.lookUp(isLimited(answer) ? 'limited' : 'unanswered')
+    telemetry.lookUp(isLimited(answer) ? ['gate', 'limited'] : ['line', 'unanswered'])
     if (question.known !== undefined && !isOfOne(answer)) rechecks.postpone(question)
     return answer
   }
@@ -401,7 +399,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function refuse(key: string, refusal: Invalid): Answer {
-    telemetry.lookUp('refused_by_line')
+    telemetry.lookUp(['line', 'refused'])
     learnRefusal(key, refusal.reason)
     return refusal
   }

@@ -128,6 +128,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
 
   function lost(): void {
     lostAt = clock.now()
+    telemetry.count('gateway_shared_gaps_total')
     telemetry.log.warn('entries of the shared stream were lost: all records are checked again')
     outbox.rewrite()
   }
@@ -140,10 +141,9 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
 
   function observe(): void {
     const sinceRound = () => (clock.steady() - (tail.lastRoundAt() ?? bootedAt)) / 1_000
-    telemetry.gauge('gateway_shared_lag_seconds', 'Time until the last own event came back', () => lagMs / 1_000, 'max')
-    telemetry.gauge('gateway_shared_round_age_seconds', 'Time since the shared stream was read', sinceRound, 'max')
-    telemetry.gauge('gateway_shared_gaps', 'Losses of entries of the shared stream', tail.gaps)
-    telemetry.gauge('gateway_shared_unwritten', 'Events that Redis has not taken', outbox.size)
+    telemetry.gauge('gateway_shared_lag_seconds', () => lagMs / 1_000)
+    telemetry.gauge('gateway_shared_round_age_seconds', sinceRound)
+    telemetry.gauge('gateway_shared_unwritten', outbox.size)
   }
 
   function close(): void {

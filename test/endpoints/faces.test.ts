@@ -21,6 +21,7 @@ let turn = 0
 const seen: number[] = []
 const costly: Face = {
   name: 'introspection',
+  route: '/oauth/introspect',
   serves: () => true,
   isForBrowsers: false,
   answer: () => {

@@ -15,7 +15,7 @@ describe('durations', () => {
 
   it('on a bound and above the last one: the same lines as prom-client', async () => {
     const { ours, theirs } = registries()
-    const durations = createDurations(ours, { name: 'd', help: 'h', buckets })
+    const durations = createDurations(ours, { name: 'd', help: 'h', type: 'histogram', buckets })
     const histogram = new Histogram({ name: 'd', help: 'h', buckets, registers: [theirs] })
     expect(await linesOf(ours)).toEqual(await linesOf(theirs))
     for (const value of seconds) {
@@ -27,7 +27,8 @@ describe('durations', () => {
 
   it('with a label: the same lines as prom-client', async () => {
     const { ours, theirs } = registries()
-    const durations = createDurations(ours, { name: 'd', help: 'h', buckets, labelNames: ['endpoint'] })
+    const row = { name: 'd', help: 'h', type: 'histogram', buckets } as const
+    const durations = createDurations(ours, { ...row, labels: ['endpoint'] })
     const histogram = new Histogram({ name: 'd', help: 'h', buckets, labelNames: ['endpoint'], registers: [theirs] })
     for (const [index, value] of seconds.entries()) {
       const endpoint = index % 3 === 0 ? 'verify' : 'profile'
@@ -43,7 +44,7 @@ describe('a tally', () => {
     'by %j: the same lines as prom-client, each time the metrics are read',
     async (labelNames) => {
       const { ours, theirs } = registries()
-      const tally = createTally(ours, { name: 't', help: 'h', labelNames })
+      const tally = createTally(ours, { name: 't', help: 'h', type: 'counter', labels: labelNames })
       const counter = new Counter({ name: 't', help: 'h', labelNames, registers: [theirs] })
       for (let round = 0; round < 2; round++) {
         for (const [one, other] of [
@@ -52,7 +53,7 @@ describe('a tally', () => {
           ['b', 'x'],
           ['a', 'x'],
         ] as const) {
-          tally.add(one, labelNames.length > 1 ? other : undefined)
+          tally.add(...(labelNames.length > 1 ? [one, other] : [one]))
           counter.inc(labelNames.length > 1 ? { one, other } : { one })
         }
         expect(await linesOf(ours)).toEqual(await linesOf(theirs))

@@ -27,7 +27,9 @@ const call: LineCall = {
 }
 const done: Operation = {
   kind: 'query',
-  fields: 'viewer',
+  fields: ['viewer'],
+  method: 'POST',
+  route: '/graphql',
   code: 'OK',
   status: 200,
   ms: 3.2,
@@ -235,37 +237,41 @@ describe('metrics', () => {
   it('operations, calls, look-ups and gauges: counted by our own labels', async () => {
     const { operation, lineCall, lookUp, gauge, metrics } = collect('silent')
     operation(done)
-    operation({ ...done, code: 'FORBIDDEN' })
-    operation({ ...done, code: 'FORBIDDEN' })
+    for (let times = 0; times < 2; times++)
+      operation({ ...done, code: 'FORBIDDEN', failures: new Map([['viewer', 'FORBIDDEN']]) })
     lineCall(call)
     lineCall({ ...call, outcome: 'not_sent' })
-    lookUp('fresh')
+    lookUp(['memory', 'fresh'])
     let things = 3
-    gauge('gateway_things', 'Things in memory', () => things)
+    gauge('gateway_records_max', () => things)
+    gauge('gateway_tombstones', () => [[things, 'user']])
     things = 4
     const { text, contentType } = await metrics()
     expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/)
     for (const line of [
-      'gateway_operations_total{kind="query",code="OK"} 1',
-      'gateway_operations_total{kind="query",code="FORBIDDEN"} 2',
-      'gateway_operation_duration_seconds_count 3',
-      'gateway_line_calls_total{endpoint="verify",outcome="answered"} 1',
+      'gateway_operations_total{operation="viewer",code="OK",outcome="ok"} 1',
+      'gateway_operations_total{operation="viewer",code="FORBIDDEN",outcome="refused"} 2',
+      'gateway_operations_total{operation="logout",code="OK",outcome="ok"} 0',
+      'gateway_operation_duration_seconds_count{kind="query"} 3',
+      'http_server_request_duration_seconds_count{http_request_method="POST",http_route="/graphql",http_response_status_code="200",url_scheme="http",error_type=""} 3',
+      'gateway_line_calls_total{endpoint="verify",outcome="answered",error=""} 1',
+      'gateway_line_calls_not_sent_total{endpoint="verify"} 1',
       'gateway_line_call_duration_seconds_bucket{le="0.025",endpoint="verify"} 1',
-      'gateway_token_lookups_total{outcome="fresh"} 1',
-      'gateway_things 4',
+      'gateway_token_lookups_total{tier="memory",outcome="fresh"} 1',
+      'gateway_records_max 4',
+      'gateway_tombstones{kind="user"} 4',
       'gateway_log_lines_dropped_total 0',
       `gateway_build_info{version="${version}",node="${process.version}"} 1`,
     ]) {
       expect(text.split('\n')).toContain(line)
     }
     expect(text).toContain('process_resident_memory_bytes')
-    expect(text).not.toContain('not_sent')
   })
 
   it('two telemetries: separate counts', async () => {
     const [one, other] = [collect('silent'), collect('silent')]
-    one.lookUp('missed')
-    expect((await other.metrics()).text).not.toContain('outcome="missed"')
+    one.lookUp(['line', 'valid'])
+    expect((await other.metrics()).text).toContain('gateway_token_lookups_total{tier="line",outcome="valid"} 0')
   })
 })
 
@@ -292,7 +298,7 @@ describe('the metrics of the process', () => {
   /** As the gauges of a gateway refer to its records. */
   function refer(): WeakRef<object> {
     const records = new Map()
-    createSilentTelemetry().gauge('records', 'Records', () => records.size)
+    createSilentTelemetry().gauge('gateway_records_max', () => records.size)
     return new WeakRef(records)
   }
 })

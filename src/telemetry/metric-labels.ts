@@ -1,0 +1,241 @@
+/** The values that the labels of our metrics can have. Each list is bounded: no value comes from a caller or from LINE. */
+
+/** The root fields of the schema. `__schema`, `__type` and `__typename` are those of GraphQL. */
+export const rootFields = [
+  'viewer',
+  'verifyAccessToken',
+  'verifyAccessTokens',
+  'verifyIdToken',
+  'startLogin',
+  'exchangeLogin',
+  'refreshToken',
+  'revokeToken',
+  'logout',
+  'deauthorize',
+  '__schema',
+  '__type',
+  '__typename',
+] as const
+
+/** The endpoints for services that do not speak GraphQL. */
+export const faceNames = ['forward_auth', 'introspection', 'token_exchange', 'discovery'] as const
+export type FaceName = (typeof faceNames)[number]
+
+/** The codes that the field of an operation can end with. */
+export const fieldCodes = [
+  'OK',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'INVALID_GRANT',
+  'INVALID_ID_TOKEN',
+  'BAD_USER_INPUT',
+  'RATE_LIMITED',
+  'LINE_RATE_LIMITED',
+  'LINE_UNAVAILABLE',
+  'MISCONFIGURED',
+  'OPERATION_TOO_COMPLEX',
+  'INTERNAL_SERVER_ERROR',
+] as const
+
+/** The codes of a request that is refused before its operation is executed. */
+export const requestCodes = [
+  'BAD_REQUEST',
+  'BAD_USER_INPUT',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_TOO_COMPLEX',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'SHUTTING_DOWN',
+  'INTERNAL_SERVER_ERROR',
+] as const
+
+const allFaceCodes = ['OK', 'BAD_REQUEST', 'SHUTTING_DOWN', 'INTERNAL_SERVER_ERROR'] as const
+const verdictCodes = ['RATE_LIMITED', 'LINE_RATE_LIMITED', 'LINE_UNAVAILABLE', 'MISCONFIGURED'] as const
+/** Words in small letters are OAuth's, as in the answer. */
+export const faceCodes: Readonly<Record<FaceName, readonly string[]>> = {
+  forward_auth: [...allFaceCodes, ...verdictCodes, 'UNAUTHENTICATED', 'FORBIDDEN'],
+  introspection: [...allFaceCodes, ...verdictCodes, 'invalid_request', 'invalid_client'],
+  token_exchange: [
+    ...allFaceCodes,
+    ...verdictCodes,
+    'invalid_request',
+    'invalid_target',
+    'invalid_scope',
+    'unsupported_grant_type',
+  ],
+  discovery: allFaceCodes,
+}
+
+/**
+ * `ok`. `refused`: the credential is bad. `invalid`: the request is bad. `limited`: too many bad tokens of one address.
+ * `unavailable`: LINE or our room for it failed. `failed`: the operator must act.
+ */
+export type OperationOutcome = 'ok' | 'refused' | 'invalid' | 'limited' | 'unavailable' | 'failed'
+
+const outcomes: Readonly<Record<string, OperationOutcome>> = {
+  OK: 'ok',
+  UNAUTHENTICATED: 'refused',
+  FORBIDDEN: 'refused',
+  INVALID_GRANT: 'refused',
+  INVALID_ID_TOKEN: 'refused',
+  invalid_client: 'refused',
+  RATE_LIMITED: 'limited',
+  LINE_RATE_LIMITED: 'unavailable',
+  LINE_UNAVAILABLE: 'unavailable',
+  SHUTTING_DOWN: 'unavailable',
+  MISCONFIGURED: 'failed',
+  INTERNAL_SERVER_ERROR: 'failed',
+}
+
+/** All other codes are about the request itself. */
+export function outcomeOf(code: string): OperationOutcome {
+  return outcomes[code] ?? 'invalid'
+}
+
+export const operationKinds = ['query', 'mutation', 'none', ...faceNames] as const
+
+/** Known methods. Others are `_OTHER`, as OpenTelemetry's semantic conventions say. */
+export const httpMethods = ['GET', 'HEAD', 'POST', 'OPTIONS', '_OTHER'] as const
+
+/** The statuses that each route answers, by method. An empty route: a path that does not exist, or a page of `npm run dev`. */
+export const httpRoutes: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>> = {
+  '/graphql': {
+    GET: [200, 400, 405, 406, 415, 421, 500, 503],
+    HEAD: [405],
+    POST: [200, 400, 406, 413, 415, 500, 503],
+    OPTIONS: [204, 405],
+    _OTHER: [405],
+  },
+  '/auth': Object.fromEntries(httpMethods.map((method) => [method, [200, 400, 401, 403, 429, 500, 503]])),
+  '/oauth/token': {
+    GET: [405],
+    HEAD: [405],
+    POST: [200, 400, 413, 415, 429, 500, 503],
+    OPTIONS: [204, 405],
+    _OTHER: [405],
+  },
+  '/oauth/introspect': {
+    GET: [405],
+    HEAD: [405],
+    POST: [200, 400, 401, 413, 415, 429, 500, 503],
+    OPTIONS: [405],
+    _OTHER: [405],
+  },
+  '/.well-known/{document}': {
+    GET: [200, 500, 503],
+    HEAD: [200, 500, 503],
+    POST: [405],
+    OPTIONS: [204, 405],
+    _OTHER: [405],
+  },
+  '/health': { GET: [200], HEAD: [200], POST: [405], OPTIONS: [405], _OTHER: [405] },
+  '/ready': { GET: [200, 503], HEAD: [200, 503], POST: [405], OPTIONS: [405], _OTHER: [405] },
+  '': {
+    GET: [200, 302, 404, 421, 500],
+    HEAD: [200, 302, 404, 421, 500],
+    POST: [404, 405],
+    OPTIONS: [404, 405],
+    _OTHER: [404, 405],
+  },
+}
+
+export const lineEndpoints = [
+  'verify',
+  'profile',
+  'userinfo',
+  'friendship',
+  'token',
+  'revoke',
+  'deauthorize',
+  'channelToken',
+  'certs',
+] as const
+
+/** LINE's `error` words: those of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1. LINE documents no other. */
+export const lineErrorWords = [
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'access_denied',
+  'unsupported_response_type',
+  'server_error',
+  'temporarily_unavailable',
+  'invalid_token',
+  'insufficient_scope',
+  'unsupported_token_type',
+] as const
+
+/** The outcomes and error words of a call to LINE. Without an answer, or with a good one, there is no word. */
+export const lineCallEnds: readonly (readonly [outcome: string, error: string])[] = [
+  ...['answered', 'refused', 'limited', 'failed', 'no_answer', 'unreadable'].map((outcome) => [outcome, ''] as const),
+  ...['refused', 'unreadable'].flatMap((outcome) =>
+    [...lineErrorWords, 'other'].map((word) => [outcome, word] as const),
+  ),
+]
+
+/** A status that is not in the list is `other`. */
+export const lineStatuses = ['200', '400', '401', '403', '404', '429', '500', '502', '503', '504', 'other'] as const
+/**
+ * The methods, statuses and errors of an HTTP request to LINE. From 400 on the error is the status. Without a status: `timeout` (no
+ * complete answer in time) or `connection` (not connected, reset, or a broken answer).
+ */
+export const clientEnds: readonly (readonly [method: string, status: string, error: string])[] = [
+  'GET',
+  'POST',
+].flatMap((method) => [
+  ...lineStatuses.map((status) => [method, status, status === '200' ? '' : status] as const),
+  [method, '', 'timeout'] as const,
+  [method, '', 'connection'] as const,
+])
+
+export const lanes = ['caller', 'recheck', 'background'] as const
+export const breakerStates = ['closed', 'half_open', 'open'] as const
+
+/**
+ * The tier that answered a question about an access token, and its answer:
+ *
+ *     memory  fresh        a young record
+ *             aging        an older record, and LINE is asked in the background
+ *             stale        an old record, because LINE gave no answer
+ *             refused      a tombstone, an end, or a refusal that we remember
+ *     flight               the answer to a question of somebody else, for which this one waited
+ *     redis                a record or a tombstone of another process
+ *     line                 LINE's answer
+ *     gate    limited      the address of the caller has sent too many bad tokens
+ *
+ * `unanswered`: there was no answer, and nothing is known about the token.
+ */
+export const lookUps = [
+  ['memory', 'fresh'],
+  ['memory', 'aging'],
+  ['memory', 'stale'],
+  ['memory', 'refused'],
+  ['flight', 'valid'],
+  ['flight', 'refused'],
+  ['flight', 'unanswered'],
+  ['redis', 'valid'],
+  ['redis', 'refused'],
+  ['line', 'valid'],
+  ['line', 'refused'],
+  ['line', 'unanswered'],
+  ['gate', 'limited'],
+] as const
+export type LookUp = (typeof lookUps)[number]
+
+/** The letter at the end of the key of an entry in Redis (`tokens/shared-names.ts`). */
+export const sharedKinds = ['r', 't', 's', 'u', 'f', 'a', 'c', 'l', 'p', 'i', 'd', 'o', 'e'] as const
+
+/** The settings that an error line can name. */
+export const blamedSettings = [
+  'LINE_CHANNEL_SECRET',
+  'LINE_CHANNELS',
+  'REDIS_URL',
+  'CACHE_SECRET',
+  'SIGNING_KEYS_FILE',
+] as const
+
+/** How a worker ended that was not asked to. */
+export const workerEnds = ['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT', 'SIGBUS', 'exit 0', 'exit 1', 'other'] as const

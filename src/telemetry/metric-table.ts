@@ -1,0 +1,338 @@
+import {
+  blamedSettings,
+  breakerStates,
+  clientEnds,
+  faceCodes,
+  fieldCodes,
+  httpMethods,
+  httpRoutes,
+  lanes,
+  lineCallEnds,
+  lineEndpoints,
+  lookUps,
+  operationKinds,
+  outcomeOf,
+  requestCodes,
+  rootFields,
+  sharedKinds,
+  workerEnds,
+} from './metric-labels.ts'
+
+/** How the values of several worker processes become one. */
+export type OverWorkers = 'sum' | 'max' | 'min'
+
+export type MetricRow = {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels?: readonly string[]
+  /** The label values of each series, in the order of `labels`. All series are there from the start. */
+  readonly series?: readonly (readonly string[])[]
+  /** Labels that follow from the others. */
+  readonly derived?: {
+    readonly labels: readonly string[]
+    readonly of: (values: readonly string[]) => Readonly<Record<string, string>>
+  }
+  /** Labels with one value each, which `createMetrics` gets when it makes the metric. */
+  readonly constants?: readonly string[]
+  /** Upper bounds of a histogram in seconds, in ascending order. */
+  readonly buckets?: readonly number[]
+  /** Default: `sum`. */
+  readonly overWorkers?: OverWorkers
+  /** The setting without which the metric does not exist. */
+  readonly needs?: 'REDIS_URL' | 'WORKERS' | 'SIGNING_KEYS_FILE'
+}
+
+const operationBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3]
+const httpBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+const callBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3]
+const redisBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.5]
+
+/**
+ * All our metrics: `createMetrics` makes them from this table, and `test/deploy/monitoring/metrics.md` is written from it. Names and
+ * labels that begin with `http_` are those of OpenTelemetry's semantic conventions 1.44.
+ */
+export const metricTable = {
+  http_server_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Time from the last byte of the request to the answer',
+    labels: ['http_request_method', 'http_route', 'http_response_status_code'],
+    series: Object.entries(httpRoutes).flatMap(([route, methods]) =>
+      Object.entries(methods).flatMap(([method, statuses]) =>
+        statuses.map((status) => [method, route, String(status)] as const),
+      ),
+    ),
+    derived: {
+      labels: ['url_scheme', 'error_type'],
+      of: ([, , status = '']) => ({ url_scheme: 'http', error_type: status >= '500' ? status : '' }),
+    },
+    buckets: httpBuckets,
+  },
+  http_server_active_requests: {
+    type: 'gauge',
+    help: 'Requests that have no answer yet',
+    labels: ['http_request_method'],
+    series: each(httpMethods),
+    derived: { labels: ['url_scheme'], of: () => ({ url_scheme: 'http' }) },
+  },
+  http_client_request_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of HTTP requests to the LINE Platform, without the wait for a free place',
+    labels: ['http_request_method', 'http_response_status_code', 'error_type'],
+    series: clientEnds,
+    constants: ['server_address', 'server_port'],
+    buckets: callBuckets,
+  },
+  gateway_operations_total: {
+    type: 'counter',
+    help: 'Operations: root fields of GraphQL requests, and requests to the other endpoints. none: refused before execution',
+    labels: ['operation', 'code'],
+    series: [
+      ...rootFields.flatMap((field) => fieldCodes.map((code) => [field, code])),
+      ...requestCodes.map((code) => ['none', code]),
+      ...Object.entries(faceCodes).flatMap(([face, codes]) => codes.map((code) => [face, code])),
+    ],
+    derived: { labels: ['outcome'], of: ([, code = '']) => ({ outcome: outcomeOf(code) }) },
+  },
+  gateway_operation_duration_seconds: {
+    type: 'histogram',
+    help: 'Time from the last byte of the request to the answer, by kind of request',
+    labels: ['kind'],
+    series: each(operationKinds),
+    buckets: operationBuckets,
+  },
+  gateway_requests_waiting: {
+    type: 'gauge',
+    help: 'Requests that wait for a turn of the event loop',
+  },
+  gateway_token_lookups_total: {
+    type: 'counter',
+    help: 'Questions about access tokens, by the tier that answered and by its answer; each question counts once',
+    labels: ['tier', 'outcome'],
+    series: lookUps,
+  },
+  gateway_rechecks_total: {
+    type: 'counter',
+    help: 'Re-checks of records at LINE in the background, by LINE’s answer',
+    labels: ['outcome'],
+    series: each(['valid', 'refused', 'unanswered']),
+  },
+  gateway_records: {
+    type: 'gauge',
+    help: 'Entries in memory by kind: access token records, remembered refusals, origins of tokens without a record',
+    labels: ['kind'],
+    series: each(['record', 'refusal', 'origin']),
+  },
+  gateway_records_max: {
+    type: 'gauge',
+    help: 'CACHE_MAX_TOKENS: access token records that memory can hold',
+  },
+  gateway_record_bytes: {
+    type: 'gauge',
+    help: 'Bytes of the access token records in memory, without the table around them',
+  },
+  gateway_tombstones: {
+    type: 'gauge',
+    help: 'Tombstones by kind. stranger: of tokens that LINE has never accepted here',
+    labels: ['kind'],
+    series: each(['token', 'session', 'user', 'stranger']),
+  },
+  gateway_sources: {
+    type: 'gauge',
+    help: 'Client networks by state. limited: the bucket is empty; others have used a part of it',
+    labels: ['state'],
+    series: each(['limited', 'other']),
+  },
+  gateway_attempts_waiting: {
+    type: 'gauge',
+    help: 'Unknown credentials that wait until their client network may call LINE',
+  },
+  gateway_unconfirmed_revocations: {
+    type: 'gauge',
+    help: 'Revocations that LINE has not confirmed: they are tried again',
+  },
+  gateway_unconfirmed_given_up_total: {
+    type: 'counter',
+    help: 'Revocations that LINE has never confirmed, by the reason why they ended',
+    labels: ['reason'],
+    series: each(['full', 'expired', 'end']),
+  },
+  gateway_line_calls_total: {
+    type: 'counter',
+    help: 'Calls to the LINE Platform by endpoint, outcome and LINE’s error word',
+    labels: ['endpoint', 'outcome', 'error'],
+    series: lineEndpoints.flatMap((endpoint) => lineCallEnds.map((end) => [endpoint, ...end])),
+  },
+  gateway_line_call_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of calls to the LINE Platform, with the wait for a free place',
+    labels: ['endpoint'],
+    series: each(lineEndpoints),
+    buckets: callBuckets,
+  },
+  gateway_line_calls_not_sent_total: {
+    type: 'counter',
+    help: 'Calls that our own queue had no place or no time for: LINE has not seen them',
+    labels: ['endpoint'],
+    series: each(lineEndpoints),
+  },
+  gateway_line_calls_in_flight: {
+    type: 'gauge',
+    help: 'Calls to LINE in flight by lane',
+    labels: ['lane'],
+    series: each(lanes),
+  },
+  gateway_line_calls_waiting: {
+    type: 'gauge',
+    help: 'Calls to LINE that wait for a free place, by lane',
+    labels: ['lane'],
+    series: each(lanes),
+  },
+  gateway_line_breaker_state: {
+    type: 'gauge',
+    help: '1 for the state of the circuit breaker of each endpoint of LINE; over several processes their number',
+    labels: ['endpoint', 'state'],
+    series: lineEndpoints.flatMap((endpoint) => breakerStates.map((state) => [endpoint, state])),
+  },
+  gateway_line_breaker_opened_total: {
+    type: 'counter',
+    help: 'Times that a circuit breaker opened. failures: ten in a row; limit: LINE answered 429',
+    labels: ['endpoint', 'cause'],
+    series: lineEndpoints.flatMap((endpoint) => ['failures', 'limit'].map((cause) => [endpoint, cause])),
+  },
+  gateway_redis_up: {
+    type: 'gauge',
+    help: '1 while Redis answers look-ups, 0 while it is away',
+    overWorkers: 'min',
+    needs: 'REDIS_URL',
+  },
+  gateway_redis_commands_total: {
+    type: 'counter',
+    help: 'Commands to Redis by outcome, without those that read the stream',
+    labels: ['outcome'],
+    series: each(['done', 'refused', 'late', 'away']),
+  },
+  gateway_redis_command_duration_seconds: {
+    type: 'histogram',
+    help: 'Duration of commands to Redis that were answered',
+    labels: ['connection'],
+    series: each(['look-ups', 'patient']),
+    buckets: redisBuckets,
+  },
+  gateway_shared_lookups_total: {
+    type: 'counter',
+    help: 'Look-ups of access tokens in Redis by outcome: found, or why it was a miss',
+    labels: ['outcome'],
+    series: each(['found', 'absent', 'old', 'dead', 'away']),
+  },
+  gateway_shared_unopened_total: {
+    type: 'counter',
+    help: 'Entries in Redis that could not be opened, by the letter at the end of their key',
+    labels: ['kind'],
+    series: each(sharedKinds),
+  },
+  gateway_shared_lag_seconds: {
+    type: 'gauge',
+    help: 'Time until the last own event came back through Redis',
+    overWorkers: 'max',
+    needs: 'REDIS_URL',
+  },
+  gateway_shared_round_age_seconds: {
+    type: 'gauge',
+    help: 'Time since the shared stream was read',
+    overWorkers: 'max',
+    needs: 'REDIS_URL',
+  },
+  gateway_shared_gaps_total: {
+    type: 'counter',
+    help: 'Losses of entries of the shared stream',
+  },
+  gateway_shared_unwritten: {
+    type: 'gauge',
+    help: 'Events that Redis has not taken',
+    needs: 'REDIS_URL',
+  },
+  gateway_api_tokens_total: {
+    type: 'counter',
+    help: 'Signed tokens given out. minted: signed now; reused: signed before',
+    labels: ['source'],
+    series: each(['minted', 'reused']),
+  },
+  gateway_signing_keys: {
+    type: 'gauge',
+    help: 'Keys of SIGNING_KEYS_FILE by state',
+    labels: ['state'],
+    series: each(['published', 'signing', 'retired']),
+    overWorkers: 'max',
+    needs: 'SIGNING_KEYS_FILE',
+  },
+  gateway_signing_key_age_seconds: {
+    type: 'gauge',
+    help: 'Time since the key that signs began to sign',
+    overWorkers: 'max',
+    needs: 'SIGNING_KEYS_FILE',
+  },
+  gateway_signing_key_left_seconds: {
+    type: 'gauge',
+    help: 'Time until no key signs. +Inf: no end is planned',
+    overWorkers: 'min',
+    needs: 'SIGNING_KEYS_FILE',
+  },
+  gateway_misconfigured_total: {
+    type: 'counter',
+    help: 'Times that a setting was found to be wrong, by setting',
+    labels: ['setting'],
+    series: each(blamedSettings),
+  },
+  gateway_unexpected_errors_total: {
+    type: 'counter',
+    help: 'Errors that should not happen',
+  },
+  gateway_log_lines_dropped_total: {
+    type: 'counter',
+    help: 'Log lines that could not be written',
+  },
+  gateway_log_lines_left_out_total: {
+    type: 'counter',
+    help: 'Log lines that were left out in a flood of similar ones',
+  },
+  gateway_draining: {
+    type: 'gauge',
+    help: '1 from SIGTERM on; over several processes their number',
+  },
+  gateway_workers: {
+    type: 'gauge',
+    help: 'Worker processes',
+    needs: 'WORKERS',
+  },
+  gateway_workers_silent: {
+    type: 'gauge',
+    help: 'Workers that do not answer: their last metrics are used',
+    needs: 'WORKERS',
+  },
+  gateway_workers_ended_total: {
+    type: 'counter',
+    help: 'Workers that ended without being asked to, by signal or exit code',
+    labels: ['how'],
+    series: each(workerEnds),
+    needs: 'WORKERS',
+  },
+  gateway_build_info: {
+    type: 'gauge',
+    help: 'Version of the gateway and of Node, always 1',
+    labels: ['version', 'node'],
+    overWorkers: 'max',
+  },
+} satisfies Readonly<Record<string, MetricRow>>
+
+export type MetricName = keyof typeof metricTable
+type NameOf<Type extends MetricRow['type']> = {
+  [Name in MetricName]: (typeof metricTable)[Name]['type'] extends Type ? Name : never
+}[MetricName]
+export type CounterName = NameOf<'counter'>
+export type GaugeName = NameOf<'gauge'>
+export type HistogramName = NameOf<'histogram'>
+
+/** The series of one label. */
+function each(values: readonly string[]): readonly (readonly string[])[] {
+  return values.map((value) => [value])
+}

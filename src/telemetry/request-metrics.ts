@@ -1,0 +1,58 @@
+import { type FaceName, httpMethods } from './metric-labels.ts'
+import type { Metrics } from './metrics.ts'
+
+/** An answer to an HTTP request. */
+export type RequestDone = {
+  /** As the client sent it. */
+  readonly method: string
+  /** A route of `httpRoutes`. Empty: a path without one. */
+  readonly route: string
+  readonly status: number
+  /** From the last byte of the request to the answer. */
+  readonly ms: number
+}
+
+/** One GraphQL operation, a request that was refused before an operation was read from it, or one to another endpoint. */
+export type Operation = RequestDone & {
+  readonly kind: 'query' | 'mutation' | 'none' | FaceName
+  /** The names of the selected root fields, as in the schema. Aliases are the caller's words and are left out. */
+  readonly fields: readonly string[]
+  /** The code of each root field that failed. */
+  readonly failures?: ReadonlyMap<string, string> | undefined
+  /** `OK`, or the code of the first error. */
+  readonly code: string
+  readonly requestId: string
+  /** The client's network, as its token bucket counts it. Logged only for operations that failed. */
+  readonly network: string
+  readonly lineRequestId?: string | undefined
+}
+
+export type RequestMetrics = {
+  /** An operation has ended: counts its root fields, or its endpoint, and its request. */
+  operated(done: Operation): void
+  /** A request was answered. */
+  answered(done: RequestDone): void
+}
+
+const knownMethods: ReadonlySet<string> = new Set(httpMethods)
+
+/** On the hot path: each event is an addition in a table. */
+export function createRequestMetrics({ counter, histogram }: Pick<Metrics, 'counter' | 'histogram'>): RequestMetrics {
+  const operations = counter('gateway_operations_total')
+  const operationSeconds = histogram('gateway_operation_duration_seconds')
+  const requestSeconds = histogram('http_server_request_duration_seconds')
+
+  return { operated, answered }
+
+  function operated(done: Operation): void {
+    const { kind, fields, failures, code, ms } = done
+    if (fields.length === 0) operations.add(kind, code)
+    else for (const field of fields) operations.add(field, failures?.get(field) ?? 'OK')
+    operationSeconds.observe(ms / 1_000, kind)
+    answered(done)
+  }
+
+  function answered({ method, route, status, ms }: RequestDone): void {
+    requestSeconds.observe(ms / 1_000, knownMethods.has(method) ? method : '_OTHER', route, String(status))
+  }
+}

@@ -1,0 +1,57 @@
+import type { MetricRow } from './metric-table.ts'
+
+/** The cells of a metric: one for each series. */
+export type SeriesTable<Cell> = {
+  /** `labels`: the values, in the order of the metric table. */
+  cellOf(labels: readonly string[]): Cell
+  all(): (readonly [labels: readonly string[], cell: Cell])[]
+}
+
+type Branch<Cell> = Map<string, Branch<Cell> | Cell>
+
+/** More than the table has are a mistake of ours. They must not fill the memory. */
+const mostExtra = 100
+
+/** All series of the metric table are there from the start, so that the first event of each is seen as an increase. */
+export function createSeriesTable<Cell extends object>(
+  { labels = [], series = labels.length === 0 ? [[]] : [] }: Pick<MetricRow, 'labels' | 'series'>,
+  begin: () => Cell,
+): SeriesTable<Cell> {
+  const cells: (readonly [readonly string[], Cell])[] = []
+  const root: Branch<Cell> = new Map()
+  let only: Cell | undefined
+  for (const values of series) plant(values)
+  const known = cells.length
+
+  return { cellOf, all: () => cells }
+
+  function cellOf(values: readonly string[]): Cell {
+    if (only !== undefined) return only
+    let branch: Branch<Cell> | Cell | undefined = root
+    for (const value of values) branch = (branch as Branch<Cell> | undefined)?.get(value)
+    return (branch as Cell | undefined) ?? plantExtra(values)
+  }
+
+  function plantExtra(values: readonly string[]): Cell {
+    return plant(cells.length - known < mostExtra ? values : values.map(() => 'other'))
+  }
+
+  function plant(values: readonly string[]): Cell {
+    const last = values.at(-1)
+    let branch = root
+    for (const value of values.slice(0, -1)) branch = branchOf(branch, value)
+    const there = last === undefined ? only : (branch.get(last) as Cell | undefined)
+    if (there !== undefined) return there
+    const cell = begin()
+    cells.push([values, cell])
+    if (last === undefined) only = cell
+    else branch.set(last, cell)
+    return cell
+  }
+
+  function branchOf(branch: Branch<Cell>, value: string): Branch<Cell> {
+    const next = (branch.get(value) as Branch<Cell> | undefined) ?? new Map()
+    branch.set(value, next)
+    return next
+  }
+}

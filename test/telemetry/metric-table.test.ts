@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { schema } from '../../src/schema/schema.ts'
+import { labelNamesOf } from '../../src/telemetry/meters.ts'
+import { operationKinds, rootFields } from '../../src/telemetry/metric-labels.ts'
+import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+
+const rows: readonly (readonly [string, MetricRow])[] = Object.entries(metricTable)
+
+describe('the metric table', () => {
+  it('operations: the root fields of the schema, and those of GraphQL', () => {
+    const fields = ['Query', 'Mutation'].flatMap((name) => Object.keys(Object(schema.getType(name)).getFields()))
+    expect(rootFields.filter((field) => !field.startsWith('__')).toSorted()).toEqual(fields.toSorted())
+    expect(operationKinds).toContain('mutation')
+  })
+
+  it.each(rows)('%s: a name with its unit, words in its help, each series once', (name, row) => {
+    expect(name).toMatch(/^(gateway|http_server|http_client)_[a-z_]+$/)
+    expect(name.endsWith('_total')).toBe(row.type === 'counter')
+    if (row.type === 'histogram') expect(name).toMatch(/_seconds$/)
+    expect(row.help).toMatch(/^\S.*[^.]$/)
+    const { series = [], labels = [] } = row
+    for (const values of series) expect(values).toHaveLength(labels.length)
+    expect(new Set(series.map((values) => values.join('|'))).size).toBe(series.length)
+  })
+
+  it('all counters and histograms with all their series are there before the first event', async () => {
+    const { text } = await createMetrics().text()
+    for (const [name, row] of rows) {
+      if (row.type === 'gauge' || row.constants !== undefined) continue
+      const suffix = row.type === 'histogram' ? '_count' : ''
+      const printed = text
+        .split('\n')
+        .filter((line) => line.startsWith(`${name}${suffix}${labelNamesOf(row).length > 0 ? '{' : ' '}`))
+      expect(printed, name).toHaveLength(row.series?.length ?? 1)
+      expect(printed.every((line) => line.endsWith(' 0'))).toBe(true)
+    }
+  })
+})

@@ -104,7 +104,7 @@ describe('paths', () => {
     const { statusCode, headers, body } = await request(`${gateway.metricsUrl}/metrics`)
     expect(statusCode).toBe(200)
     expect(headers['content-type']).toMatch(/^text\/plain/)
-    expect(await body.text()).toContain('gateway_tokens_in_memory 0')
+    expect(await body.text()).toContain('gateway_records{kind="record"} 0')
     expect((await request(`${gateway.metricsUrl}/metrics?x=/health`)).statusCode).toBe(200)
     for (const path of ['/graphql', '/health', '/', '/metrics/', '/?/metrics']) {
       const other = await request(`${gateway.metricsUrl}${path}`)

@@ -11,6 +11,7 @@ import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
 import type { Answer, Caller } from '../../src/tokens/token-resolver.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
 import { type Answers, holdAnswers } from './held-answers.ts'
+import { metricValue } from './metric-value.ts'
 
 export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
 
@@ -123,9 +124,7 @@ export async function startLayer(
   }
 
   async function metric(name: string): Promise<number> {
-    const { text } = await telemetry.metrics()
-    const line = text.split('\n').find((one) => one.startsWith(`${name} `))
-    return line === undefined ? 0 : Number(line.slice(name.length))
+    return metricValue((await telemetry.metrics()).text, name)
   }
 
   async function close(): Promise<void> {

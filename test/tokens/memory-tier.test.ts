@@ -371,7 +371,7 @@ describe('expiry', () => {
     expect(all).toMatchObject(times(50, () => ({ verdict: 'invalid', reason: 'EXPIRED' })))
     await answers.settled()
     expect(emulator.calls.total()).toBe(0)
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('a token that ends while LINE answers: EXPIRED', async () => {
@@ -400,7 +400,7 @@ describe('expiry', () => {
   it('expires_in 0: EXPIRED, and no record is kept', async () => {
     const { ask, issue, metric } = layer()
     expect(await ask(issue({ expiresIn: 0 }))).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('expires_in 0 in an answer of 200: EXPIRED, and no record is kept', async () => {
@@ -408,7 +408,7 @@ describe('expiry', () => {
     const body = { scope: 'profile', client_id: '1000000001', expires_in: 0 }
     emulator.faults.set('verifyAccessToken', { status: 200, body })
     expect(await ask(issue(), 'profile')).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('expires_in 1: served for one second', async () => {
@@ -507,7 +507,7 @@ describe('when LINE refuses', () => {
     expect(wordFor(await ask(token))).toBe('valid')
     await answers.settled()
     emulator.calls.reset()
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
     expect(wordFor(await ask(token))).toBe('REVOKED')
     expect(emulator.calls.total()).toBe(0)
   })
@@ -518,7 +518,7 @@ describe('when LINE refuses', () => {
     await ask(token)
     emulator.revokeAccessToken(token.raw)
     expect(await ask(token, subject)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
     emulator.calls.reset()
     expect(wordFor(await ask(token))).toBe('REVOKED')
     expect(emulator.calls.total()).toBe(0)

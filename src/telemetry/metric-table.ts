@@ -195,7 +195,7 @@ export const metricTable = {
   },
   gateway_line_breaker_opened_total: {
     type: 'counter',
-    help: 'Times that a circuit breaker opened. failures: ten in a row; limit: LINE answered 429',
+    help: 'Times that a circuit breaker opened. failures: ten in a row, or a probe failed; limit: LINE answered 429, here or to another process',
     labels: ['endpoint', 'cause'],
     series: lineEndpoints.flatMap((endpoint) => ['failures', 'limit'].map((cause) => [endpoint, cause])),
   },

@@ -201,7 +201,7 @@ export const metricTable = {
   },
   gateway_redis_up: {
     type: 'gauge',
-    help: '1 while Redis answers look-ups, 0 while it is away',
+    help: '1 while Redis answers look-ups, 0 from the first one without an answer until the next one with an answer',
     overWorkers: 'min',
     needs: 'REDIS_URL',
   },
@@ -232,7 +232,7 @@ export const metricTable = {
   },
   gateway_shared_lag_seconds: {
     type: 'gauge',
-    help: 'Time until the last own event came back through Redis',
+    help: 'Time until own events come back through Redis: of the last one, or the age of the oldest one that is not back yet',
     overWorkers: 'max',
     needs: 'REDIS_URL',
   },
@@ -244,7 +244,7 @@ export const metricTable = {
   },
   gateway_shared_gaps_total: {
     type: 'counter',
-    help: 'Losses of entries of the shared stream',
+    help: 'Losses of entries of the shared stream: each process counts each loss once',
   },
   gateway_shared_unwritten: {
     type: 'gauge',

@@ -46,7 +46,7 @@ describe('a gateway in front of LINE', () => {
   async function withFault(endpoint: 'verifyAccessToken' | 'profile' | 'token', fault: Fault): Promise<void> {
     gateway.emulator.faults.set(endpoint, fault)
     if (endpoint === 'profile') await viewer()
-    else if (endpoint === 'token') await refresh(gateway.issue().refreshToken)
+    else if (endpoint === 'token') await refresh(String(gateway.issue().refreshToken))
     else await check(gateway.issue().accessToken)
     gateway.emulator.faults.clear()
     gateway.advance(1_000)

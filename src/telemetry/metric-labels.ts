@@ -247,5 +247,6 @@ export const blamedSettings = [
   'SIGNING_KEYS_FILE',
 ] as const
 
-/** How a worker ended that was not asked to. */
+/** How a worker ended that was not asked to. SIGABRT: also when it has no memory left. */
 export const workerEnds = ['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT', 'SIGBUS', 'exit 0', 'exit 1', 'other'] as const
+export type WorkerEnd = (typeof workerEnds)[number]

@@ -3,7 +3,7 @@ import { errorFields } from './error-fields.ts'
 import { type LineCall, levelOf, messageOf } from './line-call.ts'
 import { createGivenLogWriter, createLogWriter } from './log-writer.ts'
 import type { Durations, Reading } from './meters.ts'
-import type { LineEndpoint, LookUp } from './metric-labels.ts'
+import type { LineEndpoint, LookUp, WorkerEnd } from './metric-labels.ts'
 
 import type { CounterName, GaugeName } from './metric-table.ts'
 import { createMetrics } from './metrics.ts'
@@ -76,8 +76,8 @@ export type Telemetry = {
   gauge(name: GaugeName, read: () => Reading): void
   /** The histogram of the HTTP requests to LINE. */
   lineRequests(address: string, port: string): Durations
-  /** Counts the end of a worker that was not asked to end. `how`: the signal, or `exit` and the code. */
-  workerEnded(how: string): void
+  /** Counts the end of a worker that was not asked to end. */
+  workerEnded(how: WorkerEnd): void
   /** Writes the counts of log lines that were left out. For the end of the process. */
   flush(): void
 }
@@ -230,7 +230,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     write('error', 'unexpected error', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
   }
 
-  function workerEnded(how: string): void {
+  function workerEnded(how: WorkerEnd): void {
     count('gateway_workers_ended_total', how)
   }
 }

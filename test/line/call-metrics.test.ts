@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { createRequestSeconds } from '../../src/line/request-seconds.ts'
-import { lineCallEnds, lineErrorWords } from '../../src/telemetry/metric-labels.ts'
+import { lineCallEnds, lineEndpoints, lineErrorWords } from '../../src/telemetry/metric-labels.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { holdAnswers } from '../harness/held-answers.ts'
 import { closedPort, profile, token, useTransports, verify, withLeft } from '../harness/line-transport.ts'
@@ -176,8 +176,8 @@ describe('the state of the breakers', () => {
   async function breakersOf(telemetry: ReturnType<typeof createSilentTelemetry>) {
     const { text } = await telemetry.metrics()
     const states = Object.keys(counts(text, 'gateway_line_breaker_state'))
-    expect(states).toHaveLength(9)
-    expect(new Set(states.map((state) => state.split(' ')[0])).size).toBe(9)
+    expect(states).toHaveLength(lineEndpoints.length)
+    expect(new Set(states.map((state) => state.split(' ')[0])).size).toBe(lineEndpoints.length)
     const opened = counts(text, 'gateway_line_breaker_opened_total')
     return { states: states.filter((state) => !state.endsWith(' closed')), opened }
   }

@@ -23,6 +23,7 @@ import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
 import { pathOf } from './http/request-target.ts'
 import { plainText, type Reply, send } from './http/send.ts'
 import { createTurns } from './http/turns.ts'
+import { createUnderWay } from './http/under-way.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
@@ -91,7 +92,7 @@ export async function startServer(
   }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let devPages: DevPages | undefined
-  const underWay = new Set<ServerResponse>()
+  const underWay = createUnderWay()
   const turns = createTurns()
   const cors = createCors(config.corsOrigins)
   const clientAddresses = createClientAddresses(

@@ -8,6 +8,7 @@ import { discardRest, RequestRefused, shuttingDown } from '../http/read-request.
 import { requestIdOf } from '../http/request-id.ts'
 import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
+import type { UnderWay } from '../http/under-way.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Face, FaceReply } from './face.ts'
 
@@ -27,7 +28,7 @@ export type FacesOptions = {
   /** How long an answer takes at most (ms). */
   readonly operationMs: number
   /** The requests of all endpoints that have no answer yet. */
-  readonly underWay: Set<ServerResponse>
+  readonly underWay: UnderWay
   /** Shared by all endpoints. */
   readonly turns: Turns
 }

@@ -19,6 +19,7 @@ import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
+import type { UnderWay } from '../http/under-way.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { GraphiqlPage } from './graphiql.ts'
@@ -32,7 +33,7 @@ export type GraphqlEndpointOptions = {
   /** `undefined` if GraphiQL is off. */
   readonly graphiql: GraphiqlPage | undefined
   /** The requests of all endpoints that have no answer yet. */
-  readonly underWay: Set<ServerResponse>
+  readonly underWay: UnderWay
   /** Shared by all endpoints. */
   readonly turns: Turns
 }

@@ -70,6 +70,9 @@ export function readBody(
     })
     request.on('end', () => finish(undefined))
     request.on('error', finish)
+    // Else Node asks for the body only after it has come, keeps it until then, and clears up after the answer as if nobody
+    // had read it.
+    request.read(0)
   }
 
   function finish(error: unknown): void {

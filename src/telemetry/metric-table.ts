@@ -84,7 +84,7 @@ export const metricTable = {
   },
   gateway_operations_total: {
     type: 'counter',
-    help: 'Operations: root fields of GraphQL requests, and requests to the other endpoints. none: refused before execution',
+    help: 'Operations: root fields of GraphQL requests, and requests to the other endpoints. none: refused before execution, or no answer before the process ends',
     labels: ['operation', 'code'],
     series: [
       ...rootFields.flatMap((field) => fieldCodes.map((code) => [field, code])),

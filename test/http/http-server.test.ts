@@ -130,10 +130,8 @@ describe('a head of 1,500 lines', () => {
 describe('a client that does not read its answer', () => {
   it('is cut off; a connection without an answer to read stays open', async () => {
     const megabytes = Buffer.alloc(64 * 1024 * 1024)
-    const server = createHttpServer(
-      {},
-      (request, response) => response.end(request.url === '/large' ? megabytes : 'ok'),
-      50,
+    const server = createHttpServer({ stalledMs: 50 }, (request, response) =>
+      response.end(request.url === '/large' ? megabytes : 'ok'),
     )
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo

@@ -96,7 +96,8 @@ function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex, refused: (sta
     // After an answer the member is null.
     const id = answer ? requestIdOf(answer.req) : newRequestId()
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`)
-    refused(status)
+    // An endpoint that does not read the body goes on, and counts its own answer.
+    if (!answer || answer.req.listenerCount('data') > 0) refused(status)
   }
   socket.destroySoon()
 }

@@ -59,6 +59,7 @@ const ask = (query: string, bearer?: string) => gateway.ask(query, { token: bear
 const options = (path: string) =>
   gateway.send(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
 const raw = (text: string) => sendRaw(gateway.url, text)
+const chunked = 'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'
 const posted = 'POST /graphql 200'
 const inputOfIdToken = '{ idToken: "x", channelId: "1000000001" }'
 
@@ -110,6 +111,7 @@ const acts: readonly Act[] = [
   [() => gateway.send('/metrics'), 'GET - 404'],
   [() => raw('GET /health HTTP/1.1\r\n\r\n'), '_OTHER - 400'],
   [() => raw('no HTTP\r\n\r\n'), '_OTHER - 400'],
+  [() => raw(`POST /graphql HTTP/1.1\r\nhost: a\r\n${chunked}no chunk\r\n`), '_OTHER - 400'],
   [() => raw(`GET /health HTTP/1.1\r\nx: ${'x'.repeat(17_000)}\r\n\r\n`), '_OTHER - 431'],
   [() => raw('GET /health HTTP/1.1\r\nhost: a\r\nexpect: tea\r\nconnection: close\r\n\r\n'), '_OTHER - 417'],
   [() => raw('OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'), 'OPTIONS - 404'],

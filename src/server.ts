@@ -194,7 +194,7 @@ function silentProxyWarning(address: string): string {
 }
 
 /** Read only when somebody reads the metrics. */
-function requestsByMethod(underWay: ReadonlySet<ServerResponse>): [count: number, method: string][] {
+function requestsByMethod(underWay: Iterable<ServerResponse>): [count: number, method: string][] {
   const methods = Array.from(underWay, ({ req }) => methodLabel(req.method ?? ''))
   return httpMethods.map((method) => [methods.filter((one) => one === method).length, method])
 }

@@ -106,13 +106,13 @@ export const metricTable = {
   },
   gateway_token_lookups_total: {
     type: 'counter',
-    help: 'Questions about access tokens, by the tier that answered and by its answer; each question counts once',
+    help: 'Questions about access tokens, by the tier that answered and by its answer. Each counts once, at its end',
     labels: ['tier', 'outcome'],
     series: lookUps,
   },
   gateway_rechecks_total: {
     type: 'counter',
-    help: 'Re-checks of records at LINE in the background, by LINE’s answer',
+    help: 'Re-checks of aging records in the background, by their answer. One that a question waits for is a look-up',
     labels: ['outcome'],
     series: each(['valid', 'refused', 'unanswered']),
   },

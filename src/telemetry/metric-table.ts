@@ -118,7 +118,7 @@ export const metricTable = {
   },
   gateway_records: {
     type: 'gauge',
-    help: 'Entries in memory by kind: access token records, remembered refusals, origins of tokens without a record',
+    help: 'Entries in memory by kind: access token records, refusals, origins of tokens without a record. Ended ones count until they are looked for or make room',
     labels: ['kind'],
     series: each(['record', 'refusal', 'origin']),
   },
@@ -128,17 +128,17 @@ export const metricTable = {
   },
   gateway_record_bytes: {
     type: 'gauge',
-    help: 'Bytes of the access token records in memory, without the table around them',
+    help: 'Bytes of the access token records in memory, without the table around them and their keys',
   },
   gateway_tombstones: {
     type: 'gauge',
-    help: 'Tombstones by kind. stranger: of tokens that LINE has never accepted here',
+    help: 'Tombstones by kind. stranger: of tokens that LINE has never accepted here. Ended ones count until they are looked for or make room',
     labels: ['kind'],
     series: each(['token', 'session', 'user', 'stranger']),
   },
   gateway_sources: {
     type: 'gauge',
-    help: 'Client networks by state. limited: the bucket is empty; others have used a part of it',
+    help: 'Client networks that have sent unknown credentials, by state. limited: the bucket is empty. An IPv6 client counts twice: /64 and /56',
     labels: ['state'],
     series: each(['limited', 'other']),
   },
@@ -253,13 +253,13 @@ export const metricTable = {
   },
   gateway_api_tokens_total: {
     type: 'counter',
-    help: 'Signed tokens given out. minted: signed now; reused: signed before',
+    help: 'Signed tokens given out. minted: signed for this answer; reused: signed for another one',
     labels: ['source'],
     series: each(['minted', 'reused']),
   },
   gateway_signing_keys: {
     type: 'gauge',
-    help: 'Keys of SIGNING_KEYS_FILE by state',
+    help: 'Keys of SIGNING_KEYS_FILE by state. published: can be fetched and does not sign; retired: from its end on',
     labels: ['state'],
     series: each(['published', 'signing', 'retired']),
     overWorkers: 'max',
@@ -267,13 +267,13 @@ export const metricTable = {
   },
   gateway_signing_key_age_seconds: {
     type: 'gauge',
-    help: 'Time since the key that signs began to sign',
+    help: 'Time since the key that signs began to sign. 0: the file does not say, or none signs',
     overWorkers: 'max',
     needs: 'SIGNING_KEYS_FILE',
   },
   gateway_signing_key_left_seconds: {
     type: 'gauge',
-    help: 'Time until no key signs. +Inf: no end is planned',
+    help: 'Time until no key signs, with the keys that follow. +Inf: no end is planned. 0: none signs',
     overWorkers: 'min',
     needs: 'SIGNING_KEYS_FILE',
   },

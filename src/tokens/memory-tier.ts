@@ -46,7 +46,11 @@ export type MemoryTier = {
   /** Whether LINE refused the token in the last 30 s, here or to another process. */
   isRefused(key: string): boolean
   size(): number
+  sizes(): MemorySizes
 }
+
+/** Entries of each kind, and the bytes of the records. */
+export type MemorySizes = Readonly<Record<'record' | 'refusal' | 'origin' | 'bytes', number>>
 
 /** The counts of refusals and of forgotten users when a call to LINE began. They order events even within one millisecond. */
 type Counts = { readonly refusals: number; readonly forgotten: number }
@@ -156,6 +160,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     learnRefusal,
     isRefused: (key) => refusals.find(key) !== undefined,
     size: records.size,
+    sizes,
   }
 
   function resolve(question: Question): Answer | Promise<Answer> {
@@ -438,6 +443,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   function originOf(key: string): Origin | undefined {
     const origin = records.originOf(key)
     return origin !== undefined && origin.expiresAt > now() ? origin : undefined
+  }
+
+  function sizes(): MemorySizes {
+    return { record: records.size(), refusal: refusals.size(), origin: records.origins(), bytes: records.bytes() }
   }
 
   function isUnderWay(question: Pick<Question, 'subject' | 'token' | 'clientAddress'>): boolean {

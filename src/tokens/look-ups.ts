@@ -3,12 +3,15 @@ import { type Answer, type Invalid, type Resolver, SourceLimited, type Unknown, 
 
 /**
  * Counts each question once, at its end: a hit at once, other questions when they are answered. A question has one subject, so an
- * operation that needs two readings asks two. What a question asks further on its way is not counted.
+ * operation that needs two readings asks two. What a question asks further on its way is not counted. A malformed token and an ID
+ * token are no questions.
  */
 export function countLookUps(resolve: Resolver, count: (end: LookUp) => void): Resolver {
   return (question) => {
     const answer = resolve(question)
-    if (answer instanceof Promise) answer.then(settled, failed)
+    // Nearly all questions. The two other tests would cost more.
+    if ((answer as Partial<Answer>).from === 'fresh') count(valid.fresh)
+    else if (answer instanceof Promise) answer.then(settled, failed)
     else count(lookUpOf(answer))
     return answer
   }

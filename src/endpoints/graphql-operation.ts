@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { RunningOperation } from '../graphql/engine.ts'
+import { lineErrorOf } from '../graphql/errors.ts'
 import { failedFields } from '../graphql/failed-fields.ts'
 import type { RequestRefused } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
@@ -28,6 +29,7 @@ export function operationOf(
     requestId: request.requestId,
     network: request.clientAddress,
     ...(typeof lineRequestId === 'string' && { lineRequestId }),
+    ...(errors.length > 0 && { lineError: lineErrorOf(errors[0]) }),
   }
 }
 

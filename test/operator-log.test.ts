@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Fault } from '../src/emulator/emulator.ts'
 import { exchange, logIn } from './harness/log-in.ts'
 import { metricValue } from './harness/metric-value.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import {
   callsTo,
   codesOf,
@@ -17,7 +18,10 @@ import {
 
 const wrongSecret = 'CaNaRy-wrong-secret'
 let gateway: RunningGateway
-afterEach(() => gateway.close())
+afterEach(() => {
+  expectKnownLines(gateway.log())
+  return gateway.close()
+})
 
 async function start(settings: NodeJS.ProcessEnv): Promise<void> {
   gateway = await startRunningGateway({ LOG_LEVEL: 'info', ...settings })
@@ -58,6 +62,7 @@ describe('a wrong channel secret', () => {
     expectMisconfigured(await refresh(refreshToken))
     expectMisconfigured(await revoke(gateway.issue().accessToken))
     expectMisconfigured(await deauthorize(accessToken))
+    expectKnownLines(gateway.log(), 'lineRefusesSettings')
     const expected = { setting: 'LINE_CHANNEL_SECRET', channelId: web.id, error: 'invalid_client', outcome: 'refused' }
     expect(linesOf(gateway, 'error')).toEqual(
       ['token', 'token', 'revoke', 'channelToken'].map((endpoint) =>
@@ -147,6 +152,41 @@ test("a refused token: LINE's error word is in the line of the operation, and in
     [undefined, 'undefined'],
     ['other', 'string'],
   ])
+})
+
+test('each way that a call to LINE can end, and what an operation says of it: known lines (D13)', async () => {
+  await start({ LOG_LEVEL: 'debug', LINE_CHANNELS: JSON.stringify([web, { ...native, secret: undefined }]) })
+  const fault = (given: Fault) => gateway.emulator.faults.set('verifyAccessToken', given)
+  const ask = () => viewer(gateway.issue().accessToken)
+  await ask()
+  await viewer('junk')
+  const ends: readonly Fault[] = [{ body: {} }, { status: 500 }, { reset: true }]
+  for (const given of ends) {
+    fault(given)
+    await ask()
+  }
+  gateway.emulator.faults.clear()
+  await deauthorize(gateway.issue({ channelId: native.id }).accessToken)
+  await gateway.ask('{ viewer { apiToken { token } } }', { token: gateway.issue().accessToken })
+  gateway.emulator.faults.set('revoke', { status: 500 })
+  await gateway.ask('mutation { logout { revoked } }', { token: gateway.issue().accessToken })
+  fault({ status: 429 })
+  await ask()
+  await gateway.send('/graphql?query={__typename}', { headers: { 'x-forwarded-for': '192.0.2.1' } })
+  await gateway.drain()
+  const log = gateway.log()
+  expectKnownLines(log, 'operation', 'operationFailed', 'lineAnswered', 'lineRefused', 'lineUnreadable', 'lineFailed')
+  expectKnownLines(log, 'lineNoAnswer', 'lineLimited', 'noChannelSecret', 'noKeyFile', 'breakerOpen')
+  expectKnownLines(log, 'revocationsGivenUp', 'unlistedProxy')
+})
+
+test('LOG_CLIENT_NETWORK=false: the lines of failed operations have no network (D13)', async () => {
+  await start({ LOG_CLIENT_NETWORK: 'false', FAILED_TOKENS_BURST: '1' })
+  for (const token of ['junk-1', 'junk-2']) await viewer(token)
+  await gateway.send('/graphql?query={__typename}', { headers: { 'x-forwarded-for': '192.0.2.1' } })
+  expect(gateway.log()).toContain('"RATE_LIMITED"')
+  expect(gateway.log()).toContain('X-Forwarded-For is ignored')
+  expect(gateway.log()).not.toMatch(/"network"|127\.0\.0\.1/)
 })
 
 describe('LINE repeats what was sent to it', () => {
@@ -243,6 +283,7 @@ test('LINE fails ten times: the log says that the breaker opens and closes again
     { ...breaker, state: 'half_open' },
     { ...breaker, state: 'closed' },
   ])
+  expectKnownLines(gateway.log(), 'breakerOpen', 'breaker')
 })
 
 test('a flood of junk refreshes or codes: hides no reason of LINE for another login (D19)', async () => {

@@ -14,6 +14,7 @@ export type LogRow = {
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type LogField<Value, Optional extends boolean = false> = {
+  readonly type: 'text' | 'number' | 'list' | 'object'
   readonly meaning: string
   readonly isOptional: Optional
   /** It tells where a client is: LOG_CLIENT_NETWORK leaves it out. */
@@ -23,20 +24,20 @@ export type LogField<Value, Optional extends boolean = false> = {
 }
 
 export function text(meaning: string): LogField<string> {
-  return field(meaning)
+  return field('text', meaning)
 }
 
 export function texts(meaning: string): LogField<readonly string[]> {
-  return field(meaning)
+  return field('list', meaning)
 }
 
 /** The unit is a part of the meaning. */
 export function number(meaning: string): LogField<number> {
-  return field(meaning)
+  return field('number', meaning)
 }
 
 export function object<Value extends object>(meaning: string): LogField<Value> {
-  return field(meaning)
+  return field('object', meaning)
 }
 
 export function optional<Value>(always: LogField<Value>): LogField<Value, true> {
@@ -61,6 +62,6 @@ type IsRequired<Field, Name> = Field extends LogField<unknown, true> ? never : N
 type FieldValue<Field> = Field extends LogField<infer Value, boolean> ? Value : never
 type NamesIn<Message> = Message extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never
 
-function field<Value>(meaning: string): LogField<Value> {
-  return { meaning, isOptional: false, isPersonal: false }
+function field<Value>(type: LogField<Value>['type'], meaning: string): LogField<Value> {
+  return { type, meaning, isOptional: false, isPersonal: false }
 }

@@ -1,10 +1,11 @@
 import type { ErrorFields } from './error-fields.ts'
 import { type LogRow, number, object, optional, personal, text, texts, type ValuesOf } from './log-row.ts'
 
-const setting = text('the setting to correct')
+const setting = text('the setting. In an error line: the one to correct')
 const ms = number('how long it took, in ms')
 const connection = text('which connection to Redis: `look-ups`, `patient` or `stream`')
-const ofMemory = 'LINE was asked, and the answer was not in memory'
+const state = text('`open`: no call goes, `half_open`: one call tries, `closed`: all calls go')
+const ifAsked = 'if LINE was asked'
 
 /** `status`, `lineRequestId`, `error` and `description` are LINE's. */
 const lineCall = {
@@ -26,8 +27,8 @@ const operation = {
   status: number('the HTTP status of our answer'),
   ms,
   requestId: text('the `x-request-id` of our answer'),
-  lineRequestId: optional(text(`LINE's \`x-line-request-id\`, if ${ofMemory}`)),
-  lineError: optional(text(`LINE's error word, from a fixed list, if ${ofMemory}`)),
+  lineRequestId: optional(text(`LINE's \`x-line-request-id\`, ${ifAsked}`)),
+  lineError: optional(text(`LINE's error word, from a fixed list, ${ifAsked}`)),
   traceId: optional(text('the trace, as 32 hexadecimal digits, if there is one')),
 }
 
@@ -150,7 +151,7 @@ export const logTable = {
     when: 'calls to an endpoint of LINE may go on',
     fields: {
       endpoint: lineCall.endpoint,
-      state: text('`half_open`: one call tries, or `closed`: all calls go'),
+      state: state,
     },
   },
   breakerOpen: {
@@ -159,7 +160,7 @@ export const logTable = {
     when: 'calls to an endpoint of LINE stop for a time',
     fields: {
       endpoint: lineCall.endpoint,
-      state: text('`open`'),
+      state: state,
       cause: text('`failures` in a row, or `limit`: LINE answered 429'),
       seconds: number('until the next call may try, in seconds'),
     },
@@ -186,7 +187,7 @@ export const logTable = {
     level: 'info',
     message: '{setting}: has changed, and its keys are in use',
     when: 'the file of SIGNING_KEYS_FILE has changed',
-    fields: { setting: text('`SIGNING_KEYS_FILE`') },
+    fields: { setting },
   },
   keyFileRefused: {
     level: 'error',

@@ -9,6 +9,7 @@ import {
 } from '../../src/telemetry/telemetry.ts'
 import { version } from '../../src/version.ts'
 import { bytesInUse } from '../harness/collect-garbage.ts'
+import { expectKnownLines } from '../harness/log-lines.ts'
 
 function collect(logLevel = 'trace') {
   const lines: string[] = []
@@ -139,6 +140,32 @@ describe('log lines', () => {
       { level: info, msg: 'slow operation', ms: 1_000 },
       { level: info, msg: 'operation failed', code: 'LINE_UNAVAILABLE', fields: 'viewer', lineRequestId: 'b1c2' },
     ])
+  })
+
+  it('Redis, keys and bugs: each event has its line, those of settings name them', () => {
+    const { redisState, redisRefused, sharedUnopened, noSigningKey, unexpected, log, operation, text, lineCall } =
+      collect('info')
+    redisState({ connection: 'stream', state: 'away', cause: 'ECONNRESET' })
+    redisState({ connection: 'stream', state: 'back', awayMs: 12.3 })
+    redisRefused('patient', 'NOPERM')
+    for (let n = 0; n < 2; n += 1) sharedUnopened('r')
+    for (const isSet of [true, false]) noSigningKey(isSet)
+    log('streamLost')
+    log('linesDropped', { lines: 7 })
+    lineCall({ ...call, status: undefined, lineRequestId: undefined, outcome: 'not_sent', failure: 'no time' })
+    operation({ ...done, ms: 1_001, traceId: '0af7651916cd43dd8448eb211c80319c' })
+    unexpected(new Error('a bug', { cause: 'no error' }), 'operation')
+    expectKnownLines(
+      text(),
+      'noKeySigns',
+      'noKeyFile',
+      'entryUnopened',
+      'streamLost',
+      'lineNotSent',
+      'operationSlow',
+      'unexpected',
+    )
+    expect(text().match(/cannot be opened/g)).toHaveLength(1)
   })
 
   it('LOG_LEVEL=silent: no line of any level', () => {

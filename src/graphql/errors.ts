@@ -77,15 +77,23 @@ export function toPublicData(error: unknown, unexpected: (error: unknown) => voi
   return withLineError(data, cause)
 }
 
-/** LINE's error word, if an answer of LINE is the cause of the error. */
-export function lineErrorOf(error: PublicError | undefined): string | undefined {
-  return error && lineErrors.get(error)
+/** What the log line of an operation says about LINE, if an answer of LINE is the cause of its first error. */
+export function lineFactsOf([error]: readonly PublicError[]): {
+  readonly lineRequestId?: string | undefined
+  readonly lineError?: string | undefined
+} {
+  if (error === undefined) return {}
+  const { lineRequestId } = error.extensions
+  return {
+    lineRequestId: typeof lineRequestId === 'string' ? lineRequestId : undefined,
+    lineError: lineErrors.get(error),
+  }
 }
 
 /** A public error about another place in the answer. */
 export function movedTo(path: readonly (string | number)[], error: GraphQLError): GraphQLError {
   const moved = publicError(error.message, error.extensions, { path })
-  return withLineError(moved, { lineError: lineErrorOf(error) })
+  return withLineError(moved, { lineError: lineErrors.get(error) })
 }
 
 function withLineError<Made extends PublicError>(error: Made, cause: unknown): Made {

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Fault } from '../src/emulator/emulator.ts'
 import { exchange, logIn } from './harness/log-in.ts'
-import { metricValue } from './harness/metric-value.ts'
 import { expectKnownLines } from './harness/log-lines.ts'
+import { metricValue } from './harness/metric-value.ts'
 import {
   callsTo,
   codesOf,

@@ -80,9 +80,11 @@ export type Config = {
   readonly introspection: boolean
   readonly metricsPort: number | undefined
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  readonly logClientNetwork: boolean
   readonly keepAliveMs: number
   readonly shutdownDelayMs: number
   readonly shutdownGraceMs: number
+  readonly changedSettings: readonly string[] // the names of those that differ from their defaults, sorted
   readonly warnings: readonly string[] // one log line each at start; they quote no value
 }
 
@@ -131,9 +133,11 @@ export function readConfig(
     graphiql: read('GRAPHIQL', flag.default(development)),
     introspection: read('INTROSPECTION', flag.default(development)),
     logLevel: read('LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info')),
+    logClientNetwork: read('LOG_CLIENT_NETWORK', flag.default(true)),
     keepAliveMs: read('KEEP_ALIVE_SECONDS', whole(1, 86_400).default(75)) * 1000,
     shutdownDelayMs: read('SHUTDOWN_DELAY_SECONDS', whole(0, 3600).default(development ? 0 : 5)) * 1000,
     shutdownGraceMs: read('SHUTDOWN_GRACE_SECONDS', whole(0, 3600).default(20)) * 1000,
+    changedSettings: reader.changed(),
     warnings: reader.warnings,
   }
   reader.warnings.push(...warnOfUnknownSettings(env))
@@ -143,7 +147,10 @@ export function readConfig(
 
 type Channels = 'channels' | 'channelSetting' | 'assumedChannelId'
 
-function readChannels({ given, check, warnings }: SettingReader, development: boolean): Pick<Config, Channels> {
+function readChannels(
+  { given, check, warnings, isAtDefault }: SettingReader,
+  development: boolean,
+): Pick<Config, Channels> {
   const several = given('LINE_CHANNELS')
   const single = {
     id: given('LINE_CHANNEL_ID'),
@@ -152,10 +159,12 @@ function readChannels({ given, check, warnings }: SettingReader, development: bo
   }
   if (several === undefined) {
     const only = check(single, channel, (member) => `LINE_CHANNEL_${member.slice(1).toUpperCase()}`)
+    if (only?.type === 'web') isAtDefault('LINE_CHANNEL_TYPE')
     return { channels: [only], channelSetting: 'LINE_CHANNEL_SECRET', assumedChannelId: undefined }
   }
   if (Object.values(single).some((value) => value !== undefined)) {
     warnings.push(listWins)
+    for (const name of ['LINE_CHANNEL_ID', 'LINE_CHANNEL_SECRET', 'LINE_CHANNEL_TYPE']) isAtDefault(name)
   }
   const listed = check(several, channels, (place) => `LINE_CHANNELS${place}`) as [Channel, ...Channel[]]
   return {
@@ -250,7 +259,7 @@ function readWorkers({ given, read, problems }: SettingReader): number {
  * If only one age is set, the default of the other one is adapted to it. Only two explicit zeros mean "until the token
  * expires".
  */
-function readAges({ read, problems }: SettingReader): Pick<Config, 'freshForMs' | 'maxStaleMs'> {
+function readAges({ read, problems, isAtDefault }: SettingReader): Pick<Config, 'freshForMs' | 'maxStaleMs'> {
   const fresh = read('VERIFICATION_FRESH_SECONDS', whole(0, 2_592_000).optional())
   const maxStale = read('VERIFICATION_MAX_STALE_SECONDS', whole(0, 2_592_000).optional())
   if (fresh === 0 && maxStale === 0) return { freshForMs: Infinity, maxStaleMs: Infinity }
@@ -260,10 +269,10 @@ function readAges({ read, problems }: SettingReader): Pick<Config, 'freshForMs' 
   } else if (fresh !== undefined && maxStale !== undefined && fresh > maxStale) {
     problems.push('VERIFICATION_FRESH_SECONDS: is too long: expected at most VERIFICATION_MAX_STALE_SECONDS')
   }
-  return {
-    freshForMs: (fresh ?? Math.min(300, maxStale ?? 300)) * 1000,
-    maxStaleMs: (maxStale ?? Math.max(3600, fresh ?? 3600)) * 1000,
-  }
+  const [usualFresh, usualMaxStale] = [Math.min(300, maxStale ?? 300), Math.max(3600, fresh ?? 3600)]
+  if (fresh === usualFresh) isAtDefault('VERIFICATION_FRESH_SECONDS')
+  if (maxStale === usualMaxStale) isAtDefault('VERIFICATION_MAX_STALE_SECONDS')
+  return { freshForMs: (fresh ?? usualFresh) * 1000, maxStaleMs: (maxStale ?? usualMaxStale) * 1000 }
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -39,7 +39,7 @@ export type Gateway = {
 
 /** Makes a whole gateway and starts it. It listens when the promise resolves; rejects with the error of `listen`. */
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
-  const telemetry = surroundings.telemetry ?? createTelemetry({ logLevel: config.logLevel })
+  const telemetry = surroundings.telemetry ?? createTelemetry(config)
   const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const redis = surroundings.redis ?? redisFor(config, telemetry)

@@ -39,10 +39,11 @@ export async function createGateway(settings: Settings = process.env, { log }: G
   const given = Object.entries(settings).filter(([name]) => !workers.includes(name))
   const texts = Object.fromEntries(given.map(([name, value]) => [name, String(value ?? '')]))
   const config = readConfig(texts, undefined, undefined, checkKeyFile)
-  const telemetry = createTelemetry({ logLevel: config.logLevel, ...(log && { destination: log }) })
+  const telemetry = createTelemetry({ ...config, ...(log && { destination: log }) })
+  const warn = (warning: string) => telemetry.log('settingWarning', { warning })
   if (workers.some((name) => settings[name]))
-    telemetry.log.warn('WORKERS: is ignored, because createGateway starts the gateway in this process')
-  for (const warning of config.warnings) telemetry.log.warn(warning)
+    warn('WORKERS: is ignored, because createGateway starts the gateway in this process')
+  for (const warning of config.warnings) warn(warning)
   return createGatewayOf(config, { telemetry })
 }
 

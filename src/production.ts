@@ -15,7 +15,7 @@ const envFileWarnings = readEnvFile()
 try {
   // The primary has checked the file. A worker that starts later starts also while the file is broken.
   const config = readConfig(process.env, undefined, undefined, isWorker ? undefined : checkKeyFile)
-  const telemetry = createTelemetry({ logLevel: config.logLevel })
+  const telemetry = createTelemetry(config)
   if (isWorker) await serveAsWorker(config, telemetry)
   else await serve(config, telemetry)
 } catch (error) {
@@ -25,15 +25,15 @@ try {
 }
 
 async function serve(config: Config, telemetry: Telemetry): Promise<void> {
-  for (const warning of [...envFileWarnings, ...config.warnings]) telemetry.log.warn(warning)
-  const { workers } = config
+  for (const warning of [...envFileWarnings, ...config.warnings]) telemetry.log('settingWarning', { warning })
+  const { workers, changedSettings: settings } = config
   const gateway = await (workers === 1 ? createGateway(config, { telemetry }) : startWorkers(config, telemetry))
   const { url, metricsUrl } = gateway
-  telemetry.log.info({ version, url, metricsUrl, ...(workers > 1 && { workers }) }, 'listening')
+  telemetry.log('listening', { version, url, metricsUrl, ...(workers > 1 && { workers }), settings })
   endOnSignal(async () => {
-    telemetry.log.info('draining')
+    telemetry.log('draining')
     await gateway.close()
-    telemetry.log.info('closed')
+    telemetry.log('closed')
   }, config.shutdownDelayMs + config.shutdownGraceMs)
 }
 

@@ -90,9 +90,8 @@ export async function startServer(
   const cors = createCors(config.corsOrigins)
   const clientAddresses = createClientAddresses(
     config.trustedProxies,
-    (address) =>
-      telemetry.log.warn(`X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain ${address}, which sent it`),
-    (address) => telemetry.log.warn(silentProxyWarning(address)),
+    (address) => telemetry.log('unlistedProxy', { address }),
+    (address) => telemetry.log('silentProxy', { address }),
   )
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const graphql = createGraphqlEndpoint({
@@ -187,11 +186,6 @@ export async function startMetricsServer(
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {
   return createPlannedEngine(prepareOperation, createYogaEngine(prepareOperation, unexpected))
-}
-
-function silentProxyWarning(address: string): string {
-  const clients = 'All clients of such proxies together get one share of the calls to LINE'
-  return `FORWARD_AUTH: the proxy ${address} sends no client address in X-Forwarded-For. ${clients}`
 }
 
 /** Read only when somebody reads the metrics. */

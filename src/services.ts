@@ -287,16 +287,13 @@ const alone: Pick<SharedTier, 'shareRecords' | 'shareFlights'> = {
 
 /** `undefined`: no keys are configured. Throws `ConfigError` if the file cannot be used. */
 function keySourceFor(config: Config, world: ServicesWorld, wall: () => number): KeySource | undefined {
-  const { log, count } = world.telemetry
+  const { log } = world.telemetry
   const { signingKeysFile: path, makesSigningKeys, workers } = config
   // Each worker would sign with a key that the others do not serve.
   if (path === undefined) return makesSigningKeys && workers === 1 ? makeDevelopmentKeys() : undefined
   const setting = 'SIGNING_KEYS_FILE'
-  const taken = () => log.info({ setting }, `${setting}: has changed, and its keys are in use`)
-  const refused = (problems: readonly string[]) => {
-    count('gateway_misconfigured_total', setting)
-    log.error({ setting, problems }, `${setting}: has changed and cannot be used: the old keys stay in use`)
-  }
+  const taken = () => log('keyFileTaken', { setting })
+  const refused = (problems: readonly string[]) => log('keyFileRefused', { setting, problems })
   try {
     return watchKeyFile({ path, wall, taken, refused, lastGood: world.signingKeysText })
   } catch (error) {

@@ -71,9 +71,11 @@ describe('defaults', () => {
       introspection: false,
       metricsPort: undefined,
       logLevel: 'info',
+      logClientNetwork: true,
       keepAliveMs: 75_000,
       shutdownDelayMs: 5_000,
       shutdownGraceMs: 20_000,
+      changedSettings: ['LINE_CHANNEL_ID', 'LINE_CHANNEL_SECRET'],
       warnings: [],
     })
   })
@@ -86,6 +88,27 @@ describe('defaults', () => {
 
   it.each(['production', 'test', 'dev', 'Development', ''])('NODE_ENV=%j: production', (NODE_ENV) => {
     expect(configOf({ NODE_ENV })).toEqual(configOf({}))
+  })
+
+  it.each<[string[], Env, Env?]>([
+    [[], { PORT: ' 04000', HOST: '::', LINE_CHANNEL_TYPE: 'web', GRAPHIQL: '0', LINE_REDIRECT_URIS: '', WORKERS: '1' }],
+    [[], { LINE_API_URL: 'https://API.line.me/', LOG_CLIENT_NETWORK: 'true', CACHE_MAX_TOKENS: '100000' }],
+    [[], { VERIFICATION_FRESH_SECONDS: '300', VERIFICATION_MAX_STALE_SECONDS: '3600' }],
+    [['VERIFICATION_FRESH_SECONDS'], { VERIFICATION_FRESH_SECONDS: '60' }],
+    [['VERIFICATION_MAX_STALE_SECONDS'], { VERIFICATION_FRESH_SECONDS: '60', VERIFICATION_MAX_STALE_SECONDS: '60' }],
+    [['PORT', 'TRUSTED_PROXIES'], { TRUSTED_PROXIES: '10.0.0.0/8', PORT: '1' }],
+    [['HTTPS_PROXY', 'NO_PROXY'], { https_proxy: 'http://p.example', HTTPS_PROXY: 'http://q.example', no_proxy: 'x' }],
+    [['CACHE_SECRET', 'REDIS_URL'], { CACHE_SECRET_FILE: '/s', REDIS_URL: 'redis://r' }, { '/s': longSecret }],
+    [['PUBLIC_URL', 'SIGNING_KEYS_FILE'], { SIGNING_KEYS_FILE: '/k', PUBLIC_URL: 'https://a.example' }],
+    [['HOST'], { NODE_ENV: 'development', HOST: '::' }],
+  ])('the names of the settings that differ from their defaults: also %j', (names, env, files) => {
+    const always = ['LINE_CHANNEL_ID', 'LINE_CHANNEL_SECRET']
+    expect(configOf(env, files).changedSettings).toEqual([...always, ...names].sort())
+  })
+
+  it('settings of a single channel beside LINE_CHANNELS: are not used, so they do not count as different', () => {
+    const several = JSON.stringify([{ id: '1', secret: 's' }])
+    expect(configOf({ LINE_CHANNELS: several, LINE_CHANNEL_TYPE: 'liff' }).changedSettings).toEqual(['LINE_CHANNELS'])
   })
 
   it('explicit settings win over the defaults of development', () => {
@@ -202,6 +225,7 @@ describe('good values', () => {
       { graphiql: true, introspection: true },
     ],
     [{ LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
+    [{ LOG_CLIENT_NETWORK: 'false' }, { logClientNetwork: false }],
     [{ SHUTDOWN_GRACE_SECONDS: '0' }, { shutdownGraceMs: 0 }],
     [{ SHUTDOWN_DELAY_SECONDS: '0' }, { shutdownDelayMs: 0 }],
     [{ SHUTDOWN_DELAY_SECONDS: '3600' }, { shutdownDelayMs: 3_600_000 }],
@@ -293,6 +317,7 @@ describe('bad values', () => {
     ['GRAPHIQL', ['yes', 'TRUE', 'on', '2']],
     ['INTROSPECTION', ['no', 'False', 'off']],
     ['LOG_LEVEL', ['verbose', 'INFO', '30']],
+    ['LOG_CLIENT_NETWORK', ['off', 'FALSE']],
     ['SHUTDOWN_GRACE_SECONDS', ['3601', ...notWhole]],
     ['SHUTDOWN_DELAY_SECONDS', ['3601', ...notWhole]],
     ['KEEP_ALIVE_SECONDS', ['0', '86401', ...notWhole]],

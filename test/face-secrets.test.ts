@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { api, exchange, faceSettings, faces, forwardAuth, grantType, introspect, tokenTypes } from './harness/faces.ts'
 import { basic, jsonOf, postForm } from './harness/forms.ts'
 import { writeKeyFile } from './harness/key-file.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import {
   liff,
   noSourceLimit,
@@ -158,11 +159,14 @@ describe('good credentials', () => {
 
   it('a key file that becomes bad: an error line without its content', async () => {
     const lines = () => gateway.log().split('SIGNING_KEYS_FILE').length
-    const before = lines()
+    const [before, good] = [lines(), keyFile.keys()]
     const wrong = { kty: 'EC', crv: canary(), d: canary(), kid: canary(), signing_at: canary() }
     keyFile.write([wrong, { kty: canary(), [canary()]: canary() }])
     await expect.poll(lines, { timeout: 30_000 }).toBeGreaterThan(before)
     expectNoSecret(await gateway.send('/.well-known/jwks.json'))
+    keyFile.write(good)
+    await expect.poll(() => gateway.log(), { timeout: 30_000 }).toContain('its keys are in use')
+    expectKnownLines(gateway.log(), 'keyFileRefused', 'keyFileTaken')
   })
 })
 

@@ -3,6 +3,7 @@ import { type Emulator, startEmulator } from '../src/emulator/emulator.ts'
 import { ConfigError, createGateway, type Gateway, type Settings } from '../src/index.ts'
 import { web } from './harness/channels.ts'
 import { freePort } from './harness/free-port.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import { ask } from './harness/workers.ts'
 
 describe('the library', () => {
@@ -33,7 +34,7 @@ describe('the library', () => {
     const lines: string[] = []
     const gateway = await createGateway({ ...settings, ...more }, { log: { write: (line) => lines.push(line) } })
     started.push(gateway)
-    return { ...gateway, log: () => lines.map((line) => JSON.parse(line).msg) }
+    return { ...gateway, text: () => lines.join(''), log: () => lines.map((line) => JSON.parse(line).msg) }
   }
 
   it('two gateways in one process: both serve, each with numbers of its own', async () => {
@@ -70,11 +71,12 @@ describe('the library', () => {
   })
 
   it('warnings: in the log of the program. WORKERS is one of them: a library starts no processes', async () => {
-    const { log } = await start({ WORKERS: 2, CORS_ORIGIN: 'https://a.example' })
+    const { log, text } = await start({ WORKERS: 2, CORS_ORIGIN: 'https://a.example' })
     expect(log()).toEqual([
       'WORKERS: is ignored, because createGateway starts the gateway in this process',
       'CORS_ORIGIN: is not a setting and is ignored: did you mean CORS_ORIGINS?',
     ])
+    expectKnownLines(text(), 'settingWarning')
   })
 
   it('null, as from JSON, and an empty text: not set', async () => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../src/emulator/emulator.ts'
 import { freePort } from './harness/free-port.ts'
 import { openPipe, type Pipe } from './harness/full-pipe.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import { project, usePrograms } from './harness/programs.ts'
 import { web } from './harness/running-gateway.ts'
 
@@ -125,6 +126,12 @@ describe('production', () => {
     expect(program.err()).toBe('exit code 0\n')
     const lines = program.out().trim().split('\n')
     const messages = lines.map((line) => JSON.parse(line).msg)
+    expectKnownLines(program.out(), 'listening', 'draining', 'closed')
+    const { settings: changed } = JSON.parse(`${lines.find((line) => line.includes('"listening"'))}`)
+    expect(changed).toEqual(
+      expect.arrayContaining(['CACHE_SECRET', 'LINE_CHANNEL_SECRET', 'METRICS_PORT', 'REDIS_URL']),
+    )
+    expect(changed).not.toContain('LOG_LEVEL')
     expect([messages[0], ...messages.slice(-2)]).toEqual(['listening', 'draining', 'closed'])
     expect(program.out()).not.toContain('canary')
   })

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Fault } from '../src/emulator/emulator.ts'
 import { exchange, logIn } from './harness/log-in.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import { metricValue } from './harness/metric-value.ts'
 import {
   callsTo,
@@ -17,7 +18,10 @@ import {
 
 const wrongSecret = 'CaNaRy-wrong-secret'
 let gateway: RunningGateway
-afterEach(() => gateway.close())
+afterEach(() => {
+  expectKnownLines(gateway.log())
+  return gateway.close()
+})
 
 async function start(settings: NodeJS.ProcessEnv): Promise<void> {
   gateway = await startRunningGateway({ LOG_LEVEL: 'info', ...settings })
@@ -58,10 +62,18 @@ describe('a wrong channel secret', () => {
     expectMisconfigured(await refresh(refreshToken))
     expectMisconfigured(await revoke(gateway.issue().accessToken))
     expectMisconfigured(await deauthorize(accessToken))
+    expectKnownLines(gateway.log(), 'lineRefusesSettings')
     const expected = { setting: 'LINE_CHANNEL_SECRET', channelId: web.id, error: 'invalid_client', outcome: 'refused' }
     expect(linesOf(gateway, 'error')).toEqual(
       ['token', 'token', 'revoke', 'channelToken'].map((endpoint) =>
         expect.objectContaining({ ...expected, endpoint, msg: expect.stringContaining('LINE_CHANNEL_SECRET') }),
+      ),
+    )
+    const failed = { msg: 'operation failed', code: 'MISCONFIGURED', lineError: 'invalid_client' }
+    const operations = linesOf(gateway, 'info').filter(({ msg }) => msg === failed.msg)
+    expect(operations).toEqual(
+      ['exchangeLogin', 'refreshToken', 'revokeToken', 'deauthorize'].map((fields) =>
+        expect.objectContaining({ ...failed, fields, lineRequestId: expect.any(String) }),
       ),
     )
     expect(gateway.log()).not.toContain('CaNaRy')
@@ -113,6 +125,9 @@ test('invalid_request from the token endpoint: LINE_UNAVAILABLE without retryAft
   expect(codesOf(reply)).toEqual(['LINE_UNAVAILABLE'])
   expect(reply.text).not.toContain('retryAfter')
   expect(linesOf(gateway, 'info')).toContainEqual(
+    expect.objectContaining({ msg: 'operation failed', code: 'LINE_UNAVAILABLE', lineError: 'invalid_request' }),
+  )
+  expect(linesOf(gateway, 'info')).toContainEqual(
     expect.objectContaining({
       endpoint: 'token',
       status: 400,
@@ -121,6 +136,57 @@ test('invalid_request from the token endpoint: LINE_UNAVAILABLE without retryAft
       description: 'code_verifier is missing',
     }),
   )
+})
+
+test("a refused token: LINE's error word is in the line of the operation, and in no answer (D13)", async () => {
+  await start({})
+  const refused = await viewer('junk')
+  const again = await viewer('junk')
+  const stale = gateway.issue()
+  gateway.emulator.faults.set('profile', { status: 401, body: { error: 'made up', message: 'x' } })
+  const late = await viewer(stale.accessToken)
+  for (const { text } of [refused, again, late]) expect(text).not.toMatch(/invalid_request|lineError|made up|other/)
+  const lines = linesOf(gateway, 'info').filter(({ msg }) => msg === 'operation failed')
+  expect(lines.map(({ lineError, lineRequestId }) => [lineError, typeof lineRequestId])).toEqual([
+    ['invalid_request', 'string'],
+    [undefined, 'undefined'],
+    ['other', 'string'],
+  ])
+})
+
+test('each way that a call to LINE can end, and what an operation says of it: known lines (D13)', async () => {
+  await start({ LOG_LEVEL: 'debug', LINE_CHANNELS: JSON.stringify([web, { ...native, secret: undefined }]) })
+  const fault = (given: Fault) => gateway.emulator.faults.set('verifyAccessToken', given)
+  const ask = () => viewer(gateway.issue().accessToken)
+  await ask()
+  await viewer('junk')
+  const ends: readonly Fault[] = [{ body: {} }, { status: 500 }, { reset: true }]
+  for (const given of ends) {
+    fault(given)
+    await ask()
+  }
+  gateway.emulator.faults.clear()
+  await deauthorize(gateway.issue({ channelId: native.id }).accessToken)
+  await gateway.ask('{ viewer { apiToken { token } } }', { token: gateway.issue().accessToken })
+  gateway.emulator.faults.set('revoke', { status: 500 })
+  await gateway.ask('mutation { logout { revoked } }', { token: gateway.issue().accessToken })
+  fault({ status: 429 })
+  await ask()
+  await gateway.send('/graphql?query={__typename}', { headers: { 'x-forwarded-for': '192.0.2.1' } })
+  await gateway.drain()
+  const log = gateway.log()
+  expectKnownLines(log, 'operation', 'operationFailed', 'lineAnswered', 'lineRefused', 'lineUnreadable', 'lineFailed')
+  expectKnownLines(log, 'lineNoAnswer', 'lineLimited', 'noChannelSecret', 'noKeyFile', 'breakerOpen')
+  expectKnownLines(log, 'revocationsGivenUp', 'unlistedProxy')
+})
+
+test('LOG_CLIENT_NETWORK=false: the lines of failed operations have no network (D13)', async () => {
+  await start({ LOG_CLIENT_NETWORK: 'false', FAILED_TOKENS_BURST: '1' })
+  for (const token of ['junk-1', 'junk-2']) await viewer(token)
+  await gateway.send('/graphql?query={__typename}', { headers: { 'x-forwarded-for': '192.0.2.1' } })
+  expect(gateway.log()).toContain('"RATE_LIMITED"')
+  expect(gateway.log()).toContain('X-Forwarded-For is ignored')
+  expect(gateway.log()).not.toMatch(/"network"|127\.0\.0\.1/)
 })
 
 describe('LINE repeats what was sent to it', () => {
@@ -217,6 +283,7 @@ test('LINE fails ten times: the log says that the breaker opens and closes again
     { ...breaker, state: 'half_open' },
     { ...breaker, state: 'closed' },
   ])
+  expectKnownLines(gateway.log(), 'breakerOpen', 'breaker')
 })
 
 test('a flood of junk refreshes or codes: hides no reason of LINE for another login (D19)', async () => {

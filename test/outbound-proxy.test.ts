@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { closedPort } from './harness/line-transport.ts'
 import { exchange, logIn } from './harness/log-in.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import { codesOf, noSourceLimit, type RunningGateway, startRunningGateway } from './harness/running-gateway.ts'
 import { type ProxyBehaviour, type SecureLine, secureLineUrl, startSecureLine } from './harness/secure-line.ts'
 
@@ -58,6 +59,7 @@ describe('a proxy for calls to LINE', () => {
     expect(JSON.stringify(line.seen.headers)).not.toContain('proxy-auth')
     expect(gateway.log().match(/HTTPS_PROXY: calls to LINE go through this proxy/g)).toHaveLength(1)
     expect(gateway.log()).not.toMatch(/canary|user:|dXNlcjp/)
+    expectKnownLines(gateway.log(), 'proxyInUse')
   })
 
   test('LINE_MAX_CONCURRENCY=2: never more than two tunnels (D17)', async () => {

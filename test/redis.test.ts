@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createRedis, type Redis } from '../src/redis.ts'
 import { createTelemetry } from '../src/telemetry/telemetry.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import { describeWithRedis, useRedis } from './harness/redis.ts'
 
 const servers = useRedis()
@@ -131,6 +132,7 @@ describeWithRedis('Redis in trouble', () => {
     expect(await redis.run(echo, ['k'], [1])).toBe('refused')
     expect(await redis.read(['k'])).toEqual([undefined])
     expect(messages('error')).toEqual(Array(3).fill('REDIS_URL: Redis refuses a command or the connection'))
+    expectKnownLines(lines.join(''), 'redisRefuses')
     expect(lines.map((line) => JSON.parse(line).error).filter(Boolean)).toEqual(['OOM', 'READONLY', 'NOPERM'])
     const away = lines.filter((line) => /away/.test(line) && !/stream/.test(line)).map((line) => JSON.parse(line).cause)
     expect(away).toEqual(['READONLY', undefined])
@@ -167,6 +169,7 @@ describeWithRedis('Redis in trouble', () => {
     expect(await untilOther(() => redis.read(['k']), 'away')).toEqual([undefined])
     expect(messages('warn')).toContain('Redis is away')
     expect(messages('info')).toContain('Redis is back')
+    expectKnownLines(lines.join(''), 'redisAway', 'redisBack')
   })
 
   it('killed and restarted without data: away meanwhile, then back, and a stream has another connection', async () => {

@@ -2,6 +2,7 @@ import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { metricTable } from '../src/telemetry/metric-table.ts'
 import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './harness/log-in.ts'
+import { expectKnownLines } from './harness/log-lines.ts'
 import { metricValue } from './harness/metric-value.ts'
 import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway, web } from './harness/running-gateway.ts'
 import { createSecretSearch } from './harness/secret-search.ts'
@@ -264,6 +265,7 @@ describe('the log and the metrics', () => {
   it('the log at level trace: no secret, no user', () => {
     expect(gateway.log()).toContain('"called LINE"')
     expect(gateway.log()).toContain('"operation failed"')
+    expectKnownLines(gateway.log())
     expect(foundIn(gateway.log())).toEqual([])
     expect(gateway.log()).not.toMatch(/CaNaRy/i)
     expect(gateway.log()).not.toMatch(/access_token=|[?&]code=|authorization(?! code)/i)

@@ -104,7 +104,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   function replace({ process: { pid } }: Worker, how: string, failures: number): void {
     const pauseMs = failures === 0 ? 0 : Math.min(100 * 2 ** (failures - 1), longestPauseMs)
     telemetry.workerEnded(endWord(how))
-    telemetry.log.error({ pid, how, failures, pauseMs }, 'a worker ended: another one starts after the pause')
+    telemetry.log('workerEnded', { pid, how, failures, pauseMs })
     const pause = setTimeout(() => {
       pauses.delete(pause)
       void start(failures)

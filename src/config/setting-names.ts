@@ -36,6 +36,7 @@ export const settingNames = [
   'KEEP_ALIVE_SECONDS',
   'METRICS_PORT',
   'LOG_LEVEL',
+  'LOG_CLIENT_NETWORK',
   'SHUTDOWN_DELAY_SECONDS',
   'SHUTDOWN_GRACE_SECONDS',
 ] as const

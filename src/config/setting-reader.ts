@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
 
 export type SettingReader = ReturnType<typeof createSettingReader>
@@ -10,6 +11,7 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
   const problems: string[] = []
   const warnings: string[] = []
   const values = new Map<string, ReturnType<typeof find>>()
+  const atDefault = new Set<string>()
 
   /** As `find`. Several rules can ask for one setting, and its problem is reported once. */
   function given(name: string): ReturnType<typeof find> {
@@ -36,7 +38,9 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
 
   /** The value of a setting that is a path itself: it has no `NAME_FILE` form. */
   function givenPath(name: string): string | undefined {
-    return env[name]?.trim() || undefined
+    const path = env[name]?.trim() || undefined
+    values.set(name, path)
+    return path
   }
 
   /** Returns undefined in spite of its type when it adds a problem. `readConfig` throws then, so no Config has that value. */
@@ -49,7 +53,23 @@ export function createSettingReader(env: NodeJS.ProcessEnv, readFile: (path: str
     return data as z.output<T>
   }
 
-  const read = <T extends z.ZodType>(name: string, rule: T) => check(given(name), rule, (place) => name + place)
+  /** The value of a setting whose rule has its default. */
+  function read<T extends z.ZodType>(name: string, rule: T): z.output<T> {
+    const value = check(given(name), rule, (place) => name + place)
+    if (isDeepStrictEqual(value, rule.safeParse(undefined).data)) isAtDefault(name)
+    return value
+  }
 
-  return { problems, warnings, given, givenPath, check, read }
+  /** It is set, but to its default, or it is not used. */
+  function isAtDefault(name: string): void {
+    atDefault.add(name)
+  }
+
+  /** The names of the settings that were read so far and differ from their defaults. The proxies can have names in lower case. */
+  function changed(): string[] {
+    const set = [...values].filter(([name, value]) => value !== undefined && !atDefault.has(name))
+    return [...new Set(set.map(([name]) => name.toUpperCase()))].sort()
+  }
+
+  return { problems, warnings, given, givenPath, check, read, isAtDefault, changed }
 }

@@ -32,12 +32,13 @@ try {
   const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
   // Time passes for LINE and for the gateway: else each ID token after `POST /emulator/clock` would be from the future.
   const now = () => Date.now() + emulator.advancedMs()
-  const { telemetry, read: numbers } = createLiveNumbers(createTelemetry({ logLevel: config.logLevel }), now)
+  const { telemetry, read: numbers } = createLiveNumbers(createTelemetry(config), now)
+  const warn = (warning: string) => telemetry.log('settingWarning', { warning })
   if (process.env.HOST && process.env.HOST !== '127.0.0.1')
-    telemetry.log.warn('HOST: is ignored, because the command dev listens on 127.0.0.1 only')
+    warn('HOST: is ignored, because the command dev listens on 127.0.0.1 only')
   if (process.env.WORKERS || process.env.WORKERS_FILE)
-    telemetry.log.warn('WORKERS: is ignored, because the command dev is one process')
-  for (const warning of [...envFileWarnings, ...warnings, ...config.warnings]) telemetry.log.warn(warning)
+    warn('WORKERS: is ignored, because the command dev is one process')
+  for (const warning of [...envFileWarnings, ...warnings, ...config.warnings]) warn(warning)
   const gateway = await createGateway(config, {
     telemetry,
     now,
@@ -49,6 +50,8 @@ try {
     },
   })
   demoPage = `${localhostOrigin(gateway.url)}/dev/demo`
+  const { url, metricsUrl } = gateway
+  telemetry.log('listening', { version, url, metricsUrl, settings: config.changedSettings })
   // Before the text: who reads it can send a signal at once.
   endOnSignal(async () => {
     await gateway.close()

@@ -35,8 +35,9 @@ export type FaceContext = Caller & {
 export type FaceReply = Reply & {
   /** `OK`, or a code of `faceCodes`, for metrics and log lines. */
   readonly code: string
-  /** LINE's `x-line-request-id`, for the log line. */
+  /** LINE's `x-line-request-id` and its error word, for the log line. */
   readonly lineRequestId?: string | undefined
+  readonly lineError?: string | undefined
 }
 
 export type Failure = {

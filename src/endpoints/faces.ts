@@ -143,6 +143,7 @@ export function createFaces(options: FacesOptions): Faces {
       requestId: requestIdOf(request),
       network: clientAddresses.addressOf(request),
       lineRequestId: end.lineRequestId,
+      lineError: end.lineError,
     })
     forget(response)
   }
@@ -158,7 +159,7 @@ export function createFaces(options: FacesOptions): Faces {
 }
 
 /** What the log line says of the end of a request. */
-type FaceEnd = Pick<FaceReply, 'code' | 'lineRequestId'>
+type FaceEnd = Pick<FaceReply, 'code' | 'lineRequestId' | 'lineError'>
 
 /** The headers of a refusal: its own, and `Retry-After`. */
 export function refusalHeaders(headers: Readonly<Record<string, string>>, retryAfter: number | undefined): HeaderList {

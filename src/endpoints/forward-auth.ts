@@ -87,12 +87,12 @@ function identityHeaders(user: string, channel: string, scope: string, authoriza
 /** Throws what is no outage. */
 function noVerdict(error: unknown): FaceReply {
   if (!isOutage(error)) throw error
-  const { status, code, retryAfter, lineRequestId } = outageFacts(error)
-  return { ...reply(status, code, refusalHeaders({}, retryAfter)), lineRequestId }
+  const { status, code, retryAfter, lineRequestId, lineError } = outageFacts(error)
+  return { ...reply(status, code, refusalHeaders({}, retryAfter)), lineRequestId, lineError }
 }
 
-function refusedToken({ lineRequestId }: Invalid): FaceReply {
-  return lineRequestId === undefined ? badToken : { ...badToken, lineRequestId }
+function refusedToken({ lineRequestId, lineError }: Invalid): FaceReply {
+  return lineRequestId === undefined ? badToken : { ...badToken, lineRequestId, lineError }
 }
 
 function insufficientScope(scopes: readonly string[]): FaceReply {

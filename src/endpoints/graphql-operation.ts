@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { RunningOperation } from '../graphql/engine.ts'
+import { lineFactsOf } from '../graphql/errors.ts'
 import { failedFields } from '../graphql/failed-fields.ts'
 import type { RequestRefused } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
@@ -15,7 +16,7 @@ export function operationOf(
   status: number,
   startedAt: number,
 ): Operation {
-  const { code, lineRequestId } = errors[0]?.extensions ?? {}
+  const { code } = errors[0]?.extensions ?? {}
   return {
     kind: prepared?.kind ?? 'none',
     fields: prepared?.fields ?? [],
@@ -27,7 +28,7 @@ export function operationOf(
     ms: performance.now() - startedAt,
     requestId: request.requestId,
     network: request.clientAddress,
-    ...(typeof lineRequestId === 'string' && { lineRequestId }),
+    ...(errors.length > 0 && lineFactsOf(errors)),
   }
 }
 

@@ -7,6 +7,8 @@ import { outageFacts } from './outage.ts'
 
 /** What the OAuth endpoints have in common: their answers and errors (RFC 6749 sections 5.1 and 5.2). */
 
+type LineFacts = Pick<FaceReply, 'lineRequestId' | 'lineError'>
+
 const jsonHeaders: HeaderList = ['content-type', 'application/json', 'pragma', 'no-cache']
 
 export function oauthReply(body: object): FaceReply {
@@ -14,15 +16,16 @@ export function oauthReply(body: object): FaceReply {
 }
 
 /** `error`: the word of the standard. `description`: our own words, in ASCII without quotes. It never quotes a value. */
-export function oauthError(error: string, description: string, lineRequestId?: string): RequestRefused {
-  return new RequestRefused(400, description, { code: error, lineRequestId })
+export function oauthError(error: string, description: string, line: LineFacts = {}): RequestRefused {
+  const { lineRequestId, lineError } = line
+  return new RequestRefused(400, description, { code: error, lineRequestId, lineError })
 }
 
 /** LINE cannot be asked, or not for this address. Where the operator must act first, it is our fault: asking again is no use. */
 export function unavailable(outage: Outage): RequestRefused {
-  const { status, code, retryAfter, lineRequestId } = outageFacts(outage)
-  if (retryAfter === undefined) return new RequestRefused(500, outage.message, { code, lineRequestId })
-  return new RequestRefused(status, outage.message, { code, retryAfter, lineRequestId })
+  const { status, retryAfter, ...facts } = outageFacts(outage)
+  if (retryAfter === undefined) return new RequestRefused(500, outage.message, facts)
+  return new RequestRefused(status, outage.message, { ...facts, retryAfter })
 }
 
 /** For an error of a promise. */

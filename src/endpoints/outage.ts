@@ -9,6 +9,8 @@ export type OutageFacts = {
   readonly code: Outage['code']
   /** The ID of LINE's answer, if it gave one. */
   readonly lineRequestId: string | undefined
+  /** Its error word. */
+  readonly lineError: string | undefined
 }
 
 export function outageFacts(outage: Outage): OutageFacts {
@@ -17,6 +19,7 @@ export function outageFacts(outage: Outage): OutageFacts {
     retryAfter: outage instanceof Misconfigured ? undefined : (outage.retryAfter ?? longRetryAfter),
     code: outage.code,
     lineRequestId: outage instanceof SourceLimited ? undefined : outage.lineRequestId,
+    lineError: outage instanceof SourceLimited ? undefined : outage.lineError,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Reply } from '../http/send.ts'
 import type { Bearer, Context, Services } from '../schema/context.ts'
-import { type PublicError, publicError, toPublicError } from './errors.ts'
+import { movedTo, type PublicError, toPublicError } from './errors.ts'
 import type { MediaType } from './media-type.ts'
 import type { PreparedOperation } from './operations.ts'
 import type { Params } from './params.ts'
@@ -47,7 +47,7 @@ export function startOperation(
   return running
 
   function addError(error: unknown, path: readonly (string | number)[]): void {
-    const { message, extensions } = toPublicError(error, (cause) => unexpected(cause, request.requestId))
-    running.errors = [...running.errors, publicError(message, extensions, { path })]
+    const known = toPublicError(error, (cause) => unexpected(cause, request.requestId))
+    running.errors = [...running.errors, movedTo(path, known)]
   }
 }

@@ -44,6 +44,8 @@ export class LocatedError implements Place {
 
 /** Errors that already have their public form, so that none is converted twice. */
 const published = new WeakSet<GraphQLError>()
+/** LINE's error words, for log lines. They are no part of the errors, because callers do not get them. */
+const lineErrors = new WeakMap<PublicError, string>()
 
 /**
  * The public form of an error: our own message, its code and its other `extensions`. An unexpected error is masked, and
@@ -54,7 +56,10 @@ export function toPublicError(error: unknown, unexpected: (error: unknown) => vo
   const cause = rootOf(error)
   const place: Place = isLocated(error) ? error : {}
   const row = publicExtensions.find(([kind]) => cause instanceof kind)
-  if (row !== undefined) return publicError((cause as Error).message, row[1](cause as never), place)
+  if (row !== undefined) {
+    const error = publicError((cause as Error).message, row[1](cause as never), place)
+    return withLineError(error, cause)
+  }
   if (cause instanceof GraphQLError && typeof cause.extensions.code === 'string') return publishKnown(cause)
   unexpected(cause)
   const wholeRequest = place.path === undefined && { http: { status: 500 } }
@@ -67,7 +72,34 @@ export function toPublicData(error: unknown, unexpected: (error: unknown) => voi
   const row = publicExtensions.find(([kind]) => cause instanceof kind)
   if (!(error instanceof LocatedError) || row === undefined) return toPublicError(error, unexpected)
   const { path, nodes } = error
-  return { message: (cause as Error).message, locations: placesOf(nodes), path, extensions: row[1](cause as never) }
+  const { message } = cause as Error
+  const data = { message, locations: placesOf(nodes), path, extensions: row[1](cause as never) }
+  return withLineError(data, cause)
+}
+
+/** What the log line of an operation says about LINE, if an answer of LINE is the cause of its first error. */
+export function lineFactsOf([error]: readonly PublicError[]): {
+  readonly lineRequestId?: string | undefined
+  readonly lineError?: string | undefined
+} {
+  if (error === undefined) return {}
+  const { lineRequestId } = error.extensions
+  return {
+    lineRequestId: typeof lineRequestId === 'string' ? lineRequestId : undefined,
+    lineError: lineErrors.get(error),
+  }
+}
+
+/** A public error about another place in the answer. */
+export function movedTo(path: readonly (string | number)[], error: GraphQLError): GraphQLError {
+  const moved = publicError(error.message, error.extensions, { path })
+  return withLineError(moved, { lineError: lineErrors.get(error) })
+}
+
+function withLineError<Made extends PublicError>(error: Made, cause: unknown): Made {
+  const { lineError } = cause as { readonly lineError?: string | undefined }
+  if (lineError !== undefined) lineErrors.set(error, lineError)
+  return error
 }
 
 /** Creates a public error, about the whole request or about one place in it. */

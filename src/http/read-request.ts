@@ -10,8 +10,9 @@ export class RequestRefused extends ExpectedError {
   readonly headers: Readonly<Record<string, string>>
   /** Seconds. */
   readonly retryAfter: number | undefined
-  /** LINE's `x-line-request-id`, for the log line. */
+  /** LINE's `x-line-request-id` and its error word, for the log line. */
   readonly lineRequestId: string | undefined
+  readonly lineError: string | undefined
 
   constructor(status: number, message: string, facts: RefusalFacts = {}) {
     super(message)
@@ -21,6 +22,7 @@ export class RequestRefused extends ExpectedError {
     this.headers = facts.headers ?? {}
     this.retryAfter = facts.retryAfter
     this.lineRequestId = facts.lineRequestId
+    this.lineError = facts.lineError
   }
 }
 
@@ -31,6 +33,7 @@ type RefusalFacts = {
   /** Seconds. Sent as `extensions.retryAfter` and as `Retry-After`. */
   readonly retryAfter?: number
   readonly lineRequestId?: string | undefined
+  readonly lineError?: string | undefined
 }
 
 /** For a request without an answer when the process ends. */

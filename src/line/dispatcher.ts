@@ -1,15 +1,16 @@
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici'
 import type { Config } from '../config.ts'
 import { isLoopbackName } from '../http/loopback.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 
 type Settings = Pick<Config, 'lineApiUrl' | 'lineTimeoutMs' | 'lineMaxConcurrency' | 'proxies'>
 
 /** The connections to LINE: at most LINE_MAX_CONCURRENCY, with HTTP/1.1, through a proxy if the settings have one for LINE. */
-export function createLineDispatcher(settings: Settings, log: { info(line: string): void }): Dispatcher {
+export function createLineDispatcher(settings: Settings, log: Telemetry['log']): Dispatcher {
   const limits = { connections: settings.lineMaxConcurrency, allowH2: false }
   const setting = proxySetting(settings)
   if (setting === undefined) return new Pool(settings.lineApiUrl, limits)
-  log.info(`${setting}: calls to LINE go through this proxy, unless NO_PROXY contains the host of LINE`)
+  log('proxyInUse', { setting })
   return createProxyAgent(settings, limits)
 }
 

@@ -5,6 +5,8 @@ import { ExpectedError } from '../telemetry/expected-error.ts'
 type LineFacts = {
   /** LINE's `x-line-request-id`, if the answer had one. LINE's support asks for it. */
   readonly lineRequestId?: string | undefined
+  /** LINE's error word, from a fixed list. For log lines only: callers do not get it. */
+  readonly lineError?: string | undefined
   /** Seconds after which a retry can help. Absent if a retry cannot help. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown
@@ -19,6 +21,7 @@ type LineFacts = {
 export class LineUnavailable extends ExpectedError {
   readonly code = 'LINE_UNAVAILABLE'
   readonly lineRequestId: string | undefined
+  readonly lineError: string | undefined
   readonly retryAfter: number | undefined
   /** True if bytes of the request may have reached LINE. */
   readonly sent: boolean
@@ -30,6 +33,7 @@ export class LineUnavailable extends ExpectedError {
     super(message, { cause: facts.cause })
     this.name = 'LineUnavailable'
     this.lineRequestId = facts.lineRequestId
+    this.lineError = facts.lineError
     this.retryAfter = facts.retryAfter
     this.sent = facts.sent ?? true
     this.unusable = facts.unusable ?? false
@@ -45,13 +49,15 @@ export class Misconfigured extends ExpectedError {
   readonly code = 'MISCONFIGURED'
   readonly retryAfter = undefined
   readonly lineRequestId: string | undefined
+  readonly lineError: string | undefined
   /** False if we have no secret for the channel or no key that signs, so that LINE was not called. */
   readonly answered: boolean
 
-  constructor(facts: Pick<LineFacts, 'lineRequestId' | 'answered'> & { readonly message?: string } = {}) {
+  constructor(facts: Pick<LineFacts, 'lineRequestId' | 'lineError' | 'answered'> & { readonly message?: string } = {}) {
     super(facts.message ?? 'The settings of this gateway are wrong for the channel: its operator must correct them')
     this.name = 'Misconfigured'
     this.lineRequestId = facts.lineRequestId
+    this.lineError = facts.lineError
     this.answered = facts.answered ?? false
   }
 }
@@ -60,6 +66,7 @@ export class Misconfigured extends ExpectedError {
 export class LineRateLimited extends ExpectedError {
   readonly code = 'LINE_RATE_LIMITED'
   readonly lineRequestId: string | undefined
+  readonly lineError: string | undefined
   readonly retryAfter: number
   /** False if our queue is full or LINE's 429 came before. */
   readonly answered: boolean
@@ -68,6 +75,7 @@ export class LineRateLimited extends ExpectedError {
     super(facts.message ?? 'Too many calls to LINE: try again later', { cause: facts.cause })
     this.name = 'LineRateLimited'
     this.lineRequestId = facts.lineRequestId
+    this.lineError = facts.lineError
     this.retryAfter = facts.retryAfter
     this.answered = facts.answered ?? false
   }
@@ -77,11 +85,13 @@ export class LineRateLimited extends ExpectedError {
 export class InvalidGrant extends ExpectedError {
   readonly code = 'INVALID_GRANT'
   readonly lineRequestId: string | undefined
+  readonly lineError: string | undefined
 
-  constructor(message: string, facts: Pick<LineFacts, 'lineRequestId'> = {}) {
+  constructor(message: string, facts: Pick<LineFacts, 'lineRequestId' | 'lineError'> = {}) {
     super(message)
     this.name = 'InvalidGrant'
     this.lineRequestId = facts.lineRequestId
+    this.lineError = facts.lineError
   }
 }
 

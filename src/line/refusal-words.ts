@@ -15,12 +15,19 @@ const errorWords: ReadonlySet<string> = new Set(lineErrorWords)
 
 /** Reads both shapes of LINE's errors: `error` with `error_description`, and `message`. */
 export function refusalWords(body: unknown, sent: SentValues): RefusalWords {
-  const error = member(body, 'error')
+  const error = errorWordIn(body)
   const description = member(body, 'error_description') ?? member(body, 'message')
   return {
-    ...(error != null && { error: typeof error === 'string' && errorWords.has(error) ? error : 'other' }),
+    ...(error !== undefined && { error }),
     ...(description != null && description !== '' && { description: printable(description, sent) }),
   }
+}
+
+/** A word of the fixed list, else `other`. `undefined` if the answer has no `error`. */
+export function errorWordIn(body: unknown): string | undefined {
+  const error = member(body, 'error')
+  if (error == null) return undefined
+  return typeof error === 'string' && errorWords.has(error) ? error : 'other'
 }
 
 /** LINE's text, if it is printable ASCII of at most 200 characters and holds no value that was sent in the same call. */

@@ -1,5 +1,6 @@
 import { InvalidGrant, type LineOutage, LineUnavailable, Misconfigured } from './errors.ts'
 import { isObject, member, requiredFlag, requiredString, requiredText, text, WrongMember } from './members.ts'
+import { errorWordIn } from './refusal-words.ts'
 import type { LineAnswer } from './transport.ts'
 
 /**
@@ -19,11 +20,12 @@ export type Verdict<Facts> =
   | Refused
   | { readonly verdict: 'unknown'; readonly outage: LineOutage }
 
-/** LINE refused a token. `lineRequestId` is the `x-line-request-id` of that answer. */
+/** LINE refused a token. `lineRequestId` is the `x-line-request-id` of that answer, `lineError` its error word, for log lines. */
 export type Refused = {
   readonly verdict: 'invalid'
   readonly reason: TokenRefusal
   readonly lineRequestId?: string | undefined
+  readonly lineError?: string | undefined
 }
 
 export type VerificationFacts = {
@@ -196,11 +198,10 @@ function assertGranted(answer: LineAnswer): void {
   const error = member(answer.body, 'error')
   if (error !== 'invalid_grant' && error !== 'invalid_request') return
   answer.judged?.({ outcome: 'refused' })
-  const { lineRequestId } = answer
-  if (error === 'invalid_grant')
-    throw new InvalidGrant('LINE refused the code or refresh token: log in again', { lineRequestId })
+  const facts = factsIn(answer)
+  if (error === 'invalid_grant') throw new InvalidGrant('LINE refused the code or refresh token: log in again', facts)
   throw new LineUnavailable('LINE did not accept the form of this request', {
-    lineRequestId,
+    ...facts,
     unusable: true,
     answered: true,
   })
@@ -208,10 +209,10 @@ function assertGranted(answer: LineAnswer): void {
 
 /** On the endpoints that get our channel secret: LINE refuses the channel, whatever the caller sent. */
 function assertConfigured(answer: LineAnswer): void {
-  const { status, body, lineRequestId } = answer
+  const { status, body } = answer
   if ((status !== 400 && status !== 401) || !misconfigurations.has(member(body, 'error'))) return
   answer.judged?.({ outcome: 'refused', isMisconfigured: true })
-  throw new Misconfigured({ lineRequestId, answered: true })
+  throw new Misconfigured({ ...factsIn(answer), answered: true })
 }
 
 const misconfigurations = new Set<unknown>(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
@@ -230,7 +231,12 @@ function refusedBearer(answer: LineAnswer): Verdict<never> {
 function refused(answer: LineAnswer, reason: TokenRefusal): Refused {
   if (answer.status === 200) answered(answer)
   else answer.judged?.({ outcome: 'refused' })
-  return { verdict: 'invalid', reason, lineRequestId: answer.lineRequestId }
+  return { verdict: 'invalid', reason, ...factsIn(answer) }
+}
+
+/** What a log line says about LINE's answer. */
+function factsIn({ status, body, lineRequestId }: LineAnswer) {
+  return { lineRequestId, lineError: status < 400 ? undefined : errorWordIn(body) }
 }
 
 function reasonIn(description: unknown): TokenRefusal {
@@ -280,7 +286,7 @@ const wrongStatus = 'unexpected HTTP status code'
 /** LINE does not document this answer for this call. It says nothing about the token, so no user is logged out. */
 function undocumented(answer: LineAnswer, failure: string, cause?: WrongMember) {
   answer.judged?.({ outcome: 'unreadable', failure })
-  const facts = { lineRequestId: answer.lineRequestId, retryAfter: 2, unusable: true, answered: true, cause }
+  const facts = { ...factsIn(answer), retryAfter: 2, unusable: true, answered: true, cause }
   return {
     verdict: 'unknown',
     outage: new LineUnavailable(`LINE gave an unexpected answer (status ${answer.status})`, facts),

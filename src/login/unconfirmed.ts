@@ -195,9 +195,6 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
       calls.giveUp(job)
       telemetry.count('gateway_unconfirmed_given_up_total', reason)
     }
-    telemetry.log.warn(
-      { count: jobs.length, why: reasons[reason] },
-      'revocations that LINE has not confirmed were given up',
-    )
+    telemetry.log('revocationsGivenUp', { count: jobs.length, why: reasons[reason] })
   }
 }

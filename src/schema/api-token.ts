@@ -59,6 +59,7 @@ builder.objectField(ViewerRef, 'apiToken', (t) =>
   }),
 )
 
-function refused(credential: Credential, { reason, lineRequestId }: Invalid): Error {
-  return 'idToken' in credential ? badIdToken(reason) : new Unauthenticated(reason, lineRequestId)
+function refused(credential: Credential, answer: Invalid): Error {
+  const { reason } = answer
+  return 'idToken' in credential ? badIdToken(reason) : new Unauthenticated(reason, answer)
 }

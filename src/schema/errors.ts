@@ -1,4 +1,4 @@
-import type { TokenRefusal } from '../line/responses.ts'
+import type { Refused, TokenRefusal } from '../line/responses.ts'
 import { ExpectedError } from '../telemetry/expected-error.ts'
 
 /** A field needs a token, and the request has no valid one. */
@@ -6,12 +6,19 @@ export class Unauthenticated extends ExpectedError {
   readonly code = 'UNAUTHENTICATED'
   readonly reason: TokenRefusal | 'MISSING'
   readonly lineRequestId: string | undefined
+  /** For log lines only. */
+  readonly lineError: string | undefined
 
-  constructor(reason: TokenRefusal | 'MISSING', lineRequestId?: string, message = messages[reason]) {
+  constructor(
+    reason: TokenRefusal | 'MISSING',
+    { lineRequestId, lineError }: Pick<Refused, 'lineRequestId' | 'lineError'> = {},
+    message = messages[reason],
+  ) {
     super(message)
     this.name = 'Unauthenticated'
     this.reason = reason
     this.lineRequestId = lineRequestId
+    this.lineError = lineError
   }
 }
 
@@ -26,12 +33,12 @@ const messages: Record<TokenRefusal | 'MISSING', string> = {
 
 /** The ID token that was sent as a Bearer token is bad. */
 export function badIdToken(reason: TokenRefusal): Unauthenticated {
-  return new Unauthenticated(reason, undefined, idTokenMessages[reason])
+  return new Unauthenticated(reason, {}, idTokenMessages[reason])
 }
 
 /** A mutation that only an access token can make. */
 export function idTokenNotEnough(): Unauthenticated {
-  return new Unauthenticated('MALFORMED', undefined, needsAccessToken)
+  return new Unauthenticated('MALFORMED', {}, needsAccessToken)
 }
 
 const idTokenMessages: Record<TokenRefusal, string> = {

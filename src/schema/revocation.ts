@@ -130,6 +130,6 @@ builder.mutationField('deauthorize', (t) =>
 )
 
 function assertRevoked(outcome: Revoked): true {
-  if (outcome.verdict === 'invalid') throw new Unauthenticated(outcome.reason, outcome.lineRequestId)
+  if (outcome.verdict === 'invalid') throw new Unauthenticated(outcome.reason, outcome)
   return true
 }

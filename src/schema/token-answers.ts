@@ -46,7 +46,7 @@ export function claimsOf(idToken: IdToken, context: Context): IdTokenClaims | Pr
 
 /** The record of a valid token. Throws `Unauthenticated` for an invalid token, and the outage where LINE did not answer. */
 export function recordIn(answer: Answer): TokenRecord {
-  if (answer.verdict === 'invalid') throw new Unauthenticated(answer.reason, answer.lineRequestId)
+  if (answer.verdict === 'invalid') throw new Unauthenticated(answer.reason, answer)
   if (answer.verdict === 'unknown') throw answer.outage
   return answer.record
 }

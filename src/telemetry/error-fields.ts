@@ -1,4 +1,4 @@
-type ErrorFields = {
+export type ErrorFields = {
   readonly error: string
   readonly message?: string
   readonly stack?: string

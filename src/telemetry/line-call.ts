@@ -27,24 +27,3 @@ export type LineCall = {
  * queue had no place or no time for it, so it is no call to LINE.
  */
 export type CallOutcome = 'answered' | 'refused' | 'limited' | 'failed' | 'no_answer' | 'unreadable' | 'not_sent'
-
-/** A refusal is a normal answer. For the other outcomes an operator should look. */
-export function levelOf({ outcome, setting }: LineCall): 'debug' | 'info' | 'warn' | 'error' {
-  if (setting !== undefined) return 'error'
-  if (outcome === 'answered') return 'debug'
-  return outcome === 'refused' ? 'info' : 'warn'
-}
-
-export function messageOf({ outcome, setting }: LineCall): string {
-  return setting === undefined ? messages[outcome] : `${setting}: LINE refuses the settings of this channel`
-}
-
-const messages: Readonly<Record<CallOutcome, string>> = {
-  answered: 'called LINE',
-  refused: 'call to LINE refused',
-  limited: 'call to LINE limited',
-  failed: 'call to LINE failed',
-  no_answer: 'call to LINE without an answer',
-  unreadable: 'call to LINE with an unreadable answer',
-  not_sent: 'call to LINE not sent, because of our own queue',
-}

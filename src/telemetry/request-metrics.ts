@@ -24,7 +24,11 @@ export type Operation = RequestDone & {
   readonly requestId: string
   /** The client's network, as its token bucket counts it. Logged only for operations that failed. */
   readonly network: string
+  /** LINE's `x-line-request-id` and its error word (of a fixed list), where LINE's answer is the first error. */
   readonly lineRequestId?: string | undefined
+  readonly lineError?: string | undefined
+  /** 32 hexadecimal digits. */
+  readonly traceId?: string | undefined
 }
 
 export type RequestMetrics = {

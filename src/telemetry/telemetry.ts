@@ -1,41 +1,20 @@
-import pino, { type Logger } from 'pino'
-import { errorFields } from './error-fields.ts'
-import { type LineCall, levelOf, messageOf } from './line-call.ts'
-import { createGivenLogWriter, createLogWriter } from './log-writer.ts'
+import type { BreakerChange, RedisChange, RedisConnectionName } from './changes.ts'
+import type { LineCall } from './line-call.ts'
+import { createLog, type LogOptions, type WriteLine } from './log.ts'
+import { createLogLines } from './log-lines.ts'
 import type { Durations, Reading } from './meters.ts'
 import type { LineEndpoint, LookUp, WorkerEnd } from './metric-labels.ts'
 
 import type { CounterName, GaugeName } from './metric-table.ts'
 import { createMetrics } from './metrics.ts'
 import { createRequestMetrics, type Operation, type RequestDone } from './request-metrics.ts'
-import { createSampler } from './sampler.ts'
 import type { Numbers } from './worker-numbers.ts'
 
+export type { BreakerChange, RedisChange, RedisConnectionName } from './changes.ts'
 export type { Operation } from './request-metrics.ts'
-
-/**
- * The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429.
- * `wasOpen`: it was open before, and only the time or the cause is new.
- */
-export type BreakerChange =
-  | {
-      readonly state: 'open'
-      readonly cause: 'failures' | 'limit'
-      readonly forMs: number
-      readonly wasOpen?: true
-    }
-  | { readonly state: 'half_open' }
-  | { readonly state: 'closed' }
 
 /** How a command to Redis ended. `late`: no reply in time. `away`: not sent, or its connection was lost. */
 export type RedisOutcome = 'done' | 'refused' | 'late' | 'away'
-/** `patient`: for refresh tokens and codes. */
-export type RedisConnectionName = 'look-ups' | 'patient' | 'stream'
-export type RedisChange = { readonly connection: RedisConnectionName } & (
-  | { readonly state: 'away'; readonly cause: string }
-  | { readonly state: 'back'; readonly awayMs: number }
-)
-
 /**
  * What Redis had about an access token. `old`: a record, but the question needs a newer one or another subject. `dead`: a
  * tombstone.
@@ -43,7 +22,8 @@ export type RedisChange = { readonly connection: RedisConnectionName } & (
 export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
 
 export type Telemetry = {
-  readonly log: Logger
+  /** Writes a line of `logTable`. */
+  readonly log: WriteLine
   lineCall(call: LineCall): void
   operation(operation: Operation): void
   /** An answer that is no operation: a probe, a page, a preflight. */
@@ -82,37 +62,35 @@ export type Telemetry = {
   flush(): void
 }
 
-export type TelemetryOptions = {
-  readonly logLevel: string
-  /** Receives the log lines. Default: standard output, without waiting for its reader. */
-  readonly destination?: { write(line: string): unknown }
-}
-
-/** A successful operation slower than this gets a log line as well. */
-const slowMs = 1_000
-/** Every entry of a process with another secret is such an entry: one line says it. */
-const unopenedEveryMs = 10 * 60_000
-
-/** Log lines and counters. Each logged field is named here, so that no other value of a caller or of LINE is logged. */
-export function createTelemetry(options: TelemetryOptions): Telemetry {
+/** Log lines and counters. */
+export function createTelemetry(options: LogOptions): Telemetry {
   const metrics = createMetrics()
-  const log = createLog(options, () => metrics.counter('gateway_log_lines_dropped_total').add())
-  const { sample, flush } = createSampler(undefined, () => count('gateway_log_lines_left_out_total'))
+  const log = createLog(options, {
+    misconfigured: (setting) => count('gateway_misconfigured_total', setting),
+    dropped: () => count('gateway_log_lines_dropped_total'),
+    leftOut: () => count('gateway_log_lines_left_out_total'),
+  })
+  const lines = createLogLines(log)
   const requests = createRequestMetrics(metrics)
   const lookUps = metrics.counter('gateway_token_lookups_total')
-  let unopenedAgainAt = 0
 
-  const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
+  const redis = {
+    redisCommand,
+    redisState: lines.redisState,
+    redisRefused: lines.redisRefused,
+    sharedLookUp,
+    sharedUnopened,
+  }
   return {
-    log,
+    log: log.write,
     lineCall,
     operation,
     request: requests.answered,
     lookUp,
     breaker,
     ...redis,
-    noChannelSecret,
-    noSigningKey,
+    noChannelSecret: lines.noChannelSecret,
+    noSigningKey: lines.noSigningKey,
     unexpected,
     metrics: metrics.text,
     numbers: metrics.numbers,
@@ -120,7 +98,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     gauge: metrics.gauge,
     lineRequests: metrics.addClient,
     workerEnded,
-    flush,
+    flush: log.flush,
   }
 
   function count(name: CounterName, ...labels: readonly string[]): void {
@@ -129,15 +107,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   function lineCall(call: LineCall): void {
     countCall(call)
-    const level = levelOf(call)
-    if (!log.isLevelEnabled(level)) return
-    const { sort, ...facts } = call
-    const kind = [call.endpoint, call.error, call.failure, call.channelId, sort].join(' ')
-    write(level, messageOf(call), { ...facts, ms: Math.round(call.ms) }, kind)
+    lines.lineCall(call)
   }
 
-  function countCall({ endpoint, outcome, error = '', setting, ms }: LineCall): void {
-    if (setting !== undefined) count('gateway_misconfigured_total', setting)
+  function countCall({ endpoint, outcome, error = '', ms }: LineCall): void {
     if (outcome === 'not_sent') {
       count('gateway_line_calls_not_sent_total', endpoint)
       return
@@ -148,22 +121,12 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   function operation(done: Operation): void {
     requests.operated(done)
-    const failed = done.code !== 'OK'
-    const slow = done.ms > slowMs
-    if (!failed && !slow && !log.isLevelEnabled('debug')) return
-    const { kind, code, status, requestId, network, lineRequestId } = done
-    const facts = { kind, fields: done.fields.join(' '), code, status, ms: Math.round(done.ms), requestId }
-    const line = { ...facts, ...(failed && { network }), ...(lineRequestId !== undefined && { lineRequestId }) }
-    if (failed) write('info', 'operation failed', line, done.code)
-    else if (slow) write('info', 'slow operation', line)
-    else log.debug(line, 'operation')
+    lines.operation(done)
   }
 
   function breaker(endpoint: LineEndpoint, change: BreakerChange): void {
-    const { state } = change
-    if (state === 'open' && !change.wasOpen) count('gateway_line_breaker_opened_total', endpoint, change.cause)
-    const opened = state === 'open' && { cause: change.cause, seconds: change.forMs / 1_000 }
-    write(opened ? 'warn' : 'info', 'circuit breaker', { endpoint, state, ...opened }, `${endpoint} ${state}`)
+    if (change.state === 'open' && !change.wasOpen) count('gateway_line_breaker_opened_total', endpoint, change.cause)
+    lines.breaker(endpoint, change)
   }
 
   function redisCommand(outcome: RedisOutcome, connection: RedisConnectionName, seconds?: number): void {
@@ -177,47 +140,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 
   function sharedUnopened(kind: string): void {
     count('gateway_shared_unopened_total', kind)
-    if (performance.now() < unopenedAgainAt) return
-    unopenedAgainAt = performance.now() + unopenedEveryMs
-    const setting = blame('CACHE_SECRET')
-    log.error(
-      { setting, kind },
-      `${setting}: an entry in Redis cannot be opened: all processes need the same secrets and the same LINE_API_URL`,
-    )
-  }
-
-  function redisState({ connection, ...change }: RedisChange): void {
-    const { state } = change
-    if (state === 'away') write('warn', 'Redis is away', { connection, cause: change.cause }, connection)
-    else write('info', 'Redis is back', { connection, awayMs: Math.round(change.awayMs) }, connection)
-  }
-
-  function redisRefused(connection: RedisConnectionName, word: string): void {
-    const setting = blame('REDIS_URL')
-    write('error', `${setting}: Redis refuses a command or the connection`, { setting, connection, error: word }, word)
-  }
-
-  function noChannelSecret(setting: string, channelId: string): void {
-    blame(setting)
-    write('error', `${setting}: the channel has no secret, and deauthorize needs it`, { setting, channelId }, channelId)
-  }
-
-  function noSigningKey(isSet: boolean): void {
-    const setting = blame('SIGNING_KEYS_FILE')
-    const problem = isSet ? 'no key signs now: add a key to the file' : 'is not set, and apiToken needs it'
-    write('error', `${setting}: ${problem}`, { setting })
-  }
-
-  function blame(setting: string): string {
-    count('gateway_misconfigured_total', setting)
-    return setting
-  }
-
-  /** Writes the line, unless there are too many of its kind. At level debug every line is written. */
-  function write(level: 'debug' | 'info' | 'warn' | 'error', message: string, line: object, kind = ''): void {
-    if (log.isLevelEnabled('debug')) log[level](line, message)
-    else if (log.isLevelEnabled(level))
-      sample(`${message} ${kind}`, (leftOut) => log[level](leftOut === 0 ? line : { ...line, leftOut }, message))
+    lines.sharedUnopened(kind)
   }
 
   function lookUp(end: LookUp): void {
@@ -225,9 +148,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   }
 
   function unexpected(error: unknown, where: string, requestId?: string): void {
-    const fields = errorFields(error)
     count('gateway_unexpected_errors_total')
-    write('error', 'unexpected error', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
+    lines.unexpected(error, where, requestId)
   }
 
   function workerEnded(how: WorkerEnd): void {
@@ -238,14 +160,4 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
 /** A telemetry without log lines, for tests that do not read them. */
 export function createSilentTelemetry(): Telemetry {
   return createTelemetry({ logLevel: 'silent' })
-}
-
-function createLog({ logLevel, destination }: TelemetryOptions, dropped: () => void): Logger {
-  const recovered = (count: number) =>
-    log.warn({ lines: count }, 'log lines were dropped: their reader was slow or gone')
-  const writer = destination
-    ? createGivenLogWriter(destination, dropped)
-    : createLogWriter(process.stdout, { dropped, recovered })
-  const log = pino({ level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, writer)
-  return log
 }

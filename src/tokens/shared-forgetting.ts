@@ -131,7 +131,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
     lostAt = clock.now()
     lag.lost()
     telemetry.count('gateway_shared_gaps_total')
-    telemetry.log.warn('entries of the shared stream were lost: all records are checked again')
+    telemetry.log('streamLost')
     outbox.rewrite()
   }
 

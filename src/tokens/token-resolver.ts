@@ -80,6 +80,8 @@ export type Invalid = {
   /** The `x-line-request-id` of LINE's answer, for the callers that waited for it. */
   readonly lineRequestId?: string | undefined
   readonly from?: 'memory' | 'flight' | 'redis' | undefined
+  /** The error word of LINE's answer, for their log lines. */
+  readonly lineError?: string | undefined
 }
 
 /** There is no verdict. Never a reason to log a user out. `record`: the facts that are known all the same. */

@@ -5,6 +5,7 @@ import { request } from 'undici'
 import { expect, it } from 'vitest'
 import { demoChannels } from '../../src/emulator/emulator.ts'
 import { version } from '../../src/version.ts'
+import { expectKnownLines } from '../harness/log-lines.ts'
 import { type Program, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
@@ -47,6 +48,7 @@ const real = {
   https_proxy: 'http://127.0.0.1:1',
   TRUSTED_PROXY: '10.0.0.1',
   WORKERS: '2',
+  LOG_LEVEL: 'info',
   NODE_ENV: 'production',
 }
 
@@ -107,6 +109,7 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
   expect(program.out().match(/WORKERS: is ignored/g)).toHaveLength(1)
   expect(program.out().match(/LINE_CHANNELS: cannot be read/g)).toHaveLength(1)
   expect(program.out()).toMatch(/"level":40.*TRUSTED_PROXY: is not a setting/)
+  expectKnownLines(program.out(), 'listening')
 
   for (let n = 0; n < 2; n += 1) program.killGroup('SIGINT')
   expect(await program.ended).toBe(0)

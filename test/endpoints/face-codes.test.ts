@@ -126,6 +126,11 @@ it('the log line of a refusal or an outage has the code and the ID of LINE’s a
   ] as const)
     expect(lineOf(kind, code), `${kind} ${code}`).toMatchObject({ lineRequestId: expect.stringMatching(/./) })
   expect(lineOf('token_exchange', 'invalid_request')).toMatchObject({ lineRequestId: expect.stringMatching(/./) })
+  for (const [kind, code] of [
+    ['forward_auth', 'UNAUTHENTICATED'],
+    ['token_exchange', 'invalid_request'],
+  ] as const)
+    expect(lineOf(kind, code), `${kind} ${code}`).toMatchObject({ lineError: 'invalid_request' })
   expect(lineOf('introspection', 'RATE_LIMITED')).toMatchObject({ status: 429 })
   expect(lineOf('introspection', 'RATE_LIMITED')).not.toHaveProperty('lineRequestId')
 })

@@ -14,6 +14,7 @@ import { toAccessToken } from '../../src/tokens/token-key.ts'
 import { type Caller, SourceLimited } from '../../src/tokens/token-resolver.ts'
 import { holdCalls } from '../harness/held-calls.ts'
 import { incoming } from '../harness/incoming.ts'
+import { expectKnownLines } from '../harness/log-lines.ts'
 import { connectTo, receive, sendRaw, statusesIn } from '../harness/raw-http.ts'
 import {
   callsTo,
@@ -505,6 +506,7 @@ describe('the limit of a client', () => {
       const warnings = linesOf(gateway(), 'warn').filter(({ msg }) => String(msg).includes('FORWARD_AUTH'))
       expect(warnings).toHaveLength(1)
       expect(warnings[0]?.msg).toContain('127.0.0.1')
+      expectKnownLines(gateway().log(), 'silentProxy')
     },
   )
 

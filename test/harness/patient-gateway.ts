@@ -12,7 +12,7 @@ const config = readConfig(process.env)
 const telemetry = createTelemetry({ logLevel: config.logLevel })
 const redis = createRedis(config.redisUrl ?? '', { telemetry, lookUpMs: 20_000 })
 const gateway = await createGateway(config, { telemetry, redis })
-telemetry.log.info({ url: gateway.url, metricsUrl: gateway.metricsUrl }, 'listening')
+telemetry.log('listening', { version: 'test', url: gateway.url, metricsUrl: gateway.metricsUrl, settings: [] })
 endOnSignal(async () => {
   await gateway.close()
   await redis.close()

@@ -104,7 +104,7 @@ export async function startRunningGateway(
   const channel =
     settings.LINE_CHANNELS === undefined ? { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret } : {}
   const config = readConfig({ ...defaults, ...channel, ...line, ...settings })
-  const telemetry = createTelemetry({ logLevel: config.logLevel, destination: { write: (some) => (lines += some) } })
+  const telemetry = createTelemetry({ ...config, destination: { write: (some) => (lines += some) } })
   const gateway: Gateway = await createGateway(config, {
     now: () => time() + aheadBy,
     monotonic: () => time() - suspendedFor,

@@ -63,7 +63,7 @@ const otherBodies = [undefined, null, '', 'text', 0, true, [], [{}], {}, { error
 const unknownStatuses = [201, 202, 204, 206, 301, 302, 307, 402, 403, 404, 405, 408, 409, 410, 413, 418, 451]
 
 const unknown = { verdict: 'unknown', outage: expect.any(LineUnavailable) }
-const invalid = (reason: string) => ({ verdict: 'invalid', reason, lineRequestId })
+const invalid = (reason: string, lineError?: string) => ({ verdict: 'invalid', reason, lineRequestId, lineError })
 
 describe('verification', () => {
   const good = { scope: 'profile openid', client_id: ours, expires_in: 3600 }
@@ -146,7 +146,7 @@ describe('verification', () => {
     [{ includes: 'expired' }, 'INVALID'],
   ])('the text of a 400 decides only the reason: %s', (text, reason) => {
     expect(judge(answer(400, withMember({ error: 'invalid_request' }, 'error_description', text)))).toEqual(
-      invalid(reason),
+      invalid(reason, 'invalid_request'),
     )
   })
 
@@ -645,7 +645,8 @@ function resourceVerdicts(
     [null, 'INVALID'],
     [good, 'INVALID'],
   ])('401 with %j: refused as %s', (body, reason) => {
-    expect(judge(answer(401, body))).toEqual(invalid(reason))
+    const lineError = Object(body).error
+    expect(judge(answer(401, body))).toEqual(invalid(reason, lineError))
   })
 
   it.each([...unknownStatuses, ...(without400 ? [] : [400])])('status %i: unknown', (status) => {

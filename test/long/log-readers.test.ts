@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { freePort } from '../harness/free-port.ts'
 import { openPipe, type Pipe } from '../harness/full-pipe.ts'
+import { expectKnownLines } from '../harness/log-lines.ts'
 import { print } from '../harness/print.ts'
 import { type Program, project, usePrograms } from '../harness/programs.ts'
 import { web } from '../harness/running-gateway.ts'
@@ -123,6 +124,7 @@ async function expectReport(dropped: number): Promise<void> {
   }
   await expect.poll(read, { timeout: 30_000 }).toMatch(report)
   expect(Number(report.exec(text)?.[1])).toBe(dropped)
+  expectKnownLines(`${text.split('\n').find((line) => report.test(line))}`, 'linesDropped')
 }
 
 test.each([

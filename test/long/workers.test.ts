@@ -5,6 +5,7 @@ import { exchange } from '../harness/faces.ts'
 import { jsonOf } from '../harness/forms.ts'
 import { freePort } from '../harness/free-port.ts'
 import { writeKeyFile } from '../harness/key-file.ts'
+import { expectKnownLines } from '../harness/log-lines.ts'
 import { describeWithRedis } from '../harness/redis.ts'
 import { ask, childrenOf, isAlive, useWorkers } from '../harness/workers.ts'
 
@@ -24,6 +25,7 @@ describeWithRedis('WORKERS in trouble', () => {
     expect(await metric('gateway_operations_total')).toBe(70)
     expect(await metric('gateway_workers_ended_total')).toBe(1)
     expect(program.out()).toMatch(/"how":"SIGKILL".*a worker ended/)
+    expectKnownLines(program.out(), 'listening', 'workerEnded')
   }, 180_000)
 
   test('a worker that hangs: /metrics has its last counts, new connections go to the other one', async () => {

@@ -9,6 +9,7 @@ import {
 } from '../../src/telemetry/telemetry.ts'
 import { version } from '../../src/version.ts'
 import { bytesInUse } from '../harness/collect-garbage.ts'
+import { expectKnownLines } from '../harness/log-lines.ts'
 
 function collect(logLevel = 'trace') {
   const lines: string[] = []
@@ -40,9 +41,16 @@ const done: Operation = {
 describe('log lines', () => {
   it('a line: JSON with the time in ISO 8601, without host name and process ID', () => {
     const { log, lines } = collect()
-    log.info({ url: 'http://x' }, 'listening')
+    log('listening', { version: '1.2.3', url: 'http://x', settings: ['PORT'] })
     expect(lines()).toEqual([
-      { level: info, time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/), url: 'http://x', msg: 'listening' },
+      {
+        level: info,
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        version: '1.2.3',
+        url: 'http://x',
+        settings: ['PORT'],
+        msg: 'listening',
+      },
     ])
   })
 
@@ -134,8 +142,65 @@ describe('log lines', () => {
     ])
   })
 
-  it('a silent telemetry: no line of any level', () => {
-    expect(createSilentTelemetry().log.isLevelEnabled('fatal')).toBe(false)
+  it('Redis, keys and bugs: each event has its line, those of settings name them', () => {
+    const { redisState, redisRefused, sharedUnopened, noSigningKey, unexpected, log, operation, text, lineCall } =
+      collect('info')
+    redisState({ connection: 'stream', state: 'away', cause: 'ECONNRESET' })
+    redisState({ connection: 'stream', state: 'back', awayMs: 12.3 })
+    redisRefused('patient', 'NOPERM')
+    for (let n = 0; n < 2; n += 1) sharedUnopened('r')
+    for (const isSet of [true, false]) noSigningKey(isSet)
+    log('streamLost')
+    log('linesDropped', { lines: 7 })
+    lineCall({ ...call, status: undefined, lineRequestId: undefined, outcome: 'not_sent', failure: 'no time' })
+    operation({ ...done, ms: 1_001, traceId: '0af7651916cd43dd8448eb211c80319c' })
+    unexpected(new Error('a bug', { cause: 'no error' }), 'operation')
+    expectKnownLines(
+      text(),
+      'noKeySigns',
+      'noKeyFile',
+      'entryUnopened',
+      'streamLost',
+      'lineNotSent',
+      'operationSlow',
+      'unexpected',
+    )
+    expect(text().match(/cannot be opened/g)).toHaveLength(1)
+  })
+
+  it('LOG_LEVEL=silent: no line of any level', () => {
+    const { unexpected, lines } = collect('silent')
+    unexpected(new Error('a bug'), 'operation')
+    expect(lines()).toEqual([])
+  })
+
+  it('members that are no field of the line: left out (D13)', () => {
+    const { log, operation, text } = collect('debug')
+    const more = { token: 'SECRET', headers: { authorization: 'SECRET' } }
+    log('redisBack', { connection: 'stream', awayMs: 1, ...more })
+    operation({ ...done, ...more })
+    expect(text()).not.toContain('SECRET')
+    expect(text()).toContain('"connection":"stream"')
+  })
+
+  it('LOG_CLIENT_NETWORK=false: no line has the network or the address of a client (D13)', () => {
+    const lines: string[] = []
+    const destination = { write: (line: string) => lines.push(line) }
+    const { operation, log } = createTelemetry({ logLevel: 'info', logClientNetwork: false, destination })
+    operation({ ...done, code: 'RATE_LIMITED' })
+    log('unlistedProxy', { address: done.network })
+    expect(lines).toHaveLength(2)
+    expect(lines.join('')).not.toContain(done.network)
+    expect(lines[1]).toContain('TRUSTED_PROXIES does not contain the address that sent it')
+  })
+
+  it.each([
+    ['keyFileRefused', { setting: 'SIGNING_KEYS_FILE', problems: ['x'] }],
+    ['lineRefusesSettings', { ...call, setting: 'SIGNING_KEYS_FILE' }],
+  ] as const)('%s, an error line that blames a setting: counted, also if it is not written', async (name, values) => {
+    const { log, metrics } = collect('silent')
+    log(name, values)
+    expect((await metrics()).text).toContain('gateway_misconfigured_total{setting="SIGNING_KEYS_FILE"} 1\n')
   })
 })
 

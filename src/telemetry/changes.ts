@@ -1,0 +1,20 @@
+/**
+ * The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429.
+ * `wasOpen`: it was open before, and only the time or the cause is new.
+ */
+export type BreakerChange =
+  | {
+      readonly state: 'open'
+      readonly cause: 'failures' | 'limit'
+      readonly forMs: number
+      readonly wasOpen?: true
+    }
+  | { readonly state: 'half_open' }
+  | { readonly state: 'closed' }
+
+/** `patient`: for refresh tokens and codes. */
+export type RedisConnectionName = 'look-ups' | 'patient' | 'stream'
+export type RedisChange = { readonly connection: RedisConnectionName } & (
+  | { readonly state: 'away'; readonly cause: string }
+  | { readonly state: 'back'; readonly awayMs: number }
+)

@@ -1,0 +1,82 @@
+import type { BreakerChange, RedisChange, RedisConnectionName } from './changes.ts'
+import { errorFields } from './error-fields.ts'
+import type { CallOutcome, LineCall } from './line-call.ts'
+import type { Log } from './log.ts'
+import type { Operation } from './request-metrics.ts'
+
+/** A successful operation slower than this gets a log line as well. */
+const slowMs = 1_000
+/** Every entry of a process with another secret is such an entry: one line says it. */
+const unopenedEveryMs = 10 * 60_000
+
+/** The lines of events that are counted too. Each logged field is named, so that no other value of a caller or of LINE is logged. */
+export function createLogLines({ write, isEnabled }: Log) {
+  const writesAll = isEnabled('debug')
+  let unopenedAgainAt = 0
+
+  const redis = { redisState, redisRefused, sharedUnopened }
+  return { lineCall, operation, breaker, ...redis, noChannelSecret, noSigningKey, unexpected }
+
+  function lineCall({ setting, channelId, sort, ...facts }: LineCall): void {
+    if (facts.outcome === 'answered' && !writesAll) return
+    const line = { ...facts, ms: Math.round(facts.ms) }
+    const kind = [facts.endpoint, facts.error, facts.failure, channelId, sort].join(' ')
+    if (setting === undefined) write(lineNames[facts.outcome], line, kind)
+    else write('lineRefusesSettings', { ...line, setting, channelId }, kind)
+  }
+
+  /** On the hot path: most operations have no line. */
+  function operation(done: Operation): void {
+    const failed = done.code !== 'OK'
+    if (!failed && done.ms <= slowMs && !writesAll) return
+    const line = { ...done, fields: done.fields.join(' '), ms: Math.round(done.ms) }
+    if (failed) write('operationFailed', line, done.code)
+    else write(done.ms > slowMs ? 'operationSlow' : 'operation', line)
+  }
+
+  function breaker(endpoint: string, change: BreakerChange): void {
+    const { state } = change
+    const kind = `${endpoint} ${state}`
+    if (state === 'open')
+      write('breakerOpen', { endpoint, state, cause: change.cause, seconds: change.forMs / 1_000 }, kind)
+    else write('breaker', { endpoint, state }, kind)
+  }
+
+  function redisState({ connection, ...change }: RedisChange): void {
+    if (change.state === 'away') write('redisAway', { connection, cause: change.cause }, connection)
+    else write('redisBack', { connection, awayMs: Math.round(change.awayMs) }, connection)
+  }
+
+  function redisRefused(connection: RedisConnectionName, word: string): void {
+    write('redisRefuses', { setting: 'REDIS_URL', connection, error: word }, word)
+  }
+
+  function sharedUnopened(kind: string): void {
+    if (performance.now() < unopenedAgainAt) return
+    unopenedAgainAt = performance.now() + unopenedEveryMs
+    write('entryUnopened', { setting: 'CACHE_SECRET', kind })
+  }
+
+  function noChannelSecret(setting: string, channelId: string): void {
+    write('noChannelSecret', { setting, channelId }, channelId)
+  }
+
+  function noSigningKey(isSet: boolean): void {
+    write(isSet ? 'noKeySigns' : 'noKeyFile', { setting: 'SIGNING_KEYS_FILE' })
+  }
+
+  function unexpected(error: unknown, where: string, requestId?: string): void {
+    const fields = errorFields(error)
+    write('unexpected', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
+  }
+}
+
+const lineNames = {
+  answered: 'lineAnswered',
+  refused: 'lineRefused',
+  limited: 'lineLimited',
+  failed: 'lineFailed',
+  no_answer: 'lineNoAnswer',
+  unreadable: 'lineUnreadable',
+  not_sent: 'lineNotSent',
+} as const satisfies Record<CallOutcome, string>

@@ -13,6 +13,7 @@ import { createIntrospection } from './endpoints/introspection.ts'
 import { createMetricsEndpoint } from './endpoints/metrics.ts'
 import { createTokenExchange } from './endpoints/token-exchange.ts'
 import type { Engine, Unexpected } from './graphql/engine.ts'
+import { traceOperations } from './graphql/operation-spans.ts'
 import { createPlannedEngine } from './graphql/planned/planned-engine.ts'
 import { createPrepareOperation, type PrepareOperation } from './graphql/prepare-operation.ts'
 import { createYogaEngine } from './graphql/yoga-engine.ts'
@@ -104,7 +105,7 @@ export async function startServer(
   const graphql = createGraphqlEndpoint({
     services,
     telemetry,
-    engine: createEngine(createPrepareOperation(schema, config), unexpected),
+    engine: traceOperations(createEngine(createPrepareOperation(schema, config), unexpected), telemetry.tracing),
     clientAddresses,
     cors,
     underWay,

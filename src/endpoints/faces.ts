@@ -8,7 +8,8 @@ import { discardRest, RequestRefused, shuttingDown } from '../http/read-request.
 import { requestIdOf } from '../http/request-id.ts'
 import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
-import type { Telemetry } from '../telemetry/telemetry.ts'
+import { createRequestSpans } from '../telemetry/request-spans.ts'
+import type { Operation, Telemetry } from '../telemetry/telemetry.ts'
 import type { Face, FaceReply } from './face.ts'
 
 export type Faces = {
@@ -36,6 +37,7 @@ export type FacesOptions = {
 export function createFaces(options: FacesOptions): Faces {
   const { faces, telemetry, clientAddresses, cors, operationMs, underWay, turns } = options
   const own = new Map<ServerResponse, Face>()
+  const spans = telemetry.tracing && createRequestSpans(telemetry.tracing)
 
   return { find, handle, refuseAll }
 
@@ -50,6 +52,7 @@ export function createFaces(options: FacesOptions): Faces {
     }
     underWay.add(response)
     own.set(response, face)
+    if (spans !== undefined) spans.begin(request, response, face.route)
     if (face.readsForm) readAndAnswer(face, path, request, response)
     else answer(face, path, request, response, undefined)
   }
@@ -70,7 +73,7 @@ export function createFaces(options: FacesOptions): Faces {
   ): void {
     const startedAt = performance.now()
     if (turns.hasTime(startedAt)) {
-      execute(face, path, request, response, body, startedAt)
+      enter(face, path, request, response, body, startedAt)
       turns.ended(startedAt)
     } else turns.runLater(() => executeLate(face, path, request, response, body, startedAt), body?.bytes() ?? 0)
   }
@@ -78,7 +81,12 @@ export function createFaces(options: FacesOptions): Faces {
   /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
   function executeLate(...[face, path, request, response, body, startedAt]: Parameters<typeof execute>): void {
     if (response.destroyed) forget(response)
-    else if (own.has(response)) execute(face, path, request, response, body, startedAt)
+    else if (own.has(response)) enter(face, path, request, response, body, startedAt)
+  }
+
+  function enter(...given: Parameters<typeof execute>): void {
+    if (spans === undefined) execute(...given)
+    else spans.within(given[2], () => execute(...given))
   }
 
   function execute(
@@ -129,7 +137,7 @@ export function createFaces(options: FacesOptions): Faces {
     if (face === undefined) return
     const request = response.req
     send(response, reply, face.isForBrowsers ? cors.headersFor(request) : noHeaders)
-    telemetry.operation({
+    record(request, {
       kind: face.name,
       fields: [],
       method: request.method ?? '',
@@ -141,6 +149,14 @@ export function createFaces(options: FacesOptions): Faces {
       network: clientAddresses.addressOf(request),
     })
     forget(response)
+  }
+
+  function record(request: IncomingMessage, done: Operation): void {
+    if (spans === undefined) telemetry.operation(done)
+    else {
+      telemetry.operation({ ...done, traceId: spans.traceIdOf(request) })
+      spans.end(request, done)
+    }
   }
 
   function forget(response: ServerResponse): void {

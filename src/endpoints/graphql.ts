@@ -20,7 +20,8 @@ import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
 import type { Services } from '../schema/context.ts'
-import type { Telemetry } from '../telemetry/telemetry.ts'
+import { createRequestSpans } from '../telemetry/request-spans.ts'
+import type { Operation, Telemetry } from '../telemetry/telemetry.ts'
 import type { GraphiqlPage } from './graphiql.ts'
 
 export type GraphqlEndpointOptions = {
@@ -51,6 +52,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   const { services, telemetry, engine, clientAddresses, cors, graphiql, underWay, turns } = options
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const parseBody = createParseBody()
+  const spans = telemetry.tracing && createRequestSpans(telemetry.tracing)
 
   return { handle, refuseAll }
 
@@ -60,6 +62,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       return
     }
     underWay.add(response)
+    if (spans !== undefined) spans.begin(request, response, '/graphql')
     try {
       assertHead(request)
       if (graphiql !== undefined && wantsHtml(request)) sendGraphiql(request, response, graphiql)
@@ -80,7 +83,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function answer(request: IncomingMessage, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
     if (turns.hasTime(startedAt)) {
-      execute(request, response, body, startedAt)
+      enter(request, response, body, startedAt)
       turns.ended(startedAt)
     } else turns.runLater(() => executeLate(request, response, body, startedAt), body?.bytes() ?? 0)
   }
@@ -93,7 +96,17 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     startedAt: number,
   ): void {
     if (response.destroyed) underWay.delete(response)
-    else if (underWay.has(response)) execute(request, response, body, startedAt)
+    else if (underWay.has(response)) enter(request, response, body, startedAt)
+  }
+
+  function enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: ByteBuffer | undefined,
+    startedAt: number,
+  ): void {
+    if (spans === undefined) execute(request, response, body, startedAt)
+    else spans.within(request, () => execute(request, response, body, startedAt))
   }
 
   function execute(
@@ -125,7 +138,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     // It may be refused already, at the end of the drain.
     if (!underWay.has(response)) return
     send(response, reply, headersOf(request, running))
-    recordOperation(running, reply.status, startedAt)
+    recordOperation(request, running, reply.status, startedAt)
     underWay.delete(response)
   }
 
@@ -166,7 +179,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     send(response, { status, headers: all, body: JSON.stringify({ errors }) })
     if (headers.connection === 'close') discardRest(request)
     const network = clientAddresses.addressOf(request)
-    telemetry.operation({
+    record(request, {
       kind: 'none',
       fields: [],
       method: request.method ?? '',
@@ -183,9 +196,14 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     for (const response of underWay) refuse(response.req, response, shuttingDown())
   }
 
-  function recordOperation({ request, prepared, errors }: RunningOperation, status: number, startedAt: number): void {
+  function recordOperation(
+    incoming: IncomingMessage,
+    { request, prepared, errors }: RunningOperation,
+    status: number,
+    startedAt: number,
+  ): void {
     const { code, lineRequestId } = errors[0]?.extensions ?? {}
-    telemetry.operation({
+    record(incoming, {
       kind: prepared?.kind ?? 'none',
       fields: prepared?.fields ?? [],
       method: request.method,
@@ -197,6 +215,14 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       network: request.clientAddress,
       ...(typeof lineRequestId === 'string' && { lineRequestId }),
     })
+  }
+
+  function record(request: IncomingMessage, done: Operation): void {
+    if (spans === undefined) telemetry.operation(done)
+    else {
+      telemetry.operation({ ...done, traceId: spans.traceIdOf(request) })
+      spans.end(request, done)
+    }
   }
 }
 

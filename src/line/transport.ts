@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { createCallReports, type Judgement } from './call-reports.ts'
+import { type CallSpan, createCallSpans } from './call-spans.ts'
 import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createSlots, type Lane } from './slots.ts'
@@ -39,8 +40,8 @@ export type CallLimits = {
   readonly lane?: Lane | undefined
 }
 
-/** Both are values of `performance.now()`. */
-type Times = { readonly startedAt: number; readonly endsAt: number }
+/** Both are values of `performance.now()`. `span`: that of the HTTP request under way, if traces are recorded. */
+type Times = { readonly startedAt: number; readonly endsAt: number; readonly span?: CallSpan | undefined }
 
 /** The first of two calls for the same request. */
 type First = { readonly isFair: boolean }
@@ -93,6 +94,7 @@ export function createTransport(options: TransportOptions): Transport {
   const slots = createSlots(maxConcurrency, Math.max(maxConcurrency * queuedPerSlot, leastQueued))
   const breakers = new Map<string, Breaker>()
   const reports = createCallReports(telemetry, options.channelSetting)
+  const spans = telemetry.tracing && createCallSpans(telemetry.tracing, origin)
   telemetry.gauge('gateway_line_calls_in_flight', () => [[maxConcurrency - slots.free(), 'caller']])
 
   return { send, room: slots.free, refusalFor, pause: (endpoint, forMs) => breakerOf(endpoint).pauseFor(forMs) }
@@ -111,7 +113,10 @@ export function createTransport(options: TransportOptions): Transport {
     const times = timesFor(limits)
     const breaker = breakerOf(request.endpoint)
     breaker.check()
-    if (!slots.takeFree(lane)) await waitForSlot(request, lane, times)
+    if (!slots.takeFree(lane)) {
+      const wait = () => waitForSlot(request, lane, times)
+      await (spans === undefined ? wait() : spans.queued(request, lane, wait))
+    }
     try {
       if (remaining(times) <= leastMsFor(request))
         throw notSent(request, times, request.once ? tooLittleTime() : waitedTooLong())
@@ -149,11 +154,14 @@ export function createTransport(options: TransportOptions): Transport {
    * moment. A POST is not, because LINE may have carried it out. Both are calls to LINE, but only the last one counts for
    * the breaker.
    */
-  async function call(request: LineRequest, breaker: Breaker, times: Times, first?: First): Promise<LineAnswer> {
-    const isFair = first?.isFair ?? remaining(times) >= timeoutMs * fairPart
+  async function call(request: LineRequest, breaker: Breaker, given: Times, first?: First): Promise<LineAnswer> {
+    const isFair = first?.isFair ?? remaining(given) >= timeoutMs * fairPart
+    const span = spans?.begin(request, first !== undefined)
+    const times = span === undefined ? given : { ...given, span }
     let raw: HttpResponse
     try {
-      raw = await httpCall(dispatcher, { ...request, origin }, remaining(times))
+      const ask = () => httpCall(dispatcher, { ...request, origin }, remaining(times))
+      raw = await (span === undefined ? ask() : span.within(ask))
     } catch (error) {
       if (first === undefined && mayRetry(request, error, times)) {
         unanswered(request, times, error, isFair)
@@ -177,13 +185,13 @@ export function createTransport(options: TransportOptions): Transport {
     const facts = { status: raw.status, lineRequestId, ms: msSince(times) }
     if (raw.status === 429) {
       const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], wall()))
-      reports.ended(request, { outcome: 'limited', ...facts })
+      ended(request, times, { outcome: 'limited', ...facts })
       throw new LineRateLimited({ retryAfter, lineRequestId, answered: true })
     }
     if (raw.status >= 500) {
       breaker.failed()
       const message = 'LINE answered with a server error'
-      reports.ended(request, { outcome: 'failed', failure: message, ...facts })
+      ended(request, times, { outcome: 'failed', failure: message, ...facts })
       throw new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, lineRequestId, answered: true })
     }
   }
@@ -192,20 +200,31 @@ export function createTransport(options: TransportOptions): Transport {
   function toAnswer(request: LineRequest, raw: HttpResponse, times: Times): LineAnswer {
     const answer = { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
     const ms = msSince(times)
-    return { ...answer, judged: (judgement) => reports.judged(request, { ...answer, ...judgement, ms }) }
+    return {
+      ...answer,
+      judged: (judgement) => {
+        reports.judged(request, { ...answer, ...judgement, ms })
+        times.span?.end({ ...answer, ...judgement })
+      },
+    }
   }
 
   function unanswered(request: LineRequest, times: Times, error: HttpCallFailed, isFair: boolean): LineUnavailable {
     const failure = isFair || error.broken ? error.message : `${error.message}: less than LINE_TIMEOUT_MS was left`
-    reports.ended(request, { outcome: 'no_answer', failure, ms: msSince(times) })
+    ended(request, times, { outcome: 'no_answer', failure, ms: msSince(times) })
     const facts = { retryAfter: defaultRetryAfterSeconds, sent: error.sent, cause: error }
     return new LineUnavailable('LINE gave no complete answer: try again later', facts)
   }
 
   /** It is no call to LINE, so it counts neither for the breaker nor in the metrics of the calls. */
   function notSent<Reason extends Error>(request: LineRequest, times: Times, reason: Reason): Reason {
-    reports.ended(request, { outcome: 'not_sent', failure: reason.message, ms: msSince(times) })
+    ended(request, times, { outcome: 'not_sent', failure: reason.message, ms: msSince(times) })
     return reason
+  }
+
+  function ended(request: LineRequest, times: Times, ending: Parameters<typeof reports.ended>[1]): void {
+    reports.ended(request, ending)
+    times.span?.end(ending)
   }
 
   function breakerOf(endpoint: string): Breaker {

@@ -25,6 +25,8 @@ export type Operation = RequestDone & {
   /** The client's network, as its token bucket counts it. Logged only for operations that failed. */
   readonly network: string
   readonly lineRequestId?: string | undefined
+  /** `undefined`: its trace is not recorded. */
+  readonly traceId?: string | undefined
 }
 
 export type RequestMetrics = {

@@ -9,6 +9,7 @@ import type { CounterName, GaugeName } from './metric-table.ts'
 import { createMetrics } from './metrics.ts'
 import { createRequestMetrics, type Operation, type RequestDone } from './request-metrics.ts'
 import { createSampler } from './sampler.ts'
+import { createTracing, type Tracing } from './tracing.ts'
 import type { Numbers } from './worker-numbers.ts'
 
 export type { Operation } from './request-metrics.ts'
@@ -36,6 +37,8 @@ export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
 
 export type Telemetry = {
   readonly log: Logger
+  /** `undefined`: no SDK for traces is registered. */
+  readonly tracing: Tracing | undefined
   lineCall(call: LineCall): void
   operation(operation: Operation): void
   /** An answer that is no operation: a probe, a page, a preflight. */
@@ -97,6 +100,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const redis = { redisCommand, redisState, redisRefused, sharedLookUp, sharedUnopened }
   return {
     log,
+    tracing: createTracing(),
     lineCall,
     operation,
     request: requests.answered,

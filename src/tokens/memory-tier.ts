@@ -5,6 +5,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families, Origin } from './families.ts'
 import { type Claim, createFlights, type OnWait } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
+import { createLookUpSpans } from './look-up-spans.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
 import {
@@ -136,6 +137,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
   const flights = createFlights<Answer>(isOfOne, ({ verdict }) => verdict === 'unknown')
+  const spans = telemetry.tracing && createLookUpSpans(telemetry.tracing)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
   const proofs = createProofs({
     count: forgotten.count,
@@ -318,6 +320,11 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function fly(question: Question): Promise<Answer> {
+    if (spans === undefined) return flyUnseen(question)
+    return spans.follow(question, { id: flightId(question), joined: isUnderWay(question) }, flyUnseen)
+  }
+
+  function flyUnseen(question: Question): Promise<Answer> {
     const id = flightId(question)
     const launched = (claim?: Claim<Answer>, onWait?: OnWait) => launch(question, claim, onWait)
     if (!isUnderWay(question)) return flights.fly(id, question, launched)

@@ -8,7 +8,7 @@ import { discardRest, RequestRefused, shuttingDown } from '../http/read-request.
 import { requestIdOf } from '../http/request-id.ts'
 import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
-import { createRequestSpans } from '../telemetry/request-spans.ts'
+import { createRequestSpans, type RequestSpans } from '../telemetry/request-spans.ts'
 import type { Operation, Telemetry } from '../telemetry/telemetry.ts'
 import type { Face, FaceReply } from './face.ts'
 
@@ -52,7 +52,7 @@ export function createFaces(options: FacesOptions): Faces {
     }
     underWay.add(response)
     own.set(response, face)
-    if (spans !== undefined) spans.begin(request, response, face.route)
+    if (spans !== undefined) beginSpan(face, path, request, response, spans)
     if (face.readsForm) readAndAnswer(face, path, request, response)
     else answer(face, path, request, response, undefined)
   }
@@ -167,6 +167,17 @@ export function createFaces(options: FacesOptions): Faces {
   function refuseAll(): void {
     for (const response of own.keys()) refuse(response, shuttingDown(), performance.now())
   }
+}
+
+/** The path of a document is one of a few. What clients add behind another route is theirs. */
+function beginSpan(
+  { route }: Face,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  spans: RequestSpans,
+): void {
+  spans.begin(request, response, route, route.includes('{') ? path : route)
 }
 
 /** The headers of a refusal: its own, and `Retry-After`. */

@@ -1,4 +1,5 @@
 import type { Reply } from '../http/send.ts'
+import { outcomeOf } from '../telemetry/metric-labels.ts'
 import type { AttributesOf } from '../telemetry/span-table.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { Engine, RunningOperation } from './engine.ts'
@@ -13,17 +14,23 @@ function traced(engine: Engine, running: RunningOperation, { openBelow }: Tracin
   const own = openBelow('operation', { name: 'GraphQL Operation' })
   if (own === undefined) return engine.execute(running)
   const run = () => engine.execute(running)
-  return own.follow(run, (reply) => {
+  return own.follow(run, () => {
     if (running.prepared !== undefined) own.span.updateName(running.prepared.kind)
-    return factsOf(running, reply)
+    return factsOf(running)
   })
 }
 
-function factsOf({ prepared, errors }: RunningOperation, { status }: Reply): AttributesOf<'operation'> {
+function factsOf({ prepared, errors }: RunningOperation): AttributesOf<'operation'> {
   const code = errors.length === 0 ? 'OK' : String(errors[0]?.extensions.code)
   return {
     ...(prepared && { 'graphql.operation.type': prepared.kind, 'gateway.operation.fields': prepared.fields }),
     'gateway.code': code,
-    ...(status >= 500 && { 'error.type': code }),
+    ...(hasFailed(code) && { 'error.type': code }),
   }
+}
+
+/** A bad token or a bad request is the caller's fault, and no failure of the operation. */
+function hasFailed(code: string): boolean {
+  const outcome = outcomeOf(code)
+  return outcome === 'unavailable' || outcome === 'failed'
 }

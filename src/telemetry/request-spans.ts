@@ -6,8 +6,8 @@ import type { OpenSpan, Tracing } from './tracing.ts'
 
 /** The spans of the HTTP requests. Each one is kept with its request. */
 export type RequestSpans = {
-  /** A request to a route has come. */
-  begin(request: IncomingMessage, response: ServerResponse, route: string): void
+  /** A request to a route has come. `path`: the one that is recorded. It must not hold a text of the client. */
+  begin(request: IncomingMessage, response: ServerResponse, route: string, path?: string): void
   /** Runs with the span of the request as the active one. Node's events of a request do not know it. */
   within(request: IncomingMessage, run: () => void): void
   /** For the log. `undefined`: the trace is not recorded. */
@@ -22,7 +22,7 @@ const knownMethods: ReadonlySet<string> = new Set(httpMethods)
 export function createRequestSpans({ open }: Tracing): RequestSpans {
   return { begin, within, traceIdOf, end }
 
-  function begin(request: Traced, response: ServerResponse, route: string): void {
+  function begin(request: Traced, response: ServerResponse, route: string, path = route): void {
     const { method = '' } = request
     const isKnown = knownMethods.has(method)
     const own = open('request', {
@@ -30,7 +30,7 @@ export function createRequestSpans({ open }: Tracing): RequestSpans {
       attributes: {
         'http.request.method': isKnown ? method : '_OTHER',
         'http.route': route,
-        'url.path': route,
+        'url.path': path,
         'url.scheme': 'http',
       },
       parent: parentOf(request),

@@ -29,7 +29,7 @@ export const spanTable = {
     attributes: {
       'http.request.method': 'The method, as in the metrics',
       'http.route': 'The route, as in the metrics',
-      'url.path': 'The route again: what a client adds behind `/auth` is not recorded',
+      'url.path': 'The path without its query, but for what a client adds behind `/auth`',
       'url.scheme': '`http`: TLS ends before the gateway',
       'http.response.status_code': 'The status of the answer. Absent: the client went away',
       'error.type': 'The status again, for 5xx',
@@ -44,7 +44,7 @@ export const spanTable = {
       'graphql.operation.type': '`query` or `mutation`',
       'gateway.operation.fields': 'The selected root fields, in the words of the schema',
       'gateway.code': code,
-      'error.type': 'The code again, where the status of the answer is 5xx',
+      'error.type': 'The code again, if LINE, our room for it, our settings or our program failed',
     },
   },
   lookUp: {

@@ -1,5 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { context, propagation, trace } from '@opentelemetry/api'
-import { InMemorySpanExporter, NodeTracerProvider, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
+import {
+  InMemorySpanExporter,
+  NodeTracerProvider,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-node'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 
 export type TraceRecorder = {
@@ -7,10 +13,11 @@ export type TraceRecorder = {
   spans(): readonly ReadableSpan[]
   /** Those of one trace. */
   of(traceId: string): readonly ReadableSpan[]
-  /** The names of the spans of a trace, each below its parent: two spaces a level, in the order of their start. */
+  /** The names of the spans of a trace, each below its parent: two spaces a level, siblings in alphabetical order. */
   tree(traceId: string): readonly string[]
   named(name: string): readonly ReadableSpan[]
-  clear(): void
+  /** Those of all tests of the file so far, as text. */
+  everything(): string
 }
 
 /**
@@ -21,21 +28,29 @@ export function useTraceRecorder(): TraceRecorder {
   const exporter = new InMemorySpanExporter()
   const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
   beforeAll(() => provider.register())
-  afterEach(() => exporter.reset())
+  let earlier = ''
+  afterEach(() => {
+    earlier = everything()
+    exporter.reset()
+  })
   afterAll(async () => {
     for (const api of [trace, context, propagation]) api.disable()
     await provider.shutdown()
   })
   const spans = () => exporter.getFinishedSpans()
 
-  return { spans, of, tree, named: (name) => spans().filter((span) => span.name === name), clear: () => exporter.reset() }
+  return { spans, of, tree, named: (name) => spans().filter((span) => span.name === name), everything }
+
+  function everything(): string {
+    return earlier + spans().map(textOf).join('')
+  }
 
   function of(traceId: string): readonly ReadableSpan[] {
     return spans().filter((span) => span.spanContext().traceId === traceId)
   }
 
   function tree(traceId: string): readonly string[] {
-    const all = of(traceId).toSorted((a, b) => startOf(a) - startOf(b))
+    const all = of(traceId).toSorted((a, b) => a.name.localeCompare(b.name))
     const ids = new Set(all.map((span) => span.spanContext().spanId))
     const below = (parent: string | undefined, depth: number): string[] =>
       all
@@ -45,11 +60,12 @@ export function useTraceRecorder(): TraceRecorder {
   }
 }
 
-function startOf({ startTime: [seconds, nanoseconds] }: ReadableSpan): number {
-  return seconds * 1e3 + nanoseconds / 1e6
+function textOf({ name, status, attributes, events, links, resource }: ReadableSpan): string {
+  return `${JSON.stringify([name, status, attributes, events, links, resource.attributes])}\n`
 }
 
-/** Headers of a request whose caller has begun a trace. */
-export function traceHeaders(traceId: string): Record<string, string> {
-  return { traceparent: `00-${traceId}-00f067aa0ba902b7-01` }
+/** The trace of a caller, and the headers that tell it. */
+export function newTrace(): { readonly id: string; readonly headers: Record<string, string> } {
+  const id = randomBytes(16).toString('hex')
+  return { id, headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } }
 }

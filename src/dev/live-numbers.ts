@@ -1,5 +1,5 @@
 import type { LineCall } from '../telemetry/line-call.ts'
-import type { LookUp } from '../telemetry/metric-labels.ts'
+import type { LineEndpoint, LookUp } from '../telemetry/metric-labels.ts'
 import type { BreakerChange, Operation, Telemetry } from '../telemetry/telemetry.ts'
 
 /** The numbers of the demo page. They have no token, no user ID and no name. */
@@ -90,7 +90,7 @@ export function createLiveNumbers(
     add(call.outcome === 'answered' ? 'line' : 'line-error', wordsForCall(call))
   }
 
-  function breaker(endpoint: string, change: BreakerChange): void {
+  function breaker(endpoint: LineEndpoint, change: BreakerChange): void {
     behind.breaker(endpoint, change)
     const openUntil = change.state === 'open' ? now() + change.forMs : 0
     breakers.set(endpoint, { state: change.state, openUntil })

@@ -150,6 +150,8 @@ export const lineEndpoints = [
   'channelToken',
   'certs',
 ] as const
+/** Our name for an endpoint of the LINE Platform. */
+export type LineEndpoint = (typeof lineEndpoints)[number]
 
 /** LINE's `error` words: those of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1. LINE documents no other. */
 export const lineErrorWords = [
@@ -176,23 +178,31 @@ export const lineCallEnds: readonly (readonly [outcome: string, error: string])[
   ),
 ]
 
-/** A status that is not in the list is `other`. */
-export const lineStatuses = ['200', '400', '401', '403', '404', '429', '500', '502', '503', '504', 'other'] as const
+/** The statuses of LINE's answers below 400 and from 400 on. One that is not in its list is `other`. */
+export const lineStatuses = {
+  good: ['200', '204', 'other'],
+  error: ['400', '401', '403', '404', '429', '500', '502', '503', '504', 'other'],
+} as const
 /**
- * The methods, statuses and errors of an HTTP request to LINE. From 400 on the error is the status. Without a status: `timeout` (no
- * complete answer in time) or `connection` (not connected, reset, or a broken answer).
+ * The methods, statuses and errors of an HTTP request to LINE. From 400 on the error is the status. Without a complete answer
+ * there is no status, and the error is `timeout` (our time limit) or `connection` (not connected, reset, or a broken answer).
  */
 export const clientEnds: readonly (readonly [method: string, status: string, error: string])[] = [
   'GET',
   'POST',
 ].flatMap((method) => [
-  ...lineStatuses.map((status) => [method, status, status === '200' ? '' : status] as const),
+  ...lineStatuses.good.map((status) => [method, status, ''] as const),
+  ...lineStatuses.error.map((status) => [method, status, status] as const),
   [method, '', 'timeout'] as const,
   [method, '', 'connection'] as const,
 ])
 
+/** The lanes to LINE, the most urgent first (`line/slots.ts`). */
 export const lanes = ['caller', 'recheck', 'background'] as const
+
+/** `half_open`: the pause is over, and the next call is a probe, or the probe is under way. */
 export const breakerStates = ['closed', 'half_open', 'open'] as const
+export type BreakerState = (typeof breakerStates)[number]
 
 /**
  * The tier that answered a question about an access token, and its answer:
@@ -237,5 +247,6 @@ export const blamedSettings = [
   'SIGNING_KEYS_FILE',
 ] as const
 
-/** How a worker ended that was not asked to. */
+/** How a worker ended that was not asked to. SIGABRT: also when it has no memory left. */
 export const workerEnds = ['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT', 'SIGBUS', 'exit 0', 'exit 1', 'other'] as const
+export type WorkerEnd = (typeof workerEnds)[number]

@@ -195,13 +195,13 @@ export const metricTable = {
   },
   gateway_line_breaker_opened_total: {
     type: 'counter',
-    help: 'Times that a circuit breaker opened. failures: ten in a row; limit: LINE answered 429',
+    help: 'Times that a circuit breaker opened. failures: ten in a row, or a probe failed; limit: LINE answered 429, here or to another process',
     labels: ['endpoint', 'cause'],
     series: lineEndpoints.flatMap((endpoint) => ['failures', 'limit'].map((cause) => [endpoint, cause])),
   },
   gateway_redis_up: {
     type: 'gauge',
-    help: '1 while Redis answers look-ups, 0 while it is away',
+    help: '1 while Redis answers look-ups, 0 from the first one without an answer until the next one with an answer',
     overWorkers: 'min',
     needs: 'REDIS_URL',
   },
@@ -232,7 +232,7 @@ export const metricTable = {
   },
   gateway_shared_lag_seconds: {
     type: 'gauge',
-    help: 'Time until the last own event came back through Redis',
+    help: 'Time until own events come back through Redis: of the last one, or the age of the oldest one that is not back yet',
     overWorkers: 'max',
     needs: 'REDIS_URL',
   },
@@ -244,7 +244,7 @@ export const metricTable = {
   },
   gateway_shared_gaps_total: {
     type: 'counter',
-    help: 'Losses of entries of the shared stream',
+    help: 'Losses of entries of the shared stream: each process counts each loss once',
   },
   gateway_shared_unwritten: {
     type: 'gauge',
@@ -314,7 +314,6 @@ export const metricTable = {
     help: 'Workers that ended without being asked to, by signal or exit code',
     labels: ['how'],
     series: each(workerEnds),
-    needs: 'WORKERS',
   },
   gateway_build_info: {
     type: 'gauge',

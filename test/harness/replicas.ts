@@ -18,6 +18,8 @@ export type Replica = Services & {
   readonly answers: Answers
   /** From now on this replica cannot reach LINE. */
   cutFromLine(): Promise<void>
+  /** Its metrics in the Prometheus text format. */
+  metrics(): Promise<string>
 }
 
 /** Replicas in one process, in front of one emulated LINE. */
@@ -77,7 +79,8 @@ function startReplica(settings: NodeJS.ProcessEnv, clock: Clock) {
   const telemetry = createTelemetry({ logLevel: 'silent' })
   const redis = createRedis(settings.REDIS_URL ?? '', { telemetry, lookUpMs: 20_000 })
   const services = createServices(config, { dispatcher, clock, telemetry, redis })
-  const replica: Replica = { ...services, redis, answers, cutFromLine: () => pool.destroy() }
+  const metrics = async () => (await telemetry.metrics()).text
+  const replica: Replica = { ...services, redis, answers, metrics, cutFromLine: () => pool.destroy() }
   return { replica, close }
 
   async function close(): Promise<void> {

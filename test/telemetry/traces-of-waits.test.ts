@@ -1,5 +1,6 @@
-import { SpanKind } from '@opentelemetry/api'
-import { afterEach, describe, expect, it } from 'vitest'
+import { SpanKind, trace } from '@opentelemetry/api'
+import { Redis as Client } from 'ioredis'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createRedis, type Redis } from '../../src/redis.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import { describeWithRedis, useRedis } from '../harness/redis.ts'
@@ -15,6 +16,7 @@ const recorder = useTraceRecorder()
 const redis = useRedis()
 const viewer = '{ viewer { displayName } }'
 const secret = 'CaNaRy-cache-secret-0123456789abcdef'
+const { sendCommand } = Client.prototype
 let gateways: RunningGateway[] = []
 let connections: Redis[] = []
 
@@ -46,7 +48,15 @@ describe('more questions than places to LINE', () => {
 
 describeWithRedis('Redis in traces', () => {
   it('one process asks LINE and shares the answer, the other one finds it', async () => {
+    const isRecorded: boolean[] = []
+    const send = vi.spyOn(Client.prototype, 'sendCommand').mockImplementation(function (this: Client, ...given) {
+      const span = trace.getTracer('instrumentation').startSpan('a command with its keys')
+      isRecorded.push(span.isRecording())
+      span.end()
+      return sendCommand.apply(this, given)
+    })
     const { url, port } = await redis.start()
+    isRecorded.length = 0
     const first = await startShared(url)
     const second = await startShared(url, first)
     const [cold, found, token] = [newTrace(), newTrace(), first.issue().accessToken]
@@ -74,6 +84,9 @@ describeWithRedis('Redis in traces', () => {
     const lookUps = recorder.of(found.id).filter(({ name }) => name === 'look-up')
     expect(lookUps.map(({ attributes }) => attributes['gateway.lookup.tier'])).toEqual(['redis'])
     expect(recorder.everything()).not.toContain(token)
+    expect(isRecorded.length).toBeGreaterThan(5)
+    expect(isRecorded).not.toContain(true)
+    send.mockRestore()
     expect(recorder.everything()).not.toMatch(/CaNaRy/i)
   })
 

@@ -9,6 +9,7 @@ import {
   useRunningGateway,
   useSharedGateway,
 } from './harness/running-gateway.ts'
+import { growth, seriesIn } from './harness/series.ts'
 
 const question = '{"query":"{ __typename }"}'
 
@@ -150,6 +151,19 @@ describe('GraphiQL', () => {
       request(`${gateway().url}/graphql`, { headers: { accept: 'text/html', ...headers } })
     const vary = 'accept, accept-encoding'
     // The page has 9 MB. It is read to its end once each way; for the other headers its own headers are enough.
+
+    it('each page is counted as a request, and as no operation', async () => {
+      const before = seriesIn(await gateway().metrics())
+      const { body } = await page({ 'accept-encoding': 'gzip' })
+      await body.dump({ limit: Number.POSITIVE_INFINITY })
+      const both = [before, seriesIn(await gateway().metrics())] as const
+      const requests = growth(both, 'http_server_request_duration_seconds_count', [
+        'http_route',
+        'http_response_status_code',
+      ])
+      expect(requests).toEqual({ '/graphql 200': 1 })
+      expect(growth(both, 'gateway_operations_total', ['operation'])).toEqual({})
+    })
 
     it.each(['gzip', 'gzip, deflate, br', 'GZIP', 'br;q=1.0, gzip;q=0.8, *;q=0.1', '*', 'identity;q=0.5, gzip'])(
       'Accept-Encoding %j: gzip (D9)',

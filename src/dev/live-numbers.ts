@@ -9,7 +9,7 @@ export type LiveNumbers = {
   /** Operations that only read the schema, as GraphiQL sends them. */
   readonly schemaReads: number
   readonly lineCalls: number
-  /** `memory`: token look-ups that memory answered. `shared`: those that waited for a call under way. */
+  /** `memory`: token look-ups that memory answered. `shared`: those that got the answer to somebody else's call. */
   readonly lookUps: { readonly memory: number; readonly shared: number }
   /** The endpoints of LINE that were called so far. */
   readonly breakers: readonly BreakerState[]
@@ -62,11 +62,12 @@ export function createLiveNumbers(
 
   function lookUp(end: LookUp): void {
     behind.lookUp(end)
-    const [tier] = end
+    const [tier, outcome] = end
     const isInMemory = tier === 'memory'
     if (isInMemory) lookUps.memory += 1
     if (tier === 'flight') lookUps.shared += 1
-    noteForThisRun(isInMemory)
+    // It is old because LINE was asked and gave no answer.
+    noteForThisRun(isInMemory && outcome !== 'stale')
   }
 
   /** An operation that memory answers ends in the run of its look-ups. One that waits for LINE ends in a later run. */

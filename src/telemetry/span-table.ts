@@ -55,7 +55,7 @@ export const spanTable = {
       'gateway.lookup.subject': subject,
       'gateway.lookup.joined': 'Whether another request was asking already. Then a link leads to the look-up that asks',
       'gateway.lookup.tier':
-        'Who answered: `redis`, `line`, or `gate`, which limits unknown tokens. Absent if `joined`, or if the token is revoked',
+        'Who answered: `redis`, `line`, another `flight`, a tombstone in `memory`, or `gate`, which limits unknown tokens',
       'gateway.lookup.verdict': verdict,
     },
   },

@@ -224,8 +224,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       sample(`${message} ${kind}`, (leftOut) => log[level](leftOut === 0 ? line : { ...line, leftOut }, message))
   }
 
-  function lookUp([tier, outcome]: LookUp): void {
-    lookUps.add(tier, outcome)
+  function lookUp(end: LookUp): void {
+    lookUps.addTo(end)
   }
 
   function unexpected(error: unknown, where: string, requestId?: string): void {

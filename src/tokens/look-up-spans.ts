@@ -25,10 +25,7 @@ export function createLookUpSpans({ openBelow }: Tracing): LookUpSpans {
     const landed = () => {
       if (launched.get(id) === spanContext) launched.delete(id)
     }
-    return own.follow(
-      () => ask({ ...question, trace: own.context }).finally(landed),
-      (answer) => factsOf(answer, joined),
-    ) as Promise<Answer>
+    return own.follow(() => ask({ ...question, trace: own.context }).finally(landed), factsOf) as Promise<Answer>
   }
 
   function openLookUp({ subject }: Question, { id, joined }: Flight): OpenSpan<'lookUp'> | undefined {
@@ -39,16 +36,22 @@ export function createLookUpSpans({ openBelow }: Tracing): LookUpSpans {
   }
 }
 
-function factsOf(answer: Answer, joined: boolean): AttributesOf<'lookUp'> {
-  const { verdict } = answer
-  return { ...(!joined && { 'gateway.lookup.tier': tierOf(answer) }), 'gateway.lookup.verdict': verdict }
+function factsOf(answer: Answer): AttributesOf<'lookUp'> {
+  return { 'gateway.lookup.tier': tierOf(answer), 'gateway.lookup.verdict': answer.verdict }
 }
 
-/** A tombstone can be ours or one in Redis. */
-function tierOf(answer: Answer): 'redis' | 'line' | 'gate' | undefined {
-  if (answer.verdict === 'invalid') return answer.reason === 'REVOKED' ? undefined : 'line'
-  if (answer.verdict === 'unknown') return answer.outage instanceof SourceLimited ? 'gate' : 'line'
-  return answer.isFromStore === true ? 'redis' : 'line'
+function tierOf(answer: Answer): 'flight' | 'memory' | 'redis' | 'line' | 'gate' {
+  if (answer.verdict === 'unknown' && answer.outage instanceof SourceLimited) return 'gate'
+  switch (answer.from) {
+    case undefined:
+      return 'line'
+    case 'flight':
+    case 'memory':
+    case 'redis':
+      return answer.from
+    default:
+      return answer.verdict === 'valid' && answer.isFromStore ? 'redis' : 'memory'
+  }
 }
 
 /** A batch is asked in the context of its first question. From here on, each question has its own again. */

@@ -29,6 +29,8 @@ export type RechecksOptions = {
 const postponedForMs = 5_000
 const mostPostponed = 20_000
 
+const outcomes = { valid: 'valid', invalid: 'refused', unknown: 'unanswered' } as const
+
 export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: RechecksOptions): Rechecks {
   const postponed = createBoundedMap<number>(mostPostponed)
 
@@ -39,7 +41,16 @@ export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: 
     const check = () => recheck({ ...question, lane: 'background' }, record)
     const { tracing } = telemetry
     const checked = tracing === undefined ? check() : traceRecheck(tracing, question, check)
-    checked.catch((error) => telemetry.unexpected(error, 'recheck'))
+    checked.then(({ verdict }) => count(verdict), failed)
+  }
+
+  function failed(error: unknown): void {
+    telemetry.unexpected(error, 'recheck')
+    count('unknown')
+  }
+
+  function count(verdict: Answer['verdict']): void {
+    telemetry.count('gateway_rechecks_total', outcomes[verdict])
   }
 
   async function run(question: Question, record: TokenRecord): Promise<Answer | undefined> {

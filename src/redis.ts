@@ -1,5 +1,6 @@
 import type { ChainableCommander, Redis as Client } from 'ioredis'
-import { type Away, openConnection, type Patience, type Refused } from './redis/connection.ts'
+import { type CommandFacts, hideStream, traceCommands } from './redis/command-spans.ts'
+import { type Away, type Command, openConnection, type Patience, type Refused } from './redis/connection.ts'
 import { isNotNow, isReply } from './redis/errors.ts'
 import { openStream, type RedisStream, valueField } from './redis/stream.ts'
 import { parseTarget } from './redis/target.ts'
@@ -70,8 +71,9 @@ export type RedisOptions = {
 /** Connects at once. `url`: `redis://` or `rediss://`. While Redis is away, it tries again for ever. */
 export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOptions): Redis {
   const target = parseTarget(url)
-  const lookUps = openConnection(target, { name: 'look-ups', limitMs: lookUpMs, telemetry })
-  const patient = openConnection(target, { name: 'patient', limitMs: patientMs, telemetry })
+  const sendTraced = traceCommands(telemetry.tracing, target)
+  const lookUps = unseen(() => openConnection(target, { name: 'look-ups', limitMs: lookUpMs, telemetry }))
+  const patient = unseen(() => openConnection(target, { name: 'patient', limitMs: patientMs, telemetry }))
   const streams = new Set<RedisStream>()
   telemetry.gauge('gateway_redis_up', () => Number(lookUps.isUp()))
   return { read, run, write, openStream: open, close }
@@ -81,7 +83,7 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
     options?: CommandOptions,
   ): Promise<readonly (Buffer | undefined)[] | Away> {
     if (keys.length === 0) return []
-    const values = await connectionFor(options).send((client) => client.mgetBuffer([...keys]), options?.patience)
+    const values = await send({ operation: 'MGET' }, options, (client) => client.mgetBuffer([...keys]))
     return typeof values === 'string' ? 'away' : values.map((value) => value ?? undefined)
   }
 
@@ -91,9 +93,8 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
     args: readonly Argument[],
     options?: CommandOptions,
   ): Promise<Reply> {
-    return connectionFor(options).send(
-      (client) => commandOf(client, script)(keys.length, ...keys, ...args),
-      options?.patience,
+    return send({ operation: 'EVALSHA', script: script.name }, options, (client) =>
+      commandOf(client, script)(keys.length, ...keys, ...args),
     )
   }
 
@@ -102,11 +103,14 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
     options?: CommandOptions,
   ): Promise<readonly unknown[] | Refused | Away> {
     if (commands.length === 0) return []
-    return connectionFor(options).send((client) => sendAll(client, commands), options?.patience)
+    return send({ operation: 'PIPELINE', size: commands.length }, options, (client) => sendAll(client, commands))
   }
 
   function open(key: string): RedisStream {
-    const stream = openStream(target, key, telemetry)
+    const stream = hideStream(
+      unseen(() => openStream(target, key, telemetry)),
+      telemetry.tracing,
+    )
     streams.add(stream)
     return stream
   }
@@ -116,8 +120,15 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
     await Promise.all([lookUps.close(), patient.close()])
   }
 
-  function connectionFor(options: CommandOptions | undefined) {
-    return options?.patient === true ? patient : lookUps
+  function send<T>(facts: CommandFacts, options: CommandOptions | undefined, command: Command<T>) {
+    const connection = options?.patient === true ? patient : lookUps
+    return sendTraced(facts, () => connection.send(command, options?.patience))
+  }
+
+  /** What a connection does by itself belongs to no request. */
+  function unseen<Opened>(open: () => Opened): Opened {
+    const { tracing } = telemetry
+    return tracing === undefined ? open() : tracing.apart(() => tracing.unseen(open))
   }
 }
 

@@ -14,6 +14,7 @@ import { createOtherPaths, type DevPage, noRoute } from './endpoints/other-paths
 import { createPlainAnswers } from './endpoints/plain-answers.ts'
 import { createTokenExchange } from './endpoints/token-exchange.ts'
 import type { Engine, Unexpected } from './graphql/engine.ts'
+import { traceOperations } from './graphql/operation-spans.ts'
 import { createPlannedEngine } from './graphql/planned/planned-engine.ts'
 import { createPrepareOperation, type PrepareOperation } from './graphql/prepare-operation.ts'
 import { createYogaEngine } from './graphql/yoga-engine.ts'
@@ -97,7 +98,7 @@ export async function startServer(
   const graphql = createGraphqlEndpoint({
     services,
     telemetry,
-    engine: createEngine(createPrepareOperation(schema, config), unexpected),
+    engine: traceOperations(createEngine(createPrepareOperation(schema, config), unexpected), telemetry.tracing),
     clientAddresses,
     cors,
     underWay,

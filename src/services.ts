@@ -39,6 +39,7 @@ import { createFamilies } from './tokens/families.ts'
 import { createForgotten } from './tokens/forgotten.ts'
 import { limitSources } from './tokens/limit-sources.ts'
 import { askLine } from './tokens/line-tier.ts'
+import { inOwnTraces, traceLineTier } from './tokens/look-up-spans.ts'
 import { rememberInMemory } from './tokens/memory-tier.ts'
 import { clockSkewMs } from './tokens/shared-forgetting.ts'
 import { createSharedTier, type SharedTier } from './tokens/shared-tier.ts'
@@ -71,6 +72,7 @@ export type RunningServices = Services & {
 /** Makes the services of the schema, from the LINE client upwards. */
 export function createServices(config: Config, world: ServicesWorld): RunningServices {
   const { dispatcher, clock, telemetry, redis } = world
+  const { tracing } = telemetry
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels, config.assumedChannelId)
   const transport = createTransport({
@@ -112,7 +114,14 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
   const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
   const memory = rememberInMemory(
     rememberUnusable(
-      inBatches(shareRecords(limitSources(shareFlights(askLine(line, channels.isOurs, now)), gate))),
+      inBatches(
+        shareRecords(
+          inOwnTraces(
+            limitSources(shareFlights(traceLineTier(askLine(line, channels.isOurs, now), tracing)), gate),
+            tracing,
+          ),
+        ),
+      ),
       now,
     ),
     {

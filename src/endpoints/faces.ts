@@ -9,7 +9,8 @@ import { requestIdOf } from '../http/request-id.ts'
 import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
 import type { UnderWay } from '../http/under-way.ts'
-import type { Telemetry } from '../telemetry/telemetry.ts'
+import { createRequestSpans, type RequestSpans } from '../telemetry/request-spans.ts'
+import type { Operation, Telemetry } from '../telemetry/telemetry.ts'
 import type { Face, FaceReply } from './face.ts'
 import { createPlainAnswers } from './plain-answers.ts'
 
@@ -39,6 +40,7 @@ export function createFaces(options: FacesOptions): Faces {
   const { faces, telemetry, clientAddresses, cors, operationMs, underWay, turns } = options
   const own = new Map<ServerResponse, Face>()
   const plain = createPlainAnswers(telemetry)
+  const spans = telemetry.tracing && createRequestSpans(telemetry.tracing)
 
   return { find, handle, refuseAll }
 
@@ -53,6 +55,7 @@ export function createFaces(options: FacesOptions): Faces {
     }
     underWay.add(response)
     own.set(response, face)
+    if (spans !== undefined) beginSpan(face, path, request, response, spans)
     if (face.readsForm) readAndAnswer(face, path, request, response)
     else answer(face, path, request, response, undefined)
   }
@@ -73,7 +76,7 @@ export function createFaces(options: FacesOptions): Faces {
   ): void {
     const startedAt = performance.now()
     if (turns.hasTime(startedAt)) {
-      execute(face, path, request, response, body, startedAt)
+      enter(face, path, request, response, body, startedAt)
       turns.ended(startedAt)
     } else turns.runLater(() => executeLate(face, path, request, response, body, startedAt), body?.bytes() ?? 0)
   }
@@ -81,7 +84,12 @@ export function createFaces(options: FacesOptions): Faces {
   /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
   function executeLate(...[face, path, request, response, body, startedAt]: Parameters<typeof execute>): void {
     if (response.destroyed) forget(response)
-    else if (own.has(response)) execute(face, path, request, response, body, startedAt)
+    else if (own.has(response)) enter(face, path, request, response, body, startedAt)
+  }
+
+  function enter(...given: Parameters<typeof execute>): void {
+    if (spans === undefined) execute(...given)
+    else spans.within(given[2], () => execute(...given))
   }
 
   function execute(
@@ -132,7 +140,7 @@ export function createFaces(options: FacesOptions): Faces {
     if (face === undefined) return
     const request = response.req
     send(response, reply, face.isForBrowsers ? cors.headersFor(request) : noHeaders)
-    telemetry.operation({
+    record(request, {
       kind: face.name,
       fields: [],
       method: request.method ?? '',
@@ -148,6 +156,14 @@ export function createFaces(options: FacesOptions): Faces {
     forget(response)
   }
 
+  function record(request: IncomingMessage, done: Operation): void {
+    if (spans === undefined) telemetry.operation(done)
+    else {
+      telemetry.operation({ ...done, traceId: spans.traceIdOf(request) })
+      spans.end(request, done)
+    }
+  }
+
   function forget(response: ServerResponse): void {
     own.delete(response)
     underWay.delete(response)
@@ -156,6 +172,17 @@ export function createFaces(options: FacesOptions): Faces {
   function refuseAll(): void {
     for (const response of own.keys()) refuse(response, shuttingDown(), performance.now())
   }
+}
+
+/** The path of a document is one of a few. What clients add behind another route is theirs. */
+function beginSpan(
+  { route }: Face,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  spans: RequestSpans,
+): void {
+  spans.begin(request, response, route, route.includes('{') ? path : route)
 }
 
 /** What the log line says of the end of a request. */

@@ -21,7 +21,8 @@ import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
 import type { UnderWay } from '../http/under-way.ts'
 import type { Services } from '../schema/context.ts'
-import type { Telemetry } from '../telemetry/telemetry.ts'
+import { createRequestSpans } from '../telemetry/request-spans.ts'
+import type { Operation, Telemetry } from '../telemetry/telemetry.ts'
 import type { GraphiqlPage } from './graphiql.ts'
 import { graphqlRoute, operationOf, refusedOperation } from './graphql-operation.ts'
 import { graphqlRefusal } from './graphql-refusal.ts'
@@ -56,6 +57,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const parseBody = createParseBody()
   const plain = createPlainAnswers(telemetry)
+  const spans = telemetry.tracing && createRequestSpans(telemetry.tracing)
 
   return { handle, refuseAll }
 
@@ -64,10 +66,12 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       plain.sendPreflight(response, cors, graphqlRoute)
       return
     }
+    const isPage = graphiql !== undefined && wantsHtml(request)
     underWay.add(response)
+    if (spans !== undefined && !isPage) spans.begin(request, response, graphqlRoute)
     try {
       assertHead(request)
-      if (graphiql !== undefined && wantsHtml(request)) sendGraphiql(request, response, graphiql)
+      if (isPage) sendGraphiql(request, response, graphiql)
       else if (request.method === 'GET') answer(request, response, undefined)
       else readAndAnswer(request, response)
     } catch (error) {
@@ -85,7 +89,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function answer(request: IncomingMessage, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
     if (turns.hasTime(startedAt)) {
-      execute(request, response, body, startedAt)
+      enter(request, response, body, startedAt)
       turns.ended(startedAt)
     } else turns.runLater(() => executeLate(request, response, body, startedAt), body?.bytes() ?? 0)
   }
@@ -98,7 +102,17 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     startedAt: number,
   ): void {
     if (response.destroyed) underWay.delete(response)
-    else if (underWay.has(response)) execute(request, response, body, startedAt)
+    else if (underWay.has(response)) enter(request, response, body, startedAt)
+  }
+
+  function enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: ByteBuffer | undefined,
+    startedAt: number,
+  ): void {
+    if (spans === undefined) execute(request, response, body, startedAt)
+    else spans.within(request, () => execute(request, response, body, startedAt))
   }
 
   function execute(
@@ -130,7 +144,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     // It may be refused already, at the end of the drain.
     if (!underWay.has(response)) return
     send(response, reply, headersOf(request, running))
-    telemetry.operation(operationOf(running, reply.status, startedAt))
+    record(request, operationOf(running, reply.status, startedAt))
     underWay.delete(response)
   }
 
@@ -171,7 +185,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     const refused = sendRefusal(request, response, error)
     if (refused === undefined) return
     const network = clientAddresses.addressOf(request)
-    telemetry.operation(refusedOperation(request, refused, { network, startedAt }))
+    record(request, refusedOperation(request, refused, { network, startedAt }))
   }
 
   /** `undefined`: it has its answer, or its client has gone. */
@@ -188,6 +202,14 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function refuseAll(): void {
     // A page may be on its way already.
     for (const response of underWay) if (!response.headersSent) refuse(response.req, response, shuttingDown())
+  }
+
+  function record(request: IncomingMessage, done: Operation): void {
+    if (spans === undefined) telemetry.operation(done)
+    else {
+      telemetry.operation({ ...done, traceId: spans.traceIdOf(request) })
+      spans.end(request, done)
+    }
   }
 }
 

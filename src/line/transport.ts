@@ -3,6 +3,7 @@ import { breakerStates, type LineEndpoint, lanes, lineEndpoints } from '../telem
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { createCallReports, type Judgement } from './call-reports.ts'
+import { type CallSpan, createCallSpans } from './call-spans.ts'
 import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createRequestSeconds } from './request-seconds.ts'
@@ -41,8 +42,8 @@ export type CallLimits = {
   readonly lane?: Lane | undefined
 }
 
-/** Both are values of `performance.now()`. */
-type Times = { readonly startedAt: number; readonly endsAt: number }
+/** Both are values of `performance.now()`. `span`: that of the HTTP request under way, if traces are recorded. */
+type Times = { readonly startedAt: number; readonly endsAt: number; readonly span?: CallSpan | undefined }
 
 /** The first of two calls for the same request. */
 type First = { readonly isFair: boolean }
@@ -99,6 +100,7 @@ export function createTransport(options: TransportOptions): Transport {
   const breakers = new Map<string, Breaker>(lineEndpoints.map((endpoint) => [endpoint, breakerFor(endpoint)]))
   const reports = createCallReports(telemetry, options.channelSetting)
   const seconds = createRequestSeconds(telemetry, origin)
+  const spans = telemetry.tracing && createCallSpans(telemetry.tracing, origin)
   observe()
 
   return { send, room: slots.free, refusalFor, pause: (endpoint, forMs) => breakers.get(endpoint)?.pauseFor(forMs) }
@@ -128,7 +130,10 @@ export function createTransport(options: TransportOptions): Transport {
     const times = timesFor(limits)
     const breaker = breakerOf(request.endpoint)
     breaker.check()
-    if (!slots.takeFree(lane)) await waitForSlot(request, lane, times)
+    if (!slots.takeFree(lane)) {
+      const wait = () => waitForSlot(request, lane, times)
+      await (spans === undefined ? wait() : spans.queued(request, lane, wait))
+    }
     try {
       if (remaining(times) <= leastMsFor(request))
         throw notSent(request, times, request.once ? tooLittleTime() : waitedTooLong())
@@ -166,11 +171,14 @@ export function createTransport(options: TransportOptions): Transport {
    * moment. A POST is not, because LINE may have carried it out. Both are calls to LINE, but only the last one counts for
    * the breaker.
    */
-  async function call(request: LineRequest, breaker: Breaker, times: Times, first?: First): Promise<LineAnswer> {
-    const isFair = first?.isFair ?? remaining(times) >= timeoutMs * fairPart
+  async function call(request: LineRequest, breaker: Breaker, given: Times, first?: First): Promise<LineAnswer> {
+    const isFair = first?.isFair ?? remaining(given) >= timeoutMs * fairPart
+    const span = spans?.begin(request, first !== undefined)
+    const times = span === undefined ? given : { ...given, span }
     let raw: HttpResponse
     try {
-      raw = await seconds.of(request.method, httpCall(dispatcher, { ...request, origin }, remaining(times)))
+      const ask = () => httpCall(dispatcher, { ...request, origin }, remaining(times))
+      raw = await seconds.of(request.method, span === undefined ? ask() : span.within(ask))
     } catch (error) {
       if (first === undefined && mayRetry(request, error, times)) {
         unanswered(request, times, error, isFair)
@@ -194,13 +202,13 @@ export function createTransport(options: TransportOptions): Transport {
     const facts = { status: raw.status, lineRequestId, ms: msSince(times) }
     if (raw.status === 429) {
       const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], wall()))
-      reports.ended(request, { outcome: 'limited', ...facts })
+      ended(request, times, { outcome: 'limited', ...facts })
       throw new LineRateLimited({ retryAfter, lineRequestId, answered: true })
     }
     if (raw.status >= 500) {
       breaker.failed()
       const message = 'LINE answered with a server error'
-      reports.ended(request, { outcome: 'failed', failure: message, ...facts })
+      ended(request, times, { outcome: 'failed', failure: message, ...facts })
       throw new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, lineRequestId, answered: true })
     }
   }
@@ -209,20 +217,31 @@ export function createTransport(options: TransportOptions): Transport {
   function toAnswer(request: LineRequest, raw: HttpResponse, times: Times): LineAnswer {
     const answer = { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
     const ms = msSince(times)
-    return { ...answer, judged: (judgement) => reports.judged(request, { ...answer, ...judgement, ms }) }
+    return {
+      ...answer,
+      judged: (judgement) => {
+        reports.judged(request, { ...answer, ...judgement, ms })
+        times.span?.end({ ...answer, ...judgement })
+      },
+    }
   }
 
   function unanswered(request: LineRequest, times: Times, error: HttpCallFailed, isFair: boolean): LineUnavailable {
     const failure = isFair || error.broken ? error.message : `${error.message}: less than LINE_TIMEOUT_MS was left`
-    reports.ended(request, { outcome: 'no_answer', failure, ms: msSince(times) })
+    ended(request, times, { outcome: 'no_answer', failure, ms: msSince(times) })
     const facts = { retryAfter: defaultRetryAfterSeconds, sent: error.sent, cause: error }
     return new LineUnavailable('LINE gave no complete answer: try again later', facts)
   }
 
   /** It is no call to LINE, so it counts neither for the breaker nor in the metrics of the calls. */
   function notSent<Reason extends Error>(request: LineRequest, times: Times, reason: Reason): Reason {
-    reports.ended(request, { outcome: 'not_sent', failure: reason.message, ms: msSince(times) })
+    ended(request, times, { outcome: 'not_sent', failure: reason.message, ms: msSince(times) })
     return reason
+  }
+
+  function ended(request: LineRequest, times: Times, ending: Parameters<typeof reports.ended>[1]): void {
+    reports.ended(request, ending)
+    times.span?.end(ending)
   }
 
   function breakerFor(endpoint: LineEndpoint): Breaker {

@@ -27,7 +27,7 @@ export type Operation = RequestDone & {
   /** LINE's `x-line-request-id` and its error word (of a fixed list), where LINE's answer is the first error. */
   readonly lineRequestId?: string | undefined
   readonly lineError?: string | undefined
-  /** 32 hexadecimal digits. */
+  /** 32 hexadecimal digits. `undefined`: its trace is not recorded. */
   readonly traceId?: string | undefined
 }
 

@@ -8,6 +8,7 @@ import type { LineEndpoint, LookUp, WorkerEnd } from './metric-labels.ts'
 import type { CounterName, GaugeName } from './metric-table.ts'
 import { createMetrics } from './metrics.ts'
 import { createRequestMetrics, type Operation, type RequestDone } from './request-metrics.ts'
+import { createTracing, type Tracing } from './tracing.ts'
 import type { Numbers } from './worker-numbers.ts'
 
 export type { BreakerChange, RedisChange, RedisConnectionName } from './changes.ts'
@@ -24,6 +25,8 @@ export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
 export type Telemetry = {
   /** Writes a line of `logTable`. */
   readonly log: WriteLine
+  /** `undefined`: no SDK for traces is registered. */
+  readonly tracing: Tracing | undefined
   lineCall(call: LineCall): void
   operation(operation: Operation): void
   /** An answer that is no operation: a probe, a page, a preflight. */
@@ -83,6 +86,7 @@ export function createTelemetry(options: LogOptions): Telemetry {
   }
   return {
     log: log.write,
+    tracing: createTracing(),
     lineCall,
     operation,
     request: requests.answered,

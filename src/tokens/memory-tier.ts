@@ -5,6 +5,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families, Origin } from './families.ts'
 import { type Claim, createFlights, type OnWait } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
+import { createLookUpSpans } from './look-up-spans.ts'
 import { confirmedBy, countLookUps, fromFlight } from './look-ups.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
@@ -134,6 +135,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   const records = createRecordStore(options.maxTokens)
   const refusals = createRefusals<TokenRefusal>(now)
   const flights = createFlights<Answer>(isOfOne, ({ verdict }) => verdict === 'unknown')
+  const spans = telemetry.tracing && createLookUpSpans(telemetry.tracing)
   const rechecks = createRechecks({ ask: fly, isUnderWay, idOf: flightId, ages: options, now, telemetry })
   const proofs = createProofs({
     count: forgotten.count,
@@ -311,8 +313,13 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return answer
   }
 
+  function fly(question: Question): Promise<Answer> {
+    if (spans === undefined) return flyUnseen(question)
+    return spans.follow(question, { id: flightId(question), joined: isUnderWay(question) }, flyUnseen)
+  }
+
   /** Another question may have brought the answer, even if this one has launched a flight. */
-  async function fly(question: Question): Promise<Answer> {
+  async function flyUnseen(question: Question): Promise<Answer> {
     let own: Answer | undefined
     const launched = async (claim?: Claim<Answer>, onWait?: OnWait) => {
       own = await launch(question, claim, onWait)

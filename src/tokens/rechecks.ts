@@ -1,5 +1,6 @@
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createBoundedMap } from './bounded-map.ts'
+import { traceRecheck } from './look-up-spans.ts'
 import { type Ages, ageOf, type TokenRecord } from './record.ts'
 import type { Answer, Question } from './token-resolver.ts'
 
@@ -37,7 +38,10 @@ export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: 
 
   function startBehind(question: Question, record: TokenRecord): void {
     if (isUnderWay(question) || isPostponed(question)) return
-    recheck({ ...question, lane: 'background' }, record).then(({ verdict }) => count(verdict), failed)
+    const check = () => recheck({ ...question, lane: 'background' }, record)
+    const { tracing } = telemetry
+    const checked = tracing === undefined ? check() : traceRecheck(tracing, question, check)
+    checked.then(({ verdict }) => count(verdict), failed)
   }
 
   function failed(error: unknown): void {

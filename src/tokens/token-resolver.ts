@@ -1,3 +1,4 @@
+import type { Context as TraceContext } from '@opentelemetry/api'
 import { isLineOutage, type LineOutage } from '../line/errors.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { CallLimits } from '../line/transport.ts'
@@ -45,6 +46,8 @@ export type Question = Caller & {
   readonly claim?: (() => Promise<Answer> | undefined) | undefined
   /** Called when the question waits for a place in the queue of a share. `renew` gives it the place of one that has just come. */
   readonly onWait?: ((renew: () => void) => void) | undefined
+  /** Where its spans belong, if traces are recorded: a batch has the questions of many requests. */
+  readonly trace?: TraceContext
   /** How long the answer must last (ms). A record that becomes stale before that is checked with LINE first, like a stale one. */
   readonly lastsMs?: number | undefined
 }

@@ -1,0 +1,64 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Context, context, propagation, trace } from '@opentelemetry/api'
+import { httpMethods } from './metric-labels.ts'
+import type { Operation } from './request-metrics.ts'
+import type { OpenSpan, Tracing } from './tracing.ts'
+
+/** The spans of the HTTP requests. Each one is kept with its request. */
+export type RequestSpans = {
+  /** A request to a route has come. `path`: the one that is recorded. It must not hold a text of the client. */
+  begin(request: IncomingMessage, response: ServerResponse, route: string, path?: string): void
+  /** Runs with the span of the request as the active one. Node's events of a request do not know it. */
+  within(request: IncomingMessage, run: () => void): void
+  /** For the log. `undefined`: the trace is not recorded. */
+  traceIdOf(request: IncomingMessage): string | undefined
+  end(request: IncomingMessage, done: Pick<Operation, 'status' | 'code'>): void
+}
+
+type Traced = IncomingMessage & { [kept]?: OpenSpan<'request'> }
+const kept = Symbol('span')
+const knownMethods: ReadonlySet<string> = new Set(httpMethods)
+
+export function createRequestSpans({ open }: Tracing): RequestSpans {
+  return { begin, within, traceIdOf, end }
+
+  function begin(request: Traced, response: ServerResponse, route: string, path = route): void {
+    const { method = '' } = request
+    const isKnown = knownMethods.has(method)
+    const own = open('request', {
+      name: `${isKnown ? method : 'HTTP'} ${route}`,
+      attributes: {
+        'http.request.method': isKnown ? method : '_OTHER',
+        'http.route': route,
+        'url.path': path,
+        'url.scheme': 'http',
+      },
+      parent: parentOf(request),
+    })
+    request[kept] = own
+    // The client has gone, or the answer was sent: then the span has ended.
+    response.once('close', () => own.end())
+  }
+
+  function within(request: Traced, run: () => void): void {
+    const own = request[kept]
+    if (own === undefined) run()
+    else own.within(run)
+  }
+
+  function traceIdOf(request: Traced): string | undefined {
+    const span = request[kept]?.span
+    return span?.isRecording() ? span.spanContext().traceId : undefined
+  }
+
+  function end(request: Traced, { status, code }: Pick<Operation, 'status' | 'code'>): void {
+    const failed = status >= 500 && { 'error.type': String(status) }
+    request[kept]?.end({ 'http.response.status_code': status, 'gateway.code': code, ...failed })
+  }
+}
+
+/** An operator's instrumentation of Node's server may have read the headers already. */
+function parentOf({ headers }: IncomingMessage): Context {
+  const active = context.active()
+  return trace.getSpan(active) === undefined ? propagation.extract(active, headers) : active
+}

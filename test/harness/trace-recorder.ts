@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto'
+import { context, propagation, trace } from '@opentelemetry/api'
+import {
+  InMemorySpanExporter,
+  NodeTracerProvider,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-node'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+
+export type TraceRecorder = {
+  /** The spans that have ended. */
+  spans(): readonly ReadableSpan[]
+  /** Those of one trace. */
+  of(traceId: string): readonly ReadableSpan[]
+  /** The names of the spans of a trace, each below its parent: two spaces a level, siblings in alphabetical order. */
+  tree(traceId: string): readonly string[]
+  named(name: string): readonly ReadableSpan[]
+  /** Those of all tests of the file so far, as text. */
+  everything(): string
+}
+
+/**
+ * Registers the SDK, as an operator does before the gateway starts, with an exporter that keeps the spans of each test. It is
+ * registered for the whole process, so it is taken out again after the tests of the file.
+ */
+export function useTraceRecorder(): TraceRecorder {
+  const exporter = new InMemorySpanExporter()
+  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+  beforeAll(() => provider.register())
+  let earlier = ''
+  afterEach(() => {
+    earlier = everything()
+    exporter.reset()
+  })
+  afterAll(async () => {
+    for (const api of [trace, context, propagation]) api.disable()
+    await provider.shutdown()
+  })
+  const spans = () => exporter.getFinishedSpans()
+
+  return { spans, of, tree, named: (name) => spans().filter((span) => span.name === name), everything }
+
+  function everything(): string {
+    return earlier + spans().map(textOf).join('')
+  }
+
+  function of(traceId: string): readonly ReadableSpan[] {
+    return spans().filter((span) => span.spanContext().traceId === traceId)
+  }
+
+  function tree(traceId: string): readonly string[] {
+    const all = of(traceId).toSorted((a, b) => a.name.localeCompare(b.name))
+    const ids = new Set(all.map((span) => span.spanContext().spanId))
+    const below = (parent: string | undefined, depth: number): string[] =>
+      all
+        .filter(({ parentSpanContext: of }) => (of && ids.has(of.spanId) ? of.spanId : undefined) === parent)
+        .flatMap((span) => ['  '.repeat(depth) + span.name, ...below(span.spanContext().spanId, depth + 1)])
+    return below(undefined, 0)
+  }
+}
+
+function textOf({ name, status, attributes, events, links, resource }: ReadableSpan): string {
+  return `${JSON.stringify([name, status, attributes, events, links, resource.attributes])}\n`
+}
+
+/** The trace of a caller, and the headers that tell it. */
+export function newTrace(): { readonly id: string; readonly headers: Record<string, string> } {
+  const id = randomBytes(16).toString('hex')
+  return { id, headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } }
+}

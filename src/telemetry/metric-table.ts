@@ -314,7 +314,6 @@ export const metricTable = {
     help: 'Workers that ended without being asked to, by signal or exit code',
     labels: ['how'],
     series: each(workerEnds),
-    needs: 'WORKERS',
   },
   gateway_build_info: {
     type: 'gauge',

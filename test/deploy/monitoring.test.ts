@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
 import { monitoring, readRules } from '../harness/alert-rules.ts'
-import { declaredSeries, type KnownSeries, knownSeries, labelsIn, unknownIn } from '../harness/known-series.ts'
+import { declaredFamilies, declaredSeries, familiesIn, type KnownSeries, knownSeries, labelsIn, unknownIn } from '../harness/known-series.ts'
 import { codeSpans, parseDocument } from '../harness/markdown.ts'
 import { metricDocument } from '../harness/metric-document.ts'
 import { describeWithPrometheus, promtoolFinds } from '../harness/prometheus.ts'
@@ -29,10 +29,7 @@ describe('metrics.md', () => {
     const text = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
     await gateway.close()
     const own = Object.entries<MetricRow>(metricTable).filter(([, { needs }]) => needs === undefined)
-    const others = /^(process|nodejs)_/
-    const families = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name = '', type]) => `${name} ${type}`)
-    const expected = own.map(([name, { type }]) => `${name} ${type}`)
-    expect(families.filter((family) => !others.test(family)).sort()).toEqual(expected.sort())
+    expect(familiesIn(text)).toEqual(declaredFamilies([]))
     for (const [name, row] of own) expect(printedSeries(text, name, row), name).toEqual(expectedSeries(row))
   })
 

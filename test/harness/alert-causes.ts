@@ -21,7 +21,9 @@ const sharing = (url: string) => ({ REDIS_URL: url, CACHE_SECRET: 'a secret of t
 const viewer = (gateway: RunningGateway, token: string = randomUUID()) =>
   gateway.ask('{ viewer { displayName } }', { token })
 const refresh = (gateway: RunningGateway) =>
-  gateway.ask(`mutation { refreshToken(input: { refreshToken: "${gateway.issue().refreshToken}" }) { accessToken } }`)
+  gateway.ask('mutation ($input: RefreshTokenInput!) { refreshToken(input: $input) { accessToken } }', {
+    variables: { input: { refreshToken: gateway.issue().refreshToken, channelId: web.id } },
+  })
 const logout = (gateway: RunningGateway, token: string) => gateway.ask('mutation { logout { revoked } }', { token })
 
 /** Few gateways, because each one costs CPU when it is read. */

@@ -25,6 +25,18 @@ export async function knownSeries(): Promise<KnownSeries> {
   return known
 }
 
+/** The names and types of our own metrics in Prometheus' text format. */
+export function familiesIn(text: string): string[] {
+  const families = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].filter(([, name = '']) => !/^(process|nodejs)_/.test(name))
+  return families.map(([, name, type]) => `${name} ${type}`).sort()
+}
+
+/** Those of a gateway that has, of the settings in `needs`, only these. */
+export function declaredFamilies(settings: readonly string[]): string[] {
+  const rows = Object.entries<MetricRow>(metricTable).filter(([, { needs }]) => !needs || settings.includes(needs))
+  return rows.map(([name, { type }]) => `${name} ${type}`).sort()
+}
+
 /** The labels between the braces of a line of Prometheus' text format. */
 export function labelsIn(text: string): Record<string, string> {
   return Object.fromEntries([...text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, value]) => [label, value]))

@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
@@ -6,6 +7,8 @@ import { startTroubles, type Trouble } from '../harness/alert-causes.ts'
 import { monitoring, readRules } from '../harness/alert-rules.ts'
 import { web } from '../harness/channels.ts'
 import { freePort } from '../harness/free-port.ts'
+import { writeKeyFile } from '../harness/key-file.ts'
+import { declaredFamilies, familiesIn } from '../harness/known-series.ts'
 import { type Program, startProgram } from '../harness/programs.ts'
 import { describeWithPrometheus, type Prometheus, startPrometheus } from '../harness/prometheus.ts'
 import { describeWithRedis, type RedisServer, startRedis } from '../harness/redis.ts'
@@ -46,6 +49,11 @@ describeWithPrometheus('the alerts, caused for real', () => {
       expect([...caused, ...notCaused, ...last].sort()).toEqual(names.toSorted())
     })
 
+    it('a gateway with all settings: exactly the metrics of the table', async () => {
+      const text = await (await fetch(`http://${workers.target}/metrics`)).text()
+      expect(familiesIn(text)).toEqual(declaredFamilies(['REDIS_URL', 'WORKERS', 'SIGNING_KEYS_FILE']))
+    })
+
     it('no alert on idle gateways: with and without Redis, keys and workers', async () => {
       await sleep(5_000)
       for (const { name, expression } of alerts) expect(await prometheus.query(expression), name).toEqual([])
@@ -82,10 +90,18 @@ describeWithPrometheus('the alerts, caused for real', () => {
 /** Two workers: one is killed, and the other one is stopped. */
 async function startWorkers() {
   const [emulator, redis] = await Promise.all([startEmulator({ channels: [web] }), startRedis()])
-  const settings = { REDIS_URL: redis.url, CACHE_SECRET: 'a secret of thirty-two characters', WORKERS: '2' }
+  const keyFile = writeKeyFile()
+  const signing = { SIGNING_KEYS_FILE: keyFile.path, PUBLIC_URL: 'http://127.0.0.1:4000' }
+  const sharing = { REDIS_URL: redis.url, CACHE_SECRET: 'a secret of thirty-two characters' }
+  const settings = { ...signing, ...sharing, WORKERS: '2' }
   const { program, target } = await startGatewayProgram(emulator, settings)
   const alerts = ['GatewayWorkersEnd', 'GatewayWorkerSilent']
-  return { alerts, target, cause, close: () => closeAll(program, emulator, redis) }
+  return { alerts, target, cause, close }
+
+  async function close(): Promise<void> {
+    await closeAll(program, emulator, redis)
+    rmSync(dirname(keyFile.path), { recursive: true, force: true })
+  }
 
   async function cause(): Promise<void> {
     const [killed = 0, stopped = 0] = childrenOf(program)

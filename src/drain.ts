@@ -2,10 +2,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect, Server as NetServer, type Socket } from 'node:net'
 import { nextTick } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { UnderWay } from './http/under-way.ts'
 
 /** The requests that wait for their answer. */
 export type Requests = {
-  readonly underWay: ReadonlySet<ServerResponse>
+  readonly underWay: UnderWay
   /** Answers each of them with 503. */
   refuseAll(): void
 }
@@ -83,7 +84,7 @@ export function createDrain(
     await firstOf(closed, graceEndsAt - performance.now())
     clearInterval(sweep)
     // When a client hangs up, its operation goes on: LINE may have done its part already.
-    while (requests.underWay.size > 0 && performance.now() < graceEndsAt) await sleep(checkMs)
+    while (requests.underWay.size() > 0 && performance.now() < graceEndsAt) await sleep(checkMs)
   }
 }
 
@@ -147,7 +148,7 @@ function isConnected(socket: Socket): boolean {
 }
 
 /** On a connection with several requests under way, only the last answer closes it. */
-function closeAfterAnswers(server: Server, underWay: ReadonlySet<ServerResponse>): void {
+function closeAfterAnswers(server: Server, underWay: UnderWay): void {
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
     response.shouldKeepAlive = false
   })
@@ -163,7 +164,7 @@ type Quiet = { readonly bytesRead: number; readonly bytesWritten: number; readon
  * A connection with a request stays open, also while the head of the request is incomplete. One that has sent nothing
  * yet closes like the others.
  */
-function createQuietSweep(sockets: ReadonlySet<Socket>, underWay: ReadonlySet<ServerResponse>): () => void {
+function createQuietSweep(sockets: ReadonlySet<Socket>, underWay: UnderWay): () => void {
   const known = new WeakMap<Socket, Quiet>()
 
   return function closeQuiet(): void {

@@ -73,8 +73,7 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
   const lookUps = openConnection(target, { name: 'look-ups', limitMs: lookUpMs, telemetry })
   const patient = openConnection(target, { name: 'patient', limitMs: patientMs, telemetry })
   const streams = new Set<RedisStream>()
-  const isUp = () => Number(lookUps.isUp())
-  telemetry.gauge('gateway_redis_up', isUp)
+  telemetry.gauge('gateway_redis_up', () => Number(lookUps.isUp()))
   return { read, run, write, openStream: open, close }
 
   async function read(

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Config } from './config.ts'
 import { closeWithin, createDrain, stopAccepting } from './drain.ts'
@@ -8,9 +8,10 @@ import { createForwardAuth } from './endpoints/forward-auth.ts'
 import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
-import { health, ready } from './endpoints/health.ts'
 import { createIntrospection } from './endpoints/introspection.ts'
 import { createMetricsEndpoint } from './endpoints/metrics.ts'
+import { createOtherPaths, type DevPage, noRoute } from './endpoints/other-paths.ts'
+import { createPlainAnswers } from './endpoints/plain-answers.ts'
 import { createTokenExchange } from './endpoints/token-exchange.ts'
 import type { Engine, Unexpected } from './graphql/engine.ts'
 import { createPlannedEngine } from './graphql/planned/planned-engine.ts'
@@ -19,12 +20,13 @@ import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
 import { createHttpServer } from './http/http-server.ts'
-import { hasLoopbackHost, loopbackOnly } from './http/loopback.ts'
+import { hasLoopbackHost } from './http/loopback.ts'
 import { pathOf } from './http/request-target.ts'
-import { plainText, type Reply, send } from './http/send.ts'
 import { createTurns } from './http/turns.ts'
+import { createUnderWay } from './http/under-way.ts'
 import type { Services } from './schema/context.ts'
 import { schema } from './schema/schema.ts'
+import { httpMethods, methodLabel } from './telemetry/metric-labels.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 
 export type GatewayServer = {
@@ -40,14 +42,6 @@ export type DevPages = {
   readonly tabs: readonly Tab[]
   /** The answers by path: `/` and paths below `/dev/`. Only requests for loopback names get them. */
   readonly pages: ReadonlyMap<string, DevPage>
-}
-
-/** A page, or a file that a page loads. */
-export type DevPage = {
-  /** The answer to GET. */
-  readonly get: () => Reply | Promise<Reply>
-  /** The answer to other methods. Default: 405 without words. */
-  readonly other?: Reply
 }
 
 /** Where the connections come from. */
@@ -91,7 +85,7 @@ export async function startServer(
   }: ServerSurroundings,
 ): Promise<GatewayServer> {
   let devPages: DevPages | undefined
-  const underWay = new Set<ServerResponse>()
+  const underWay = createUnderWay()
   const turns = createTurns()
   const cors = createCors(config.corsOrigins)
   const clientAddresses = createClientAddresses(
@@ -133,16 +127,26 @@ export async function startServer(
     turns,
   })
 
-  const options = { ...limits, keepAliveTimeout: config.keepAliveMs }
+  const otherPaths = createOtherPaths({
+    plain: createPlainAnswers(telemetry),
+    telemetry,
+    isDraining: () => drain.hasBegun(),
+    pageOf: (path) => devPages?.pages.get(path),
+  })
+
+  const options = { ...limits, keepAliveTimeout: config.keepAliveMs, refused }
   const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)
     if (path === '/graphql' || path === '/graphql/') return graphql.handle(request, response)
     const face = faces.find(path)
-    if (face === undefined) sendOther(path, request, response)
+    if (face === undefined) otherPaths(path, request, response)
     else faces.handle(face, path, request, response)
   })
   const drain = createDrain(server, { underWay, refuseAll }, config, () => listener.stop(server))
+  telemetry.gauge('http_server_active_requests', () => requestsByMethod(underWay))
+  telemetry.gauge('gateway_requests_waiting', turns.waiting)
+  telemetry.gauge('gateway_draining', () => (drain.hasBegun() ? 1 : 0))
   await prepared
   const metrics = await startMetricsServer(config, telemetry)
   const url = await listener.open(server).catch(async (error) => {
@@ -158,24 +162,9 @@ export async function startServer(
     graphql.refuseAll()
   }
 
-  /** Answers the other paths. */
-  function sendOther(path: string, request: IncomingMessage, response: ServerResponse): void {
-    const page = devPages?.pages.get(path)
-    const isProbe = path === '/health' || path === '/ready'
-    if (!isProbe && page === undefined) send(response, plainText(404, 'not found\n'))
-    else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, page?.other ?? onlyGet)
-    else if (page === undefined) send(response, path === '/health' ? health() : ready(drain.hasBegun()))
-    else if (hasLoopbackHost(request)) void sendPage(page, response)
-    else send(response, plainText(421, `${loopbackOnly}\n`))
-  }
-
-  async function sendPage(page: DevPage, response: ServerResponse): Promise<void> {
-    try {
-      send(response, await page.get())
-    } catch (error) {
-      telemetry.unexpected(error, 'dev page')
-      send(response, plainText(500, 'the page failed\n'))
-    }
+  /** It is not known what these requests ask for. */
+  function refused(status: number): void {
+    telemetry.request({ method: '_OTHER', route: noRoute, status, ms: 0 })
   }
 
   /** The metrics can be read until the end of the drain. */
@@ -205,7 +194,11 @@ function silentProxyWarning(address: string): string {
   return `FORWARD_AUTH: the proxy ${address} sends no client address in X-Forwarded-For. ${clients}`
 }
 
-const onlyGet: Reply = { status: 405, headers: ['allow', 'GET'], body: '' }
+/** Read only when somebody reads the metrics. */
+function requestsByMethod(underWay: Iterable<ServerResponse>): [count: number, method: string][] {
+  const methods = Array.from(underWay, ({ req }) => methodLabel(req.method ?? ''))
+  return httpMethods.map((method) => [methods.filter((one) => one === method).length, method])
+}
 
 function listenOn({ host, port }: Config): Listener {
   return { open: (server) => listen(server, host, port), stop: stopAccepting }

@@ -25,6 +25,7 @@ import { createRevocationCalls } from './login/revocation-calls.ts'
 import { createSharedCodes } from './login/shared-codes.ts'
 import { createSharedRefreshes } from './login/shared-refreshes.ts'
 import { type KeySource, watchKeyFile } from './login/signing-key-file.ts'
+import { addSigningKeyGauges } from './login/signing-key-gauges.ts'
 import { SigningKeysError } from './login/signing-key-set.ts'
 import { createSigningKeys } from './login/signing-keys.ts'
 import { longestRefreshLifeMs } from './login/token-set.ts'
@@ -42,6 +43,7 @@ import { rememberInMemory } from './tokens/memory-tier.ts'
 import { clockSkewMs } from './tokens/shared-forgetting.ts'
 import { createSharedTier, type SharedTier } from './tokens/shared-tier.ts'
 import { createSourceGate } from './tokens/source-gate.ts'
+import { addTokenGauges } from './tokens/token-gauges.ts'
 import { toAccessToken } from './tokens/token-key.ts'
 import { createTombstones } from './tokens/tombstones.ts'
 import { rememberUnusable } from './tokens/unusable-answers.ts'
@@ -126,7 +128,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
       telemetry,
     },
   )
-  telemetry.gauge('gateway_records', () => [[memory.size(), 'record']])
+  addTokenGauges(telemetry, { memory, maxTokens: config.cacheMaxTokens, tombstones, users, gate })
   const operationMs = config.lineTimeoutMs + operationMarginMs
   const channelTokens = createChannelTokens(line, {
     now,
@@ -179,6 +181,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     return new Misconfigured({ message: 'This gateway has no key to sign a token with: its operator must act' })
   }
   const keySource = keySourceFor(config, world, wall)
+  if (keySource && config.signingKeysFile !== undefined) addSigningKeyGauges(telemetry, keySource, wall)
   const signingKeys = keySource && createSigningKeys({ keys: keySource.keys, wall, noSigner: noSigningKey })
   const issuer = () => config.publicUrl ?? ownOrigin(config, world.url?.())
   const credentials = createCredentials({
@@ -211,6 +214,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
         type: config.apiTokenType,
         wall,
         leftSince: (channelId, userId, since) => !users.isEmpty() && users.leftSince(channelId, userId, since),
+        givenOut: (source) => telemetry.count('gateway_api_tokens_total', source),
       }),
     noSigningKey,
     logins: createLogins({
@@ -283,14 +287,16 @@ const alone: Pick<SharedTier, 'shareRecords' | 'shareFlights'> = {
 
 /** `undefined`: no keys are configured. Throws `ConfigError` if the file cannot be used. */
 function keySourceFor(config: Config, world: ServicesWorld, wall: () => number): KeySource | undefined {
-  const { log } = world.telemetry
+  const { log, count } = world.telemetry
   const { signingKeysFile: path, makesSigningKeys, workers } = config
   // Each worker would sign with a key that the others do not serve.
   if (path === undefined) return makesSigningKeys && workers === 1 ? makeDevelopmentKeys() : undefined
   const setting = 'SIGNING_KEYS_FILE'
   const taken = () => log.info({ setting }, `${setting}: has changed, and its keys are in use`)
-  const refused = (problems: readonly string[]) =>
+  const refused = (problems: readonly string[]) => {
+    count('gateway_misconfigured_total', setting)
     log.error({ setting, problems }, `${setting}: has changed and cannot be used: the old keys stay in use`)
+  }
   try {
     return watchKeyFile({ path, wall, taken, refused, lastGood: world.signingKeysText })
   } catch (error) {

@@ -17,7 +17,7 @@ describeWithRedis('WORKERS', () => {
     expect(await metric('gateway_operation_duration_seconds_count')).toBe(100)
     expect(await metric('gateway_workers')).toBe(2)
     expect(await metric('gateway_build_info')).toBe(1)
-    expect(await metric('gateway_tokens_in_memory')).toBe(2)
+    expect(await metric('gateway_records{kind="record"}')).toBe(2)
     expect(program.out().match(/"listening"/g)).toHaveLength(1)
     expect(program.out()).toContain('"workers":2')
     expect(program.out()).toContain(`"version":"${version}"`)

@@ -180,7 +180,7 @@ describe('the log and the metrics', () => {
   it('the metrics: no secret, no user', async () => {
     const { body } = await request(`${gateway.metricsUrl}/metrics`)
     const text = await body.text()
-    expect(text).toMatch(/gateway_operations_total\{kind="forward_auth"/)
+    expect(text).toMatch(/gateway_operations_total\{operation="forward_auth",code="OK",outcome="ok"\} [1-9]/)
     expect(foundIn(text)).toEqual([])
     expect(text).not.toMatch(/CaNaRy/i)
   })

@@ -43,7 +43,7 @@ describe('the library', () => {
     expect(await ask(other.url, accessToken)).toBe('Sakura Tanaka')
     for (const { metricsUrl } of [one, other])
       expect(await (await fetch(`${metricsUrl}/metrics`)).text()).toContain(
-        'gateway_operations_total{kind="query",code="OK"} 1\n',
+        'gateway_operations_total{operation="viewer",code="OK",outcome="ok"} 1\n',
       )
   })
 

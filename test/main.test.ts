@@ -113,7 +113,7 @@ describe('production', () => {
     const metricsUrl = await program.printed(/"metricsUrl":"(http:[^"]+)"/)
     await ask(url, emulator.issueTokens().accessToken)
     const metrics = await (await fetch(`${metricsUrl}/metrics`)).text()
-    expect(metrics).toContain('gateway_operations_total{kind="query",code="OK"} 1')
+    expect(metrics).toContain('gateway_operations_total{operation="viewer",code="OK",outcome="ok"} 1')
     expect((await fetch(`${url}/metrics`)).status).toBe(404)
     expect((await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } })).status).toBe(406)
     const answer = await (await ask(url, 'x', '{ __schema { __typename } }')).text()

@@ -9,6 +9,7 @@ import {
   useRunningGateway,
   useSharedGateway,
 } from './harness/running-gateway.ts'
+import { growth, seriesIn } from './harness/series.ts'
 
 const question = '{"query":"{ __typename }"}'
 
@@ -104,7 +105,7 @@ describe('paths', () => {
     const { statusCode, headers, body } = await request(`${gateway.metricsUrl}/metrics`)
     expect(statusCode).toBe(200)
     expect(headers['content-type']).toMatch(/^text\/plain/)
-    expect(await body.text()).toContain('gateway_tokens_in_memory 0')
+    expect(await body.text()).toContain('gateway_records{kind="record"} 0')
     expect((await request(`${gateway.metricsUrl}/metrics?x=/health`)).statusCode).toBe(200)
     for (const path of ['/graphql', '/health', '/', '/metrics/', '/?/metrics']) {
       const other = await request(`${gateway.metricsUrl}${path}`)
@@ -150,6 +151,19 @@ describe('GraphiQL', () => {
       request(`${gateway().url}/graphql`, { headers: { accept: 'text/html', ...headers } })
     const vary = 'accept, accept-encoding'
     // The page has 9 MB. It is read to its end once each way; for the other headers its own headers are enough.
+
+    it('each page is counted as a request, and as no operation', async () => {
+      const before = seriesIn(await gateway().metrics())
+      const { body } = await page({ 'accept-encoding': 'gzip' })
+      await body.dump({ limit: Number.POSITIVE_INFINITY })
+      const both = [before, seriesIn(await gateway().metrics())] as const
+      const requests = growth(both, 'http_server_request_duration_seconds_count', [
+        'http_route',
+        'http_response_status_code',
+      ])
+      expect(requests).toEqual({ '/graphql 200': 1 })
+      expect(growth(both, 'gateway_operations_total', ['operation'])).toEqual({})
+    })
 
     it.each(['gzip', 'gzip, deflate, br', 'GZIP', 'br;q=1.0, gzip;q=0.8, *;q=0.1', '*', 'identity;q=0.5, gzip'])(
       'Accept-Encoding %j: gzip (D9)',

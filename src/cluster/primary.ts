@@ -10,6 +10,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import { createHandOver } from './hand-over.ts'
 import { type FromWorker, tellWorker } from './messages.ts'
 import { createNumbersReader } from './numbers.ts'
+import { endWord, onEnd } from './worker-end.ts'
 
 /** No worker became ready. They have printed the reason. */
 export class WorkersError extends Error {}
@@ -102,7 +103,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   /** A worker that ends soon after its start again and again is started ever more rarely. */
   function replace({ process: { pid } }: Worker, how: string, failures: number): void {
     const pauseMs = failures === 0 ? 0 : Math.min(100 * 2 ** (failures - 1), longestPauseMs)
-    telemetry.workerEnded(how)
+    telemetry.workerEnded(endWord(how))
     telemetry.log.error({ pid, how, failures, pauseMs }, 'a worker ended: another one starts after the pause')
     const pause = setTimeout(() => {
       pauses.delete(pause)
@@ -135,13 +136,9 @@ function keepKeyFile({ signingKeysFile: path }: Config) {
   return path === undefined ? undefined : watchKeyFile({ path, wall: Date.now, taken: () => {}, refused: () => {} })
 }
 
-/** `ended` is called once, also when the process could not be made. */
 function fork(told: (message: FromWorker) => void, ended: (how: string) => void): Worker {
   const worker = cluster.fork()
   worker.on('message', told)
-  worker.once('exit', (code, signal) => ended(signal ?? `exit ${code}`))
-  worker.on('error', () => {
-    if (worker.process.pid === undefined) ended('not started')
-  })
+  onEnd(worker, ended)
   return worker
 }

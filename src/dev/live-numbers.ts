@@ -1,5 +1,5 @@
 import type { LineCall } from '../telemetry/line-call.ts'
-import type { LookUp } from '../telemetry/metric-labels.ts'
+import type { LineEndpoint, LookUp } from '../telemetry/metric-labels.ts'
 import type { BreakerChange, Operation, Telemetry } from '../telemetry/telemetry.ts'
 
 /** The numbers of the demo page. They have no token, no user ID and no name. */
@@ -9,7 +9,7 @@ export type LiveNumbers = {
   /** Operations that only read the schema, as GraphiQL sends them. */
   readonly schemaReads: number
   readonly lineCalls: number
-  /** `memory`: token look-ups that memory answered. `shared`: those that waited for a call under way. */
+  /** `memory`: token look-ups that memory answered. `shared`: those that got the answer to somebody else's call. */
   readonly lookUps: { readonly memory: number; readonly shared: number }
   /** The endpoints of LINE that were called so far. */
   readonly breakers: readonly BreakerState[]
@@ -62,11 +62,12 @@ export function createLiveNumbers(
 
   function lookUp(end: LookUp): void {
     behind.lookUp(end)
-    const [tier] = end
+    const [tier, outcome] = end
     const isInMemory = tier === 'memory'
     if (isInMemory) lookUps.memory += 1
     if (tier === 'flight') lookUps.shared += 1
-    noteForThisRun(isInMemory)
+    // It is old because LINE was asked and gave no answer.
+    noteForThisRun(isInMemory && outcome !== 'stale')
   }
 
   /** An operation that memory answers ends in the run of its look-ups. One that waits for LINE ends in a later run. */
@@ -90,7 +91,7 @@ export function createLiveNumbers(
     add(call.outcome === 'answered' ? 'line' : 'line-error', wordsForCall(call))
   }
 
-  function breaker(endpoint: string, change: BreakerChange): void {
+  function breaker(endpoint: LineEndpoint, change: BreakerChange): void {
     behind.breaker(endpoint, change)
     const openUntil = change.state === 'open' ? now() + change.forMs : 0
     breakers.set(endpoint, { state: change.state, openUntil })

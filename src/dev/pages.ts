@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import type { DevPage } from '../endpoints/other-paths.ts'
 import type { HeaderList, Reply } from '../http/send.ts'
-import type { DevPage } from '../server.ts'
 import type { LiveNumbers } from './live-numbers.ts'
 
 /** The path of the redirect URI of the demo logins. */

@@ -32,13 +32,17 @@ export type FaceContext = Caller & {
   readonly form: Form
 }
 
-/** `code`: `OK`, or a word from the face's own short list, for metrics and log lines. */
-export type FaceReply = Reply & { readonly code: string }
+export type FaceReply = Reply & {
+  /** `OK`, or a code of `faceCodes`, for metrics and log lines. */
+  readonly code: string
+  /** LINE's `x-line-request-id`, for the log line. */
+  readonly lineRequestId?: string | undefined
+}
 
 export type Failure = {
   /** 4xx for a request that cannot be read, 500 for our own fault, 503 when the process ends. */
   readonly status: number
-  /** The code of `RequestRefused`: the face's own word, or that of a request that cannot be read. */
+  /** The code of `RequestRefused`: one of `faceCodes`. */
   readonly code: string
   readonly message: string
   readonly headers: Readonly<Record<string, string>>

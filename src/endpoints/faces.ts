@@ -8,8 +8,10 @@ import { discardRest, RequestRefused, shuttingDown } from '../http/read-request.
 import { requestIdOf } from '../http/request-id.ts'
 import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
+import type { UnderWay } from '../http/under-way.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Face, FaceReply } from './face.ts'
+import { createPlainAnswers } from './plain-answers.ts'
 
 export type Faces = {
   /** The face of a path. */
@@ -27,7 +29,7 @@ export type FacesOptions = {
   /** How long an answer takes at most (ms). */
   readonly operationMs: number
   /** The requests of all endpoints that have no answer yet. */
-  readonly underWay: Set<ServerResponse>
+  readonly underWay: UnderWay
   /** Shared by all endpoints. */
   readonly turns: Turns
 }
@@ -36,6 +38,7 @@ export type FacesOptions = {
 export function createFaces(options: FacesOptions): Faces {
   const { faces, telemetry, clientAddresses, cors, operationMs, underWay, turns } = options
   const own = new Map<ServerResponse, Face>()
+  const plain = createPlainAnswers(telemetry)
 
   return { find, handle, refuseAll }
 
@@ -45,7 +48,7 @@ export function createFaces(options: FacesOptions): Faces {
 
   function handle(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void {
     if (face.isForBrowsers && cors.isPreflight(request)) {
-      send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
+      plain.sendPreflight(response, cors, face.route)
       return
     }
     underWay.add(response)
@@ -105,7 +108,7 @@ export function createFaces(options: FacesOptions): Faces {
   }
 
   function deliver(response: ServerResponse, reply: FaceReply, startedAt: number): void {
-    finish(response, reply, reply.code, startedAt)
+    finish(response, reply, reply, startedAt)
   }
 
   function refuse(response: ServerResponse, error: unknown, startedAt: number): void {
@@ -119,12 +122,12 @@ export function createFaces(options: FacesOptions): Faces {
     if (!(error instanceof RequestRefused)) telemetry.unexpected(error, face.name, requestIdOf(response.req))
     const failure =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
-    finish(response, face.refusal(failure), failure.code, startedAt)
+    finish(response, face.refusal(failure), failure, startedAt)
     if (failure.headers.connection === 'close') discardRest(response.req)
   }
 
   /** It may be refused already, at the end of the drain. */
-  function finish(response: ServerResponse, reply: Reply, code: string, startedAt: number): void {
+  function finish(response: ServerResponse, reply: Reply, end: FaceEnd, startedAt: number): void {
     const face = own.get(response)
     if (face === undefined) return
     const request = response.req
@@ -134,11 +137,12 @@ export function createFaces(options: FacesOptions): Faces {
       fields: [],
       method: request.method ?? '',
       route: face.route,
-      code,
+      code: end.code,
       status: reply.status,
       ms: performance.now() - startedAt,
       requestId: requestIdOf(request),
       network: clientAddresses.addressOf(request),
+      lineRequestId: end.lineRequestId,
     })
     forget(response)
   }
@@ -152,6 +156,9 @@ export function createFaces(options: FacesOptions): Faces {
     for (const response of own.keys()) refuse(response, shuttingDown(), performance.now())
   }
 }
+
+/** What the log line says of the end of a request. */
+type FaceEnd = Pick<FaceReply, 'code' | 'lineRequestId'>
 
 /** The headers of a refusal: its own, and `Retry-After`. */
 export function refusalHeaders(headers: Readonly<Record<string, string>>, retryAfter: number | undefined): HeaderList {

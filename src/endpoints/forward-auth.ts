@@ -8,7 +8,7 @@ import { LineUnavailable } from '../line/errors.ts'
 import type { ApiToken, ApiTokens, Named } from '../login/api-tokens.ts'
 import type { Credentials, Identity, Verified } from '../tokens/credentials.ts'
 import { shareOf } from '../tokens/shares.ts'
-import { isOutage } from '../tokens/token-resolver.ts'
+import { type Invalid, isOutage } from '../tokens/token-resolver.ts'
 import type { Face, FaceContext, FaceReply, Failure } from './face.ts'
 import { refusalHeaders } from './faces.ts'
 import { outageFacts } from './outage.ts'
@@ -54,7 +54,7 @@ export function createForwardAuth({ credentials, apiTokens, clientAddresses, mod
   }
 
   function replyTo(identity: Identity, demands: Demands): FaceReply | Promise<FaceReply> {
-    if (identity.verdict === 'invalid') return badToken
+    if (identity.verdict === 'invalid') return refusedToken(identity)
     if (identity.verdict === 'unknown') return noVerdict(identity.outage)
     if (demands.channels.some((channel) => channel !== identity.channelId)) return otherChannel
     if (!isNamed(identity)) return insufficientScope(['profile', ...demands.scopes])
@@ -87,8 +87,12 @@ function identityHeaders(user: string, channel: string, scope: string, authoriza
 /** Throws what is no outage. */
 function noVerdict(error: unknown): FaceReply {
   if (!isOutage(error)) throw error
-  const { status, code, retryAfter } = outageFacts(error)
-  return reply(status, code, refusalHeaders({}, retryAfter))
+  const { status, code, retryAfter, lineRequestId } = outageFacts(error)
+  return { ...reply(status, code, refusalHeaders({}, retryAfter)), lineRequestId }
+}
+
+function refusedToken({ lineRequestId }: Invalid): FaceReply {
+  return lineRequestId === undefined ? badToken : { ...badToken, lineRequestId }
 }
 
 function insufficientScope(scopes: readonly string[]): FaceReply {

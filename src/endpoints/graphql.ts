@@ -7,8 +7,8 @@ import {
   startOperation,
   type Unexpected,
 } from '../graphql/engine.ts'
-import { publicError, retryAfterHeader } from '../graphql/errors.ts'
-import { acceptedMediaType, contentTypes, prefersHtml } from '../graphql/media-type.ts'
+import { retryAfterHeader } from '../graphql/errors.ts'
+import { acceptedMediaType, prefersHtml } from '../graphql/media-type.ts'
 import { createParseBody, parseQuery } from '../graphql/params.ts'
 import { readBearer } from '../http/bearer.ts'
 import type { ByteBuffer } from '../http/byte-buffer.ts'
@@ -19,9 +19,13 @@ import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, type Reply, send } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
+import type { UnderWay } from '../http/under-way.ts'
 import type { Services } from '../schema/context.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { GraphiqlPage } from './graphiql.ts'
+import { graphqlRoute, operationOf, refusedOperation } from './graphql-operation.ts'
+import { graphqlRefusal } from './graphql-refusal.ts'
+import { createPlainAnswers } from './plain-answers.ts'
 
 export type GraphqlEndpointOptions = {
   readonly services: Services
@@ -32,7 +36,7 @@ export type GraphqlEndpointOptions = {
   /** `undefined` if GraphiQL is off. */
   readonly graphiql: GraphiqlPage | undefined
   /** The requests of all endpoints that have no answer yet. */
-  readonly underWay: Set<ServerResponse>
+  readonly underWay: UnderWay
   /** Shared by all endpoints. */
   readonly turns: Turns
 }
@@ -45,18 +49,19 @@ export type GraphqlEndpoint = {
 
 /**
  * `/graphql`, from request to answer. The steps are plain calls, because a cache hit has nothing to wait for and promises
- * cost time. Every operation ends in `deliver` or in `refuse`.
+ * cost time. Every operation ends in `deliver` or in `refuse`, and is counted there once.
  */
 export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlEndpoint {
   const { services, telemetry, engine, clientAddresses, cors, graphiql, underWay, turns } = options
   const unexpected: Unexpected = (error, requestId) => telemetry.unexpected(error, 'operation', requestId)
   const parseBody = createParseBody()
+  const plain = createPlainAnswers(telemetry)
 
   return { handle, refuseAll }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     if (cors.isPreflight(request)) {
-      send(response, { status: 204, headers: cors.preflightHeadersFor(request), body: '' })
+      plain.sendPreflight(response, cors, graphqlRoute)
       return
     }
     underWay.add(response)
@@ -108,10 +113,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
       if (reply instanceof Promise) {
         reply
           .then((settled) => deliver(request, response, running, settled, startedAt))
-          .catch((error) => refuse(request, response, error))
+          .catch((error) => refuse(request, response, error, startedAt))
       } else deliver(request, response, running, reply, startedAt)
     } catch (error) {
-      refuse(request, response, error)
+      refuse(request, response, error, startedAt)
     }
   }
 
@@ -125,7 +130,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     // It may be refused already, at the end of the drain.
     if (!underWay.has(response)) return
     send(response, reply, headersOf(request, running))
-    recordOperation(running, reply.status, startedAt)
+    telemetry.operation(operationOf(running, reply.status, startedAt))
     underWay.delete(response)
   }
 
@@ -145,58 +150,44 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   }
 
   function sendGraphiql(request: IncomingMessage, response: ServerResponse, page: GraphiqlPage): void {
+    const startedAt = performance.now()
     page
       .send(request, response, cors.headersFor(request, 'accept, accept-encoding'))
       .then(() => {
-        underWay.delete(response)
+        if (underWay.delete(response)) plain.sent(response, 200, graphqlRoute, startedAt)
       })
-      .catch((error) => refuse(request, response, error))
+      .catch((error) => {
+        const refused = sendRefusal(request, response, error)
+        if (refused !== undefined) plain.sent(response, refused.status, graphqlRoute, startedAt)
+      })
   }
 
-  function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    if (!underWay.delete(response) || response.destroyed) return
-    const requestId = requestIdOf(request)
-    if (!(error instanceof RequestRefused)) unexpected(error, requestId)
-    const { status, message, code, headers, retryAfter } =
-      error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
-    const mediaType = acceptedMediaType(request.headers.accept) ?? 'application/json'
-    const errors = [publicError(message, { code, retryAfter })]
-    const own = [...Object.entries(headers).flat(), ...retryAfterHeader(errors)]
-    const all = [...contentTypes[mediaType], ...cors.headersFor(request, varyOf(request)), ...own]
-    send(response, { status, headers: all, body: JSON.stringify({ errors }) })
-    if (headers.connection === 'close') discardRest(request)
+  function refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    error: unknown,
+    startedAt = performance.now(),
+  ): void {
+    const refused = sendRefusal(request, response, error)
+    if (refused === undefined) return
     const network = clientAddresses.addressOf(request)
-    telemetry.operation({
-      kind: 'none',
-      fields: [],
-      method: request.method ?? '',
-      route: '/graphql',
-      code,
-      status,
-      ms: 0,
-      requestId,
-      network,
-    })
+    telemetry.operation(refusedOperation(request, refused, { network, startedAt }))
+  }
+
+  /** `undefined`: it has its answer, or its client has gone. */
+  function sendRefusal(request: IncomingMessage, response: ServerResponse, error: unknown): RequestRefused | undefined {
+    if (!underWay.delete(response) || response.destroyed) return undefined
+    if (!(error instanceof RequestRefused)) unexpected(error, requestIdOf(request))
+    const refused =
+      error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
+    send(response, graphqlRefusal(request, refused), cors.headersFor(request, varyOf(request)))
+    if (refused.headers.connection === 'close') discardRest(request)
+    return refused
   }
 
   function refuseAll(): void {
-    for (const response of underWay) refuse(response.req, response, shuttingDown())
-  }
-
-  function recordOperation({ request, prepared, errors }: RunningOperation, status: number, startedAt: number): void {
-    const { code, lineRequestId } = errors[0]?.extensions ?? {}
-    telemetry.operation({
-      kind: prepared?.kind ?? 'none',
-      fields: prepared?.fields ?? [],
-      method: request.method,
-      route: '/graphql',
-      code: errors.length === 0 ? 'OK' : String(code),
-      status,
-      ms: performance.now() - startedAt,
-      requestId: request.requestId,
-      network: request.clientAddress,
-      ...(typeof lineRequestId === 'string' && { lineRequestId }),
-    })
+    // A page may be on its way already.
+    for (const response of underWay) if (!response.headersSent) refuse(response.req, response, shuttingDown())
   }
 }
 

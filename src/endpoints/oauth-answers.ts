@@ -14,15 +14,15 @@ export function oauthReply(body: object): FaceReply {
 }
 
 /** `error`: the word of the standard. `description`: our own words, in ASCII without quotes. It never quotes a value. */
-export function oauthError(error: string, description: string): RequestRefused {
-  return new RequestRefused(400, description, { code: error })
+export function oauthError(error: string, description: string, lineRequestId?: string): RequestRefused {
+  return new RequestRefused(400, description, { code: error, lineRequestId })
 }
 
 /** LINE cannot be asked, or not for this address. Where the operator must act first, it is our fault: asking again is no use. */
 export function unavailable(outage: Outage): RequestRefused {
-  const { status, retryAfter } = outageFacts(outage)
-  if (retryAfter === undefined) return new RequestRefused(500, outage.message, { code: 'server_error' })
-  return new RequestRefused(status, outage.message, { code: 'temporarily_unavailable', retryAfter })
+  const { status, code, retryAfter, lineRequestId } = outageFacts(outage)
+  if (retryAfter === undefined) return new RequestRefused(500, outage.message, { code, lineRequestId })
+  return new RequestRefused(status, outage.message, { code, retryAfter, lineRequestId })
 }
 
 /** For an error of a promise. */
@@ -35,9 +35,13 @@ export function oauthRefusal({ status, code, message, headers, retryAfter }: Fai
   return { status, headers: [...jsonHeaders, ...refusalHeaders(headers, retryAfter)], body }
 }
 
-/** The words of OAuth for the failures that all endpoints have. */
+/** The words of OAuth for our own codes. They tell less, so metrics and log lines have the codes. */
 const words: Readonly<Record<string, string>> = {
   BAD_REQUEST: 'invalid_request',
   SHUTTING_DOWN: 'temporarily_unavailable',
+  RATE_LIMITED: 'temporarily_unavailable',
+  LINE_RATE_LIMITED: 'temporarily_unavailable',
+  LINE_UNAVAILABLE: 'temporarily_unavailable',
+  MISCONFIGURED: 'server_error',
   INTERNAL_SERVER_ERROR: 'server_error',
 }

@@ -7,6 +7,8 @@ export type OutageFacts = {
   /** Seconds. `undefined`: the operator must act first. */
   readonly retryAfter: number | undefined
   readonly code: Outage['code']
+  /** The ID of LINE's answer, if it gave one. */
+  readonly lineRequestId: string | undefined
 }
 
 export function outageFacts(outage: Outage): OutageFacts {
@@ -14,6 +16,7 @@ export function outageFacts(outage: Outage): OutageFacts {
     status: outage instanceof SourceLimited ? 429 : 503,
     retryAfter: outage instanceof Misconfigured ? undefined : (outage.retryAfter ?? longRetryAfter),
     code: outage.code,
+    lineRequestId: outage instanceof SourceLimited ? undefined : outage.lineRequestId,
   }
 }
 

@@ -79,7 +79,8 @@ function assertNoOther(form: Form): void {
 async function identify(credentials: Credentials, subject: Credential, caller: Caller): Promise<Named> {
   const identity = await credentials.identify(subject, caller)
   if (identity.verdict === 'unknown') throw unavailable(identity.outage)
-  if (identity.verdict === 'invalid') throw invalidRequest(refusals[identity.reason])
+  if (identity.verdict === 'invalid')
+    throw oauthError('invalid_request', refusals[identity.reason], identity.lineRequestId)
   const { userId } = identity
   if (userId === undefined)
     throw invalidRequest('The subject token tells nobody its user: it needs the scope profile or openid')

@@ -1,5 +1,6 @@
 import {
   type DocumentNode,
+  type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLError,
   type GraphQLSchema,
@@ -28,6 +29,8 @@ export type PreparedOperation = {
   readonly kind: 'query' | 'mutation'
   /** The names of the selected root fields in the schema, never the caller's aliases. */
   readonly fields: readonly string[]
+  /** The root field of each response key: of an alias, or of its own name. */
+  readonly fieldOf: ReadonlyMap<string, string>
   /** `fields` as one string, for the log. */
   readonly summary: string
   /** `undefined` where only the general engine can run the operation. */
@@ -89,9 +92,10 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
   function prepareOperation(document: DocumentNode, operationName: string | undefined): PreparedOperation {
     const operation = getOperationAST(document, operationName)
     if (operation == null || operation.operation === 'subscription') throw new AggregateError([noSuchOperation()])
-    const fields = rootFields(schema, document, operation)
+    const fieldOf = rootFields(schema, document, operation)
+    const fields = [...new Set(fieldOf.values())].sort()
     const plan = planOf(schema, document, operation)
-    return { document, operation, kind: operation.operation, fields, summary: fields.join(' '), plan }
+    return { document, operation, kind: operation.operation, fields, fieldOf, summary: fields.join(' '), plan }
   }
 }
 
@@ -110,23 +114,33 @@ function parseLimited(text: string): DocumentNode {
   return document
 }
 
-/** In alphabetical order. The strings are those of the schema, because a part of a text keeps the whole text in memory. */
-function rootFields(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): string[] {
+/** By response key. The names are the strings of the schema, because a part of a text keeps the whole text in memory. */
+function rootFields(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): Map<string, string> {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
-  const selected = new Set<string>()
+  const ofType = Object.keys(schema.getRootType(operation.operation)?.getFields() ?? {})
+  const known = new Map([...ofType, '__schema', '__type', '__typename'].map((name) => [name, name]))
+  const selected = new Map<string, string>()
   collect(operation.selectionSet)
-  const known = Object.keys(schema.getRootType(operation.operation)?.getFields() ?? {})
-  return [...known, '__schema', '__type', '__typename'].filter((name) => selected.has(name)).sort()
+  return selected
 
   function collect(selectionSet: SelectionSetNode | undefined): void {
     for (const selection of selectionSet?.selections ?? []) {
-      if (selection.kind === Kind.FIELD) selected.add(selection.name.value)
+      if (selection.kind === Kind.FIELD) add(selection)
       else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet)
       else collect(fragments.get(selection.name.value)?.selectionSet)
     }
+  }
+
+  function add({ alias, name }: FieldNode): void {
+    const field = known.get(name.value)
+    if (field !== undefined) selected.set(alias?.value ?? field, field)
   }
 }
 

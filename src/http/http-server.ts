@@ -15,11 +15,18 @@ import { plainText, send } from './send.ts'
 /** The requests that may wait on one connection for the answer to an earlier one. Clients hardly ever send any. */
 const mostPipelined = 16
 
-/**
- * A server of Node whose own refusals have an `X-Request-Id` too: of bytes that are not HTTP, slow and odd requests. A
- * client that reads nothing of an answer for `stalledMs` to twice `stalledMs` is cut off: its answers fill our memory.
- */
-export function createHttpServer(options: ServerOptions, handle: RequestListener, stalledMs = 15_000): Server {
+export type HttpServerOptions = ServerOptions & {
+  /** A client that reads nothing of an answer for this time to twice this time (ms) is cut off: its answers fill our memory. */
+  readonly stalledMs?: number
+  /** Called for each answer of the server itself: to bytes that are not HTTP, slow and odd requests. */
+  readonly refused?: (status: number) => void
+}
+
+/** A server of Node whose own refusals have an `X-Request-Id` too. */
+export function createHttpServer(
+  { stalledMs = 15_000, refused = () => {}, ...options }: HttpServerOptions,
+  handle: RequestListener,
+): Server {
   const pipelined = new WeakMap<Socket, number>()
   const server = createServer({ ...options, requireHostHeader: false }, (request, response) => {
     // Node gives a response its socket when the earlier answers of the connection are sent.
@@ -31,9 +38,20 @@ export function createHttpServer(options: ServerOptions, handle: RequestListener
   // Authorization, or the last X-Forwarded-For. The length of a head is limited all the same, to 16 KB.
   server.maxHeadersCount = 0
   cutStalled(server, stalledMs)
-  server.on('clientError', refuseBytes)
+  server.on('clientError', (error, socket) => refuseBytes(error, socket, refused))
   server.on('checkExpectation', refuseExpectation)
   return server
+
+  /** RFC 9112 section 3.2. */
+  function refuseHost(response: ServerResponse): void {
+    send(response, plainText(400, 'the Host header is missing\n'), ['connection', 'close'])
+    refused(400)
+  }
+
+  function refuseExpectation(_: IncomingMessage, response: ServerResponse): void {
+    send(response, plainText(417, 'only Expect: 100-continue is known\n'))
+    refused(417)
+  }
 
   /** Counts a request that waits for earlier answers. Cuts the connection at the limit. */
   function isOverLimit(socket: Socket, response: ServerResponse): boolean {
@@ -65,20 +83,11 @@ function cutStalled(server: Server, stalledMs: number): void {
   server.once('close', () => clearInterval(checks))
 }
 
-/** RFC 9112 section 3.2. */
-function refuseHost(response: ServerResponse): void {
-  send(response, plainText(400, 'the Host header is missing\n'), ['connection', 'close'])
-}
-
-function refuseExpectation(_: IncomingMessage, response: ServerResponse): void {
-  send(response, plainText(417, 'only Expect: 100-continue is known\n'))
-}
-
 /**
  * The same statuses as Node's own. An answer that has begun is cut, because a second one would become part of it. Where the
  * fault is in a body that was answered already, a second answer would be taken for that to the next request.
  */
-function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex): void {
+function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex, refused: (status: number) => void): void {
   const socket = stream as HttpSocket
   const { writable, _httpMessage: answer, parser } = socket
   const isAnswered = answer ? answer.headersSent : parser?.incoming?.complete === false
@@ -87,6 +96,8 @@ function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex): void {
     // After an answer the member is null.
     const id = answer ? requestIdOf(answer.req) : newRequestId()
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`)
+    // An endpoint that does not read the body goes on, and counts its own answer.
+    if (!answer || answer.req.listenerCount('data') > 0) refused(status)
   }
   socket.destroySoon()
 }

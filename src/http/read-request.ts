@@ -10,6 +10,8 @@ export class RequestRefused extends ExpectedError {
   readonly headers: Readonly<Record<string, string>>
   /** Seconds. */
   readonly retryAfter: number | undefined
+  /** LINE's `x-line-request-id`, for the log line. */
+  readonly lineRequestId: string | undefined
 
   constructor(status: number, message: string, facts: RefusalFacts = {}) {
     super(message)
@@ -18,6 +20,7 @@ export class RequestRefused extends ExpectedError {
     this.code = facts.code ?? (status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST')
     this.headers = facts.headers ?? {}
     this.retryAfter = facts.retryAfter
+    this.lineRequestId = facts.lineRequestId
   }
 }
 
@@ -27,6 +30,7 @@ type RefusalFacts = {
   readonly headers?: Readonly<Record<string, string>>
   /** Seconds. Sent as `extensions.retryAfter` and as `Retry-After`. */
   readonly retryAfter?: number
+  readonly lineRequestId?: string | undefined
 }
 
 /** For a request without an answer when the process ends. */
@@ -70,6 +74,9 @@ export function readBody(
     })
     request.on('end', () => finish(undefined))
     request.on('error', finish)
+    // Else Node asks for the body only after it has come, keeps it until then, and clears up after the answer as if nobody
+    // had read it.
+    request.read(0)
   }
 
   function finish(error: unknown): void {

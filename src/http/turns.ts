@@ -6,6 +6,8 @@ export type Turns = {
   ended(startedAt: number): void
   /** Runs the task in a later turn, after those that wait already. `bodyBytes`: what it holds while it waits. */
   runLater(task: () => void, bodyBytes: number): void
+  /** The tasks that wait for a later turn. */
+  waiting(): number
 }
 
 /** The time in one turn that remains after the first long task. */
@@ -28,7 +30,7 @@ export function createTurns(): Turns {
   let waitingBytes = 0
   let endsAt: number | undefined
 
-  return { hasTime, ended, runLater }
+  return { hasTime, ended, runLater, waiting: () => waiting.size }
 
   function hasTime(now: number): boolean {
     return waiting.size === 0 && (endsAt === undefined || now < endsAt)

@@ -1,3 +1,4 @@
+import type { BreakerState } from '../telemetry/metric-labels.ts'
 import type { BreakerChange } from '../telemetry/telemetry.ts'
 import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 
@@ -22,6 +23,8 @@ export type Breaker = {
   limited(retryAfterMs: number | undefined): number
   /** LINE answered 429 to another replica, which has this time to wait. */
   pauseFor(ms: number): void
+  /** The state at this moment: a pause whose time is over is half open. */
+  state(): BreakerState
 }
 
 /**
@@ -39,7 +42,7 @@ export function createBreaker(
   let pausedBy: 'failures' | 'limit' | undefined
   let probing = false
 
-  return { check, enter, succeeded, failed, undecided, limited, pauseFor }
+  return { check, enter, succeeded, failed, undecided, limited, pauseFor, state }
 
   function check(): void {
     if (pausedBy === undefined) return
@@ -89,13 +92,19 @@ export function createBreaker(
    */
   function pause(cause: 'failures' | 'limit', forMs: number): boolean {
     const until = now() + forMs
+    const wasOpen = state() === 'open'
     if (pausedBy !== undefined && openUntil > until) return false
-    const isNew = pausedBy !== cause || probing || until - openUntil > pauseMs
+    const isNew = !wasOpen || pausedBy !== cause || until - openUntil > pauseMs
     openUntil = until
     pausedBy = cause
     probing = false
-    if (isNew) changed({ state: 'open', cause, forMs })
+    if (isNew) changed({ state: 'open', cause, forMs, ...(wasOpen && { wasOpen: true }) })
     return isNew
+  }
+
+  function state(): BreakerState {
+    if (pausedBy === undefined) return 'closed'
+    return probing || openUntil <= now() ? 'half_open' : 'open'
   }
 
   function refusal(waitMs: number): LineOutage {

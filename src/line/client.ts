@@ -1,17 +1,6 @@
 import type { Channel } from '../config.ts'
+import type { LineEndpoint } from '../telemetry/metric-labels.ts'
 import type { CallLimits, LineAnswer, LineRequest, Transport } from './transport.ts'
-
-/** Our names for the endpoints of the LINE Platform that we call. Logs and metrics use them. */
-export type Endpoint =
-  | 'token'
-  | 'verify'
-  | 'revoke'
-  | 'profile'
-  | 'userinfo'
-  | 'friendship'
-  | 'certs'
-  | 'deauthorize'
-  | 'channelToken'
 
 export type LineClient = ReturnType<typeof createLineClient>
 
@@ -117,13 +106,13 @@ export function createLineClient(transport: Transport) {
     },
   }
 
-  function getAs(endpoint: Endpoint, path: string, accessToken: string, limits: CallLimits) {
+  function getAs(endpoint: LineEndpoint, path: string, accessToken: string, limits: CallLimits) {
     const headers = { authorization: `Bearer ${accessToken}` }
     return transport.send({ endpoint, method: 'GET', path, headers }, limits)
   }
 
   function postForm(
-    request: Pick<LineRequest, 'path' | 'grant' | 'channelId' | 'once'> & { readonly endpoint: Endpoint },
+    request: Pick<LineRequest, 'path' | 'grant' | 'channelId' | 'once'> & { readonly endpoint: LineEndpoint },
     form: Record<string, string | undefined>,
     limits?: CallLimits,
   ): Promise<LineAnswer> {

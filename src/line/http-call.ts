@@ -17,6 +17,8 @@ type FailureFacts = {
   readonly answered: boolean
   /** The connection failed. False if we ended the call. */
   readonly broken: boolean
+  /** Our time limit ended the call. */
+  readonly late: boolean
   readonly cause?: unknown
 }
 
@@ -25,6 +27,7 @@ export class HttpCallFailed extends ExpectedError {
   readonly sent: boolean
   readonly answered: boolean
   readonly broken: boolean
+  readonly late: boolean
 
   constructor(message: string, facts: FailureFacts) {
     super(message, { cause: facts.cause })
@@ -32,6 +35,7 @@ export class HttpCallFailed extends ExpectedError {
     this.sent = facts.sent
     this.answered = facts.answered
     this.broken = facts.broken
+    this.late = facts.late
   }
 }
 
@@ -76,7 +80,7 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
     }
 
     function onResponseData(_: unknown, chunk: Buffer): void {
-      if (!body.add(chunk)) stop(`The answer of LINE is larger than ${largestAnswerBytes / 1024} KB`)
+      if (!body.add(chunk)) stop(`The answer of LINE is larger than ${largestAnswerBytes / 1024} KB`, false)
     }
 
     function onResponseEnd(): void {
@@ -85,22 +89,26 @@ export function httpCall(dispatcher: Dispatcher, outgoing: Outgoing, remainingMs
     }
 
     function onResponseError(_: unknown, cause: Error): void {
-      fail(controller === undefined ? noConnection(cause) : 'The connection to LINE failed', { broken: true, cause })
+      fail(controller === undefined ? noConnection(cause) : 'The connection to LINE failed', {
+        broken: true,
+        late: false,
+        cause,
+      })
     }
 
     /** If our process was busy, the timer fires late and the answer may be in the socket already: read it first. */
     function endAfterReading(): void {
       setImmediate(() =>
-        stop(controller === undefined ? 'No connection to LINE in time' : 'LINE did not answer in time'),
+        stop(controller === undefined ? 'No connection to LINE in time' : 'LINE did not answer in time', true),
       )
     }
 
-    function stop(message: string): void {
-      fail(message, { broken: false })
+    function stop(message: string, late: boolean): void {
+      fail(message, { broken: false, late })
       controller?.abort(new Error(message))
     }
 
-    function fail(message: string, facts: Pick<FailureFacts, 'broken' | 'cause'>): void {
+    function fail(message: string, facts: Pick<FailureFacts, 'broken' | 'late' | 'cause'>): void {
       if (!finish()) return
       reject(new HttpCallFailed(message, { sent: controller !== undefined, answered: status !== 0, ...facts }))
     }

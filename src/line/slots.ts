@@ -1,10 +1,11 @@
+import type { lanes } from '../telemetry/metric-labels.ts'
 import { LineRateLimited } from './errors.ts'
 
 /**
  * The lanes to LINE, the most urgent first. `caller`: somebody waits and gets an error without the call. `recheck`:
  * somebody waits, but gets a stale answer without the call. `background`: nobody waits.
  */
-export type Lane = 'caller' | 'recheck' | 'background'
+export type Lane = (typeof lanes)[number]
 
 /** The slots for calls to LINE in flight, with a bounded queue for each lane behind them. */
 export type Slots = {
@@ -18,6 +19,10 @@ export type Slots = {
   release(lane: Lane): void
   /** How many slots are free now. */
   free(): number
+  /** How many calls of this lane have a slot now. */
+  inFlight(lane: Lane): number
+  /** How many calls of this lane wait for a slot now. */
+  waiting(lane: Lane): number
 }
 
 const callersFirst: readonly Lane[] = ['caller', 'recheck', 'background']
@@ -36,14 +41,21 @@ const backgroundShare = 1 / 4
 export function createSlots(count: number, maxQueued: number): Slots {
   const mostInBackground = Math.max(Math.floor(count * backgroundShare), 1)
   const queues: Record<Lane, Set<() => void>> = { caller: new Set(), recheck: new Set(), background: new Set() }
-  let used = 0
-  let usedInBackground = 0
+  const used: Record<Lane, number> = { caller: 0, recheck: 0, background: 0 }
+  let free = count
   let releases = 0
 
-  return { takeFree, waitFor, release, free: () => count - used }
+  return {
+    takeFree,
+    waitFor,
+    release,
+    free: () => free,
+    inFlight: (lane) => used[lane],
+    waiting: (lane) => queues[lane].size,
+  }
 
   function takeFree(lane: Lane): boolean {
-    if (used >= count || (lane === 'background' && !hasRoomInBackground())) return false
+    if (free === 0 || (lane === 'background' && !hasRoomInBackground())) return false
     take(lane)
     return true
   }
@@ -61,8 +73,8 @@ export function createSlots(count: number, maxQueued: number): Slots {
 
   /** A slot goes straight to the next call in a queue. It is never free in between, so no later call can take it first. */
   function release(lane: Lane): void {
-    used -= 1
-    if (lane === 'background') usedInBackground -= 1
+    free += 1
+    used[lane] -= 1
     releases += 1
     for (const waiting of releases % recheckTurn === 0 ? recheckFirst : callersFirst) if (passTo(waiting)) return
   }
@@ -76,11 +88,11 @@ export function createSlots(count: number, maxQueued: number): Slots {
   }
 
   function take(lane: Lane): void {
-    used += 1
-    if (lane === 'background') usedInBackground += 1
+    free -= 1
+    used[lane] += 1
   }
 
   function hasRoomInBackground(): boolean {
-    return usedInBackground < mostInBackground
+    return used.background < mostInBackground
   }
 }

@@ -1,14 +1,16 @@
 import type { Dispatcher } from 'undici'
+import { breakerStates, type LineEndpoint, lanes, lineEndpoints } from '../telemetry/metric-labels.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { createCallReports, type Judgement } from './call-reports.ts'
 import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
+import { createRequestSeconds } from './request-seconds.ts'
 import { createSlots, type Lane } from './slots.ts'
 
 export type LineRequest = {
-  /** Our name for the endpoint. Each endpoint has its own breaker and its own metrics. */
-  readonly endpoint: string
+  /** Each endpoint has its own breaker and its own metrics. */
+  readonly endpoint: LineEndpoint
   readonly method: 'GET' | 'POST'
   /** Path and query. For verify it contains the access token, so it must never be logged or stored. */
   readonly path: string
@@ -51,8 +53,11 @@ export type Transport = {
   /** How many more calls could start now without a queue. */
   room(): number
   /** The error with which `send` would reject now because the endpoint's breaker is open. It costs no promise. */
-  refusalFor(endpoint: string): LineOutage | undefined
-  /** LINE limited another replica: no calls to the endpoint for so long, at most a minute. `limited` is not called. */
+  refusalFor(endpoint: LineEndpoint): LineOutage | undefined
+  /**
+   * LINE limited another replica: no calls to the endpoint for so long, at most a minute. `limited` is not called. Another
+   * release may have endpoints that we do not call: they change nothing.
+   */
   pause(endpoint: string, forMs: number): void
 }
 
@@ -69,7 +74,7 @@ export type TransportOptions = {
   /** The setting that holds the secrets of our channels: the log names it when LINE refuses one. */
   readonly channelSetting: string
   /** LINE's 429 has begun a pause of the endpoint, which other replicas should keep too. */
-  readonly limited?: (endpoint: string, forMs: number) => void
+  readonly limited?: (endpoint: LineEndpoint, forMs: number) => void
 }
 
 /** Calls that may wait in the queue of each lane, for each slot. */
@@ -91,13 +96,25 @@ const defaultRetryAfterSeconds = 1
 export function createTransport(options: TransportOptions): Transport {
   const { origin, dispatcher, timeoutMs, maxConcurrency, now, wall, telemetry } = options
   const slots = createSlots(maxConcurrency, Math.max(maxConcurrency * queuedPerSlot, leastQueued))
-  const breakers = new Map<string, Breaker>()
+  const breakers = new Map<string, Breaker>(lineEndpoints.map((endpoint) => [endpoint, breakerFor(endpoint)]))
   const reports = createCallReports(telemetry, options.channelSetting)
-  telemetry.gauge('gateway_line_calls_in_flight', () => [[maxConcurrency - slots.free(), 'caller']])
+  const seconds = createRequestSeconds(telemetry, origin)
+  observe()
 
-  return { send, room: slots.free, refusalFor, pause: (endpoint, forMs) => breakerOf(endpoint).pauseFor(forMs) }
+  return { send, room: slots.free, refusalFor, pause: (endpoint, forMs) => breakers.get(endpoint)?.pauseFor(forMs) }
 
-  function refusalFor(endpoint: string): LineOutage | undefined {
+  function observe(): void {
+    telemetry.gauge('gateway_line_calls_in_flight', () => lanes.map((lane) => [slots.inFlight(lane), lane]))
+    telemetry.gauge('gateway_line_calls_waiting', () => lanes.map((lane) => [slots.waiting(lane), lane]))
+    telemetry.gauge('gateway_line_breaker_state', () => lineEndpoints.flatMap(statesOf))
+  }
+
+  function statesOf(endpoint: LineEndpoint) {
+    const current = breakerOf(endpoint).state()
+    return breakerStates.map((state) => [Number(state === current), endpoint, state] as const)
+  }
+
+  function refusalFor(endpoint: LineEndpoint): LineOutage | undefined {
     try {
       breakerOf(endpoint).check()
       return undefined
@@ -153,7 +170,7 @@ export function createTransport(options: TransportOptions): Transport {
     const isFair = first?.isFair ?? remaining(times) >= timeoutMs * fairPart
     let raw: HttpResponse
     try {
-      raw = await httpCall(dispatcher, { ...request, origin }, remaining(times))
+      raw = await seconds.of(request.method, httpCall(dispatcher, { ...request, origin }, remaining(times)))
     } catch (error) {
       if (first === undefined && mayRetry(request, error, times)) {
         unanswered(request, times, error, isFair)
@@ -208,16 +225,16 @@ export function createTransport(options: TransportOptions): Transport {
     return reason
   }
 
-  function breakerOf(endpoint: string): Breaker {
-    const known = breakers.get(endpoint)
-    if (known) return known
-    const breaker = createBreaker(
+  function breakerFor(endpoint: LineEndpoint): Breaker {
+    return createBreaker(
       now,
       (change) => telemetry.breaker(endpoint, change),
       (forMs) => options.limited?.(endpoint, forMs),
     )
-    breakers.set(endpoint, breaker)
-    return breaker
+  }
+
+  function breakerOf(endpoint: LineEndpoint): Breaker {
+    return breakers.get(endpoint) as Breaker
   }
 }
 

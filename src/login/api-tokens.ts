@@ -41,6 +41,8 @@ export type ApiTokensOptions = {
   readonly wall: () => number
   /** Whether the user has left the service since that time of the wall clock. */
   readonly leftSince: (channelId: string, userId: string, wallTime: number) => boolean
+  /** Called for each token that is given out. `reused`: it was not signed for this call. */
+  readonly givenOut: (source: 'minted' | 'reused') => void
 }
 
 type Minted = ApiToken & {
@@ -61,7 +63,7 @@ const leastLifeMs = 2_000
  * clocks differ, so it is not used until its end.
  */
 export function createApiTokens(options: ApiTokensOptions): ApiTokens {
-  const { signingKeys, issuer, audiences, lifeMs, type, wall, leftSince } = options
+  const { signingKeys, issuer, audiences, lifeMs, type, wall, leftSince, givenOut } = options
   const tokens = new LRUCache<string, Minted>({ max: mostTokens })
   const underWay = new Map<string, Mint>()
 
@@ -81,10 +83,21 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     const scope = scopeOf(verified, scopes)
     const key = `${verified.key} ${audience} ${scope}`
     const known = tokens.get(key)
-    if (known !== undefined && isUsable(known, verified)) return known
+    if (known !== undefined && isUsable(known, verified)) {
+      givenOut('reused')
+      return known
+    }
     const mint = underWay.get(key)
-    if (mint !== undefined && !hasLeft(verified, mint.begunAt)) return mint.minted
-    return start(key, verified, audience, scope)
+    if (mint !== undefined && !hasLeft(verified, mint.begunAt)) return counted('reused', mint.minted)
+    return counted('minted', start(key, verified, audience, scope))
+  }
+
+  function counted(source: 'minted' | 'reused', token: Promise<ApiToken>): Promise<ApiToken> {
+    token.then(
+      () => givenOut(source),
+      () => {},
+    )
+    return token
   }
 
   function isUsable(token: Minted, verified: Named): boolean {

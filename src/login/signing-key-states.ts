@@ -33,8 +33,23 @@ export function hasEndedAt({ retiredAt }: Times, now: number): boolean {
   return now >= retiredAt + longestLifeMs + leewayMs
 }
 
+/** When a key begins to sign, unless another one signs then. */
+export function beginOf({ publishedAt, signingAt }: Times): number {
+  return Math.max(publishedAt, signingAt)
+}
+
+/** The next time at which no key signs. `now`: none signs now. Infinity: never. */
+export function signedUntil(keys: readonly Times[], now: number): number {
+  let until = now
+  for (;;) {
+    const ends = keys.filter((key) => beginOf(key) <= until && key.retiredAt > until).map((key) => key.retiredAt)
+    if (ends.length === 0) return until
+    until = Math.max(...ends)
+  }
+}
+
 /** When a key that does not sign yet begins to. */
-export function waitsUntil({ publishedAt, signingAt, retiredAt }: Times, now: number): number | undefined {
-  const begins = Math.max(publishedAt, signingAt)
-  return begins > now && begins < retiredAt ? begins : undefined
+export function waitsUntil(key: Times, now: number): number | undefined {
+  const begins = beginOf(key)
+  return begins > now && begins < key.retiredAt ? begins : undefined
 }

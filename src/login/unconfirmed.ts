@@ -59,6 +59,12 @@ const firstWaitMs = 1_000
 const mostAtOnce = 16
 const mostProbes = 4
 
+const reasons = {
+  full: 'too many are waiting',
+  expired: 'their tokens have expired',
+  end: 'the process ends',
+}
+
 export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
   const { calls, mustWait = () => false, steady, telemetry, attemptMs, most = mostWaiting } = options
   const entries = new Map<string, Entry>()
@@ -76,7 +82,7 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
       return
     }
     if (entries.size < most) entries.set(idOf(job), entryOf(job))
-    else giveUp([job], 'too many are waiting')
+    else giveUp([job], 'full')
   }
 
   function entryOf({ raw, ...job }: RevocationJob): Entry {
@@ -172,20 +178,26 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
     const now = steady()
     const expired = [...entries.values()].filter(({ until }) => until <= now).map(({ job }) => job)
     for (const job of expired) remove(job)
-    if (expired.length > 0) giveUp(expired, 'their tokens have expired')
+    if (expired.length > 0) giveUp(expired, 'expired')
   }
 
   function close(): void {
     if (entries.size > 0)
       giveUp(
         [...entries.values()].map(({ job }) => job),
-        'the process ends',
+        'end',
       )
     entries.clear()
   }
 
-  function giveUp(jobs: readonly Job[], why: string): void {
-    for (const job of jobs) calls.giveUp(job)
-    telemetry.log.warn({ count: jobs.length, why }, 'revocations that LINE has not confirmed were given up')
+  function giveUp(jobs: readonly Job[], reason: keyof typeof reasons): void {
+    for (const job of jobs) {
+      calls.giveUp(job)
+      telemetry.count('gateway_unconfirmed_given_up_total', reason)
+    }
+    telemetry.log.warn(
+      { count: jobs.length, why: reasons[reason] },
+      'revocations that LINE has not confirmed were given up',
+    )
   }
 }

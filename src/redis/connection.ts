@@ -15,7 +15,7 @@ export type Refused = 'refused'
 /** A connection for commands, with their time limit and the pause after a failure. */
 export type Connection = {
   send<T>(command: Command<T>, patience?: Patience): Promise<T | Refused | Away>
-  /** Whether a command would be sent now. */
+  /** Whether the last command was answered, and the connection is there. */
   isUp(): boolean
   close(): Promise<void>
 }
@@ -37,6 +37,8 @@ const silenceMs = 1_000
 const closeMs = 100
 /** A server that became a replica keeps our connections, and a new one leads to its successor. It is tried this often. */
 const readOnlyEveryMs = 10_000
+/** A key that does not exist, of those that our user may read. */
+const noKey = '{up}'
 
 export function openConnection(target: Target, { name, limitMs, telemetry }: ConnectionOptions): Connection {
   const health = createHealth(name, telemetry)
@@ -44,7 +46,14 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   const lost = () => pause.failed('pass')
   const link = openLink(target, { health, lost, silenceMs: Math.max(silenceMs, limitMs) })
   let triedAt = Number.NEGATIVE_INFINITY
-  return { send, isUp: () => link.isReady() && !pause.isRefusing(), close: () => link.close(closeMs) }
+  return { send, isUp, close: () => link.close(closeMs) }
+
+  /** After a failure, no command may come for a long time. So this one asks, and the next reading has the answer. */
+  function isUp(): boolean {
+    const isDoubtful = pause.isOpen() || health.isAway()
+    if (isDoubtful && link.isReady() && !pause.isRefusing()) void send((client) => client.mget(noKey))
+    return link.isReady() && !isDoubtful
+  }
 
   async function send<T>(command: Command<T>, patience?: Patience): Promise<T | Refused | Away> {
     if (patience === undefined) return sendWithin(command, limitMs)
@@ -57,12 +66,14 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   async function sendWithin<T>(command: Command<T>, ms: number): Promise<T | Refused | Away> {
     const as = ms > 0 && (link.isReady() || link.isNew()) ? pause.enter() : 'refuse'
     if (as === 'refuse') return unsent()
+    const startedAt = performance.now()
     const ending = await inTime(begin(command), ms)
     if (ending === 'late' || ('error' in ending && !isReply(ending.error))) return failed(as, ending)
+    const seconds = (performance.now() - startedAt) / 1_000
     pause.answered(as)
-    if ('error' in ending) return refused(ending.error)
+    if ('error' in ending) return refused(ending.error, seconds)
     if (!pause.isOpen()) health.back()
-    telemetry.redisCommand('done', name)
+    telemetry.redisCommand('done', name, seconds)
     return ending.value
   }
 
@@ -80,12 +91,12 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
     return 'away'
   }
 
-  function refused(error: unknown): Refused | Away {
+  function refused(error: unknown, seconds: number): Refused | Away {
     const word = wordOf(error)
     if (!isNotNow(error) || word === 'NOAUTH') health.refused(word)
     if (word === 'READONLY') connectAgain()
     if (!isNotNow(error)) {
-      telemetry.redisCommand('refused', name)
+      telemetry.redisCommand('refused', name, seconds)
       return 'refused'
     }
     health.away(word)

@@ -5,6 +5,7 @@ export type Health = {
   away(cause: string): void
   back(): void
   refused(word: string): void
+  isAway(): boolean
 }
 
 /** A refusal of one kind is logged again only after this time: out of memory, every write is refused. */
@@ -13,7 +14,7 @@ const quietMs = 60_000
 export function createHealth(connection: RedisConnectionName, telemetry: Telemetry): Health {
   let awaySince: number | undefined
   const refusedAt = new Map<string, number>()
-  return { away, back, refused }
+  return { away, back, refused, isAway: () => awaySince !== undefined }
 
   function away(cause: string): void {
     if (awaySince !== undefined) return

@@ -1,6 +1,8 @@
+import type { LineEndpoint } from './metric-labels.ts'
+
 /** One call to LINE: the five facts that LINE asks integrators to log, how it ended and how long it took. */
 export type LineCall = {
-  readonly endpoint: string
+  readonly endpoint: LineEndpoint
   readonly method: 'GET' | 'POST'
   /** `undefined` if LINE gave no answer. */
   readonly status: number | undefined

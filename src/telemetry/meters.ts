@@ -16,13 +16,15 @@ export type Meter = MetricRow & { readonly name: string; readonly constantValues
 export type Tally = {
   add(...labels: readonly string[]): void
   addMany(count: number, ...labels: readonly string[]): void
+  /** For the hot path: as `add`, without a new array. */
+  addTo(labels: readonly string[]): void
 }
 
 export function createTally(registry: Registry, meter: Meter): Tally {
   const { name, help } = meter
   const table = createSeriesTable(meter, () => ({ count: 0 }))
   new Counter({ name, help, labelNames: labelNamesOf(meter), registers: [registry], collect })
-  return { add, addMany }
+  return { add, addMany, addTo }
 
   function add(...labels: readonly string[]): void {
     table.cellOf(labels).count += 1
@@ -30,6 +32,10 @@ export function createTally(registry: Registry, meter: Meter): Tally {
 
   function addMany(count: number, ...labels: readonly string[]): void {
     table.cellOf(labels).count += count
+  }
+
+  function addTo(labels: readonly string[]): void {
+    table.cellOf(labels).count += 1
   }
 
   function collect(this: Counter): void {

@@ -50,14 +50,15 @@ export const requestCodes = [
 ] as const
 
 const allFaceCodes = ['OK', 'BAD_REQUEST', 'SHUTTING_DOWN', 'INTERNAL_SERVER_ERROR'] as const
-const verdictCodes = ['RATE_LIMITED', 'LINE_RATE_LIMITED', 'LINE_UNAVAILABLE', 'MISCONFIGURED'] as const
-/** Words in small letters are OAuth's, as in the answer. */
+const verdictCodes = ['RATE_LIMITED', 'LINE_RATE_LIMITED', 'LINE_UNAVAILABLE'] as const
+/** Words in small letters are OAuth's, as in the answer. An introspection that cannot be signed is answered without a signature. */
 export const faceCodes: Readonly<Record<FaceName, readonly string[]>> = {
-  forward_auth: [...allFaceCodes, ...verdictCodes, 'UNAUTHENTICATED', 'FORBIDDEN'],
+  forward_auth: [...allFaceCodes, ...verdictCodes, 'MISCONFIGURED', 'UNAUTHENTICATED', 'FORBIDDEN'],
   introspection: [...allFaceCodes, ...verdictCodes, 'invalid_request', 'invalid_client'],
   token_exchange: [
     ...allFaceCodes,
     ...verdictCodes,
+    'MISCONFIGURED',
     'invalid_request',
     'invalid_target',
     'invalid_scope',
@@ -96,8 +97,17 @@ export const operationKinds = ['query', 'mutation', 'none', ...faceNames] as con
 
 /** Known methods. Others are `_OTHER`, as OpenTelemetry's semantic conventions say. */
 export const httpMethods = ['GET', 'HEAD', 'POST', 'OPTIONS', '_OTHER'] as const
+const knownMethods: ReadonlySet<string> = new Set(httpMethods)
 
-/** The statuses that each route answers, by method. An empty route: a path that does not exist, or a page of `npm run dev`. */
+export function methodLabel(method: string): string {
+  return knownMethods.has(method) ? method : '_OTHER'
+}
+
+/**
+ * The statuses that each route answers, by method. An empty route: a path that does not exist, or a page of `npm run dev`. With
+ * `_OTHER` it is also for what the server refuses before it looks for a route: bytes that are not HTTP (400), a chunk extension
+ * (413) or a head (431) that is too large, a request that comes too slowly (408), no Host (400), an unknown Expect (417).
+ */
 export const httpRoutes: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>> = {
   '/graphql': {
     GET: [200, 400, 405, 406, 415, 421, 500, 503],
@@ -124,9 +134,9 @@ export const httpRoutes: Readonly<Record<string, Readonly<Record<string, readonl
   '/.well-known/{document}': {
     GET: [200, 500, 503],
     HEAD: [200, 500, 503],
-    POST: [405],
-    OPTIONS: [204, 405],
-    _OTHER: [405],
+    POST: [405, 503],
+    OPTIONS: [204, 405, 503],
+    _OTHER: [405, 503],
   },
   '/health': { GET: [200], HEAD: [200], POST: [405], OPTIONS: [405], _OTHER: [405] },
   '/ready': { GET: [200, 503], HEAD: [200, 503], POST: [405], OPTIONS: [405], _OTHER: [405] },
@@ -135,7 +145,7 @@ export const httpRoutes: Readonly<Record<string, Readonly<Record<string, readonl
     HEAD: [200, 302, 404, 421, 500],
     POST: [404, 405],
     OPTIONS: [404, 405],
-    _OTHER: [404, 405],
+    _OTHER: [400, 404, 405, 408, 413, 417, 431],
   },
 }
 
@@ -150,6 +160,8 @@ export const lineEndpoints = [
   'channelToken',
   'certs',
 ] as const
+/** Our name for an endpoint of the LINE Platform. */
+export type LineEndpoint = (typeof lineEndpoints)[number]
 
 /** LINE's `error` words: those of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section 2.2.1. LINE documents no other. */
 export const lineErrorWords = [
@@ -176,37 +188,46 @@ export const lineCallEnds: readonly (readonly [outcome: string, error: string])[
   ),
 ]
 
-/** A status that is not in the list is `other`. */
-export const lineStatuses = ['200', '400', '401', '403', '404', '429', '500', '502', '503', '504', 'other'] as const
+/** The statuses of LINE's answers below 400 and from 400 on. One that is not in its list is `other`. */
+export const lineStatuses = {
+  good: ['200', '204', 'other'],
+  error: ['400', '401', '403', '404', '429', '500', '502', '503', '504', 'other'],
+} as const
 /**
- * The methods, statuses and errors of an HTTP request to LINE. From 400 on the error is the status. Without a status: `timeout` (no
- * complete answer in time) or `connection` (not connected, reset, or a broken answer).
+ * The methods, statuses and errors of an HTTP request to LINE. From 400 on the error is the status. Without a complete answer
+ * there is no status, and the error is `timeout` (our time limit) or `connection` (not connected, reset, or a broken answer).
  */
 export const clientEnds: readonly (readonly [method: string, status: string, error: string])[] = [
   'GET',
   'POST',
 ].flatMap((method) => [
-  ...lineStatuses.map((status) => [method, status, status === '200' ? '' : status] as const),
+  ...lineStatuses.good.map((status) => [method, status, ''] as const),
+  ...lineStatuses.error.map((status) => [method, status, status] as const),
   [method, '', 'timeout'] as const,
   [method, '', 'connection'] as const,
 ])
 
+/** The lanes to LINE, the most urgent first (`line/slots.ts`). */
 export const lanes = ['caller', 'recheck', 'background'] as const
+
+/** `half_open`: the pause is over, and the next call is a probe, or the probe is under way. */
 export const breakerStates = ['closed', 'half_open', 'open'] as const
+export type BreakerState = (typeof breakerStates)[number]
 
 /**
  * The tier that answered a question about an access token, and its answer:
  *
- *     memory  fresh        a young record
+ *     memory  fresh        a young record, or one that LINE has confirmed a moment ago
  *             aging        an older record, and LINE is asked in the background
- *             stale        an old record, because LINE gave no answer
+ *             stale        an old record, here or in Redis, because LINE gave no answer
  *             refused      a tombstone, an end, or a refusal that we remember
  *     flight               the answer to a question of somebody else, for which this one waited
- *     redis                a record or a tombstone of another process
+ *     redis                a record, a tombstone or a refusal of another process
  *     line                 LINE's answer
  *     gate    limited      the address of the caller has sent too many bad tokens
  *
- * `unanswered`: there was no answer, and nothing is known about the token.
+ * `unanswered`: there was no answer, and no record that could be served. A question is about one token and one subject: its
+ * verification, its profile, … So an operation can have several.
  */
 export const lookUps = [
   ['memory', 'fresh'],
@@ -237,5 +258,6 @@ export const blamedSettings = [
   'SIGNING_KEYS_FILE',
 ] as const
 
-/** How a worker ended that was not asked to. */
+/** How a worker ended that was not asked to. SIGABRT: also when it has no memory left. */
 export const workerEnds = ['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT', 'SIGBUS', 'exit 0', 'exit 1', 'other'] as const
+export type WorkerEnd = (typeof workerEnds)[number]

@@ -54,7 +54,7 @@ const redisBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5,
 export const metricTable = {
   http_server_request_duration_seconds: {
     type: 'histogram',
-    help: 'Time from the last byte of the request to the answer',
+    help: 'Time from the last byte of the request to the answer. A client that leaves before its request is read is not counted',
     labels: ['http_request_method', 'http_route', 'http_response_status_code'],
     series: Object.entries(httpRoutes).flatMap(([route, methods]) =>
       Object.entries(methods).flatMap(([method, statuses]) =>
@@ -84,7 +84,7 @@ export const metricTable = {
   },
   gateway_operations_total: {
     type: 'counter',
-    help: 'Operations: root fields of GraphQL requests, and requests to the other endpoints. none: refused before execution',
+    help: 'Operations: root fields of GraphQL requests, and requests to the other endpoints. none: refused before execution, or no answer before the process ends',
     labels: ['operation', 'code'],
     series: [
       ...rootFields.flatMap((field) => fieldCodes.map((code) => [field, code])),
@@ -106,19 +106,19 @@ export const metricTable = {
   },
   gateway_token_lookups_total: {
     type: 'counter',
-    help: 'Questions about access tokens, by the tier that answered and by its answer; each question counts once',
+    help: 'Questions about access tokens, by the tier that answered and by its answer. Each counts once, at its end',
     labels: ['tier', 'outcome'],
     series: lookUps,
   },
   gateway_rechecks_total: {
     type: 'counter',
-    help: 'Re-checks of records at LINE in the background, by LINE’s answer',
+    help: 'Re-checks of aging records in the background, by their answer. One that a question waits for is a look-up',
     labels: ['outcome'],
     series: each(['valid', 'refused', 'unanswered']),
   },
   gateway_records: {
     type: 'gauge',
-    help: 'Entries in memory by kind: access token records, remembered refusals, origins of tokens without a record',
+    help: 'Entries in memory by kind: access token records, refusals, origins of tokens without a record. Ended ones count until they are looked for or make room',
     labels: ['kind'],
     series: each(['record', 'refusal', 'origin']),
   },
@@ -128,17 +128,17 @@ export const metricTable = {
   },
   gateway_record_bytes: {
     type: 'gauge',
-    help: 'Bytes of the access token records in memory, without the table around them',
+    help: 'Bytes of the access token records in memory, without the table around them and their keys',
   },
   gateway_tombstones: {
     type: 'gauge',
-    help: 'Tombstones by kind. stranger: of tokens that LINE has never accepted here',
+    help: 'Tombstones by kind. stranger: of tokens that LINE has never accepted here. Ended ones count until they are looked for or make room',
     labels: ['kind'],
     series: each(['token', 'session', 'user', 'stranger']),
   },
   gateway_sources: {
     type: 'gauge',
-    help: 'Client networks by state. limited: the bucket is empty; others have used a part of it',
+    help: 'Client networks that have sent unknown credentials, by state. limited: the bucket is empty. An IPv6 client counts twice: /64 and /56',
     labels: ['state'],
     series: each(['limited', 'other']),
   },
@@ -195,13 +195,13 @@ export const metricTable = {
   },
   gateway_line_breaker_opened_total: {
     type: 'counter',
-    help: 'Times that a circuit breaker opened. failures: ten in a row; limit: LINE answered 429',
+    help: 'Times that a circuit breaker opened. failures: ten in a row, or a probe failed; limit: LINE answered 429, here or to another process',
     labels: ['endpoint', 'cause'],
     series: lineEndpoints.flatMap((endpoint) => ['failures', 'limit'].map((cause) => [endpoint, cause])),
   },
   gateway_redis_up: {
     type: 'gauge',
-    help: '1 while Redis answers look-ups, 0 while it is away',
+    help: '1 while Redis answers look-ups, 0 from the first one without an answer until the next one with an answer',
     overWorkers: 'min',
     needs: 'REDIS_URL',
   },
@@ -232,7 +232,7 @@ export const metricTable = {
   },
   gateway_shared_lag_seconds: {
     type: 'gauge',
-    help: 'Time until the last own event came back through Redis',
+    help: 'Time until own events come back through Redis: of the last one, or the age of the oldest one that is not back yet',
     overWorkers: 'max',
     needs: 'REDIS_URL',
   },
@@ -244,7 +244,7 @@ export const metricTable = {
   },
   gateway_shared_gaps_total: {
     type: 'counter',
-    help: 'Losses of entries of the shared stream',
+    help: 'Losses of entries of the shared stream: each process counts each loss once',
   },
   gateway_shared_unwritten: {
     type: 'gauge',
@@ -253,13 +253,13 @@ export const metricTable = {
   },
   gateway_api_tokens_total: {
     type: 'counter',
-    help: 'Signed tokens given out. minted: signed now; reused: signed before',
+    help: 'Signed tokens given out. minted: signed for this answer; reused: signed for another one',
     labels: ['source'],
     series: each(['minted', 'reused']),
   },
   gateway_signing_keys: {
     type: 'gauge',
-    help: 'Keys of SIGNING_KEYS_FILE by state',
+    help: 'Keys of SIGNING_KEYS_FILE by state. published: can be fetched and does not sign; retired: from its end on',
     labels: ['state'],
     series: each(['published', 'signing', 'retired']),
     overWorkers: 'max',
@@ -267,13 +267,13 @@ export const metricTable = {
   },
   gateway_signing_key_age_seconds: {
     type: 'gauge',
-    help: 'Time since the key that signs began to sign',
+    help: 'Time since the key that signs began to sign. 0: the file does not say, or none signs',
     overWorkers: 'max',
     needs: 'SIGNING_KEYS_FILE',
   },
   gateway_signing_key_left_seconds: {
     type: 'gauge',
-    help: 'Time until no key signs. +Inf: no end is planned',
+    help: 'Time until no key signs, with the keys that follow. +Inf: no end is planned. 0: none signs',
     overWorkers: 'min',
     needs: 'SIGNING_KEYS_FILE',
   },

@@ -1,4 +1,4 @@
-import { type FaceName, httpMethods } from './metric-labels.ts'
+import { type FaceName, methodLabel } from './metric-labels.ts'
 import type { Metrics } from './metrics.ts'
 
 /** An answer to an HTTP request. */
@@ -8,7 +8,7 @@ export type RequestDone = {
   /** A route of `httpRoutes`. Empty: a path without one. */
   readonly route: string
   readonly status: number
-  /** From the last byte of the request to the answer. */
+  /** From the last byte of the request to the answer. Where the beginning is not known: from the decision to refuse. */
   readonly ms: number
 }
 
@@ -34,8 +34,6 @@ export type RequestMetrics = {
   answered(done: RequestDone): void
 }
 
-const knownMethods: ReadonlySet<string> = new Set(httpMethods)
-
 /** On the hot path: each event is an addition in a table. */
 export function createRequestMetrics({ counter, histogram }: Pick<Metrics, 'counter' | 'histogram'>): RequestMetrics {
   const operations = counter('gateway_operations_total')
@@ -53,6 +51,6 @@ export function createRequestMetrics({ counter, histogram }: Pick<Metrics, 'coun
   }
 
   function answered({ method, route, status, ms }: RequestDone): void {
-    requestSeconds.observe(ms / 1_000, knownMethods.has(method) ? method : '_OTHER', route, String(status))
+    requestSeconds.observe(ms / 1_000, methodLabel(method), route, String(status))
   }
 }

@@ -3,7 +3,7 @@ import { errorFields } from './error-fields.ts'
 import { type LineCall, levelOf, messageOf } from './line-call.ts'
 import { createGivenLogWriter, createLogWriter } from './log-writer.ts'
 import type { Durations, Reading } from './meters.ts'
-import type { LookUp } from './metric-labels.ts'
+import type { LineEndpoint, LookUp, WorkerEnd } from './metric-labels.ts'
 
 import type { CounterName, GaugeName } from './metric-table.ts'
 import { createMetrics } from './metrics.ts'
@@ -13,9 +13,17 @@ import type { Numbers } from './worker-numbers.ts'
 
 export type { Operation } from './request-metrics.ts'
 
-/** The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429. */
+/**
+ * The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429.
+ * `wasOpen`: it was open before, and only the time or the cause is new.
+ */
 export type BreakerChange =
-  | { readonly state: 'open'; readonly cause: 'failures' | 'limit'; readonly forMs: number }
+  | {
+      readonly state: 'open'
+      readonly cause: 'failures' | 'limit'
+      readonly forMs: number
+      readonly wasOpen?: true
+    }
   | { readonly state: 'half_open' }
   | { readonly state: 'closed' }
 
@@ -42,7 +50,7 @@ export type Telemetry = {
   request(done: RequestDone): void
   /** The end of a question about an access token: which tier answered it, and how. */
   lookUp(end: LookUp): void
-  breaker(endpoint: string, change: BreakerChange): void
+  breaker(endpoint: LineEndpoint, change: BreakerChange): void
   /** `seconds`: how long an answered command took. */
   redisCommand(outcome: RedisOutcome, connection: RedisConnectionName, seconds?: number): void
   redisState(change: RedisChange): void
@@ -68,8 +76,8 @@ export type Telemetry = {
   gauge(name: GaugeName, read: () => Reading): void
   /** The histogram of the HTTP requests to LINE. */
   lineRequests(address: string, port: string): Durations
-  /** Counts the end of a worker that was not asked to end. `how`: the signal, or `exit` and the code. */
-  workerEnded(how: string): void
+  /** Counts the end of a worker that was not asked to end. */
+  workerEnded(how: WorkerEnd): void
   /** Writes the counts of log lines that were left out. For the end of the process. */
   flush(): void
 }
@@ -151,9 +159,9 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     else log.debug(line, 'operation')
   }
 
-  function breaker(endpoint: string, change: BreakerChange): void {
+  function breaker(endpoint: LineEndpoint, change: BreakerChange): void {
     const { state } = change
-    if (state === 'open') count('gateway_line_breaker_opened_total', endpoint, change.cause)
+    if (state === 'open' && !change.wasOpen) count('gateway_line_breaker_opened_total', endpoint, change.cause)
     const opened = state === 'open' && { cause: change.cause, seconds: change.forMs / 1_000 }
     write(opened ? 'warn' : 'info', 'circuit breaker', { endpoint, state, ...opened }, `${endpoint} ${state}`)
   }
@@ -212,8 +220,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       sample(`${message} ${kind}`, (leftOut) => log[level](leftOut === 0 ? line : { ...line, leftOut }, message))
   }
 
-  function lookUp([tier, outcome]: LookUp): void {
-    lookUps.add(tier, outcome)
+  function lookUp(end: LookUp): void {
+    lookUps.addTo(end)
   }
 
   function unexpected(error: unknown, where: string, requestId?: string): void {
@@ -222,7 +230,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     write('error', 'unexpected error', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
   }
 
-  function workerEnded(how: string): void {
+  function workerEnded(how: WorkerEnd): void {
     count('gateway_workers_ended_total', how)
   }
 }

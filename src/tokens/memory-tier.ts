@@ -5,6 +5,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families, Origin } from './families.ts'
 import { type Claim, createFlights, type OnWait } from './flights.ts'
 import type { Concern, Forgotten } from './forgotten.ts'
+import { confirmedBy, countLookUps, fromFlight } from './look-ups.ts'
 import { createProofs } from './proofs.ts'
 import { createRechecks } from './rechecks.ts'
 import {
@@ -20,17 +21,7 @@ import {
 } from './record.ts'
 import { createRecordStore } from './record-store.ts'
 import { createRefusals } from './refusals.ts'
-import {
-  type Answer,
-  type Invalid,
-  invalid,
-  type Outage,
-  type Question,
-  type Resolver,
-  SourceLimited,
-  type Unknown,
-  type Valid,
-} from './token-resolver.ts'
+import type { Answer, Invalid, Outage, Question, Resolver, Unknown, Valid } from './token-resolver.ts'
 import { isOfOneClient } from './waiting-room.ts'
 
 export type MemoryTier = {
@@ -55,7 +46,11 @@ export type MemoryTier = {
   /** Whether LINE refused the token in the last 30 s, here or to another process. */
   isRefused(key: string): boolean
   size(): number
+  sizes(): MemorySizes
 }
+
+/** Entries of each kind, and the bytes of the records. */
+export type MemorySizes = Readonly<Record<'record' | 'refusal' | 'origin' | 'bytes', number>>
 
 /** The counts of refusals and of forgotten users when a call to LINE began. They order events even within one millisecond. */
 type Counts = { readonly refusals: number; readonly forgotten: number }
@@ -129,6 +124,9 @@ export type MemoryTierOptions = Ages & {
  * **A hit returns a value, a miss returns a promise.** To wait for a promise costs more than the whole look-up, and
  * nearly all questions are hits. So `resolve` is not an async function, and its callers check whether they got a
  * promise.
+ *
+ * **Each question counts once**, at its end, with the tier that answered. Each answer says where it is from, and only the
+ * `resolve` that others call counts it (`look-ups.ts`).
  */
 export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): MemoryTier {
   const { forgotten, families, clock, telemetry, share, missedAt = () => Number.NEGATIVE_INFINITY } = options
@@ -151,7 +149,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   })
 
   return {
-    resolve,
+    resolve: countLookUps(resolve, telemetry.lookUp),
     learn: (key, record) => keepIssued(key, record, share),
     learnShared: (key, record) => keepIssued(key, record),
     remember: records.remember,
@@ -162,6 +160,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     learnRefusal,
     isRefused: (key) => refusals.find(key) !== undefined,
     size: records.size,
+    sizes,
   }
 
   function resolve(question: Question): Answer | Promise<Answer> {
@@ -187,8 +186,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     switch (ageOf(record, question.subject, time, options, spreadOf(question.token.key))) {
       case 'fresh':
         if (wasMissed(record)) return serveAndRecheck(question, record)
-        telemetry.lookUp(['memory', 'fresh'])
-        return { verdict: 'valid', record }
+        return { verdict: 'valid', record, from: 'fresh' }
       case 'aging':
         return serveAndRecheck(question, record)
       case 'stale':
@@ -199,9 +197,8 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function serveAndRecheck(question: Question, record: TokenRecord): Answer {
-    telemetry.lookUp(['memory', 'aging'])
     rechecks.startBehind(question, record)
-    return { verdict: 'valid', record }
+    return { verdict: 'valid', record, from: 'aging' }
   }
 
   /**
@@ -224,7 +221,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const answer = await rechecks.run({ ...question, subject: 'verification' }, record)
     if (answer === undefined) return serveStale(question)
     return answer.verdict === 'valid' && answer.concern === undefined
-      ? answerByAge(question, answer.record)
+      ? confirmedBy(answer, answerByAge(question, answer.record))
       : checkLanded(question, answer)
   }
 
@@ -263,12 +260,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     const refusal = (isVerifying ? flights : options).refusalFor(question.clientAddress)
     return refusal === undefined
       ? verifyAndRead(question)
-      : unanswered(question, { verdict: 'unknown', outage: refusal })
-  }
-
-  function refusedHere(reason: TokenRefusal): Invalid {
-    telemetry.lookUp(['memory', 'refused'])
-    return invalid(reason)
+      : { verdict: 'unknown', outage: refusal, from: isVerifying ? 'flight' : undefined }
   }
 
   /** Fetches the reading together with the verification, or after it if the tiers below had no room for both. */
@@ -279,7 +271,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     if (verified.verdict !== 'valid' || alongside === undefined) return verified
     const { record, unread } = verified
     if (scopeMissing(record, subject) || ageOf(record, subject, now(), options) !== undefined) return verified
-    if (unread?.subject === subject) return { verdict: 'unknown', outage: unread.outage, record }
+    if (unread?.subject === subject) {
+      const unknown: Answer = { verdict: 'unknown', outage: unread.outage, record }
+      return verified.from === 'flight' ? fromFlight(unknown) : unknown
+    }
     return flyAndCheck({ ...question, known: record })
   }
 
@@ -299,8 +294,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       return proofs.answer(question, kept, concern)
     if (ageOf(kept, question.subject, now(), options) === undefined && !scopeMissing(kept, question.subject))
       return flyAndCheck({ ...question, known: kept })
-    telemetry.lookUp(['memory', 'stale'])
-    return { verdict: 'valid', record: kept }
+    return { verdict: 'valid', record: kept, from: 'stale' }
   }
 
   async function flyAndCheck(question: Question): Promise<Answer> {
@@ -317,12 +311,17 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return answer
   }
 
-  function fly(question: Question): Promise<Answer> {
-    const id = flightId(question)
-    const launched = (claim?: Claim<Answer>, onWait?: OnWait) => launch(question, claim, onWait)
-    if (!isUnderWay(question)) return flights.fly(id, question, launched)
-    telemetry.lookUp(['flight', 'valid'])
-    return flights.fly(id, question, launched).catch(unknownAfter)
+  /** Another question may have brought the answer, even if this one has launched a flight. */
+  async function fly(question: Question): Promise<Answer> {
+    let own: Answer | undefined
+    const launched = async (claim?: Claim<Answer>, onWait?: OnWait) => {
+      own = await launch(question, claim, onWait)
+      return own
+    }
+    const isJoining = isUnderWay(question)
+    const flown = flights.fly(flightId(question), question, launched)
+    const answer = await (isJoining ? flown.catch(unknownAfter) : flown)
+    return answer === own ? answer : fromFlight(answer)
   }
 
   async function launch(question: Question, claim?: Claim<Answer>, onWait?: OnWait): Promise<Answer> {
@@ -341,7 +340,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
       return other
     }
     const answer = await behind({ ...question, claim: claimed })
-    return other === undefined ? land(question, answer, begunAt) : answer
+    return other === undefined ? land(question, answer, begunAt) : fromFlight(answer)
   }
 
   function counts(): Counts {
@@ -350,7 +349,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
 
   function land(question: Question, answer: Answer, begunAt: Counts): Answer {
     const { key } = question.token
-    if (forgotten.isDeadCold(key, before(key) ?? question.known)) return invalid('REVOKED')
+    if (forgotten.isDeadCold(key, before(key) ?? question.known)) return refusedHere('REVOKED')
     switch (answer.verdict) {
       case 'invalid':
         return refuse(key, answer)
@@ -362,7 +361,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function unanswered(question: Question, answer: Unknown): Answer {
-    telemetry.lookUp(isLimited(answer) ? ['gate', 'limited'] : ['line', 'unanswered'])
     if (question.known !== undefined && !isOfOne(answer)) rechecks.postpone(question)
     return answer
   }
@@ -370,7 +368,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   /** What another process got from LINE says itself when that was. */
   function landValid({ token: { key }, subject }: Question, answer: Valid, begunAt: Counts): Answer {
     const refusedAs = refusals.findSince(key, begunAt.refusals)
-    if (refusedAs !== undefined) return invalid(refusedAs)
+    if (refusedAs !== undefined) return refusedHere(refusedAs)
     const known = before(key)
     const record = keep(key, answer.record, subject)
     const time = now()
@@ -399,7 +397,6 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   }
 
   function refuse(key: string, refusal: Invalid): Answer {
-    telemetry.lookUp(['line', 'refused'])
     learnRefusal(key, refusal.reason)
     return refusal
   }
@@ -412,7 +409,7 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
   function expire(key: string): Answer {
     records.delete(key)
     refusals.add(key, 'EXPIRED')
-    return invalid('EXPIRED')
+    return refusedHere('EXPIRED')
   }
 
   function keep(key: string, record: TokenRecord, subject: Subject): TokenRecord {
@@ -448,6 +445,10 @@ export function rememberInMemory(behind: Resolver, options: MemoryTierOptions): 
     return origin !== undefined && origin.expiresAt > now() ? origin : undefined
   }
 
+  function sizes(): MemorySizes {
+    return { record: records.size(), refusal: refusals.size(), origin: records.origins(), bytes: records.bytes() }
+  }
+
   function isUnderWay(question: Pick<Question, 'subject' | 'token' | 'clientAddress'>): boolean {
     return flights.isUnderWay(flightId(question), question.clientAddress)
   }
@@ -468,7 +469,7 @@ function isOfOne(answer: Answer): boolean {
   return answer.verdict === 'unknown' && isOfOneClient(answer.outage)
 }
 
-/** Whether the answer says nothing about the token, only that the client address is rate limited. */
-function isLimited(answer: Answer): boolean {
-  return answer.verdict === 'unknown' && answer.outage instanceof SourceLimited
+/** A tombstone, an end or a refusal in memory speaks against the token. */
+function refusedHere(reason: TokenRefusal): Invalid {
+  return { verdict: 'invalid', reason, from: 'memory' }
 }

@@ -1,10 +1,11 @@
 import { LineUnavailable } from '../line/errors.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import type { Concern } from './forgotten.ts'
+import { confirmedBy } from './look-ups.ts'
 import type { Rechecks } from './rechecks.ts'
 import { namingSubjects, type TokenRecord } from './record.ts'
 import type { RecordStore } from './record-store.ts'
-import type { Answer, Question, Unknown } from './token-resolver.ts'
+import type { Answer, Question, Unknown, Valid } from './token-resolver.ts'
 
 /** Answers questions about tokens that a tombstone concerns. Each case is explained in `memory-tier.ts`. */
 export type Proofs = {
@@ -74,7 +75,7 @@ export function createProofs(options: ProofsOptions): Proofs {
     const { concern, record: proven } = verified
     if (concern === undefined) {
       provenAt.set(question.token.key, begunAt)
-      return answerByAge({ ...question, isProven: true }, proven)
+      return confirmedBy(verified, answerByAge({ ...question, isProven: true }, proven))
     }
     return concern === 'unproven' ? prove(question, proven, attemptsLeft - 1) : answer(question, proven, concern)
   }
@@ -87,16 +88,20 @@ export function createProofs(options: ProofsOptions): Proofs {
     const { key } = question.token
     const begunAt = count()
     const untold = untoldAt.get(key)
-    if (untold?.count === begunAt && now() - untold.at < untoldForMs) return serveStale(question)
+    let told: Valid | undefined
+    if (untold?.count === begunAt && now() - untold.at < untoldForMs)
+      return confirmedBy({ from: 'fresh' }, serveStale(question))
     for (const subject of [...namingSubjects(record).slice(0, 1), 'verification'] as const) {
       const read = await rechecks.once({ ...question, subject }, record)
       if (read?.verdict === 'invalid') return read
       if (read?.verdict !== 'valid') continue
       const { concern, record: named } = read
-      if (concern === undefined) return answerByAge(question, named)
+      if (concern === undefined) return confirmedBy(read, answerByAge(question, named))
       if (concern !== 'unnamed') return answer(question, named, concern)
       untoldAt.set(key, { count: begunAt, at: now() })
+      told = read
     }
-    return serveStale(question)
+    const kept = serveStale(question)
+    return told === undefined ? kept : confirmedBy(told, kept)
   }
 }

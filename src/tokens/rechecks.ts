@@ -28,6 +28,8 @@ export type RechecksOptions = {
 const postponedForMs = 5_000
 const mostPostponed = 20_000
 
+const outcomes = { valid: 'valid', invalid: 'refused', unknown: 'unanswered' } as const
+
 export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: RechecksOptions): Rechecks {
   const postponed = createBoundedMap<number>(mostPostponed)
 
@@ -35,7 +37,16 @@ export function createRechecks({ ask, isUnderWay, idOf, ages, now, telemetry }: 
 
   function startBehind(question: Question, record: TokenRecord): void {
     if (isUnderWay(question) || isPostponed(question)) return
-    recheck({ ...question, lane: 'background' }, record).catch((error) => telemetry.unexpected(error, 'recheck'))
+    recheck({ ...question, lane: 'background' }, record).then(({ verdict }) => count(verdict), failed)
+  }
+
+  function failed(error: unknown): void {
+    telemetry.unexpected(error, 'recheck')
+    count('unknown')
+  }
+
+  function count(verdict: Answer['verdict']): void {
+    telemetry.count('gateway_rechecks_total', outcomes[verdict])
   }
 
   async function run(question: Question, record: TokenRecord): Promise<Answer | undefined> {

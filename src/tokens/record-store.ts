@@ -18,6 +18,10 @@ export type RecordStore = {
   /** Where a token comes from whose record was retired or had to make room. */
   originOf(key: string): Origin | undefined
   size(): number
+  /** Bytes of all records: the characters of their texts. */
+  bytes(): number
+  /** How many tokens without a record have an origin. */
+  origins(): number
 }
 
 /** There are few in practice. If LINE sent a new list of scopes with each token, later lists would not be shared. */
@@ -30,21 +34,24 @@ const mostOrigins = 100_000
  * longer: when they are forgotten, the token is refused, even if LINE accepted it again in between.
  */
 export function createRecordStore(max: number): RecordStore {
-  const kept = createBoundedMap<string>(max, (key, text) => remember(key, new StoredRecord(text, shared)))
+  const kept = createBoundedMap<string>(max, makeRoom)
   const origins = createBoundedMap<string>(mostOrigins)
   const shared: ChannelScopes[] = []
   const numbers = new Map<string, number>()
+  let bytes = 0
 
   return {
     get,
     has: (key) => kept.peek(key) !== undefined,
     peek,
     set,
-    delete: (key) => void kept.delete(key),
+    delete: remove,
     retire,
     remember,
     originOf,
     size: () => kept.size,
+    bytes: () => bytes,
+    origins: () => origins.size,
   }
 
   function get(key: string): TokenRecord | undefined {
@@ -59,6 +66,8 @@ export function createRecordStore(max: number): RecordStore {
 
   function set(key: string, record: TokenRecord): TokenRecord {
     const text = writeRecord(record, numberOf(record))
+    remove(key)
+    bytes += text.length
     kept.set(key, text)
     origins.delete(key)
     return new StoredRecord(text, shared)
@@ -66,8 +75,18 @@ export function createRecordStore(max: number): RecordStore {
 
   function retire(key: string): void {
     const record = peek(key)
-    kept.delete(key)
+    remove(key)
     if (record !== undefined) remember(key, record)
+  }
+
+  function remove(key: string): void {
+    bytes -= kept.peek(key)?.length ?? 0
+    kept.delete(key)
+  }
+
+  function makeRoom(key: string, text: string): void {
+    bytes -= text.length
+    remember(key, new StoredRecord(text, shared))
   }
 
   function remember(key: string, origin: Origin): void {

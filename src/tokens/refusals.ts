@@ -8,6 +8,8 @@ export type Refusals<Reason> = {
   count(): number
   /** The reason, if the key was refused after `count` had this value. An answer requested before that must not be used. */
   findSince(key: string, count: number): Reason | undefined
+  /** With those that have ended and were not looked for since. */
+  size(): number
 }
 
 type Refusal<Reason> = { readonly reason: Reason; readonly at: number; readonly number: number }
@@ -37,5 +39,6 @@ export function createRefusals<Reason extends string>(now: () => number): Refusa
       const refusal = refusals.peek(key)
       return refusal !== undefined && refusal.number > since ? refusal.reason : undefined
     },
+    size: () => refusals.size,
   }
 }

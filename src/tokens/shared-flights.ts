@@ -2,10 +2,10 @@ import { isLineOutage } from '../line/errors.ts'
 import { learnedAt, type TokenRecord } from './record.ts'
 import type { Leases } from './shared-leases.ts'
 import { readOutcome, writeOutcome } from './shared-outcomes.ts'
-import { fromStore } from './shared-records.ts'
+import { deadInStore, fromStore } from './shared-records.ts'
 import type { Entries, Held, SharedStore } from './shared-store.ts'
 import type { SharedTombstones } from './shared-tombstones.ts'
-import { type Answer, type Invalid, invalid, type Question, type Resolver, type Valid } from './token-resolver.ts'
+import type { Answer, Invalid, Question, Resolver, Valid } from './token-resolver.ts'
 
 export type ShareFlightsOptions = {
   readonly store: SharedStore
@@ -115,7 +115,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
 
   function dead(tombstone: Buffer): Answer {
     shared.learn(tombstone)
-    return invalid('REVOKED')
+    return deadInStore()
   }
 }
 
@@ -126,7 +126,7 @@ type Asked = { readonly question: Question; readonly seen: Entries }
 function toAnswer(bytes: Buffer, channels: string): Answer | undefined {
   const outcome = readOutcome(bytes, channels)
   if (isLineOutage(outcome)) return { verdict: 'unknown', outage: outcome }
-  return outcome
+  return outcome && { ...outcome, from: 'redis' }
 }
 
 /** `undefined`: the other process is still asking LINE. */

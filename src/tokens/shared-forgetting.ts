@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import { type Redis, type RedisStream, type Script, type StreamEntry, valueField, type WriteCommand } from '../redis.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type PauseEvent, type RefusalEvent, readSent, type SharedEvent, writeSent } from './shared-events.ts'
+import { createSharedLag } from './shared-lag.ts'
 import type { SharedNames } from './shared-names.ts'
 import { createOutbox } from './shared-outbox.ts'
 import { followStream } from './shared-tail.ts'
@@ -73,9 +74,9 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   const self = randomUUID()
   const startedAt = clock.now()
   const bootedAt = clock.steady()
-  let lagMs = 0
   let lostAt = Number.NEGATIVE_INFINITY
-  const outbox = createOutbox({ redis, commandsFor, steady: clock.steady, refused: mendStream })
+  const lag = createSharedLag({ clock, oldestUnwritten: () => outbox.oldestAt() })
+  const outbox = createOutbox({ redis, commandsFor, steady: clock.steady, refused: mendStream, taken: lag.taken })
   const tail = followStream({
     stream: redis.openStream(streamKey),
     backMs: maxStaleMs + overlapMs,
@@ -112,11 +113,11 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
     void redis.run(mendScript, [streamKey], [sealed({ kind: 'anchor' })])
   }
 
-  function take({ value }: StreamEntry): void {
+  function take({ id, value }: StreamEntry): void {
     const opened = name.open('e', value)
     const sent = opened && readSent(opened)
     if (sent === undefined) return
-    if (sent.from === self) lagMs = Math.max(clock.wall() - sent.sentAt, 0)
+    if (sent.from === self) lag.cameBack(id, sent.sentAt)
     else learn(sent.event)
   }
 
@@ -128,6 +129,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
 
   function lost(): void {
     lostAt = clock.now()
+    lag.lost()
     telemetry.count('gateway_shared_gaps_total')
     telemetry.log.warn('entries of the shared stream were lost: all records are checked again')
     outbox.rewrite()
@@ -136,12 +138,14 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   /** The last entries that we wrote can be lost with the server that took them. */
   async function connected(stream: RedisStream): Promise<void> {
     const last = outbox.lastId()
-    if (last !== undefined && (await stream.has(last)) === false) outbox.rewrite()
+    if (last === undefined || (await stream.has(last)) !== false) return
+    lag.lost()
+    outbox.rewrite()
   }
 
   function observe(): void {
     const sinceRound = () => (clock.steady() - (tail.lastRoundAt() ?? bootedAt)) / 1_000
-    telemetry.gauge('gateway_shared_lag_seconds', () => lagMs / 1_000)
+    telemetry.gauge('gateway_shared_lag_seconds', lag.seconds)
     telemetry.gauge('gateway_shared_round_age_seconds', sinceRound)
     telemetry.gauge('gateway_shared_unwritten', outbox.size)
   }

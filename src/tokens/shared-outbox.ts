@@ -21,6 +21,8 @@ export type Outbox = {
   lastId(): string | undefined
   /** How many events Redis has not taken yet. */
   size(): number
+  /** When the oldest event that Redis has not taken was added (`steady`, ms). `undefined`: it has all of them. */
+  oldestAt(): number | undefined
   close(): void
 }
 
@@ -31,8 +33,12 @@ export type OutboxOptions = {
   readonly steady: () => number
   /** Redis has refused a command. */
   readonly refused?: () => void
+  /** Redis has taken events. `id`: of the last one's entry. `since`: when the oldest one was added (`steady`, ms). */
+  readonly taken?: (id: string, since: number) => void
 }
 
+/** `since`: when it was added, or one about the same thing that it replaces. */
+type Offered = { readonly event: SharedEvent; readonly since: number }
 type Kept = { readonly event: TombstoneEvent; readonly at: number }
 
 const keptForMs = 60 * 60_000
@@ -44,16 +50,17 @@ const retryEveryMs = 500
 const mostWaitMs = 100
 const flushMs = 1_000
 
-export function createOutbox({ redis, commandsFor, steady, refused = () => {} }: OutboxOptions): Outbox {
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { redis, commandsFor, steady, refused = () => {}, taken = () => {} } = options
   const kept = new Map<string, Kept>()
   /** Somebody may wait for these, so they go first, in their order. */
-  const urgent = new Map<string, SharedEvent>()
+  const urgent = new Map<string, Offered>()
   /** Redis did not take them, or may have lost them. */
-  const late = new Map<string, SharedEvent>()
+  const late = new Map<string, Offered>()
   const waiters: Waiter[] = []
   let added = 0
   let ended = 0
-  let underWay = 0
+  let underWay: readonly Waiting[] = []
   let writing: Promise<void> | undefined
   let wasTaken = true
   let retry: NodeJS.Timeout | undefined
@@ -65,23 +72,25 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
     flush,
     rewrite,
     lastId: () => last,
-    size: () => underWay + urgent.size + late.size,
+    size: () => underWay.length + urgent.size + late.size,
+    oldestAt,
     close: () => clearTimeout(retry),
   }
 
   function add(event: SharedEvent): void {
     if (isTombstone(event)) keep(event)
     const id = idOf(event)
+    const offered = { event, since: (urgent.get(id) ?? late.get(id))?.since ?? steady() }
     late.delete(id)
     // One that is replaced keeps its place: somebody may wait for it.
-    if (urgent.has(id) || urgent.size < mostWaiting) putUrgent(id, event)
-    else putLast(late, id, event, mostWaiting)
+    if (urgent.has(id) || urgent.size < mostWaiting) putUrgent(id, offered)
+    else putLast(late, id, offered, mostWaiting)
     void begin()
   }
 
-  function putUrgent(id: string, event: SharedEvent): void {
+  function putUrgent(id: string, offered: Offered): void {
     if (!urgent.has(id)) added += 1
-    urgent.set(id, event)
+    urgent.set(id, offered)
   }
 
   async function written(): Promise<void> {
@@ -103,12 +112,12 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
 
   function rewrite(): void {
     const now = steady()
-    for (const [id, { event, at }] of kept) if (now - at < keptForMs) putLate(id, event)
+    for (const [id, { event, at }] of kept) if (now - at < keptForMs) putLate(id, { event, since: now })
     void begin()
   }
 
-  function putLate(id: string, event: SharedEvent): void {
-    if (!urgent.has(id) && !late.has(id)) putLast(late, id, event, mostWaiting)
+  function putLate(id: string, offered: Offered): void {
+    if (!urgent.has(id) && !late.has(id)) putLast(late, id, offered, mostWaiting)
   }
 
   function begin(): Promise<void> {
@@ -130,21 +139,31 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
   async function writeBatch(): Promise<void> {
     const [first, others] = takeBatch()
     const batch = [...first, ...others]
-    underWay = batch.length
-    const replies = await redis.write(batch.flatMap(([, event]) => commandsFor(event)))
+    underWay = batch
+    const replies = await redis.write(batch.flatMap(([, { event }]) => commandsFor(event)))
     wasTaken = replies !== 'away' && replies !== 'refused'
-    if (wasTaken) last = String(replies.at(-1))
+    if (wasTaken) noteTaken(String(replies.at(-1)), batch)
     else postpone(batch)
     if (replies === 'refused') refused()
-    underWay = 0
+    underWay = []
     ended = added - urgent.size
     while (waiters[0] !== undefined && waiters[0].upTo <= ended) waiters.shift()?.end()
   }
 
+  function noteTaken(id: string, batch: readonly Waiting[]): void {
+    last = id
+    taken(id, oldestIn(batch))
+  }
+
+  function oldestAt(): number | undefined {
+    const oldest = Math.min(...[underWay, urgent, late].map(oldestIn))
+    return oldest === Number.POSITIVE_INFINITY ? undefined : oldest
+  }
+
   /** Nobody waits for these any more. What is urgent meanwhile is newer than the batch, so it stays in place of it. */
   function postpone(batch: readonly Waiting[]): void {
-    for (const [id, event] of batch) putLate(id, event)
-    for (const [id, event] of take(urgent, mostWaiting)) putLate(id, event)
+    for (const [id, offered] of batch) putLate(id, offered)
+    for (const [id, offered] of take(urgent, mostWaiting)) putLate(id, offered)
   }
 
   /** While Redis takes nothing, each new event is tried by itself: to encrypt the late ones each time costs too much. */
@@ -155,11 +174,11 @@ export function createOutbox({ redis, commandsFor, steady, refused = () => {} }:
   }
 }
 
-type Waiting = readonly [id: string, event: SharedEvent]
+type Waiting = readonly [id: string, offered: Offered]
 type Waiter = { readonly upTo: number; readonly end: () => void }
 
 /** Takes the oldest ones out. */
-function take(map: Map<string, SharedEvent>, most: number): readonly Waiting[] {
+function take(map: Map<string, Offered>, most: number): readonly Waiting[] {
   const taken: Waiting[] = []
   for (const entry of map) {
     if (taken.length === most) break
@@ -167,6 +186,13 @@ function take(map: Map<string, SharedEvent>, most: number): readonly Waiting[] {
     map.delete(entry[0])
   }
   return taken
+}
+
+/** Infinity if there are none. */
+function oldestIn(events: Iterable<Waiting>): number {
+  let oldest = Number.POSITIVE_INFINITY
+  for (const [, { since }] of events) oldest = Math.min(oldest, since)
+  return oldest
 }
 
 function isTombstone(event: SharedEvent): event is TombstoneEvent {

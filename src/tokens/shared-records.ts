@@ -2,7 +2,7 @@ import type { SharedLookUp } from '../telemetry/telemetry.ts'
 import { type Ages, ageOf, isStaleWithin, learnedAt, type TokenRecord } from './record.ts'
 import type { SharedLooks } from './shared-looks.ts'
 import type { Entries } from './shared-store.ts'
-import { type Answer, type BatchResolver, invalid, type Question, type Valid } from './token-resolver.ts'
+import type { Answer, BatchResolver, Invalid, Question, Valid } from './token-resolver.ts'
 
 export type ShareRecordsOptions = {
   readonly looks: Pick<SharedLooks, 'look'>
@@ -32,7 +32,7 @@ export function shareRecords(behind: BatchResolver, options: ShareRecordsOptions
   async function answer(question: Question, entries: Entries | undefined): Promise<Answer> {
     if (entries === undefined) return counted('away', down(question))
     const { tombstone, record } = entries
-    if (tombstone !== undefined) return counted('dead', invalid('REVOKED'))
+    if (tombstone !== undefined) return counted('dead', deadInStore())
     if (record === undefined) return counted('absent', down({ ...question, shared: entries }))
     if (answers(record, question)) return counted('found', fromStore(record))
     lookedUp('old')
@@ -60,7 +60,7 @@ export function shareRecords(behind: BatchResolver, options: ShareRecordsOptions
   /** This process did not know the token. Another one verified it some time ago. */
   function orStale(answered: Answer, { known, subject }: Question, record: TokenRecord): Answer {
     const isServed = answered.verdict === 'unknown' && known === undefined && learnedAt(record, subject) !== undefined
-    return isServed ? fromStore(record) : answered
+    return isServed ? { ...fromStore(record), from: 'stale' } : answered
   }
 
   async function down(question: Question): Promise<Answer> {
@@ -71,5 +71,10 @@ export function shareRecords(behind: BatchResolver, options: ShareRecordsOptions
 }
 
 export function fromStore(record: TokenRecord): Valid {
-  return { verdict: 'valid', record, isFromStore: true }
+  return { verdict: 'valid', record, isFromStore: true, from: 'redis' }
+}
+
+/** Another process has forgotten the token. */
+export function deadInStore(): Invalid {
+  return { verdict: 'invalid', reason: 'REVOKED', from: 'redis' }
 }

@@ -3,7 +3,7 @@ import { wideNetworkOf } from '../http/network.ts'
 import { InvalidGrant, LineUnavailable } from '../line/errors.ts'
 import { createSharePlaces } from './share-places.ts'
 import { isShare } from './shares.ts'
-import { type Attempt, createSources, type Source } from './sources.ts'
+import { type Attempt, createSources, type Source, type SourceCounts } from './sources.ts'
 import type { TokenBucketOptions } from './token-bucket.ts'
 import { type Caller, type Outage, SourceLimited } from './token-resolver.ts'
 import { createWaitingRoom, noRoom, waitedTooLong } from './waiting-room.ts'
@@ -42,6 +42,12 @@ export type SourceLimits = {
   refusalFor(network: string): Outage | undefined
 }
 
+export type SourceNumbers = {
+  counts(): SourceCounts
+  /** Attempts that wait. */
+  waiting(): number
+}
+
 /** For credentials that are checked here, without a call to LINE. */
 export type SourceBuckets = {
   /** The error for a source with an empty bucket. */
@@ -76,7 +82,10 @@ const mostWaiting = { mostOfOne: 1_000, mostInAll: 10_000 }
  * A caller with a share (`shares.ts`) is a source without a bucket: it is never limited, and nothing that LINE answers changes
  * how much it may ask. Its places to LINE are bounded instead (`share-places.ts`). Its other attempts wait.
  */
-export function createSourceGate({ room, ...options }: SourceGateOptions): SourceGate & SourceLimits & SourceBuckets {
+export function createSourceGate({
+  room,
+  ...options
+}: SourceGateOptions): SourceGate & SourceLimits & SourceBuckets & SourceNumbers {
   const { burst } = options
   const sources = createSources(options)
   const waitingRoom = createWaitingRoom(mostWaiting)
@@ -86,7 +95,8 @@ export function createSourceGate({ room, ...options }: SourceGateOptions): Sourc
   let underWay = 0
   let lastLimit = new SourceLimited(1)
 
-  return { admit, refusalFor, limitFor, count: countOutcome }
+  const numbers: SourceNumbers = { counts: sources.counts, waiting: waitingRoom.size }
+  return { admit, refusalFor, limitFor, count: countOutcome, ...numbers }
 
   async function admit(network: string, wish: Wish): Promise<Admission> {
     const refusal = refusalFor(network)

@@ -34,7 +34,11 @@ export type Sources = {
   enter(network: string, factor: number): Source
   /** One attempt of the source has ended. */
   leave(source: Source): void
+  counts(): SourceCounts
 }
+
+/** `limited`: with an empty bucket. */
+export type SourceCounts = { readonly limited: number; readonly other: number }
 
 const mostAtRest = 20_000
 
@@ -44,9 +48,11 @@ const mostAtRest = 20_000
  */
 export function createSources({ burst, perSecond, now }: TokenBucketOptions): Sources {
   const active = new Map<string, Source>()
-  const atRest = createBoundedMap<Source>(mostAtRest)
+  /** Those whose bucket was empty when an attempt ended. Time fills it. */
+  const limited = new Set<Source>()
+  const atRest = createBoundedMap<Source>(mostAtRest, (_, source) => limited.delete(source))
 
-  return { find, enter, leave }
+  return { find, enter, leave, counts }
 
   function find(network: string): Source | undefined {
     return active.get(network) ?? atRest.get(network)
@@ -56,16 +62,24 @@ export function createSources({ burst, perSecond, now }: TokenBucketOptions): So
     const source = find(network) ?? createSource(network, factor)
     source.attempts += 1
     active.set(network, source)
+    atRest.delete(network)
     return source
   }
 
   function leave(source: Source): void {
     const { network, factor, bucket, trust } = source
     source.attempts -= 1
+    if (bucket.waitMs() > 0) limited.add(source)
+    else limited.delete(source)
     if (source.attempts > 0) return
     active.delete(network)
     if (trust > 0 || bucket.left() < burst * factor) atRest.set(network, source)
-    else atRest.delete(network)
+  }
+
+  /** To look at each source would take too long: there can be thousands, but few are limited. */
+  function counts(): SourceCounts {
+    for (const source of limited) if (source.bucket.waitMs() === 0) limited.delete(source)
+    return { limited: limited.size, other: active.size + atRest.size - limited.size }
   }
 
   function createSource(network: string, factor: number): Source {

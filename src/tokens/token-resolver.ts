@@ -49,6 +49,15 @@ export type Question = Caller & {
   readonly lastsMs?: number | undefined
 }
 
+/**
+ * Each answer says in `from` which tier it comes from, for the count of look-ups (`look-ups.ts`):
+ *
+ *     fresh, aging, stale   a record in memory, by its age. `stale`: LINE gave no answer
+ *     memory                what memory says against the token
+ *     flight                the answer to a question of somebody else
+ *     redis                 another process
+ *     undefined             LINE
+ */
 export type Answer = Valid | Invalid | Unknown
 
 /** The token is good. The record holds the subject of the question, unless the token lacks its scope. */
@@ -61,6 +70,7 @@ export type Valid = {
   readonly concern?: Concern
   /** Another process got the record from LINE, at the time that it says. */
   readonly isFromStore?: boolean
+  readonly from?: 'fresh' | 'aging' | 'stale' | 'flight' | 'redis' | undefined
 }
 
 /** The token is bad: LINE refused it, a caller revoked it here, or it has expired. */
@@ -69,6 +79,7 @@ export type Invalid = {
   readonly reason: TokenRefusal
   /** The `x-line-request-id` of LINE's answer, for the callers that waited for it. */
   readonly lineRequestId?: string | undefined
+  readonly from?: 'memory' | 'flight' | 'redis' | undefined
 }
 
 /** There is no verdict. Never a reason to log a user out. `record`: the facts that are known all the same. */
@@ -76,6 +87,7 @@ export type Unknown = {
   readonly verdict: 'unknown'
   readonly outage: Outage
   readonly record?: TokenRecord | undefined
+  readonly from?: 'flight' | undefined
 }
 
 export type Outage = LineOutage | SourceLimited

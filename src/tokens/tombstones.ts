@@ -18,6 +18,8 @@ export type Tombstones = {
   learn(key: string, stone: LearnedTombstone): void
   /** `listener` gets each change that this process makes. The tombstones of strangers are left out. */
   onChange(listener: (key: string, stone: Tombstone) => void): void
+  /** How many there are, with those that have ended and were not looked for since. */
+  counts(): Readonly<Record<CountedAs, number>>
 }
 
 export type NewTombstone = {
@@ -28,6 +30,9 @@ export type NewTombstone = {
   /** LINE has accepted or issued the token to us. Anybody can raise a tombstone for other tokens. */
   readonly isOurs: boolean
 }
+
+/** Those of strangers are apart: LINE has never accepted their tokens here. */
+export type CountedAs = NewTombstone['kind'] | 'stranger'
 
 export type LearnedTombstone = Omit<NewTombstone, 'isOurs'> & { readonly isConfirmed: boolean }
 
@@ -46,14 +51,13 @@ const mostOfAKind = 100_000
 
 /** `steady`: milliseconds on a clock that never runs fast. A tombstone must not end early. */
 export function createTombstones(steady: () => number, most = mostOfAKind): Tombstones {
-  const unconfirmed = createBoundedMap<Tombstone>(most)
-  const confirmed = createBoundedMap<Tombstone>(most)
-  const ofStrangers = createBoundedMap<Tombstone>(most)
+  const counts = { token: 0, session: 0, stranger: 0 }
+  const [unconfirmed, confirmed, ofStrangers] = [createKind(), createKind(), createKind()] as const
   const kinds = [unconfirmed, confirmed, ofStrangers]
   let wasRaised = false
   let changed: (key: string, stone: Tombstone) => void = () => {}
 
-  return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm, learn, onChange }
+  return { isEmpty, raise, has: (key) => find(key) !== undefined, find, confirm, learn, onChange, counts: () => counts }
 
   function onChange(listener: typeof changed): void {
     changed = listener
@@ -95,8 +99,23 @@ export function createTombstones(steady: () => number, most = mostOfAKind): Tomb
 
   function put(key: string, stone: Tombstone): void {
     wasRaised = true
-    for (const kind of kinds) kind.delete(key)
+    for (const kind of kinds) remove(kind, key)
+    counts[countedAs(stone)] += 1
     kindOf(stone).set(key, stone)
+  }
+
+  function remove(kind: BoundedMap<Tombstone>, key: string): void {
+    const stone = kind.peek(key)
+    if (stone !== undefined) leave(stone)
+    kind.delete(key)
+  }
+
+  function leave(stone: Tombstone): void {
+    counts[countedAs(stone)] -= 1
+  }
+
+  function createKind(): BoundedMap<Tombstone> {
+    return createBoundedMap<Tombstone>(most, (_, stone) => leave(stone))
   }
 
   function kindOf({ isOurs, isConfirmed }: Tombstone): BoundedMap<Tombstone> {
@@ -107,7 +126,11 @@ export function createTombstones(steady: () => number, most = mostOfAKind): Tomb
   function find(key: string): Tombstone | undefined {
     const stone = unconfirmed.get(key) ?? confirmed.get(key) ?? ofStrangers.get(key)
     if (stone === undefined || stone.until > steady()) return stone
-    kindOf(stone).delete(key)
+    remove(kindOf(stone), key)
     return undefined
   }
+}
+
+function countedAs({ isOurs, kind }: Tombstone): CountedAs {
+  return isOurs ? kind : 'stranger'
 }

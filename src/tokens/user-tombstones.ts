@@ -7,6 +7,7 @@ import { createBoundedMap } from './bounded-map.ts'
  */
 export type UserTombstones = {
   isEmpty(): boolean
+  size(): number
   /** The user leaves now. Until LINE was told, it still accepts the user's tokens. */
   raise(channelId: string, userId: string): void
   /** LINE was told, or will not be told any more. */
@@ -59,6 +60,7 @@ export function createUserTombstones(clock: Clock, most = mostUsers): UserTombst
 
   return {
     isEmpty: () => users.size === 0,
+    size: () => users.size,
     raise,
     confirm,
     learn,

@@ -8,6 +8,8 @@ export type WaitingRoom = {
   /** False: there is no place. */
   enter(network: string): boolean
   leave(network: string): void
+  /** How many wait. */
+  size(): number
 }
 
 const busy = () =>
@@ -28,7 +30,7 @@ export function createWaitingRoom({ mostOfOne, mostInAll }: WaitingRoomOptions):
   const counts = new Map<string, number>()
   let all = 0
 
-  return { isFullFor: (network) => isFull(keyOf(network)), enter, leave }
+  return { isFullFor: (network) => isFull(keyOf(network)), enter, leave, size: () => all }
 
   function enter(network: string): boolean {
     const key = keyOf(network)

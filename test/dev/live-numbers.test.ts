@@ -60,6 +60,8 @@ it('100 questions at once with an unknown token: two calls to LINE', async () =>
   await Promise.all(Array.from({ length: 100 }, () => system.ask(whoAmI, {}, accessToken)))
   const after = await read()
   expect([after.questions - before.questions, after.lineCalls - before.lineCalls]).toEqual([100, 2])
+  const sharedOrRemembered = ({ lookUps }: LiveNumbers) => lookUps.memory + lookUps.shared
+  expect(sharedOrRemembered(after) - sharedOrRemembered(before)).toBe(99)
   expect(after.events.length).toBeLessThanOrEqual(30)
 })
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,6 +8,7 @@ import { createFaces, type Faces } from '../../src/endpoints/faces.ts'
 import { createClientAddresses } from '../../src/http/client-address.ts'
 import { createCors } from '../../src/http/cors.ts'
 import { createTurns } from '../../src/http/turns.ts'
+import { createUnderWay } from '../../src/http/under-way.ts'
 import { connectTo, receive, statusesIn } from '../harness/raw-http.ts'
 
 const requests = 100
@@ -46,7 +47,7 @@ beforeAll(async () => {
     clientAddresses: createClientAddresses([], operation, operation),
     cors: createCors([]),
     operationMs: 4_000,
-    underWay: new Set<ServerResponse>(),
+    underWay: createUnderWay(),
     turns: createTurns(),
   })
   server.on('request', (request, response) => {

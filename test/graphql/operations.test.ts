@@ -176,6 +176,16 @@ describe('an operation', () => {
     expect(prepared(text)).toEqual({ kind: 'query', fields: ['__typename', 'viewer'] })
   })
 
+  it('knows the root field of each response key, also in fragments', () => {
+    const text = '{ a: viewer { id } viewer: __typename ...F } fragment F on Query { b: viewer { id } __typename }'
+    expect(Object.fromEntries(create().prepare(text, undefined).fieldOf)).toEqual({
+      a: 'viewer',
+      viewer: '__typename',
+      b: 'viewer',
+      __typename: '__typename',
+    })
+  })
+
   it('is the one that operationName names', () => {
     expect(prepared('query A { __typename } mutation B { logout { revoked } }', 'B')).toMatchObject({
       kind: 'mutation',

@@ -32,7 +32,7 @@ beforeAll(async () => {
   dispatcher = new Pool(emulator.url)
   const services = createServices(config, { dispatcher, clock: createClock({ wall: now, monotonic: now }), telemetry })
   remembers = await startServer(config, { services, telemetry })
-  forgets = await startServer(config, { services, telemetry, createEngine: forgetful })
+  forgets = await startServer(config, { services, telemetry: createSilentTelemetry(), createEngine: forgetful })
 })
 afterAll(async () => {
   await Promise.all([remembers.close(), forgets.close()])

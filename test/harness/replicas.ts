@@ -6,6 +6,7 @@ import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { createRedis, type Redis } from '../../src/redis.ts'
 import type { Services } from '../../src/schema/context.ts'
 import { createServices } from '../../src/services.ts'
+import type { LookUp } from '../../src/telemetry/metric-labels.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import { foreign, liff, native, web } from './channels.ts'
 import { type Answers, holdAnswers } from './held-answers.ts'
@@ -16,8 +17,12 @@ export type Replica = Services & {
   readonly redis: Redis
   /** LINE's answers to this replica. */
   readonly answers: Answers
+  /** How its look-ups ended so far, as in `line/valid`. */
+  readonly lookUps: readonly string[]
   /** From now on this replica cannot reach LINE. */
   cutFromLine(): Promise<void>
+  /** Its metrics in the Prometheus text format. */
+  metrics(): Promise<string>
 }
 
 /** Replicas in one process, in front of one emulated LINE. */
@@ -74,10 +79,13 @@ function startReplica(settings: NodeJS.ProcessEnv, clock: Clock) {
   const config = readConfig(settings)
   const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
   const { dispatcher, answers } = holdAnswers(pool)
-  const telemetry = createTelemetry({ logLevel: 'silent' })
+  const lookUps: string[] = []
+  const lookUp = (end: LookUp) => void lookUps.push(end.join('/'))
+  const telemetry = { ...createTelemetry({ logLevel: 'silent' }), lookUp }
   const redis = createRedis(settings.REDIS_URL ?? '', { telemetry, lookUpMs: 20_000 })
   const services = createServices(config, { dispatcher, clock, telemetry, redis })
-  const replica: Replica = { ...services, redis, answers, cutFromLine: () => pool.destroy() }
+  const metrics = async () => (await telemetry.metrics()).text
+  const replica: Replica = { ...services, redis, answers, lookUps, metrics, cutFromLine: () => pool.destroy() }
   return { replica, close }
 
   async function close(): Promise<void> {

@@ -52,6 +52,8 @@ export type Ask = {
 export type RunningGateway = {
   readonly url: string
   readonly metricsUrl: string | undefined
+  /** What `/metrics` would answer, also without METRICS_PORT and after the drain. */
+  metrics(): Promise<string>
   readonly emulator: Emulator
   /** All log lines so far, of all levels. One JSON object a line. */
   log(): string
@@ -118,6 +120,7 @@ export async function startRunningGateway(
   return {
     url: gateway.url,
     metricsUrl: gateway.metricsUrl,
+    metrics: async () => (await telemetry.metrics()).text,
     emulator,
     log: () => lines,
     advance,

@@ -5,12 +5,14 @@ import { readConfig } from '../../src/config.ts'
 import { type Emulator, type EmulatorOptions, startEmulator, type TokenRequest } from '../../src/emulator/emulator.ts'
 import type { Services } from '../../src/schema/context.ts'
 import { createServices } from '../../src/services.ts'
+import type { LookUp } from '../../src/telemetry/metric-labels.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import { type AccessToken, toAccessToken } from '../../src/tokens/token-key.ts'
 import type { Answer, Caller } from '../../src/tokens/token-resolver.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
 import { type Answers, holdAnswers } from './held-answers.ts'
+import { metricValue } from './metric-value.ts'
 
 export { foreign, liff, native, noSourceLimit, START_MS, web } from './channels.ts'
 
@@ -41,6 +43,8 @@ export type Layer = Services & {
   ask(token: AccessToken, subject?: Subject, caller?: Caller): Promise<Answer>
   /** Whether LINE itself accepts an access token or a refresh token of the web channel now. */
   acceptedByLine(credential: Credential): Promise<boolean>
+  /** How many look-ups ended in each way since this was last read, as in `{ 'line/valid': 1 }`. */
+  lookUps(): Record<string, number>
   /** The value of one of the gateway's metrics, 0 where it has none. */
   metric(name: string): Promise<number>
   close(): Promise<void>
@@ -72,7 +76,9 @@ export async function startLayer(
   const config = readConfig({ ...urls, LINE_TIMEOUT_MS: '60000', ...settings })
   const pool = new Pool(config.lineApiUrl, { connections: config.lineMaxConcurrency })
   const { dispatcher, answers } = holdAnswers(pool)
-  const telemetry = createTelemetry({ logLevel: 'silent' })
+  const made = createTelemetry({ logLevel: 'silent' })
+  const ends: LookUp[] = []
+  const telemetry = { ...made, lookUp }
   const clock = createClock({ wall: () => time + setBy, monotonic: () => time - suspendedFor })
   const services = createServices(config, { dispatcher, clock, telemetry })
 
@@ -84,8 +90,14 @@ export async function startLayer(
     issue,
     ask,
     acceptedByLine,
+    lookUps: () => tally(ends.splice(0).map((end) => end.join('/'))),
     metric,
     close,
+  }
+
+  function lookUp(end: LookUp): void {
+    ends.push(end)
+    made.lookUp(end)
   }
 
   function advance(ms: number): void {
@@ -123,9 +135,7 @@ export async function startLayer(
   }
 
   async function metric(name: string): Promise<number> {
-    const { text } = await telemetry.metrics()
-    const line = text.split('\n').find((one) => one.startsWith(`${name} `))
-    return line === undefined ? 0 : Number(line.slice(name.length))
+    return metricValue((await telemetry.metrics()).text, name)
   }
 
   async function close(): Promise<void> {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { afterEach, beforeEach } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
 import { web } from './channels.ts'
+import { metricValue } from './metric-value.ts'
 import { type Program, usePrograms } from './programs.ts'
 import { useRedis } from './redis.ts'
 
@@ -53,11 +54,8 @@ export async function ask(url: string, token: string): Promise<string> {
   return Object(await answer.json()).data?.viewer?.displayName
 }
 
-/** The sum over all labels. */
 async function readMetric(metricsUrl: string, name: string): Promise<number> {
-  const text = await (await fetch(`${metricsUrl}/metrics`)).text()
-  const lines = [...text.matchAll(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'gm'))]
-  return lines.reduce((sum, [, value]) => sum + Number(value), 0)
+  return metricValue(await (await fetch(`${metricsUrl}/metrics`)).text(), name)
 }
 
 /** The IDs of the processes that the program has started, oldest first. */

@@ -64,10 +64,13 @@ describe('requests that do not wait for the answer before', () => {
 describe('a body that is still coming after the answer', () => {
   const head = (path: string) => `POST ${path} HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n`
   let url: string
+  const refusals: number[] = []
   beforeAll(async () => {
     const limits = { requestTimeout: 200, headersTimeout: 200, connectionsCheckingInterval: 20 }
-    const server = createHttpServer(limits, ({ url }, response) => {
-      if (url !== '/unanswered') response.end('ok')
+    const refused = (status: number) => refusals.push(status)
+    const server = createHttpServer({ ...limits, refused }, (request, response) => {
+      if (request.url === '/read') request.on('data', () => {}).on('error', () => {})
+      else if (request.url !== '/unanswered') response.end('ok')
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -100,16 +103,19 @@ describe('a body that is still coming after the answer', () => {
   })
 
   it.each([
-    ['a request without an answer', head('/unanswered')],
-    ['half a head', 'GET / HTTP/1.1\r\nHos'],
-    ['half a head after an answer', 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHos'],
-    ['half a head after an answer to a body', `${head('/')}0\r\n\r\nGET / HTTP/1.1\r\nHos`],
-  ])('%s: 408', async (_, sent) => {
+    ['a request without an answer, which counts itself', head('/unanswered'), []],
+    ['a body that somebody waits for', head('/read'), [408]],
+    ['half a head', 'GET / HTTP/1.1\r\nHos', [408]],
+    ['half a head after an answer', 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHos', [408]],
+    ['half a head after an answer to a body', `${head('/')}0\r\n\r\nGET / HTTP/1.1\r\nHos`, [408]],
+  ])('%s: 408', async (_, sent, counted) => {
+    refusals.length = 0
     const { socket, text } = open(url)
     const closed = once(socket, 'close')
     socket.write(sent)
     await closed
     expect(text()).toContain('HTTP/1.1 408 Request Timeout\r\n')
+    expect(refusals).toEqual(counted)
   })
 })
 
@@ -130,10 +136,8 @@ describe('a head of 1,500 lines', () => {
 describe('a client that does not read its answer', () => {
   it('is cut off; a connection without an answer to read stays open', async () => {
     const megabytes = Buffer.alloc(64 * 1024 * 1024)
-    const server = createHttpServer(
-      {},
-      (request, response) => response.end(request.url === '/large' ? megabytes : 'ok'),
-      50,
+    const server = createHttpServer({ stalledMs: 50 }, (request, response) =>
+      response.end(request.url === '/large' ? megabytes : 'ok'),
     )
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo

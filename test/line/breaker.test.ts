@@ -147,7 +147,7 @@ describe('429', () => {
     time += 4_500
     fail(10)
     expect(refusal()).toBeInstanceOf(LineUnavailable)
-    expect(changes.at(-1)).toEqual({ state: 'open', cause: 'failures', forMs: 1_000 })
+    expect(changes.at(-1)).toEqual({ state: 'open', cause: 'failures', forMs: 1_000, wasOpen: true })
     time += 999
     expect(refusal()).toBeDefined()
   })
@@ -157,7 +157,7 @@ describe('429', () => {
     expect(breaker.limited(60_000)).toBe(60)
     fail(1)
     expect(refusal()).toMatchObject({ code: 'LINE_RATE_LIMITED', retryAfter: 60 })
-    expect(changes.at(-1)).toEqual({ state: 'open', cause: 'limit', forMs: 60_000 })
+    expect(changes.at(-1)).toEqual({ state: 'open', cause: 'limit', forMs: 60_000, wasOpen: true })
   })
 
   it('a second 429: the seconds until the longer pause ends, and a change if it is longer (D3)', () => {
@@ -250,6 +250,15 @@ describe('changes', () => {
       end()
     }
     expect(changes).toEqual([failed, halfOpen, failed, halfOpen, closed])
+  })
+
+  it('a late failure at the end of the pause: open again, a new opening', () => {
+    fail(10)
+    time += 1_000
+    expect(breaker.state()).toBe('half_open')
+    fail(1)
+    expect(breaker.state()).toBe('open')
+    expect(changes).toEqual([failed, failed])
   })
 
   it('a 429 to each of 64 calls in flight: one, with the time (D3)', () => {

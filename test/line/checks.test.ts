@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Emulator, Switches } from '../../src/emulator/emulator.ts'
-import type { Endpoint } from '../../src/line/client.ts'
+import type { LineEndpoint } from '../../src/telemetry/metric-labels.ts'
 import { credentialsFor, startLine, user } from '../harness/check-credentials.ts'
 import { createDriver } from '../harness/check-driver.ts'
 import { type Check, checks, isContested, type Observations } from './checks.ts'
@@ -69,7 +69,7 @@ describe('the list of checks', () => {
 })
 
 /** A new endpoint of the client does not compile here until it has checks. */
-const endpoints: Record<Endpoint | 'authorize' | 'verifyIdToken' | 'discovery', true> = {
+const endpoints: Record<LineEndpoint | 'authorize' | 'verifyIdToken' | 'discovery', true> = {
   token: true,
   verify: true,
   revoke: true,

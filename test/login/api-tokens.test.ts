@@ -24,6 +24,7 @@ const signingKeys = createSigningKeys({ keys: () => file, wall: () => now, noSig
 
 function createTokens(options: Partial<ApiTokensOptions> = {}) {
   let signed = 0
+  const given = { minted: 0, reused: 0 }
   const tokens = createApiTokens({
     signingKeys: {
       ...signingKeys,
@@ -39,9 +40,12 @@ function createTokens(options: Partial<ApiTokensOptions> = {}) {
     wall: () => now,
     leftSince: (channelId, userId, since) =>
       left.some((one) => one.channelId === channelId && one.userId === userId && since <= one.at),
+    givenOut: (source) => {
+      given[source] += 1
+    },
     ...options,
   })
-  return { ...tokens, signed: () => signed }
+  return { ...tokens, signed: () => signed, given }
 }
 
 const verified: Named = {
@@ -151,6 +155,9 @@ describe('a token is used again', () => {
     const all = await Promise.all(Array.from({ length: 100 }, () => tokens.tokenFor(verified, 'api')))
     expect(new Set(all.map(({ token }) => token)).size).toBe(1)
     expect(tokens.signed()).toBe(1)
+    expect(tokens.given).toEqual({ minted: 1, reused: 99 })
+    tokens.tokenFor(verified, 'api')
+    expect(tokens.given).toEqual({ minted: 1, reused: 100 })
   })
 
   it('not after a failure: the next one tries again', async () => {
@@ -159,6 +166,7 @@ describe('a token is used again', () => {
     await expect(tokens.tokenFor(verified, 'api')).rejects.toBeInstanceOf(Misconfigured)
     file = parseSigningKeys(keySetText(first))
     expect(await tokens.tokenFor(verified, 'api')).toMatchObject({ audience: 'api' })
+    expect(tokens.given).toEqual({ minted: 1, reused: 0 })
   })
 
   it('not when its key has left the file, also where another key has its kid', async () => {

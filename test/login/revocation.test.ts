@@ -40,7 +40,7 @@ describe('revoking an access token', () => {
       expect(await ask(token, subject)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
     }
     expect(emulator.calls.total()).toBe(0)
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
     expect(await isAcceptedByLine(layer(), token.raw)).toBe(false)
   })
 
@@ -55,7 +55,7 @@ describe('revoking an access token', () => {
     await answers.release()
     await revoked
     expect(wordFor(await ask(token))).toBe('REVOKED')
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
     if (subject !== 'verification') expect(wordFor(await asked)).toBe('REVOKED')
   })
 
@@ -79,7 +79,7 @@ describe('revoking an access token', () => {
     await answers.release()
     expect((await Promise.all(asked)).map(wordFor)).toEqual(['REVOKED', 'REVOKED', 'REVOKED'])
     expect(wordFor(await ask(token))).toBe('REVOKED')
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('a token that was never seen: verified first, then revoked', async () => {
@@ -258,7 +258,7 @@ describe('revoking a refresh token', () => {
     await revoked
     await answers.release()
     await expect(refreshed).rejects.toThrow(InvalidGrant)
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
     expect(wordFor(await ask(parent))).toBe('REVOKED')
   })
 
@@ -682,7 +682,7 @@ describe('deauthorizing', () => {
       await left
       await answers.release()
       expect([wordFor(await asked), wordFor(await ask(laptop))]).toEqual(['REVOKED', 'REVOKED'])
-      expect(await metric('gateway_tokens_in_memory')).toBe(0)
+      expect(await metric('gateway_records{kind="record"}')).toBe(0)
     },
   )
 

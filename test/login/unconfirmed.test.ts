@@ -4,6 +4,7 @@ import type { RevocationCalls, RevocationJob } from '../../src/login/revocation-
 import { createUnconfirmed } from '../../src/login/unconfirmed.ts'
 import { createTelemetry } from '../../src/telemetry/telemetry.ts'
 import { native, web } from '../harness/channels.ts'
+import { metricValue } from '../harness/metric-value.ts'
 
 const SECOND = 1_000
 
@@ -35,7 +36,10 @@ function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
     ...limits,
   })
 
-  return { queue, line, sent, givenUp, lines, pass }
+  const givenUpFor = async (reason: string) =>
+    metricValue((await telemetry.metrics()).text, `gateway_unconfirmed_given_up_total{reason="${reason}"}`)
+
+  return { queue, line, sent, givenUp, givenUpFor, lines, pass }
 
   async function send({ key, raw }: RevocationJob) {
     expect(raw).toBe(`secret of ${key}`)
@@ -157,20 +161,21 @@ describe('a revocation that LINE has not confirmed', () => {
   })
 
   it('whose token has expired: given up, with a log line that has the count', async () => {
-    const { queue, givenUp, lines, pass } = queueInFrontOfLine()
+    const { queue, givenUp, givenUpFor, lines, pass } = queueInFrontOfLine()
     queue.add(jobOf('short', { forMs: 5 * SECOND }))
     queue.add(jobOf('long'))
     await pass(5)
-    expect([givenUp, queue.size()]).toEqual([['short'], 1])
+    expect([givenUp, queue.size(), await givenUpFor('expired')]).toEqual([['short'], 1, 1])
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ count: 1, why: 'their tokens have expired' }])
   })
 
-  it('one more than the limit: given up at once; the end of the process: all are given up', () => {
-    const { queue, givenUp, lines } = queueInFrontOfLine({ most: 100 })
+  it('one more than the limit: given up at once; the end of the process: all are given up', async () => {
+    const { queue, givenUp, givenUpFor, lines } = queueInFrontOfLine({ most: 100 })
     for (let n = 0; n < 101; n += 1) queue.add(jobOf(String(n)))
     expect([queue.size(), givenUp]).toEqual([100, ['100']])
     queue.close()
     expect([queue.size(), givenUp.length]).toEqual([0, 101])
+    expect(await Promise.all(['full', 'end', 'expired'].map(givenUpFor))).toEqual([1, 100, 0])
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ count: 100, why: 'the process ends' })
     expect(lines.join()).not.toContain('secret of')
   })

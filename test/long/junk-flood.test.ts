@@ -38,7 +38,7 @@ describe('50,000 junk tokens from 200 addresses', () => {
     const [floodWords, coldWords] = [tally(await Promise.all(flood)), tally(await Promise.all(cold))]
     const seconds = (performance.now() - start) / 1_000
     const { verifyAccessToken } = emulator.calls.byEndpoint()
-    const records = await metric('gateway_tokens_in_memory')
+    const records = await metric('gateway_records{kind="record"}')
     print(
       `50,000 junk tokens in 250 waves, ${seconds.toFixed(1)} s: ${emulator.calls.total() - 500} calls for junk, ` +
         `${emulator.calls.maxInFlight()} in flight at most, ${lost} of 25,000 warm answers lost, ` +

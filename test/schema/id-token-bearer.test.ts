@@ -32,12 +32,17 @@ beforeAll(async () => {
   const line = { LINE_API_URL: emulator.url, LINE_ACCESS_URL: emulator.url, LINE_TIMEOUT_MS: '60000' }
   const settings = { LINE_CHANNELS: JSON.stringify([web, native, liff]), PUBLIC_URL: publicUrl, LOG_LEVEL: 'trace' }
   const config = readConfig({ ...line, ...settings, ...noSourceLimit, HOST: '127.0.0.1', PORT: '0' })
-  const telemetry = createTelemetry({ logLevel: 'trace', destination: { write: (some) => (lines += some) } })
+  const newTelemetry = () => createTelemetry({ logLevel: 'trace', destination: { write: (some) => (lines += some) } })
+  const telemetry = newTelemetry()
   dispatcher = new Pool(emulator.url)
   const clock = createClock({ wall: () => time, monotonic: () => time })
   const services = createServices(config, { dispatcher, clock, telemetry })
   servers.planned = await startServer(config, { services, telemetry })
-  servers.yoga = await startServer(config, { services, telemetry, createEngine: createYogaEngine })
+  servers.yoga = await startServer(config, {
+    services,
+    telemetry: newTelemetry(),
+    createEngine: createYogaEngine,
+  })
 })
 afterEach(() => {
   emulator.faults.clear()

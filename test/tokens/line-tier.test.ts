@@ -140,7 +140,7 @@ describe('a verification', () => {
     emulator.faults.set('profile', { status: 401, body: { message: 'The access token revoked' } })
     expect(await ask(issue(), 'profile')).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 1 })
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('that is refused, with a reading that is valid: refused', async () => {

@@ -261,7 +261,7 @@ describe('freshness', () => {
   })
 
   it('older: answered from the cache, and re-checked in the background, once for 100 questions', async () => {
-    const { ask, issue, emulator, clock, answers, resolve, metric } = layer()
+    const { ask, issue, emulator, clock, answers, resolve, lookUps, metric } = layer()
     const token = issue()
     await ask(token)
     clock.advance(AGING)
@@ -276,8 +276,8 @@ describe('freshness', () => {
     expect(emulator.calls.byEndpoint()).toMatchObject({ verifyAccessToken: 1, profile: 0 })
     expect(await ask(token)).toMatchObject({ record: { verifiedAt: START_MS + AGING } })
     expect(emulator.calls.total()).toBe(1)
-    expect(await metric('gateway_token_lookups_total{outcome="rechecking"}')).toBe(100)
-    expect(await metric('gateway_token_lookups_total{outcome="joined"}')).toBe(0)
+    expect(lookUps()).toEqual({ 'line/valid': 1, 'memory/aging': 100, 'memory/fresh': 1 })
+    expect(await metric('gateway_rechecks_total{outcome="valid"}')).toBe(1)
   })
 
   it('too old: re-checked before it is answered, once for 50 questions', async () => {
@@ -371,7 +371,7 @@ describe('expiry', () => {
     expect(all).toMatchObject(times(50, () => ({ verdict: 'invalid', reason: 'EXPIRED' })))
     await answers.settled()
     expect(emulator.calls.total()).toBe(0)
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('a token that ends while LINE answers: EXPIRED', async () => {
@@ -400,7 +400,7 @@ describe('expiry', () => {
   it('expires_in 0: EXPIRED, and no record is kept', async () => {
     const { ask, issue, metric } = layer()
     expect(await ask(issue({ expiresIn: 0 }))).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('expires_in 0 in an answer of 200: EXPIRED, and no record is kept', async () => {
@@ -408,7 +408,7 @@ describe('expiry', () => {
     const body = { scope: 'profile', client_id: '1000000001', expires_in: 0 }
     emulator.faults.set('verifyAccessToken', { status: 200, body })
     expect(await ask(issue(), 'profile')).toMatchObject({ verdict: 'invalid', reason: 'EXPIRED' })
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
   })
 
   it('expires_in 1: served for one second', async () => {
@@ -507,7 +507,7 @@ describe('when LINE refuses', () => {
     expect(wordFor(await ask(token))).toBe('valid')
     await answers.settled()
     emulator.calls.reset()
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
     expect(wordFor(await ask(token))).toBe('REVOKED')
     expect(emulator.calls.total()).toBe(0)
   })
@@ -518,7 +518,7 @@ describe('when LINE refuses', () => {
     await ask(token)
     emulator.revokeAccessToken(token.raw)
     expect(await ask(token, subject)).toMatchObject({ verdict: 'invalid', reason: 'REVOKED' })
-    expect(await metric('gateway_tokens_in_memory')).toBe(0)
+    expect(await metric('gateway_records{kind="record"}')).toBe(0)
     emulator.calls.reset()
     expect(wordFor(await ask(token))).toBe('REVOKED')
     expect(emulator.calls.total()).toBe(0)
@@ -577,14 +577,14 @@ describe('when LINE is down', () => {
     ['HTML with 400', { status: 400, body: '<html>Bad Request</html>' }],
     ['no JSON', { garbage: true }],
   ] as const)('%s: stale tokens are served with their profiles, and counted', async (_, fault) => {
-    const { ask, issue, emulator, clock, metric } = layer()
+    const { ask, issue, emulator, clock, lookUps } = layer()
     const token = issue()
     await ask(token, 'profile')
     emulator.faults.set('*', fault)
     clock.advance(2 * HOUR)
     expect(await ask(token)).toMatchObject({ verdict: 'valid', record: { verifiedAt: START_MS } })
     expect(await ask(token, 'profile')).toMatchObject({ record: { profile: { displayName: 'Sakura Tanaka' } } })
-    expect(await metric('gateway_token_lookups_total{outcome="stale"}')).toBe(2)
+    expect(lookUps()).toEqual({ 'line/valid': 1, 'memory/stale': 2 })
   })
 
   it('a token is served until it expires', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
+import type { MemoryTier } from '../../src/tokens/memory-tier.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import { noSourceLimit, oneChannel, useLayer } from '../harness/token-layer.ts'
@@ -73,6 +74,21 @@ const lines: fc.Arbitrary<Line> = fc.record({
   tickMs: of(0, 1),
 })
 
+/** Those of callers, of `revocation` and of `refresher`. */
+const questions = vi.hoisted(() => ({ asked: 0 }))
+vi.mock('../../src/tokens/memory-tier.ts', async (importOriginal) => {
+  const { rememberInMemory } = await importOriginal<typeof import('../../src/tokens/memory-tier.ts')>()
+  return { rememberInMemory: (...given: Parameters<typeof rememberInMemory>) => counted(rememberInMemory(...given)) }
+})
+
+function counted(memory: MemoryTier): MemoryTier {
+  const resolve: MemoryTier['resolve'] = (question) => {
+    questions.asked += 1
+    return memory.resolve(question)
+  }
+  return { ...memory, resolve }
+}
+
 const layer = useLayer({ ...oneChannel, ...noSourceLimit, CACHE_MAX_TOKENS: String(CACHE_TOKENS) })
 
 it('the token layer: random sequences of steps, no answer contradicts the oracle', {
@@ -98,6 +114,8 @@ it('the token layer: random sequences of steps, no answer contradicts the oracle
     // MODEL_RUNS=10000 takes three to four minutes. Each MODEL_SEED gives other steps.
     { numRuns: Number(process.env.MODEL_RUNS ?? 75), seed: Number(process.env.MODEL_SEED ?? 1) },
   )
+  const ends = Object.values(layer().lookUps())
+  expect(ends.reduce((sum, count) => sum + count)).toBe(questions.asked)
   process.stdout.write(`model: ${JSON.stringify(counts)}\n`)
   expect(Math.min(counts.valid, counts.invalid, counts.unknown)).toBeGreaterThan(counts.runs / 3)
 })

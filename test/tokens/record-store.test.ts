@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createRecord, type TokenRecord } from '../../src/tokens/record.ts'
+import { writeRecord } from '../../src/tokens/record-codec.ts'
 import { createRecordStore } from '../../src/tokens/record-store.ts'
 import { plain } from '../harness/plain-record.ts'
 
@@ -174,5 +176,27 @@ describe('the store', () => {
     const taken = after.heapTotal + after.arrayBuffers - before.heapTotal - before.arrayBuffers
     expect(taken).toBeLessThan(50 * 2 ** 20)
     expect(plain(store.set('a', bare))).toEqual(bare)
+  })
+
+  it('its bytes: always the sum of the texts, whatever comes and goes', () => {
+    const names = fc.constantFrom('a', 'b', 'c', 'd', 'e')
+    const change = fc.oneof(
+      fc.record({ do: fc.constant('set' as const), key: names, name: fc.string({ maxLength: 30 }) }),
+      fc.record({ do: fc.constantFrom('delete' as const, 'retire' as const, 'get' as const), key: names }),
+    )
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
+        const store = createRecordStore(3)
+        for (const one of changes) {
+          if (one.do === 'set') store.set(one.key, { ...bare, profile: { ...profile, displayName: one.name } })
+          else store[one.do](one.key)
+          const kept = ['a', 'b', 'c', 'd', 'e'].flatMap((key) => store.peek(key) ?? [])
+          // All have the same channel and scopes, so each has the number 0.
+          expect(store.bytes()).toBe(kept.reduce((sum, record) => sum + writeRecord(record, 0).length, 0))
+          expect(store.size()).toBe(kept.length)
+        }
+      }),
+      { numRuns: 50 },
+    )
   })
 })

@@ -36,6 +36,8 @@ describeWithRedis('access tokens on three replicas', () => {
       expect(tally(words)).toEqual({ valid: 500 })
       expect(calls.of('verifyAccessToken')).toBe(1)
       expect(calls.total()).toBe(subject === 'verification' ? 1 : 2)
+      const ends = tally(all.flatMap(({ lookUps }) => lookUps))
+      expect(ends).toEqual({ 'line/valid': 1, 'redis/valid': 2, 'flight/valid': 497 })
     },
   )
 
@@ -65,6 +67,8 @@ describeWithRedis('access tokens on three replicas', () => {
     const words = await Promise.all(spread(all, 30, async (replica) => wordFor(await ask(replica, junk(1)))))
     expect([...new Set(words)]).toEqual(['MALFORMED'])
     expect(calls.total()).toBe(1)
+    const ends = tally(all.flatMap(({ lookUps }) => lookUps))
+    expect(ends).toEqual({ 'line/refused': 1, 'redis/refused': 2, 'flight/refused': 27 })
   })
 
   it.each([

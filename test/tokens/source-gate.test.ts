@@ -590,6 +590,31 @@ describe('a caller with a share, in front of LINE', () => {
   })
 })
 
+describe('what a dashboard sees of the gate', () => {
+  it('the sources with an empty bucket, until time has put a token back, and those that wait', async () => {
+    const { gate, clock } = createTimedGate({ burst: 2, perSecond: 0.1, room: () => 1 })
+    expect([gate.counts(), gate.waiting()]).toEqual([{ limited: 0, other: 0 }, 0])
+    for (let n = 0; n < 2; n += 1) await expect(guarded(gate, here, refuse)).rejects.toThrow(InvalidGrant)
+    await expect(guarded(gate, elsewhere, refuse)).rejects.toThrow(InvalidGrant)
+    expect(gate.counts()).toEqual({ limited: 1, other: 1 })
+    const admission = await gate.admit(elsewhere.clientAddress, single())
+    const waiting = gate.admit(elsewhere.clientAddress, single())
+    expect([gate.counts(), gate.waiting()]).toEqual([{ limited: 1, other: 1 }, 1])
+    admission.settle('good')
+    const next = await waiting
+    expect(gate.waiting()).toBe(0)
+    next.settle('good')
+    clock.advance(10_000)
+    expect(gate.counts()).toEqual({ limited: 0, other: 2 })
+  })
+
+  it('sources at rest are bounded, and what is dropped is not limited any more', async () => {
+    const gate = createGate({ burst: 1 })
+    for (let n = 0; n < 20_010; n += 1) gate.count(addressOf(n), 'refused')
+    expect(gate.counts()).toEqual({ limited: 20_000, other: 0 })
+  })
+})
+
 function createGate(options: Partial<SourceGateOptions>) {
   return createSourceGate({ burst: 20, perSecond: 0.001, now: () => START_MS, room: () => 64, ...options })
 }

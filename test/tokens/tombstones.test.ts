@@ -70,3 +70,24 @@ it('a tombstone of a stranger for a token that LINE then accepts: ours from then
   for (const key of ['b', 'c']) tombstones.raise(key, { forMs: 100, ...strange })
   expect(tombstones.find('a')).toMatchObject({ isOurs: true })
 })
+
+it('their counts by kind: through their end, a confirmation, a token that turns out to be ours, and too many', () => {
+  let time = 0
+  const tombstones = createTombstones(() => time, 2)
+  tombstones.raise('a', { forMs: 100, ...ours })
+  tombstones.raise('a', { forMs: 200, ...ours })
+  tombstones.raise('session', { forMs: 1_000, ...ours, kind: 'session' })
+  tombstones.raise('x', { forMs: 1_000, ...strange })
+  expect(tombstones.counts()).toEqual({ token: 1, session: 1, stranger: 1 })
+  tombstones.confirm('a')
+  tombstones.raise('x', { forMs: 1_000, ...ours })
+  expect(tombstones.counts()).toEqual({ token: 2, session: 1, stranger: 0 })
+  for (const key of ['p', 'q', 'r']) tombstones.raise(key, { forMs: 1_000, ...strange })
+  expect(tombstones.counts()).toEqual({ token: 2, session: 1, stranger: 2 })
+  tombstones.learn('other', { kind: 'session', forMs: 1_000, channelId: '1', isConfirmed: false })
+  tombstones.learn('more', { kind: 'session', forMs: 1_000, channelId: '1', isConfirmed: false })
+  expect(tombstones.counts()).toEqual({ token: 1, session: 2, stranger: 2 })
+  time = 1_000
+  for (const key of ['a', 'session', 'x', 'p', 'q', 'r', 'other', 'more']) tombstones.has(key)
+  expect(tombstones.counts()).toEqual({ token: 0, session: 0, stranger: 0 })
+})

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const clock = createClock({ wall: () => frozen, monotonic: () => frozen })
   const services = withFixedNonce(createServices(config, { dispatcher, clock, telemetry }))
   planned = await startServer(config, { services, telemetry })
-  yoga = await startServer(config, { services, telemetry, createEngine: createYogaEngine })
+  yoga = await startServer(config, { services, telemetry: createSilentTelemetry(), createEngine: createYogaEngine })
   const expired = emulator.issueTokens().accessToken
   const revoked = emulator.issueTokens().accessToken
   emulator.expireAccessToken(expired)

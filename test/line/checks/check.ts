@@ -1,5 +1,5 @@
 import type { Switches } from '../../../src/emulator/emulator.ts'
-import type { Endpoint } from '../../../src/line/client.ts'
+import type { LineEndpoint as Endpoint } from '../../../src/telemetry/metric-labels.ts'
 import type { Driver, Need } from '../../harness/check-driver.ts'
 
 /** The endpoints of LINE with checks: those that we call, and those that only browsers and libraries call. */

@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { faceSettings, forwardAuth, introspect } from '../harness/faces.ts'
+import { formType, postForm } from '../harness/forms.ts'
+import { writeKeyFile } from '../harness/key-file.ts'
+import { sendRaw } from '../harness/raw-http.ts'
+import { ourChannels, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
+import { growth, type Series, seriesIn } from '../harness/series.ts'
+
+const origin = 'https://app.example'
+const keyFile = writeKeyFile()
+let gateway: RunningGateway
+let atStart: readonly Series[]
+let lastRead: readonly Series[]
+beforeAll(async () => {
+  gateway = await startRunningGateway({
+    ...ourChannels,
+    ...faceSettings,
+    PUBLIC_URL: 'https://api.example',
+    SIGNING_KEYS_FILE: keyFile.path,
+    CORS_ORIGINS: origin,
+    INTROSPECTION: 'true',
+    SHUTDOWN_GRACE_SECONDS: '0',
+  })
+  atStart = await series()
+  lastRead = atStart
+})
+afterAll(async () => {
+  await gateway.close()
+  keyFile.remove()
+})
+
+async function series(): Promise<Series[]> {
+  return seriesIn(await gateway.metrics())
+}
+
+/** The last reading of the metrics and a new one: a reading takes long. */
+async function readings(): Promise<readonly [readonly Series[], readonly Series[]]> {
+  const before = lastRead
+  lastRead = await series()
+  return [before, lastRead]
+}
+
+/** All that requests have counted between two readings. */
+function countedIn(both: readonly [readonly Series[], readonly Series[]]): Record<string, number> {
+  return {
+    ...growth(both, 'gateway_operations_total', ['operation', 'code', 'outcome']),
+    ...growth(both, 'gateway_operation_duration_seconds_count', ['kind']),
+    ...growth(both, 'http_server_request_duration_seconds_count', httpLabels),
+  }
+}
+
+const httpLabels = ['http_request_method', 'http_route', 'http_response_status_code']
+
+/** What an act must count: operations, the kind of the request, and the request. */
+type Act = readonly [act: () => Promise<unknown>, ...counts: string[]]
+
+const token = () => gateway.issue().accessToken
+const ask = (query: string, bearer?: string) => gateway.ask(query, { token: bearer })
+const options = (path: string) =>
+  gateway.send(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
+const raw = (text: string) => sendRaw(gateway.url, text)
+const chunked = 'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'
+const posted = 'POST /graphql 200'
+const inputOfIdToken = '{ idToken: "x", channelId: "1000000001" }'
+
+const acts: readonly Act[] = [
+  [() => ask('{ viewer { id } }', token()), 'viewer OK ok', 'query', posted],
+  [() => ask('mutation { logout { revoked } }', token()), 'logout OK ok', 'mutation', posted],
+  [
+    () => ask(`{ viewer { id } verifyAccessToken(accessToken: "${token()}") { active } }`),
+    'viewer UNAUTHENTICATED refused',
+    'verifyAccessToken OK ok',
+    'query',
+    posted,
+  ],
+  [() => ask('{ a: viewer { id } b: viewer { id } }', token()), 'viewer OK ok', 'query', posted],
+  [
+    () => ask('{ __typename a: viewer { id } ...F } fragment F on Query { b: viewer { id } }'),
+    'viewer UNAUTHENTICATED refused',
+    '__typename OK ok',
+    'query',
+    posted,
+  ],
+  [
+    () => ask(`{ __schema { __typename } b: __typename viewer: verifyIdToken(input: ${inputOfIdToken}) { sub } }`),
+    'verifyIdToken INVALID_ID_TOKEN refused',
+    '__schema OK ok',
+    '__typename OK ok',
+    'query',
+    posted,
+  ],
+  [() => ask('{ viewer { id friend } }'), 'none GRAPHQL_VALIDATION_FAILED invalid', 'none', posted],
+  [() => ask('{'), 'none GRAPHQL_PARSE_FAILED invalid', 'none', posted],
+  [
+    () => ask('query ($a: Int!) { __typename @skip(if: $a) }'),
+    'none GRAPHQL_VALIDATION_FAILED invalid',
+    'none',
+    posted,
+  ],
+  [() => ask('query ($a: Boolean!) { __typename @skip(if: $a) }'), 'none BAD_USER_INPUT invalid', 'none', posted],
+  [() => ask(`{ ${'__typename '.repeat(600)} }`), 'none OPERATION_TOO_COMPLEX invalid', 'none', 'POST /graphql 400'],
+  [() => gateway.send('/graphql?query={__typename}'), '__typename OK ok', 'query', 'GET /graphql 200'],
+  [() => gateway.send('/graphql?query=mutation{__typename}'), 'none BAD_REQUEST invalid', 'none', 'GET /graphql 405'],
+  [() => gateway.send('/graphql', { method: 'HEAD' }), 'none BAD_REQUEST invalid', 'none', 'HEAD /graphql 405'],
+  [() => gateway.send('/graphql', { method: 'PUT' }), 'none BAD_REQUEST invalid', 'none', '_OTHER /graphql 405'],
+  [() => options('/graphql'), 'OPTIONS /graphql 204'],
+  [() => options('/oauth/token'), 'OPTIONS /oauth/token 204'],
+  [() => gateway.send('/health'), 'GET /health 200'],
+  [() => gateway.send('/ready', { method: 'HEAD' }), 'HEAD /ready 200'],
+  [() => gateway.send('/health', { method: 'DELETE' }), '_OTHER /health 405'],
+  [() => gateway.send('/metrics'), 'GET - 404'],
+  [() => raw('GET /health HTTP/1.1\r\n\r\n'), '_OTHER - 400'],
+  [() => raw('no HTTP\r\n\r\n'), '_OTHER - 400'],
+  [() => raw(`POST /graphql HTTP/1.1\r\nhost: a\r\n${chunked}no chunk\r\n`), '_OTHER - 400'],
+  [() => raw(`GET /health HTTP/1.1\r\nx: ${'x'.repeat(17_000)}\r\n\r\n`), '_OTHER - 431'],
+  [() => raw('GET /health HTTP/1.1\r\nhost: a\r\nexpect: tea\r\nconnection: close\r\n\r\n'), '_OTHER - 417'],
+  [() => raw('OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'), 'OPTIONS - 404'],
+]
+
+it('each request is counted exactly once, and each of its root fields', async () => {
+  for (const [act] of acts) await act()
+  const expected: Record<string, number> = {}
+  for (const count of acts.flatMap(([, ...counts]) => counts)) expected[count] = (expected[count] ?? 0) + 1
+  expect(countedIn(await readings())).toEqual(expected)
+})
+
+const methods = ['GET', 'HEAD', 'POST', 'OPTIONS', 'PROPFIND'] as const
+const paths = [
+  ...['/graphql', '/graphql/?query={viewer{id}}', '/auth?scope=x', '/oauth/token', '/oauth/introspect'],
+  ...['/.well-known/jwks.json', '/health', '/ready', '/dev/demo'],
+]
+const json = { 'content-type': 'application/json' }
+const oddRequests: readonly { readonly headers: Record<string, string>; readonly body?: string }[] = [
+  { headers: { origin, 'access-control-request-method': 'POST', accept: 'text/html' } },
+  { headers: { ...json, accept: 'image/png' }, body: '[]' },
+  { headers: { ...json, authorization: 'Bearer junk' }, body: '{"query":"mutation{a:logout{revoked}b:__typename}"}' },
+  { headers: { ...json, 'content-encoding': 'gzip' }, body: '{}' },
+  { headers: { 'content-type': formType, authorization: 'Basic eDp5' }, body: 'a=1&a=2' },
+  { headers: { 'content-type': formType }, body: `grant_type=${'x'.repeat(16 * 1024)}` },
+]
+
+it('odd requests: each is counted once with the status of its answer, and no label has a new value', async () => {
+  const seen: Record<string, number> = {}
+  async function note(path: string, method: (typeof methods)[number], odd: (typeof oddRequests)[number]) {
+    const { status } = await gateway.send(path, { ...odd, method: method as 'GET' })
+    const key = `${method === 'PROPFIND' ? '_OTHER' : method} ${status}`
+    seen[key] = (seen[key] ?? 0) + 1
+  }
+  for (const path of paths)
+    await Promise.all(methods.flatMap((method) => oddRequests.map((odd) => note(path, method, odd))))
+  await note('/graphql', 'POST', { headers: json, body: 'x'.repeat(101 * 1024) })
+  const byStatus = ['http_request_method', 'http_response_status_code']
+  expect(growth(await readings(), 'http_server_request_duration_seconds_count', byStatus)).toEqual(seen)
+  expect(namesOf(lastRead)).toEqual(namesOf(atStart))
+})
+
+/** Node's own metrics have labels of their own. */
+function namesOf(some: readonly Series[]): string[] {
+  const ours = some.filter(({ name }) => /^(gateway|http)_/.test(name))
+  return ours.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`)
+}
+
+it('requests that LINE leaves waiting are active; at the end of the drain each one is a 503 that shuts down', async () => {
+  gateway.emulator.faults.set('*', { hang: true })
+  const answers = [
+    ask('{ viewer { id } }', token()),
+    introspect(gateway, token()),
+    postForm(gateway, '/oauth/token', exchangeForm(token())),
+    forwardAuth(gateway, token()),
+  ]
+  const active = async () => growth([atStart, await series()], 'http_server_active_requests', ['http_request_method'])
+  await expect.poll(active, { timeout: 30_000 }).toEqual({ POST: 3, GET: 1 })
+  void gateway.drain()
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([503, 503, 503, 503])
+  expect(countedIn(await readings())).toEqual({
+    'none SHUTTING_DOWN unavailable': 1,
+    'introspection SHUTTING_DOWN unavailable': 1,
+    'token_exchange SHUTTING_DOWN unavailable': 1,
+    'forward_auth SHUTTING_DOWN unavailable': 1,
+    none: 1,
+    introspection: 1,
+    token_exchange: 1,
+    forward_auth: 1,
+    'POST /graphql 503': 1,
+    'POST /oauth/introspect 503': 1,
+    'POST /oauth/token 503': 1,
+    'GET /auth 503': 1,
+  })
+  expect(growth([atStart, lastRead], 'gateway_draining', [])).toEqual({ '': 1 })
+  expect(growth([atStart, lastRead], 'http_server_active_requests', ['http_request_method'])).toEqual({})
+})
+
+function exchangeForm(subject: string): Record<string, string> {
+  return {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: subject,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+  }
+}

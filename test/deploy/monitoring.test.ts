@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
 import { monitoring, readRules } from '../harness/alert-rules.ts'
-import { declaredFamilies, declaredSeries, familiesIn, type KnownSeries, knownSeries, labelsIn, unknownIn } from '../harness/known-series.ts'
+import {
+  declaredFamilies,
+  declaredSeries,
+  familiesIn,
+  type KnownSeries,
+  knownSeries,
+  labelsIn,
+  unknownIn,
+} from '../harness/known-series.ts'
 import { codeSpans, parseDocument } from '../harness/markdown.ts'
 import { metricDocument } from '../harness/metric-document.ts'
 import { describeWithPrometheus, promtoolFinds } from '../harness/prometheus.ts'

@@ -27,7 +27,9 @@ export async function knownSeries(): Promise<KnownSeries> {
 
 /** The names and types of our own metrics in Prometheus' text format. */
 export function familiesIn(text: string): string[] {
-  const families = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].filter(([, name = '']) => !/^(process|nodejs)_/.test(name))
+  const families = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].filter(
+    ([, name = '']) => !/^(process|nodejs)_/.test(name),
+  )
   return families.map(([, name, type]) => `${name} ${type}`).sort()
 }
 

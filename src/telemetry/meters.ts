@@ -22,8 +22,9 @@ export type Tally = {
 
 export function createTally(registry: Registry, meter: Meter): Tally {
   const { name, help } = meter
-  const table = createSeriesTable(meter, () => ({ count: 0 }))
-  new Counter({ name, help, labelNames: labelNamesOf(meter), registers: [registry], collect })
+  const table = createSeriesTable(meter, (values) => ({ labels: labelsOf(meter, values), count: 0 }))
+  const options = { name, help, labelNames: labelNamesOf(meter), registers: [] }
+  registry.registerMetric(new TabledCounter(options, readings))
   return { add, addMany, addTo }
 
   function add(...labels: readonly string[]): void {
@@ -38,9 +39,8 @@ export function createTally(registry: Registry, meter: Meter): Tally {
     table.cellOf(labels).count += 1
   }
 
-  function collect(this: Counter): void {
-    this.reset()
-    for (const [values, { count }] of table.all()) this.inc(labelsOf(meter, values), count)
+  function readings(): SeriesReading[] {
+    return table.all().map(({ labels, count }) => ({ labels: {}, sharedLabels: labels, value: count }))
   }
 }
 
@@ -50,13 +50,17 @@ export type Durations = { observe(seconds: number, ...labels: readonly string[])
  * The durations of one series. `counts[n]` counts those up to bound n and above the bound before it. The last count is for
  * those above all bounds. `sum` is in seconds.
  */
-type Observed = { readonly counts: number[]; sum: number }
+type Observed = { readonly labels: Labels; readonly counts: number[]; sum: number }
 
 export function createDurations(registry: Registry, meter: Meter): Durations {
   const { name, help, buckets = [] } = meter
-  const table = createSeriesTable<Observed>(meter, () => ({ counts: new Array(buckets.length + 1).fill(0), sum: 0 }))
+  const table = createSeriesTable<Observed>(meter, (values) => ({
+    labels: labelsOf(meter, values),
+    counts: new Array(buckets.length + 1).fill(0),
+    sum: 0,
+  }))
   const options = { name, help, labelNames: labelNamesOf(meter), buckets: [...buckets], registers: [] }
-  registry.registerMetric(new TabledHistogram(options, () => readingsOf(meter, table)))
+  registry.registerMetric(new TabledHistogram(options, () => bucketsOf(meter, table)))
   return { observe }
 
   function observe(seconds: number, ...labels: readonly string[]): void {
@@ -93,12 +97,10 @@ function labelsOf({ labels = [], derived, constantValues }: Meter, values: reado
 }
 
 /** In the exposition format each bucket includes the counts of the smaller buckets. */
-function readingsOf(meter: Meter, table: SeriesTable<Observed>): BucketReading[] {
-  const { name, buckets = [] } = meter
-  return table.all().flatMap(([values, { counts, sum }]) => {
-    const sharedLabels = labelsOf(meter, values)
+function bucketsOf({ name, buckets = [] }: Meter, table: SeriesTable<Observed>): SeriesReading[] {
+  return table.all().flatMap(({ labels: sharedLabels, counts, sum }) => {
     let count = 0
-    const below = [...buckets, '+Inf'].map((le, bucket): BucketReading => {
+    const below = [...buckets, '+Inf'].map((le, bucket): SeriesReading => {
       count += counts[bucket] ?? 0
       return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: count }
     })
@@ -110,20 +112,46 @@ function readingsOf(meter: Meter, table: SeriesTable<Observed>): BucketReading[]
   })
 }
 
-/** As prom-client's own histograms have them: the labels that all values of a histogram share are apart. */
-type BucketReading = {
-  readonly metricName: string
+/** As prom-client's own histograms have them. It keeps the text of `sharedLabels` while the object is the same. */
+type SeriesReading = {
+  readonly metricName?: string
   readonly labels: Record<string, string | number>
   readonly sharedLabels: Labels
   readonly value: number
 }
 
+/** A prom-client counter that reads its numbers from our own table: a second table of its own would cost each reader much. */
+class TabledCounter extends Counter {
+  readonly #facts: { readonly name: string; readonly help: string }
+  readonly #read: () => SeriesReading[]
+
+  constructor(options: ConstructorParameters<typeof Counter>[0], read: () => SeriesReading[]) {
+    super(options)
+    this.#facts = { name: options.name, help: options.help }
+    this.#read = read
+  }
+
+  /** For the exposition format. */
+  async getForPromString() {
+    return { ...this.#facts, type: 'counter', aggregator: 'sum', values: this.#read() }
+  }
+
+  /** For the numbers that a worker gives to the primary process. */
+  override async get(): ReturnType<Counter['get']> {
+    const values = this.#read().map(({ sharedLabels, value }) => ({ labels: { ...sharedLabels }, value }))
+    // The types of prom-client say that a metric's type is a number. It is a word.
+    return { ...this.#facts, type: 'counter', aggregator: 'sum', values } as unknown as Awaited<
+      ReturnType<Counter['get']>
+    >
+  }
+}
+
 /** A prom-client histogram that reads its numbers from our own table. */
 class TabledHistogram extends Histogram {
   readonly #facts: { readonly name: string; readonly help: string }
-  readonly #read: () => BucketReading[]
+  readonly #read: () => SeriesReading[]
 
-  constructor(options: ConstructorParameters<typeof Histogram>[0], read: () => BucketReading[]) {
+  constructor(options: ConstructorParameters<typeof Histogram>[0], read: () => SeriesReading[]) {
     super(options)
     this.#facts = { name: options.name, help: options.help }
     this.#read = read

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Registry } from 'prom-client'
 import { version } from '../version.ts'
 import {
@@ -68,8 +69,14 @@ export function createMetrics(): Metrics {
     return createDurations(registry, { ...meterOf('http_client_request_duration_seconds'), constantValues })
   }
 
+  /** Between two metrics, others have their turn of the event loop: all of them at once would take milliseconds. */
   async function text() {
-    return { contentType: registry.contentType, text: await registry.metrics() }
+    const texts: string[] = []
+    for (const { name } of registry.getMetricsAsArray()) {
+      texts.push(await registry.getSingleMetricAsString(name))
+      await setImmediate()
+    }
+    return { contentType: registry.contentType, text: `${texts.join('\n\n')}\n` }
   }
 
   function numbers() {

@@ -4,7 +4,7 @@ import type { MetricRow } from './metric-table.ts'
 export type SeriesTable<Cell> = {
   /** `labels`: the values, in the order of the metric table. */
   cellOf(labels: readonly string[]): Cell
-  all(): (readonly [labels: readonly string[], cell: Cell])[]
+  all(): readonly Cell[]
 }
 
 type Branch<Cell> = Map<string, Branch<Cell> | Cell>
@@ -15,9 +15,9 @@ const mostExtra = 100
 /** All series of the metric table are there from the start, so that the first event of each is seen as an increase. */
 export function createSeriesTable<Cell extends object>(
   { labels = [], series = labels.length === 0 ? [[]] : [] }: Pick<MetricRow, 'labels' | 'series'>,
-  begin: () => Cell,
+  begin: (labels: readonly string[]) => Cell,
 ): SeriesTable<Cell> {
-  const cells: (readonly [readonly string[], Cell])[] = []
+  const cells: Cell[] = []
   const root: Branch<Cell> = new Map()
   let only: Cell | undefined
   for (const values of series) plant(values)
@@ -42,8 +42,8 @@ export function createSeriesTable<Cell extends object>(
     for (const value of values.slice(0, -1)) branch = branchOf(branch, value)
     const there = last === undefined ? only : (branch.get(last) as Cell | undefined)
     if (there !== undefined) return there
-    const cell = begin()
-    cells.push([values, cell])
+    const cell = begin(values)
+    cells.push(cell)
     if (last === undefined) only = cell
     else branch.set(last, cell)
     return cell

@@ -3,6 +3,7 @@ import base from './vitest.config.ts'
 
 /** These files mostly wait or compute, and no bound in them depends on a quiet machine. */
 const together = [
+  'alerts',
   'demo-page',
   'deploy-files',
   'graphiql-phone',

@@ -74,12 +74,9 @@ it('only what memory answered is called so, also while another question waits fo
   await system.ask(whoAmI, {}, known)
   await system.ask(whoAmI, {}, unknown)
   const texts = (await read()).events.map(({ text }) => text).filter((text) => !text.startsWith('LINE '))
-  expect(texts.slice(0, 4)).toEqual([
-    'viewer: the token is refused, from memory',
-    'viewer: answered from memory',
-    'viewer: answered',
-    'logout: answered',
-  ])
+  expect(texts.slice(0, 2)).toEqual(['viewer: the token is refused, from memory', 'viewer: answered from memory'])
+  // On a slow machine the logout ends last.
+  expect(texts.slice(2, 4).sort()).toEqual(['logout: answered', 'viewer: answered'])
 })
 
 it('a call that our own queue refused: no call to LINE', () => {

@@ -5,7 +5,7 @@ import { type SpanName, spanTable } from '../../src/telemetry/span-table.ts'
 import { api, faceSettings, introspect } from '../harness/faces.ts'
 import { logIn } from '../harness/log-in.ts'
 import { sendRaw, statusesIn } from '../harness/raw-http.ts'
-import { type RunningGateway, startRunningGateway, web } from '../harness/running-gateway.ts'
+import { linesOf, type RunningGateway, startRunningGateway, web } from '../harness/running-gateway.ts'
 import { createSecretSearch } from '../harness/secret-search.ts'
 import { newTrace, useTraceRecorder } from '../harness/trace-recorder.ts'
 
@@ -178,7 +178,7 @@ describe('a fault of LINE', () => {
     ])
   })
 
-  it('500: the calls and the operation have failed; the request has its answer', async () => {
+  it('500: the calls and the operation have failed, the request has its answer, the log line names the trace', async () => {
     gateway.emulator.faults.set('*', { status: 500 })
     const { id, headers } = newTrace()
     await gateway.ask(viewer, { token: newToken(), headers })
@@ -189,6 +189,7 @@ describe('a fault of LINE', () => {
       ['query', 'LINE_UNAVAILABLE'],
     ])
     expect(recorder.of(id).flatMap((span) => span.events)).toEqual([])
+    expect(linesOf(gateway, 'info').filter(({ traceId }) => traceId === id)).toHaveLength(1)
   })
 
   it('a refused token: the call has failed, but neither the operation nor the request', async () => {

@@ -1,4 +1,4 @@
-import type { ChainableCommander, Redis as Client } from 'ioredis'
+import type { ChainableCommander, Client } from './redis/client.ts'
 import { type CommandFacts, hideStream, traceCommands } from './redis/command-spans.ts'
 import { type Away, type Command, openConnection, type Patience, type Refused } from './redis/connection.ts'
 import { isNotNow, isReply } from './redis/errors.ts'

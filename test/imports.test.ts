@@ -94,6 +94,11 @@ describe('imports', () => {
   })
 })
 
+it('ioredis: loaded only by the first connection, because it makes every request of a process slower', () => {
+  const loading = /^import (?!type )[^'"]*['"]ioredis['"]|\('ioredis'\)(?=\s*as)/m
+  expect(files.filter((file) => loading.test(readFileSync(join(source, file), 'utf8')))).toEqual(['redis/client.ts'])
+})
+
 describe('the layers', () => {
   it('a file imports nothing from a higher layer', () => {
     const between = imports.filter(({ from, to }) => layerOf(from) !== -1 && layerOf(to) !== -1)

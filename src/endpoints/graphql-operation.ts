@@ -16,20 +16,23 @@ export function operationOf(
   status: number,
   startedAt: number,
 ): Operation {
-  const { code } = errors[0]?.extensions ?? {}
-  return {
+  const ended: Operation = {
     kind: prepared?.kind ?? 'none',
     fields: prepared?.fields ?? [],
-    failures: prepared === undefined || errors.length === 0 ? undefined : failedFields(prepared, errors),
     method: request.method,
     route: graphqlRoute,
-    code: errors.length === 0 ? 'OK' : String(code),
+    code: 'OK',
     status,
     ms: performance.now() - startedAt,
     requestId: request.requestId,
     network: request.clientAddress,
-    ...(errors.length > 0 && lineFactsOf(errors)),
   }
+  return errors.length === 0 ? ended : { ...ended, ...failureOf(prepared, errors) }
+}
+
+function failureOf(prepared: RunningOperation['prepared'], errors: RunningOperation['errors']) {
+  const code = String(errors[0]?.extensions.code)
+  return { code, failures: prepared && failedFields(prepared, errors), ...lineFactsOf(errors) }
 }
 
 /** A request that was refused before its operation was executed, or that got no answer before the process ends. */

@@ -1,5 +1,5 @@
-import type { Redis as Client } from 'ioredis'
 import type { RedisConnectionName, Telemetry } from '../telemetry/telemetry.ts'
+import type { Client } from './client.ts'
 import { type Ending, inTime } from './deadline.ts'
 import { isNotNow, isReply, wordOf } from './errors.ts'
 import { createHealth } from './health.ts'

@@ -1,5 +1,3 @@
-import { ReplyError } from 'ioredis'
-
 /**
  * Replies that say "not now", whatever the command: it loads its data, has no primary, runs a long script, becomes a replica,
  * or wants a password.
@@ -8,9 +6,9 @@ const notNow = new Set(['LOADING', 'MASTERDOWN', 'BUSY', 'CLUSTERDOWN', 'TRYAGAI
 /** A connection that fails for these reasons fails until the operator changes something. */
 const badCertificate = /CERT|SELF_SIGNED|HOSTNAME_MISMATCH|UNABLE_TO|^ERR_TLS|^ERR_SSL|^EPROTO$/
 
-/** Whether Redis itself answered with this error. Otherwise there was no connection. */
+/** Whether Redis itself answered with this error (`ReplyError` of ioredis). Otherwise there was no connection. */
 export function isReply(error: unknown): boolean {
-  return error instanceof ReplyError
+  return error instanceof Error && error.name === 'ReplyError'
 }
 
 export function isNotNow(error: unknown): boolean {
@@ -24,7 +22,7 @@ export function needsOperator(error: unknown): boolean {
 }
 
 export function isRefusedDatabase(error: unknown): boolean {
-  return error instanceof ReplyError && (error as { command?: { name?: string } }).command?.name === 'select'
+  return isReply(error) && (error as { command?: { name?: string } }).command?.name === 'select'
 }
 
 /** The other words that Redis and Valkey say to our commands. A server could invent any number of them. */

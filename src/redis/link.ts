@@ -1,4 +1,4 @@
-import { Redis as Client } from 'ioredis'
+import { type Client, createClient } from './client.ts'
 import { inTime } from './deadline.ts'
 import { isRefusedDatabase, needsOperator, wordOf } from './errors.ts'
 import type { Health } from './health.ts'
@@ -50,7 +50,7 @@ const settings = {
 
 export function openLink(target: Target, { silenceMs, health, lost }: LinkOptions): Link {
   const socketTimeout = silenceMs !== undefined && { socketTimeout: silenceMs }
-  const client = new Client({ ...target, ...settings, ...socketTimeout })
+  const client = createClient({ ...target, ...settings, ...socketTimeout })
   const waiting = new Set<() => void>()
   let connections = 0
   let [isNew, wasReady, isClosed, cause] = [true, false, false, 'closed']

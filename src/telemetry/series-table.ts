@@ -20,6 +20,7 @@ export function createSeriesTable<Cell extends object>(
   const cells: Cell[] = []
   const root: Branch<Cell> = new Map()
   let only: Cell | undefined
+  let last: { readonly values: readonly string[]; readonly cell: Cell } | undefined
   for (const values of series) plant(values)
   const known = cells.length
 
@@ -27,9 +28,17 @@ export function createSeriesTable<Cell extends object>(
 
   function cellOf(values: readonly string[]): Cell {
     if (only !== undefined) return only
+    // Most events are like the one before.
+    if (last !== undefined && areEqual(last.values, values)) return last.cell
+    const cell = find(values) ?? plantExtra(values)
+    last = { values, cell }
+    return cell
+  }
+
+  function find(values: readonly string[]): Cell | undefined {
     let branch: Branch<Cell> | Cell | undefined = root
     for (const value of values) branch = (branch as Branch<Cell> | undefined)?.get(value)
-    return (branch as Cell | undefined) ?? plantExtra(values)
+    return branch as Cell | undefined
   }
 
   function plantExtra(values: readonly string[]): Cell {
@@ -37,15 +46,15 @@ export function createSeriesTable<Cell extends object>(
   }
 
   function plant(values: readonly string[]): Cell {
-    const last = values.at(-1)
+    const leaf = values.at(-1)
     let branch = root
     for (const value of values.slice(0, -1)) branch = branchOf(branch, value)
-    const there = last === undefined ? only : (branch.get(last) as Cell | undefined)
+    const there = leaf === undefined ? only : (branch.get(leaf) as Cell | undefined)
     if (there !== undefined) return there
     const cell = begin(values)
     cells.push(cell)
-    if (last === undefined) only = cell
-    else branch.set(last, cell)
+    if (leaf === undefined) only = cell
+    else branch.set(leaf, cell)
     return cell
   }
 
@@ -54,4 +63,9 @@ export function createSeriesTable<Cell extends object>(
     branch.set(value, next)
     return next
   }
+}
+
+function areEqual(values: readonly string[], others: readonly string[]): boolean {
+  for (let index = 0; index < values.length; index++) if (values[index] !== others[index]) return false
+  return true
 }

@@ -1,6 +1,15 @@
 import type { Origin } from './families.ts'
 import type { TokenRecord } from './record.ts'
-import { decodeText, encodeText, hasField, readField, readNumber, writeFields, writeNumber } from './record-bytes.ts'
+import {
+  decodeText,
+  encodeText,
+  hasField,
+  readField,
+  readShort,
+  readTime,
+  writeFields,
+  writeNumber,
+} from './record-bytes.ts'
 
 /**
  * A record is stored as one string of bytes. A million records as objects take twice the memory, and the garbage
@@ -65,7 +74,7 @@ export function writeOrigin({ channelId, userId, family, verifiedAt, expiresAt }
 
 export function readOrigin(text: string): Origin {
   const [channelId, userId, family] = [0, 1, 2].map((number) => readField(text, 2 * timeBytes, number))
-  const [verifiedAt = 0, expiresAt = 0] = [0, timeBytes].map((from) => readNumber(text, from, timeBytes))
+  const [verifiedAt = 0, expiresAt = 0] = [0, timeBytes].map((from) => readTime(text, from))
   return { channelId: decodeText(channelId) ?? '', userId: unpackUserId(userId), family, verifiedAt, expiresAt }
 }
 
@@ -88,11 +97,11 @@ export class StoredRecord implements TokenRecord {
   }
 
   get verifiedAt(): number {
-    return readNumber(this.#text, verifiedAtByte, timeBytes)
+    return readTime(this.#text, verifiedAtByte)
   }
 
   get expiresAt(): number {
-    return readNumber(this.#text, expiresAtByte, timeBytes)
+    return readTime(this.#text, expiresAtByte)
   }
 
   get userId(): string | undefined {
@@ -110,11 +119,11 @@ export class StoredRecord implements TokenRecord {
   get friendship(): TokenRecord['friendship'] {
     const bytes = readField(this.#text, firstFieldByte, friendshipField)
     if (bytes === undefined) return undefined
-    return { isFriend: bytes[0] === 'n' ? null : bytes[0] === 't', readAt: readNumber(bytes, 1, timeBytes) }
+    return { isFriend: bytes[0] === 'n' ? null : bytes[0] === 't', readAt: readTime(bytes, 1) }
   }
 
   get #channelScopes(): ChannelScopes {
-    const number = readNumber(this.#text, channelScopesByte, numberBytes)
+    const number = readShort(this.#text, channelScopesByte)
     return this.#shared[number] ?? parseChannelScopes(readField(this.#text, firstFieldByte, channelScopesField))
   }
 }
@@ -139,7 +148,7 @@ class StoredProfile implements NonNullable<TokenRecord['profile']> {
   }
 
   get readAt(): number {
-    return readNumber(this.#text, profileReadAtByte, timeBytes)
+    return readTime(this.#text, profileReadAtByte)
   }
 }
 

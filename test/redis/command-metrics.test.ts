@@ -35,7 +35,8 @@ describeWithRedis('the metrics of Redis', () => {
 
   it('each command counts once, with its duration; the stream, and a read of nothing, do not count', async () => {
     const { redis, read } = await begin()
-    expect(await read()).toEqual({ up: 0, counts: [0, 0, 0, 0], timed: [0, 0], seconds: 0 })
+    // Whether the connection is ready by then depends on the machine.
+    expect(await read()).toMatchObject({ counts: [0, 0, 0, 0], timed: [0, 0], seconds: 0 })
     const began = performance.now()
     const stream = redis.openStream('f')
     await Promise.all([redis.read(['k', 'l']), redis.read(['k']), redis.read([]), redis.write([])])

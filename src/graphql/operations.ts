@@ -93,10 +93,20 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
     const operation = getOperationAST(document, operationName)
     if (operation == null || operation.operation === 'subscription') throw new AggregateError([noSuchOperation()])
     const fieldOf = rootFields(schema, document, operation)
-    const fields = [...new Set(fieldOf.values())].sort()
     const plan = planOf(schema, document, operation)
-    return { document, operation, kind: operation.operation, fields, fieldOf, summary: fields.join(' '), plan }
+    return { document, operation, kind: operation.operation, ...namesOf(fieldOf), fieldOf, plan }
   }
+}
+
+/** The operation with only the root fields of its answer: those that a directive left out have not been executed. */
+export function withoutSkipped(prepared: PreparedOperation, data: object): PreparedOperation {
+  const fieldOf = new Map([...prepared.fieldOf].filter(([responseKey]) => Object.hasOwn(data, responseKey)))
+  return fieldOf.size === prepared.fieldOf.size ? prepared : { ...prepared, ...namesOf(fieldOf), fieldOf }
+}
+
+function namesOf(fieldOf: ReadonlyMap<string, string>): Pick<PreparedOperation, 'fields' | 'summary'> {
+  const fields = [...new Set(fieldOf.values())].sort()
+  return { fields, summary: fields.join(' ') }
 }
 
 /** Checks the limits first, so that an attacker cannot make us spend time on parsing or validation. */

@@ -89,6 +89,14 @@ const acts: readonly Act[] = [
     'query',
     posted,
   ],
+  [() => ask('{ viewer @skip(if: true) { id } __typename }'), '__typename OK ok', 'query', posted],
+  [
+    () => ask('{ ... @include(if: false) { a: viewer { id } } b: viewer { id } }', token()),
+    'viewer OK ok',
+    'query',
+    posted,
+  ],
+  [() => ask('mutation { logout @include(if: false) { revoked } }', token()), 'mutation', posted],
   [() => ask('{ viewer { id friend } }'), 'none GRAPHQL_VALIDATION_FAILED invalid', 'none', posted],
   [() => ask('{'), 'none GRAPHQL_PARSE_FAILED invalid', 'none', posted],
   [

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { faceSettings, forwardAuth, introspect } from '../harness/faces.ts'
 import { formType, postForm } from '../harness/forms.ts'
 import { writeKeyFile } from '../harness/key-file.ts'
-import { sendRaw } from '../harness/raw-http.ts'
+import { connectTo, receive, sendRaw } from '../harness/raw-http.ts'
 import { ourChannels, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 import { growth, type Series, seriesIn } from '../harness/series.ts'
 
@@ -59,6 +59,12 @@ const ask = (query: string, bearer?: string) => gateway.ask(query, { token: bear
 const options = (path: string) =>
   gateway.send(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
 const raw = (text: string) => sendRaw(gateway.url, text)
+/** Sends the beginning of a request and hangs up. */
+function leaveAfter(text: string): Promise<unknown> {
+  const socket = connectTo(gateway.url)
+  socket.end(text)
+  return receive(socket)
+}
 const chunked = 'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'
 const posted = 'POST /graphql 200'
 const inputOfIdToken = '{ idToken: "x", channelId: "1000000001" }'
@@ -117,6 +123,12 @@ const acts: readonly Act[] = [
   [() => gateway.send('/ready', { method: 'HEAD' }), 'HEAD /ready 200'],
   [() => gateway.send('/health', { method: 'DELETE' }), '_OTHER /health 405'],
   [() => gateway.send('/metrics'), 'GET - 404'],
+  [() => leaveAfter('GET /health HTTP/1.1\r\nhost: a\r\n')],
+  [() => leaveAfter(`POST /graphql HTTP/1.1\r\nhost: a\r\n${chunked}`)],
+  [
+    () =>
+      leaveAfter(`POST /oauth/token HTTP/1.1\r\nhost: a\r\ncontent-type: ${formType}\r\ncontent-length: 9\r\n\r\na`),
+  ],
   [() => raw('GET /health HTTP/1.1\r\n\r\n'), '_OTHER - 400'],
   [() => raw('no HTTP\r\n\r\n'), '_OTHER - 400'],
   [() => raw(`POST /graphql HTTP/1.1\r\nhost: a\r\n${chunked}no chunk\r\n`), '_OTHER - 400'],

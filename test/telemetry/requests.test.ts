@@ -56,6 +56,8 @@ type Act = readonly [act: () => Promise<unknown>, ...counts: string[]]
 
 const token = () => gateway.issue().accessToken
 const ask = (query: string, bearer?: string) => gateway.ask(query, { token: bearer })
+const withNull = (type: string, field: string) =>
+  gateway.ask(`query ($a: ${type} = ${type === 'String' ? '""' : true}) { ${field} }`, { variables: { a: null } })
 const options = (path: string) =>
   gateway.send(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
 const raw = (text: string) => sendRaw(gateway.url, text)
@@ -103,6 +105,13 @@ const acts: readonly Act[] = [
     posted,
   ],
   [() => ask('mutation { logout @include(if: false) { revoked } }', token()), 'mutation', posted],
+  [
+    () => withNull('String', 'verifyAccessToken(accessToken: $a) { active }'),
+    'verifyAccessToken BAD_USER_INPUT invalid',
+    'query',
+    posted,
+  ],
+  [() => withNull('Boolean', 'viewer @skip(if: $a) { id }'), 'viewer BAD_USER_INPUT invalid', 'query', posted],
   [() => ask('{ viewer { id friend } }'), 'none GRAPHQL_VALIDATION_FAILED invalid', 'none', posted],
   [() => ask('{'), 'none GRAPHQL_PARSE_FAILED invalid', 'none', posted],
   [

@@ -47,6 +47,7 @@ export function hourOfTraffic(gateway: RunningGateway, answers: Answers): Readon
     1: [
       [() => fiveAtOnce(token(4)), 'viewer OK, line valid, verify answered, profile answered'],
       ...times<Act>(4, () => [() => undefined, 'viewer OK, flight valid']),
+      [() => leaveEarly(token(4)), 'viewer OK, line valid, verify answered, profile answered'],
       [
         () => checkAll([warm, warm, sakura, 'not a token']),
         'verifyAccessTokens OK, line valid, flight valid, memory fresh, verify answered',
@@ -190,6 +191,7 @@ export function hourOfTraffic(gateway: RunningGateway, answers: Answers): Readon
       ...times<Act>(20, (n) => [() => check(`flood-${n}`, junkFrom), `verifyAccessToken OK, ${junk}`]),
       [() => check('flood', junkFrom), 'verifyAccessToken RATE_LIMITED, gate limited'],
       [() => forwardAuth(gateway, 'flood', junkFrom), 'forward_auth RATE_LIMITED, GET /auth 429, gate limited'],
+      [() => expectOne('gateway_sources limited')],
       [() => check(late), 'verifyAccessToken OK, line valid, verify answered'],
       [() => check(late, junkFrom), 'verifyAccessToken OK, memory fresh'],
     ],
@@ -208,6 +210,7 @@ export function hourOfTraffic(gateway: RunningGateway, answers: Answers): Readon
       [() => check(token()), 'verifyAccessToken LINE_UNAVAILABLE, line unanswered'],
       [() => forwardAuth(gateway, token()), 'forward_auth LINE_UNAVAILABLE, GET /auth 503, line unanswered'],
       [() => name(sakura), 'viewer OK, memory aging, re-check unanswered, profile failed'],
+      [() => expectOne('gateway_line_breaker_state verify open')],
       [() => refresh(issue().refreshToken), 'refreshToken LINE_UNAVAILABLE, token failed'],
     ],
     23: [
@@ -241,6 +244,7 @@ export function hourOfTraffic(gateway: RunningGateway, answers: Answers): Readon
       [() => gateway.emulator.faults.set('revoke', { status: 503, times: 1 })],
       // The second call is made in the background, by a timer of real time.
       [() => revoke(`accessToken: "${unsure}"`), 'revokeToken LINE_UNAVAILABLE, revoke failed, revoke answered'],
+      [() => expectOne('gateway_unconfirmed_revocations')],
       [() => name(unsure), 'viewer UNAUTHENTICATED, memory refused'],
     ],
     45: [
@@ -260,15 +264,42 @@ export function hourOfTraffic(gateway: RunningGateway, answers: Answers): Readon
     ],
   }
 
+  async function gauge(key: string): Promise<number | undefined> {
+    return gaugesIn(await gateway.metrics())[key]
+  }
+
+  async function expectOne(key: string): Promise<void> {
+    expect([key, await gauge(key)]).toEqual([key, 1])
+  }
+
+  async function active(count: number): Promise<void> {
+    await expect.poll(() => gauge('http_server_active_requests POST'), { timeout: 30_000 }).toBe(count)
+  }
+
+  /** The client hangs up while LINE is asked. */
+  async function leaveEarly(bearer: string): Promise<void> {
+    answers.hold()
+    const leaving = new AbortController()
+    const left = gateway.send('/graphql', { ...viewerBy(bearer), signal: leaving.signal }).catch(() => {})
+    await active(1)
+    leaving.abort()
+    await left
+    await answers.release()
+  }
+
   /** LINE answers when all five wait. */
   async function fiveAtOnce(bearer: string): Promise<void> {
     answers.hold()
     const all = times(5, () => name(bearer))
-    const active = async () => gaugesIn(await gateway.metrics())['http_server_active_requests POST']
-    await expect.poll(active, { timeout: 30_000 }).toBe(5)
+    await active(5)
     await answers.release()
     await Promise.all(all)
   }
+}
+
+function viewerBy(bearer: string) {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${bearer}` }
+  return { method: 'POST', headers, body: JSON.stringify({ query: '{ viewer { displayName } }' }) } as const
 }
 
 function times<One>(count: number, make: (n: number) => One): One[] {

@@ -30,8 +30,8 @@ const read = async () => (await fetch(`${gateway.metricsUrl}/metrics`)).text()
 
 /** What is there at the end of the hour, and whose it is. */
 const atEnd = {
-  // Three people and one with openid alone, two askers at once, two logins and a refresh, forward auth, three in passing.
-  'gateway_records record': 4 + 2 + 3 + 1 + 3,
+  // Three people and one with openid alone, one of askers at once, one that a client left, one in a list, two logins and a refresh, forward auth, three in passing.
+  'gateway_records record': 4 + 3 + 3 + 1 + 3,
   // One for each refusal by LINE or end, because nobody asked for these tokens again.
   'gateway_records refusal': 29 + 2,
   // Of what was revoked: four here, one at LINE.

@@ -216,6 +216,7 @@ it('requests that LINE leaves waiting are active; at the end of the drain each o
     'GET /auth 503': 1,
   })
   expect(growth([atStart, lastRead], 'gateway_draining', [])).toEqual({ '': 1 })
+  expect(growth([atStart, lastRead], 'gateway_unexpected_errors_total', [])).toEqual({})
   expect(growth([atStart, lastRead], 'http_server_active_requests', ['http_request_method'])).toEqual({})
 })
 

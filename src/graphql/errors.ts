@@ -61,9 +61,27 @@ export function toPublicError(error: unknown, unexpected: (error: unknown) => vo
     return withLineError(error, cause)
   }
   if (cause instanceof GraphQLError && typeof cause.extensions.code === 'string') return publishKnown(cause)
+  const argument = nullArgumentIn(cause)
+  if (argument !== undefined) return badNull(argument, place)
   unexpected(cause)
   const wholeRequest = place.path === undefined && { http: { status: 500 } }
   return publicError('Something went wrong on our side', { code: 'INTERNAL_SERVER_ERROR', ...wholeRequest }, place)
+}
+
+/**
+ * The argument of a field or directive that needs a value, while its variable is null. A variable with a default may be null
+ * by its type, so only the execution finds it. Both engines tell it only in the message, which quotes the document.
+ */
+function nullArgumentIn(cause: unknown): string | undefined {
+  if (!(cause instanceof GraphQLError)) return undefined
+  const [, argument] = /^Argument "(?:[^"(]*\()?(\w+):?\)?" (?:has invalid value|of )/.exec(cause.message) ?? []
+  return argument
+}
+
+function badNull(argument: string, place: Place): GraphQLError {
+  const wholeRequest = place.path === undefined && { http: { status: 400, spec: true } }
+  const message = `${hideLongNames(argument)} needs a value, but its variable is null`
+  return publicError(message, { code: 'BAD_USER_INPUT', argument: hideLongNames(argument), ...wholeRequest }, place)
 }
 
 /** The same for an answer that we write ourselves. An expected error becomes plain data: a GraphQLError costs much. */

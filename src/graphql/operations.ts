@@ -31,8 +31,6 @@ export type PreparedOperation = {
   readonly fields: readonly string[]
   /** The root field of each response key: of an alias, or of its own name. */
   readonly fieldOf: ReadonlyMap<string, string>
-  /** `fields` as one string, for the log. */
-  readonly summary: string
   /** `undefined` where only the general engine can run the operation. */
   readonly plan: Plan | undefined
 }
@@ -93,10 +91,19 @@ export function createOperations(schema: GraphQLSchema, options: { readonly intr
     const operation = getOperationAST(document, operationName)
     if (operation == null || operation.operation === 'subscription') throw new AggregateError([noSuchOperation()])
     const fieldOf = rootFields(schema, document, operation)
-    const fields = [...new Set(fieldOf.values())].sort()
     const plan = planOf(schema, document, operation)
-    return { document, operation, kind: operation.operation, fields, fieldOf, summary: fields.join(' '), plan }
+    return { document, operation, kind: operation.operation, fields: namesIn(fieldOf), fieldOf, plan }
   }
+}
+
+/** The operation with only the root fields of its answer: those that a directive left out have not been executed. */
+export function withoutSkipped(prepared: PreparedOperation, data: object): PreparedOperation {
+  const fieldOf = new Map([...prepared.fieldOf].filter(([responseKey]) => Object.hasOwn(data, responseKey)))
+  return fieldOf.size === prepared.fieldOf.size ? prepared : { ...prepared, fields: namesIn(fieldOf), fieldOf }
+}
+
+function namesIn(fieldOf: ReadonlyMap<string, string>): readonly string[] {
+  return [...new Set(fieldOf.values())].sort()
 }
 
 /** Checks the limits first, so that an attacker cannot make us spend time on parsing or validation. */

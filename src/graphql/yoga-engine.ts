@@ -5,6 +5,7 @@ import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/schema.ts'
 import type { Engine, RunningOperation, Unexpected } from './engine.ts'
 import { toPublicError } from './errors.ts'
+import { withoutSkipped } from './operations.ts'
 import type { PrepareOperation } from './prepare-operation.ts'
 import { replyOf } from './reply.ts'
 
@@ -73,6 +74,7 @@ function useOurReply(): Plugin<YogaContext, YogaContext> {
     onResultProcess({ result, serverContext, setResultProcessor }) {
       const { running, answer } = serverContext
       const { errors = [], data } = result as ExecutionResult
+      if (running.prepared && data) running.prepared = withoutSkipped(running.prepared, data)
       answer.reply = replyOf(
         running,
         [...errors, ...running.errors],

@@ -97,7 +97,8 @@ function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex, refused: (sta
     const id = answer ? requestIdOf(answer.req) : newRequestId()
     socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`)
     // An endpoint that does not read the body goes on, and counts its own answer.
-    if (!answer || answer.req.listenerCount('data') > 0) refused(status)
+    const isOwnAnswer = !answer || answer.req.listenerCount('data') > 0
+    if (isOwnAnswer && error.code !== hasHungUp) refused(status)
   }
   socket.destroySoon()
 }
@@ -109,6 +110,9 @@ type HttpSocket = Socket & {
   /** `incoming`: the request that is read, or was read last. */
   readonly parser?: { readonly incoming?: IncomingMessage | null } | null
 }
+
+/** The client has ended the connection in the middle of a request: nearly always it has gone. */
+const hasHungUp = 'HPE_INVALID_EOF_STATE'
 
 const statuses: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,

@@ -54,7 +54,7 @@ const redisBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5,
 export const metricTable = {
   http_server_request_duration_seconds: {
     type: 'histogram',
-    help: 'Time from the last byte of the request to the answer. A client that leaves before its request is read is not counted',
+    help: 'Time from the last byte of the request to the answer. A client that leaves before its request is read or run is not counted',
     labels: ['http_request_method', 'http_route', 'http_response_status_code'],
     series: Object.entries(httpRoutes).flatMap(([route, methods]) =>
       Object.entries(methods).flatMap(([method, statuses]) =>

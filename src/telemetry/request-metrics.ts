@@ -48,10 +48,15 @@ export function createRequestMetrics({ counter, histogram }: Pick<Metrics, 'coun
 
   function operated(done: Operation): void {
     const { kind, fields, failures, code, ms } = done
-    if (fields.length === 0) operations.add(kind, code)
+    if (fields.length === 0) countOther(kind, code)
     else for (const field of fields) operations.add(field, failures?.get(field) ?? 'OK')
     operationSeconds.observe(ms / 1_000, kind)
     answered(done)
+  }
+
+  /** All root fields of a query or a mutation can be skipped: then no operation was executed. */
+  function countOther(kind: Operation['kind'], code: string): void {
+    if (kind !== 'query' && kind !== 'mutation') operations.add(kind, code)
   }
 
   function answered({ method, route, status, ms }: RequestDone): void {

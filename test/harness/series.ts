@@ -11,7 +11,7 @@ export function seriesIn(text: string): Series[] {
   return Array.from(lines, ([, name = '', labels = '', value]) => ({
     name,
     labels: Object.fromEntries(Array.from(labels.matchAll(/(\w+)="([^"]*)"/g), ([, label, text]) => [label, text])),
-    value: Number(value),
+    value: Number(value?.replace('Inf', 'Infinity')),
   }))
 }
 

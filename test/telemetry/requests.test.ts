@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { faceSettings, forwardAuth, introspect } from '../harness/faces.ts'
 import { formType, postForm } from '../harness/forms.ts'
 import { writeKeyFile } from '../harness/key-file.ts'
-import { sendRaw } from '../harness/raw-http.ts'
+import { connectTo, receive, sendRaw } from '../harness/raw-http.ts'
 import { ourChannels, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 import { growth, type Series, seriesIn } from '../harness/series.ts'
 
@@ -56,9 +56,17 @@ type Act = readonly [act: () => Promise<unknown>, ...counts: string[]]
 
 const token = () => gateway.issue().accessToken
 const ask = (query: string, bearer?: string) => gateway.ask(query, { token: bearer })
+const withNull = (type: string, field: string) =>
+  gateway.ask(`query ($a: ${type} = ${type === 'String' ? '""' : true}) { ${field} }`, { variables: { a: null } })
 const options = (path: string) =>
   gateway.send(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
 const raw = (text: string) => sendRaw(gateway.url, text)
+/** Sends the beginning of a request and hangs up. */
+function leaveAfter(text: string): Promise<unknown> {
+  const socket = connectTo(gateway.url)
+  socket.end(text)
+  return receive(socket)
+}
 const chunked = 'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'
 const posted = 'POST /graphql 200'
 const inputOfIdToken = '{ idToken: "x", channelId: "1000000001" }'
@@ -89,6 +97,21 @@ const acts: readonly Act[] = [
     'query',
     posted,
   ],
+  [() => ask('{ viewer @skip(if: true) { id } __typename }'), '__typename OK ok', 'query', posted],
+  [
+    () => ask('{ ... @include(if: false) { a: viewer { id } } b: viewer { id } }', token()),
+    'viewer OK ok',
+    'query',
+    posted,
+  ],
+  [() => ask('mutation { logout @include(if: false) { revoked } }', token()), 'mutation', posted],
+  [
+    () => withNull('String', 'verifyAccessToken(accessToken: $a) { active }'),
+    'verifyAccessToken BAD_USER_INPUT invalid',
+    'query',
+    posted,
+  ],
+  [() => withNull('Boolean', 'viewer @skip(if: $a) { id }'), 'viewer BAD_USER_INPUT invalid', 'query', posted],
   [() => ask('{ viewer { id friend } }'), 'none GRAPHQL_VALIDATION_FAILED invalid', 'none', posted],
   [() => ask('{'), 'none GRAPHQL_PARSE_FAILED invalid', 'none', posted],
   [
@@ -109,6 +132,12 @@ const acts: readonly Act[] = [
   [() => gateway.send('/ready', { method: 'HEAD' }), 'HEAD /ready 200'],
   [() => gateway.send('/health', { method: 'DELETE' }), '_OTHER /health 405'],
   [() => gateway.send('/metrics'), 'GET - 404'],
+  [() => leaveAfter('GET /health HTTP/1.1\r\nhost: a\r\n')],
+  [() => leaveAfter(`POST /graphql HTTP/1.1\r\nhost: a\r\n${chunked}`)],
+  [
+    () =>
+      leaveAfter(`POST /oauth/token HTTP/1.1\r\nhost: a\r\ncontent-type: ${formType}\r\ncontent-length: 9\r\n\r\na`),
+  ],
   [() => raw('GET /health HTTP/1.1\r\n\r\n'), '_OTHER - 400'],
   [() => raw('no HTTP\r\n\r\n'), '_OTHER - 400'],
   [() => raw(`POST /graphql HTTP/1.1\r\nhost: a\r\n${chunked}no chunk\r\n`), '_OTHER - 400'],
@@ -187,6 +216,7 @@ it('requests that LINE leaves waiting are active; at the end of the drain each o
     'GET /auth 503': 1,
   })
   expect(growth([atStart, lastRead], 'gateway_draining', [])).toEqual({ '': 1 })
+  expect(growth([atStart, lastRead], 'gateway_unexpected_errors_total', [])).toEqual({})
   expect(growth([atStart, lastRead], 'http_server_active_requests', ['http_request_method'])).toEqual({})
 })
 

@@ -115,6 +115,12 @@ describe('runbooks.md', () => {
       expect(unknownIn(query, series), query).toEqual([])
     for (const link of links.filter((one) => one.startsWith('#'))) expect(anchors).toContain(link.slice(1))
   })
+
+  it('every log message and setting in it exists', () => {
+    const [messages, settings] = [textOf('logs.md'), readFileSync(join(monitoring, '../../../README.md'), 'utf8')]
+    for (const [, message = ''] of text.matchAll(/“([^”]+)”/g)) expect(messages).toContain(message)
+    for (const [name] of text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)) expect(settings).toContain(name)
+  })
 })
 
 describe('dashboard.json', () => {
@@ -168,6 +174,17 @@ describeWithPrometheus('promtool', () => {
 
   it('each alert fires when it should, and not otherwise', () => {
     expect(promtoolFinds(monitoring, 'test', 'rules', ...testFiles)).toBe('')
+  })
+
+  it('the series of these tests are real', () => {
+    const inputs = [
+      ...testFiles
+        .map(textOf)
+        .join('')
+        .matchAll(/series: '([^']+)'/g),
+    ].map(([, input = '']) => input)
+    expect(inputs.length).toBeGreaterThan(alerts.length)
+    for (const input of inputs) expect(unknownIn(input, series), input).toEqual([])
   })
 
   it('there is a series for each alert that makes it fire, and one that does not', () => {

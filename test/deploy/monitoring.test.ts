@@ -16,9 +16,10 @@ import {
 import { codeSpans, parseDocument } from '../harness/markdown.ts'
 import { metricDocument } from '../harness/metric-document.ts'
 import { describeWithPrometheus, promtoolFinds } from '../harness/prometheus.ts'
+import { parseExpression } from '../harness/promql.ts'
 import { startRunningGateway } from '../harness/running-gateway.ts'
 import { dashboardText } from './monitoring/dashboard.ts'
-import { panels } from './monitoring/panels.ts'
+import { emptyTexts, panels } from './monitoring/panels.ts'
 
 const textOf = (file: string) => readFileSync(join(monitoring, file), 'utf8')
 const { alerts, recordings } = readRules()
@@ -144,6 +145,25 @@ describe('dashboard.json', () => {
         true,
       ])
   })
+
+  it('a panel whose lines can all be away says why', () => {
+    const canBeEmpty = / > 0$|\) \/ sum|gateway_(redis_up|shared_round_age|signing_key_left)/
+    const titles = panels.filter(({ queries }) => queries.every(({ expression }) => canBeEmpty.test(expression)))
+    expect(Object.keys(emptyTexts)).toEqual(expect.arrayContaining(titles.map(({ title }) => title)))
+    expect(panels.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.keys(emptyTexts)))
+  })
+
+  it('no panel has a legend of many zeros: twenty series at most, or only those with a value', () => {
+    for (const [title, query] of queries.filter(([, one]) => !one.endsWith(' > 0')))
+      expect(linesOf(query), title).toBeLessThanOrEqual(20)
+  })
+
+  /** The lines of a query for one replica. */
+  function linesOf(query: string): number {
+    const { selectors, labels } = parseExpression(query)
+    const all = selectors.slice(0, 1).flatMap(({ name }) => series.get(name) ?? [])
+    return new Set(all.map((one) => labels.map((label) => one[label]).join())).size
+  }
 
   it('every metric of the table is in an alert, on the dashboard or in a runbook', () => {
     const all = [

@@ -19,7 +19,7 @@ import { describeWithPrometheus, promtoolFinds } from '../harness/prometheus.ts'
 import { parseExpression } from '../harness/promql.ts'
 import { startRunningGateway } from '../harness/running-gateway.ts'
 import { dashboardText } from './monitoring/dashboard.ts'
-import { emptyTexts, panels } from './monitoring/panels.ts'
+import { emptyTexts, panels, rows } from './monitoring/panels.ts'
 
 const textOf = (file: string) => readFileSync(join(monitoring, file), 'utf8')
 const { alerts, recordings } = readRules()
@@ -121,6 +121,29 @@ describe('runbooks.md', () => {
     const [messages, settings] = [textOf('logs.md'), readFileSync(join(monitoring, '../../../README.md'), 'utf8')]
     for (const [, message = ''] of text.matchAll(/“([^”]+)”/g)) expect(messages).toContain(message)
     for (const [name] of text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)) expect(settings).toContain(name)
+  })
+})
+
+describe('README.md: the five questions', () => {
+  const lines = textOf('README.md').split('\n')
+  const table = lines.filter((line) => line.includes('](runbooks.md#gateway')).map((line) => line.split(' | '))
+
+  it('the rows of the dashboard, in its order, with panels of theirs', () => {
+    expect(table.map(([question]) => question?.slice(2))).toEqual(rows.map(({ question }) => question))
+    for (const [at, [, look = '']] of table.entries()) {
+      const titles = rows[at]?.panels.map(({ title }) => title)
+      expect(titles).toEqual(expect.arrayContaining(look.split(', ')))
+    }
+  })
+
+  it('every alert once', () => {
+    const anchors = table.flatMap(([, , links = '']) => [...links.matchAll(/#(\w+)/g)].map(([, anchor]) => anchor))
+    expect(anchors.sort()).toEqual(alerts.map(({ name }) => name.toLowerCase()).sort())
+  })
+
+  it('log lines that exist', () => {
+    const quoted = table.flatMap(([, , , logs = '']) => [...logs.matchAll(/`([^`]+)`/g)].map(([, one = '']) => one))
+    for (const one of quoted) expect(textOf('logs.md')).toContain(`\`${one.replace(/ ?…/, '')}`)
   })
 })
 

@@ -16,9 +16,10 @@ import {
 import { codeSpans, parseDocument } from '../harness/markdown.ts'
 import { metricDocument } from '../harness/metric-document.ts'
 import { describeWithPrometheus, promtoolFinds } from '../harness/prometheus.ts'
+import { parseExpression } from '../harness/promql.ts'
 import { startRunningGateway } from '../harness/running-gateway.ts'
 import { dashboardText } from './monitoring/dashboard.ts'
-import { panels } from './monitoring/panels.ts'
+import { emptyTexts, panels, rows } from './monitoring/panels.ts'
 
 const textOf = (file: string) => readFileSync(join(monitoring, file), 'utf8')
 const { alerts, recordings } = readRules()
@@ -115,6 +116,35 @@ describe('runbooks.md', () => {
       expect(unknownIn(query, series), query).toEqual([])
     for (const link of links.filter((one) => one.startsWith('#'))) expect(anchors).toContain(link.slice(1))
   })
+
+  it('every log message and setting in it exists', () => {
+    const [messages, settings] = [textOf('logs.md'), readFileSync(join(monitoring, '../../../README.md'), 'utf8')]
+    for (const [, message = ''] of text.matchAll(/“([^”]+)”/g)) expect(messages).toContain(message)
+    for (const [name] of text.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)) expect(settings).toContain(name)
+  })
+})
+
+describe('README.md: the five questions', () => {
+  const lines = textOf('README.md').split('\n')
+  const table = lines.filter((line) => line.includes('](runbooks.md#gateway')).map((line) => line.split(' | '))
+
+  it('the rows of the dashboard, in its order, with panels of theirs', () => {
+    expect(table.map(([question]) => question?.slice(2))).toEqual(rows.map(({ question }) => question))
+    for (const [at, [, look = '']] of table.entries()) {
+      const titles = rows[at]?.panels.map(({ title }) => title)
+      expect(titles).toEqual(expect.arrayContaining(look.split(', ')))
+    }
+  })
+
+  it('every alert once', () => {
+    const anchors = table.flatMap(([, , links = '']) => [...links.matchAll(/#(\w+)/g)].map(([, anchor]) => anchor))
+    expect(anchors.sort()).toEqual(alerts.map(({ name }) => name.toLowerCase()).sort())
+  })
+
+  it('log lines that exist', () => {
+    const quoted = table.flatMap(([, , , logs = '']) => [...logs.matchAll(/`([^`]+)`/g)].map(([, one = '']) => one))
+    for (const one of quoted) expect(textOf('logs.md')).toContain(`\`${one.replace(/ ?…/, '')}`)
+  })
 })
 
 describe('dashboard.json', () => {
@@ -138,6 +168,25 @@ describe('dashboard.json', () => {
         true,
       ])
   })
+
+  it('a panel whose lines can all be away says why', () => {
+    const canBeEmpty = / > 0$|\) \/ sum|gateway_(redis_up|shared_round_age|signing_key_left)/
+    const titles = panels.filter(({ queries }) => queries.every(({ expression }) => canBeEmpty.test(expression)))
+    expect(Object.keys(emptyTexts)).toEqual(expect.arrayContaining(titles.map(({ title }) => title)))
+    expect(panels.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.keys(emptyTexts)))
+  })
+
+  it('no panel has a legend of many zeros: twenty series at most, or only those with a value', () => {
+    for (const [title, query] of queries.filter(([, one]) => !one.endsWith(' > 0')))
+      expect(linesOf(query), title).toBeLessThanOrEqual(20)
+  })
+
+  /** The lines of a query for one replica. */
+  function linesOf(query: string): number {
+    const { selectors, labels } = parseExpression(query)
+    const all = selectors.slice(0, 1).flatMap(({ name }) => series.get(name) ?? [])
+    return new Set(all.map((one) => labels.map((label) => one[label]).join())).size
+  }
 
   it('every metric of the table is in an alert, on the dashboard or in a runbook', () => {
     const all = [
@@ -168,6 +217,17 @@ describeWithPrometheus('promtool', () => {
 
   it('each alert fires when it should, and not otherwise', () => {
     expect(promtoolFinds(monitoring, 'test', 'rules', ...testFiles)).toBe('')
+  })
+
+  it('the series of these tests are real', () => {
+    const inputs = [
+      ...testFiles
+        .map(textOf)
+        .join('')
+        .matchAll(/series: '([^']+)'/g),
+    ].map(([, input = '']) => input)
+    expect(inputs.length).toBeGreaterThan(alerts.length)
+    for (const input of inputs) expect(unknownIn(input, series), input).toEqual([])
   })
 
   it('there is a series for each alert that makes it fire, and one that does not', () => {

@@ -13,7 +13,8 @@ export function dashboardText(): string {
 /** Three panels side by side, on Grafana's grid of 24 columns. */
 const perLine = 3
 const [width, height] = [24 / perLine, 8]
-const datasource = { type: 'prometheus', uid: '$datasource' }
+// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's own form of a variable
+const datasource = { type: 'prometheus', uid: '${datasource}' }
 
 function dashboard() {
   return {
@@ -28,6 +29,7 @@ function dashboard() {
     time: { from: 'now-3h', to: 'now' },
     timezone: 'browser',
     templating: { list: variables() },
+    annotations: { list: [] },
     panels: placed(),
   }
 }
@@ -46,7 +48,6 @@ function variables() {
       query: { query: instances, refId: 'instances' },
       refresh: 2,
       includeAll: true,
-      allValue: '.*',
       multi: true,
       current: all,
       sort: 1,
@@ -69,7 +70,7 @@ function rowAt({ question }: Row, id: number, y: number) {
   return { type: 'row', id, title: question, collapsed: false, panels: [], gridPos: { x: 0, y, w: 24, h: 1 } }
 }
 
-function panelAt({ title, description, unit, queries }: Panel, id: number, index: number, top: number) {
+function panelAt({ title, description, unit, queries, empty }: Panel, id: number, index: number, top: number) {
   const line = Math.floor(index / perLine)
   return {
     type: 'timeseries',
@@ -79,11 +80,17 @@ function panelAt({ title, description, unit, queries }: Panel, id: number, index
     datasource,
     gridPos: { x: (index % perLine) * width, y: top + line * height, w: width, h: height },
     fieldConfig: {
-      defaults: { unit, min: unit === 'percentunit' ? undefined : 0, custom: { fillOpacity: 8, showPoints: 'never' } },
+      // `auto`: a value between two gaps is a point.
+      defaults: {
+        unit,
+        min: unit === 'percentunit' ? undefined : 0,
+        noValue: empty,
+        custom: { fillOpacity: 8, showPoints: 'auto' },
+      },
       overrides: [],
     },
     options: {
-      legend: { displayMode: 'list', placement: 'bottom', showLegend: true },
+      legend: { displayMode: 'list', placement: 'bottom', showLegend: true, calcs: [] },
       tooltip: { mode: 'multi', sort: 'desc' },
     },
     targets: queries.map(({ expression, legend }, at) => ({

@@ -7,12 +7,38 @@ export type Panel = {
   readonly unit: string
   /** `legend`: the text for each line, with `{{label}}` for the value of a label. */
   readonly queries: readonly { readonly expression: string; readonly legend: string }[]
+  /** What the panel says while no query has a value. */
+  readonly empty: string | undefined
 }
 /** A row answers one question of an operator. */
 export type Row = { readonly question: string; readonly panels: readonly Panel[] }
 
-const bad = 'outcome=~"unavailable|failed"'
-const counted = 'operation!~"__.*", outcome=~"ok|unavailable|failed"'
+/** What a panel says while none of its queries has a value, by its title. */
+export const emptyTexts: Readonly<Record<string, string>> = {
+  'Operations that succeed': 'No operation',
+  'Duration of requests': 'No request',
+  'Answers by HTTP status': 'No request',
+  'Error budget': 'No operation',
+  'Logins and refreshes that fail': 'None fails',
+  'Other operations that fail': 'None fails',
+  'Other endpoints that fail': 'None fails',
+  'Requests refused before execution': 'None',
+  'Look-ups answered without LINE': 'No look-up',
+  'Look-ups by tier': 'No look-up',
+  'Calls to LINE by endpoint': 'No call',
+  'Calls to LINE that are not answered well': 'All are answered',
+  'Duration of calls to LINE': 'No call',
+  'HTTP requests to LINE': 'No call',
+  'Circuit breakers': 'All are closed',
+  'Delay of the shared stream': 'REDIS_URL is not set',
+  'Redis is there': 'REDIS_URL is not set',
+  'Duration of commands to Redis': 'No command',
+  'Signing keys': 'SIGNING_KEYS_FILE is not set',
+}
+
+/** As the alerts count. MISCONFIGURED has alerts of its own. */
+const bad = 'operation!~"__.*", outcome=~"unavailable|failed", code!="MISCONFIGURED"'
+const counted = 'operation!~"__.*", outcome=~"ok|unavailable|failed", code!="MISCONFIGURED"'
 const logins = 'operation=~"startLogin|exchangeLogin|refreshToken"'
 const faces = 'operation=~"forward_auth|introspection|token_exchange|discovery"'
 const others = 'operation=~"viewer|verify.*|revokeToken|logout|deauthorize", outcome!="ok"'
@@ -43,7 +69,7 @@ const available: Row = {
       [quantile(0.99, 'gateway_operation_duration_seconds', 'kind'), '{{kind}} 99 %'],
     ),
     panel('Answers by HTTP status', 'reqps', 'Almost all 2xx. GraphQL answers a failed operation with 200.', [
-      by('http_route, http_response_status_code', rate('http_server_request_duration_seconds_count')),
+      some(by('http_route, http_response_status_code', rate('http_server_request_duration_seconds_count'))),
       '{{http_route}} {{http_response_status_code}}',
     ]),
     panel(
@@ -54,7 +80,7 @@ const available: Row = {
       [`sum(${gauge('gateway_requests_waiting')})`, 'wait for a turn'],
     ),
     panel('Error budget', 'short', 'Below 1: the budget of 0.1 % lasts. 14.4 for an hour calls somebody.', [
-      `sum(${rate('gateway_operations_total', `operation!~"__.*", ${bad}`, '1h')}) / sum(${rate('gateway_operations_total', counted, '1h')}) / 0.001`,
+      `sum(${rate('gateway_operations_total', bad, '1h')}) / sum(${rate('gateway_operations_total', counted, '1h')}) / 0.001`,
       'burn rate, one hour',
     ]),
   ],
@@ -64,22 +90,22 @@ const failing: Row = {
   question: 'Who fails, and why?',
   panels: [
     panel('Logins and refreshes that fail', 'ops', 'INVALID_GRANT: an old code or refresh token. Others: LINE or we.', [
-      by('operation, code', rate('gateway_operations_total', `${logins}, outcome!="ok"`)),
+      some(by('operation, code', rate('gateway_operations_total', `${logins}, outcome!="ok"`))),
       '{{operation}} {{code}}',
     ]),
     panel('Other operations that fail', 'ops', 'UNAUTHENTICATED is normal in small numbers: tokens end.', [
-      by('operation, code', rate('gateway_operations_total', others)),
+      some(by('operation, code', rate('gateway_operations_total', others))),
       '{{operation}} {{code}}',
     ]),
     panel('Other endpoints that fail', 'ops', 'Forward auth, introspection, token exchange and keys, by code.', [
-      by('operation, code', rate('gateway_operations_total', `${faces}, outcome!="ok"`)),
+      some(by('operation, code', rate('gateway_operations_total', `${faces}, outcome!="ok"`))),
       '{{operation}} {{code}}',
     ]),
     panel(
       'Requests refused before execution',
       'ops',
       'Near 0. A client with a wrong query, or a stranger who tries things.',
-      [by('code', rate('gateway_operations_total', 'operation="none"')), '{{code}}'],
+      [some(by('code', rate('gateway_operations_total', 'operation="none"'))), '{{code}}'],
     ),
     panel(
       'Bad tokens',
@@ -109,20 +135,20 @@ const line: Row = {
       'Look-ups by tier',
       'ops',
       'Memory fresh and aging lead. Stale: LINE gives no answer, and old records serve.',
-      [by('tier, outcome', rate('gateway_token_lookups_total')), '{{tier}} {{outcome}}'],
+      [some(by('tier, outcome', rate('gateway_token_lookups_total'))), '{{tier}} {{outcome}}'],
     ),
     panel(
       'Calls to LINE by endpoint',
       'ops',
       'A new token costs one verify. The line is flat while users stay the same.',
-      [by('endpoint', rate('gateway_line_calls_total')), '{{endpoint}}'],
+      [some(by('endpoint', rate('gateway_line_calls_total'))), '{{endpoint}}'],
     ),
     panel(
       'Calls to LINE that are not answered well',
       'ops',
       'Refused is normal for old tokens. The others are for you.',
       [
-        by('endpoint, outcome, error', rate('gateway_line_calls_total', 'outcome!="answered"')),
+        some(by('endpoint, outcome, error', rate('gateway_line_calls_total', 'outcome!="answered"'))),
         '{{endpoint}} {{outcome}} {{error}}',
       ],
     ),
@@ -134,7 +160,7 @@ const line: Row = {
       [quantile(0.99, 'http_client_request_duration_seconds'), 'all 99 %, LINE alone'],
     ),
     panel('HTTP requests to LINE', 'reqps', 'By status. Timeout and connection: no answer came.', [
-      by('http_response_status_code, error_type', rate('http_client_request_duration_seconds_count')),
+      some(by('http_response_status_code, error_type', rate('http_client_request_duration_seconds_count'))),
       '{{http_response_status_code}} {{error_type}}',
     ]),
     panel(
@@ -143,14 +169,14 @@ const line: Row = {
       'In flight is below LINE_MAX_CONCURRENCY for each process. Waiting is 0.',
       [by('lane', gauge('gateway_line_calls_in_flight')), '{{lane}} in flight'],
       [by('lane', gauge('gateway_line_calls_waiting')), '{{lane}} waiting'],
-      [by('endpoint', increase('gateway_line_calls_not_sent_total', '5m')), '{{endpoint}} not sent in 5 minutes'],
+      [some(by('endpoint', increase('gateway_line_calls_not_sent_total', '5m'))), '{{endpoint}} not sent in 5 minutes'],
     ),
     panel(
       'Circuit breakers',
       'short',
-      'Always 0. Open: LINE failed ten times in a row, or answered 429.',
-      [by('endpoint, state', gauge('gateway_line_breaker_state', 'state!="closed"')), '{{endpoint}} {{state}}'],
-      [by('endpoint, cause', increase('gateway_line_breaker_opened_total')), '{{endpoint}} opened, {{cause}}'],
+      'Empty. Open: LINE failed ten times in a row, or answered 429.',
+      [some(by('endpoint, state', gauge('gateway_line_breaker_state', 'state!="closed"'))), '{{endpoint}} {{state}}'],
+      [some(by('endpoint, cause', increase('gateway_line_breaker_opened_total'))), '{{endpoint}} opened, {{cause}}'],
     ),
     panel('Re-checks in the background', 'ops', 'Refused: tokens that users have revoked at LINE.', [
       by('outcome', rate('gateway_rechecks_total')),
@@ -204,7 +230,7 @@ const forgetting: Row = {
       'ops',
       'Found saves a call to LINE. Unopened entries come from a process with another CACHE_SECRET.',
       [by('outcome', rate('gateway_shared_lookups_total')), '{{outcome}}'],
-      [by('kind', rate('gateway_shared_unopened_total')), 'unopened {{kind}}'],
+      [some(by('kind', rate('gateway_shared_unopened_total'))), 'unopened {{kind}}'],
     ),
   ],
 }
@@ -250,8 +276,8 @@ const room: Row = {
       'Restarts in one hour',
       'short',
       'One for each replica in a deploy.',
-      [`max by (instance) (changes(process_start_time_seconds{instance=~"$instance"}[1h]))`, '{{instance}}'],
-      [by('instance, how', increase('gateway_workers_ended_total')), '{{instance}} worker ended: {{how}}'],
+      [`max by (instance) (changes(${gauge('process_start_time_seconds')}[1h]))`, '{{instance}}'],
+      [some(by('instance, how', increase('gateway_workers_ended_total'))), '{{instance}} worker ended: {{how}}'],
     ),
     panel('Versions', 'short', 'One line, or two during a deploy.', [
       `count by (version, node) (${gauge('gateway_build_info')})`,
@@ -296,11 +322,14 @@ function panel(
   description: string,
   ...queries: readonly (readonly [expression: string, legend: string])[]
 ): Panel {
-  return { title, unit, description, queries: queries.map(([expression, legend]) => ({ expression, legend })) }
+  const lines = queries.map(([expression, legend]) => ({ expression, legend }))
+  return { title, unit, description, queries: lines, empty: emptyTexts[title] }
 }
 
+/** Other programs have the metrics of Node and of the process too. */
 function gauge(name: string, matchers = ''): string {
-  return `${name}{${['instance=~"$instance"', matchers].filter(Boolean).join(', ')}}`
+  const job = /^(nodejs|process)_/.test(name) ? 'job="line-graphql-gateway"' : ''
+  return `${name}{${[job, 'instance=~"$instance"', matchers].filter(Boolean).join(', ')}}`
 }
 
 function rate(name: string, matchers = '', over = '$__rate_interval'): string {
@@ -315,7 +344,12 @@ function by(labels: string, inner: string): string {
   return `sum by (${labels}) (${inner})`
 }
 
+/** Only lines with a value: all series are there from the start, and a legend of a hundred zeros says nothing. */
+function some(query: string): string {
+  return `${query} > 0`
+}
+
 function quantile(part: number, histogram: string, labels = ''): string {
   const all = ['le', labels].filter(Boolean).join(', ')
-  return `histogram_quantile(${part}, ${by(all, rate(`${histogram}_bucket`))})`
+  return some(`histogram_quantile(${part}, ${by(all, rate(`${histogram}_bucket`))})`)
 }

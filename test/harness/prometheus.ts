@@ -23,8 +23,12 @@ export function promtoolFinds(folder: string, ...argument: readonly string[]): s
 export type Prometheus = {
   /** The series that an expression has now, with their values. */
   query(expression: string): Promise<readonly Sample[]>
+  /** The series over a time. All times are epoch seconds, `step` is in seconds. */
+  range(expression: string, time: Times): Promise<readonly Series[]>
   close(): Promise<void>
 }
+export type Times = { readonly from: number; readonly to: number; readonly step: number }
+export type Series = Pick<Sample, 'metric'> & { readonly values: readonly (readonly [at: number, value: number])[] }
 export type Sample = { readonly metric: Readonly<Record<string, string>>; readonly value: number }
 
 /** The targets (`host:port`) by how often they are read, such as `1s`. */
@@ -38,7 +42,7 @@ export async function startPrometheus(rules: string, targets: Targets): Promise<
   const own = [`--storage.tsdb.path=${folder}/data`, `--web.listen-address=${address}`, '--log.level=error']
   const program = startProgram('prometheus', [`--config.file=${folder}/prometheus.yaml`, ...own], {}, folder)
   await expect.poll(isReady, { timeout: 30_000, interval: 100 }).toBe(true)
-  return { query, close }
+  return { query, range, close }
 
   async function isReady(): Promise<boolean> {
     if (program.process.exitCode !== null) throw new Error(program.err())
@@ -49,14 +53,25 @@ export async function startPrometheus(rules: string, targets: Targets): Promise<
   }
 
   async function query(expression: string): Promise<Sample[]> {
-    const body = new URLSearchParams({ query: expression })
-    const answer = await (await fetch(`http://${address}/api/v1/query`, { method: 'POST', body })).json()
-    const { status, error, data } = Object(answer)
-    if (status !== 'success') throw new Error(`${error}: ${expression}`)
-    return data.result.map(({ metric, value }: { metric: Sample['metric']; value: [number, string] }) => ({
+    const found = await ask('query', { query: expression })
+    return found.map(({ metric, value }) => ({ metric, value: Number(value?.[1]) }))
+  }
+
+  async function range(expression: string, { from, to, step }: Times): Promise<Series[]> {
+    const times = { start: String(from), end: String(to), step: String(step) }
+    const found = await ask('query_range', { query: expression, ...times })
+    return found.map(({ metric, values = [] }) => ({
       metric,
-      value: Number(value[1]),
+      values: values.map(([at, value]) => [at, Number(value)]),
     }))
+  }
+
+  async function ask(what: string, parameters: Record<string, string>): Promise<readonly Found[]> {
+    const body = new URLSearchParams(parameters)
+    const answer = await (await fetch(`http://${address}/api/v1/${what}`, { method: 'POST', body })).json()
+    const { status, error, data } = Object(answer)
+    if (status !== 'success') throw new Error(`${error}: ${parameters.query}`)
+    return data.result
   }
 
   async function close(): Promise<void> {
@@ -64,6 +79,12 @@ export async function startPrometheus(rules: string, targets: Targets): Promise<
     await program.ended
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** As Prometheus sends it: values are texts. */
+type Found = Pick<Sample, 'metric'> & {
+  readonly value?: readonly [number, string]
+  readonly values?: readonly (readonly [number, string])[]
 }
 
 /** JSON is YAML too. A job for each interval; the label is that of the alerts. */

@@ -74,13 +74,14 @@ export function useTraceRecorder(...more: readonly SpanProcessor[]): TraceRecord
   }
 }
 
-/** All that an exporter can send, but for times. */
-function textOf(span: ReadableSpan): string {
-  const { name, status, attributes, events, links, resource } = span
+/** All that an exporter can send, but for times and IDs. What all spans have in common is told once. */
+function textOf(span: ReadableSpan, n: number): string {
+  const { name, status, attributes, events, links, resource, instrumentationScope: scope } = span
   const contexts = [span.parentSpanContext, span.spanContext(), ...links.map(({ context }) => context)]
-  const states = contexts.map((one) => one?.traceState?.serialize())
-  const about = [resource.attributes, span.instrumentationScope]
-  return `${JSON.stringify([name, status, attributes, events, links, about, contexts, states])}\n`
+  const states = contexts.flatMap((one) => one?.traceState?.serialize() ?? [])
+  const about = links.map((link) => link.attributes)
+  const common = n === 0 ? [resource.attributes, scope] : []
+  return `${JSON.stringify([name, status, attributes, ...events, ...about, ...states, ...common])}\n`
 }
 
 /** The trace of a caller, and the headers that tell it. */

@@ -29,7 +29,6 @@ beforeAll(async () => {
   gateway = await startRunningGateway({
     ...noSourceLimit,
     LINE_MAX_CONCURRENCY: '4',
-    GRAPHIQL: 'true',
     CORS_ORIGINS: 'https://a.example',
   })
 })
@@ -62,11 +61,11 @@ it('tracestate and baggage of a stranger: in no span and in no context', async (
 })
 
 it('many requests on a few connections: each is in the trace of its own caller', async () => {
-  const connections = Array.from({ length: 4 }, () => Array.from({ length: 15 }, newTrace))
+  const connections = Array.from({ length: 4 }, () => Array.from({ length: 8 }, newTrace))
   await Promise.all(
     connections.map(async (traces, n) => {
       const requests = traces.map(({ headers }, m) =>
-        rawRequest({ ...headers, ...(m === 14 && { connection: 'close' }) }),
+        rawRequest({ ...headers, ...(m === 7 && { connection: 'close' }) }),
       )
       // In pieces that end in the middle of a request, too.
       const answers = await sendPieces(gateway.url, requests.join(''), 700 + 300 * n)
@@ -93,8 +92,7 @@ describe('a client that goes away', () => {
     await expect.poll(recorder.open, { timeout: 20_000 }).toEqual([])
   })
 
-  it('pages and preflights: no span', async () => {
-    await gateway.send('/graphql', { headers: { accept: 'text/html' } })
+  it('a preflight: no span', async () => {
     await gateway.send('/graphql', {
       method: 'OPTIONS',
       headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' },

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { api } from '../harness/faces.ts'
 import { print } from '../harness/print.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 import { web } from '../harness/running-gateway.ts'
@@ -29,6 +30,8 @@ const settings = () => ({
   LINE_ACCESS_URL: emulator.url,
   FAILED_TOKENS_BURST: '1000000',
   METRICS_PORT: '0',
+  PUBLIC_URL: 'https://id.example',
+  OAUTH_CLIENTS: JSON.stringify([api]),
   LOG_LEVEL: 'trace',
   HOST: '127.0.0.1',
   PORT: '0',
@@ -84,7 +87,7 @@ const urls: readonly ((secret: string) => string)[] = [
   (it) => `/graphql?query=query($it:String!){verifyAccessToken(accessToken:$it){active}}&variables={"it":"${it}"}`,
   (it) => `/graphql?query={verifyAccessToken(accessToken:"${it}"){active}}`,
   (it) => `/health?token=${it}`,
-  (it) => `/.well-known/jwks.json?token=${it}`,
+  (it) => `/.well-known/openid-configuration?token=${it}`,
   (it) => `/.well-known/oauth-authorization-server?token=${it}`,
   (it) => `/${it}`,
 ]

@@ -4,7 +4,14 @@ import { metricTable } from '../src/telemetry/metric-table.ts'
 import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './harness/log-in.ts'
 import { expectKnownLines } from './harness/log-lines.ts'
 import { metricValue } from './harness/metric-value.ts'
-import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway, web } from './harness/running-gateway.ts'
+import {
+  codesOf,
+  noSourceLimit,
+  type Reply,
+  type RunningGateway,
+  startRunningGateway,
+  web,
+} from './harness/running-gateway.ts'
 import { createSecretSearch } from './harness/secret-search.ts'
 import { newTrace, useTraceRecorder } from './harness/trace-recorder.ts'
 
@@ -333,6 +340,21 @@ describe('every operation', () => {
       // No breaker and no limit of the one before.
       gateway.advance(3_600_000)
     }
+  })
+
+  it('codes that no fault of LINE causes', async () => {
+    const { accessToken } = gateway.issue({ scope: 'openid' })
+    const replies = [
+      await send('{ viewer { isFriend } }', undefined, { authorization: `Bearer ${secret(accessToken)}` }),
+      await post({ query: `{ ${Array.from({ length: 500 }, (_, n) => `${alias}${n}: __typename`)} }` }),
+      await post({ extensions: { persistedQuery: { version: 1, sha256Hash: canary() } } }),
+    ]
+    expect(replies.map((reply) => codesOf(reply)[0])).toEqual([
+      'FORBIDDEN',
+      'OPERATION_TOO_COMPLEX',
+      'PERSISTED_QUERY_NOT_SUPPORTED',
+    ])
+    for (const reply of replies) expectNoSecret(reply)
   })
 
   it('LINE hangs, or gives one byte after another, until the end of the process', async () => {

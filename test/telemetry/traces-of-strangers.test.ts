@@ -79,6 +79,15 @@ it('many requests on a few connections: each is in the trace of its own caller',
   }
 })
 
+it('a trace that the sampler drops: no span, no trace in the log, the same answer', async () => {
+  const { id, headers } = newTrace()
+  const traceparent = headers.traceparent?.replace(/01$/, '00') ?? ''
+  expect(codesOf(await gateway.ask(viewer, { token: newToken(), headers: { traceparent } }))).toEqual([])
+  expect(codesOf(await gateway.ask(viewer, { token: 'junk', headers: { traceparent } }))).toEqual(['UNAUTHENTICATED'])
+  expect(recorder.spans()).toEqual([])
+  expect(gateway.log()).not.toContain(id)
+})
+
 describe('a client that goes away', () => {
   it.each<[string, () => string]>([
     ['before its body is complete', () => rawRequest({ 'content-length': '1000' })],

@@ -13,7 +13,10 @@ import {
   startRunningGateway,
 } from './harness/running-gateway.ts'
 import { createSecretSearch } from './harness/secret-search.ts'
+import { newTrace, useTraceRecorder } from './harness/trace-recorder.ts'
 
+/** Everything here happens with the SDK of OpenTelemetry: the spans are searched too. */
+const recorder = useTraceRecorder()
 const keyFile = writeKeyFile()
 let gateway: RunningGateway
 beforeAll(async () => {
@@ -92,6 +95,25 @@ describe('no face quotes a value of the request', () => {
       'the path and query of a client',
       (it) => forwardAuth(gateway, it, '203.0.113.7', `/auth/${it}?access_token=${it}`),
     ],
+    ...['/auth', '/oauth/token', '/oauth/introspect', '/.well-known/jwks.json'].map(
+      (path): [string, (it: string) => Promise<Reply>] => [
+        `what a stranger can write into headers: ${path}`,
+        (it) =>
+          gateway.send(path, {
+            method: path.includes('oauth') ? 'POST' : 'GET',
+            headers: {
+              ...newTrace().headers,
+              tracestate: `canary=${it}`,
+              baggage: `token=${it}`,
+              host: `${it.replaceAll('_', '-')}.example`,
+              origin: `https://${it}.example`,
+              'user-agent': it,
+              forwarded: `for=${it}`,
+              'content-type': 'application/x-www-form-urlencoded',
+            },
+          }),
+      ],
+    ),
     ['another scheme', (it) => gateway.send('/auth', { headers: { authorization: `Basic ${it}` } })],
     [
       'forged headers',
@@ -133,9 +155,16 @@ describe('no face quotes a text of LINE', () => {
     ['a refusal', (it) => ({ status: 400, body: { error: 'invalid_request', error_description: it } })],
     ['an outage', (it) => ({ status: 500, body: it, headers: { 'www-authenticate': it, 'retry-after': it } })],
     ['members of wrong types', (it) => ({ body: { client_id: [it], scope: { it }, expires_in: it, userId: [it] } })],
+    ['a redirect', (it) => ({ status: 302, headers: { location: `https://${it}.example/${it}` } })],
+    ['a limit', (it) => ({ status: 429, headers: { 'retry-after': it, 'x-line-request-id': it } })],
+    ['a broken connection', () => ({ reset: true })],
+    ['half an answer', () => ({ truncated: true })],
+    ['an effect without an answer', () => ({ commitThenReset: true })],
+    ['garbage', () => ({ garbage: true })],
   ])('%s', async (_, fault) => {
     gateway.emulator.faults.set('*', fault(canary()))
-    for (const { ask } of Object.values(faces)) expectNoSecret(await ask(gateway, canary()))
+    for (const credential of [canary(), canaryJwt('https://access.line.me')])
+      for (const { ask } of Object.values(faces)) expectNoSecret(await ask(gateway, credential))
     gateway.emulator.faults.clear()
     gateway.advance(120_000)
   })
@@ -170,7 +199,7 @@ describe('good credentials', () => {
   })
 })
 
-describe('the log and the metrics', () => {
+describe('the log, the metrics and the spans', () => {
   const foundIn = createSecretSearch(secrets)
 
   it('the log at level trace: many lines, no secret, no user', () => {
@@ -187,6 +216,15 @@ describe('the log and the metrics', () => {
     expect(text).toMatch(/gateway_operations_total\{operation="forward_auth",code="OK",outcome="ok"\} [1-9]/)
     expect(foundIn(text)).toEqual([])
     expect(text).not.toMatch(/CaNaRy/i)
+  })
+
+  it('the spans: no secret, no user, and all of them have ended', () => {
+    const spans = recorder.everything()
+    for (const route of ['GET /auth', 'POST /oauth/token', 'POST /oauth/introspect', 'GET /oauth2/v2.1/certs'])
+      expect(spans).toContain(`["${route}"`)
+    expect(foundIn(spans)).toEqual([])
+    expect(spans).not.toMatch(/CaNaRy/i)
+    expect(recorder.open()).toEqual([])
   })
 })
 

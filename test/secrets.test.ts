@@ -1,12 +1,22 @@
-import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rootFields } from '../src/telemetry/metric-labels.ts'
 import { metricTable } from '../src/telemetry/metric-table.ts'
 import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './harness/log-in.ts'
 import { expectKnownLines } from './harness/log-lines.ts'
 import { metricValue } from './harness/metric-value.ts'
-import { noSourceLimit, type Reply, type RunningGateway, startRunningGateway, web } from './harness/running-gateway.ts'
+import {
+  codesOf,
+  noSourceLimit,
+  type Reply,
+  type RunningGateway,
+  startRunningGateway,
+  web,
+} from './harness/running-gateway.ts'
 import { createSecretSearch } from './harness/secret-search.ts'
+import { newTrace, useTraceRecorder } from './harness/trace-recorder.ts'
 
+/** Everything here happens with the SDK of OpenTelemetry: the spans are searched too. */
+const recorder = useTraceRecorder()
 let gateway: RunningGateway
 beforeAll(async () => {
   gateway = await startRunningGateway({ METRICS_PORT: '0', ...noSourceLimit })
@@ -38,11 +48,21 @@ function expectNoSecret({ text, headers }: Pick<Reply, 'text' | 'headers'>, ...a
   expect(answer).not.toMatch(/CaNaRy/i)
 }
 
-const json = { 'content-type': 'application/json' }
+/** What a stranger can write into headers. The IDs of a trace are random, and can stay. */
+const strange = {
+  'content-type': 'application/json',
+  tracestate: `canary=${canary()}`,
+  baggage: `token=${canary()}`,
+  host: `${canary().replaceAll('_', '-')}.example`,
+  origin: `https://${canary()}.example`,
+  'user-agent': canary(),
+  referer: `https://a.example/?code=${canary()}`,
+  forwarded: `for=${canary()}`,
+}
 const post = (body: unknown, headers: Record<string, string> = {}) =>
   gateway.send('/graphql', {
     method: 'POST',
-    headers: { ...json, ...headers },
+    headers: { ...strange, ...newTrace().headers, ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
 
@@ -253,8 +273,103 @@ describe('the secrets of a session', () => {
   })
 })
 
-describe('the log and the metrics', () => {
+type Planted = () => string
+type Fault = Parameters<RunningGateway['emulator']['faults']['set']>[1]
+
+describe('every operation', () => {
+  const good = () => ({ authorization: `Bearer ${issue().accessToken}` })
+  const input = (type: string, field: string, selection: string) =>
+    `mutation ${canaryName()}($${name}: ${type}!) { ${alias}: ${field}(input: $${name}) { ${selection} } }`
+  const [name, alias] = [canaryName(), canaryName()]
+  const send = (query: string, value?: unknown, headers?: Record<string, string>) =>
+    post({ query, variables: { [name]: value }, extensions: { [canaryName()]: canary() } }, headers)
+  const one = (field: string, rest: string) => `query ${canaryName()}($${name}: ${rest}`.replace('FIELD', field)
+
+  /** By the endpoint of LINE that it reaches. `it`: a new canary, or a good token. */
+  const operations: Readonly<Record<string, readonly ((it: Planted) => Promise<Reply>)[]>> = {
+    verifyAccessToken: [
+      (it) => send('{ viewer { displayName } }', undefined, { authorization: `Bearer ${it()}` }),
+      (it) => send(one('', `String!) { verifyAccessToken(accessToken: $${name}) { active } }`), it()),
+      (it) => send(one('', `[String!]!) { verifyAccessTokens(accessTokens: $${name}) { active } }`), [it(), it()]),
+    ],
+    profile: [() => send('{ viewer { displayName pictureUrl statusMessage } }', undefined, good())],
+    friendship: [() => send('{ viewer { isFriend } }', undefined, good())],
+    token: [
+      (it) => send(input('ExchangeLoginInput', 'exchangeLogin', 'idToken'), { ...login(it), channelId: web.id }),
+      (it) => send(input('RefreshTokenInput', 'refreshToken', 'tokenType'), { refreshToken: it(), channelId: web.id }),
+    ],
+    verifyIdToken: [
+      (it) => send(input('VerifyIdTokenInput', 'verifyIdToken', 'sub').replace('mutation', 'query'), idToken(it)),
+    ],
+    revoke: [
+      (it) => send(input('RevokeTokenInput', 'revokeToken', 'revoked'), { accessToken: it() }),
+      (it) => send(input('LogoutInput', 'logout', 'revoked'), { refreshToken: it(), channelId: web.id }, good()),
+    ],
+    channelToken: [() => send('mutation { deauthorize { deauthorized } }', undefined, good())],
+    deauthorize: [() => send('mutation { deauthorize { deauthorized } }', undefined, good())],
+  }
+  const login = (it: Planted) => ({ code: it(), redirectUri, codeVerifier: it().replaceAll('_', '-'), nonce: it() })
+  const idToken = (it: Planted) => ({ idToken: secret(gateway.issue().idToken ?? ''), nonce: it(), channelId: web.id })
+
+  /** A caller gets its own alias back, and its user. */
+  const ofCaller = () => [alias, ...gateway.emulator.users.flatMap(({ userId, displayName }) => [userId, displayName])]
+
+  const faults: Readonly<Record<string, (it: string) => Fault>> = {
+    none: () => ({ latencyMs: 1 }),
+    refused: (it) => ({ status: 400, body: { error: it, error_description: `${it} is wrong` } }),
+    'our settings': (it) => ({ status: 401, body: { error: 'invalid_client', error_description: it } }),
+    limited: (it) => ({ status: 429, headers: { 'retry-after': it, 'x-line-request-id': it }, body: { message: it } }),
+    failed: (it) => ({ status: 503, body: it, headers: { [it.slice(0, 20).replaceAll('.', '-')]: it } }),
+    'wrong types': (it) => ({ body: { client_id: it, scope: [it], expires_in: it, keys: [{ kid: it }], [it]: it } }),
+    redirect: (it) => ({ status: 302, headers: { location: `https://${it}.example/${it}` } }),
+    reset: () => ({ reset: true }),
+    close: () => ({ close: true }),
+    garbage: () => ({ garbage: true }),
+    empty: () => ({ empty: true }),
+    truncated: () => ({ truncated: true }),
+    huge: () => ({ huge: 1 }),
+    gzip: () => ({ gzip: true }),
+    commitThenReset: () => ({ commitThenReset: true }),
+  }
+
+  it.each(Object.keys(faults))('with each fault of LINE: %s', async (fault) => {
+    for (const endpoint of Object.keys(operations) as Parameters<RunningGateway['emulator']['faults']['set']>[0][]) {
+      gateway.emulator.faults.set(endpoint, faults[fault]?.(canary()) ?? {})
+      for (const ask of operations[endpoint] ?? []) expectNoSecret(await ask(canary), ...ofCaller())
+      gateway.emulator.faults.clear()
+      // No breaker and no limit of the one before.
+      gateway.advance(3_600_000)
+    }
+  })
+
+  it('codes that no fault of LINE causes', async () => {
+    const { accessToken } = gateway.issue({ scope: 'openid' })
+    const replies = [
+      await send('{ viewer { isFriend } }', undefined, { authorization: `Bearer ${secret(accessToken)}` }),
+      await post({ query: `{ ${Array.from({ length: 500 }, (_, n) => `${alias}${n}: __typename`)} }` }),
+      await post({ extensions: { persistedQuery: { version: 1, sha256Hash: canary() } } }),
+    ]
+    expect(replies.map((reply) => codesOf(reply)[0])).toEqual([
+      'FORBIDDEN',
+      'OPERATION_TOO_COMPLEX',
+      'PERSISTED_QUERY_NOT_SUPPORTED',
+    ])
+    for (const reply of replies) expectNoSecret(reply)
+  })
+
+  it('LINE hangs, or gives one byte after another, until the end of the process', async () => {
+    for (const fault of [{ hang: true }, { drip: true }] satisfies Fault[]) {
+      gateway.emulator.faults.set('*', fault)
+      const before = gateway.emulator.calls.total()
+      for (const ask of Object.values(operations).flat()) void ask(canary).catch(() => {})
+      await expect.poll(() => gateway.emulator.calls.total(), { interval: 5 }).toBeGreaterThan(before + 5)
+    }
+  })
+})
+
+describe('the log, the metrics and the spans', () => {
   const foundIn = createSecretSearch(secrets)
+  beforeAll(() => gateway.close())
 
   it('there are many secrets and log lines, and the search finds a secret', () => {
     expect(secrets.size).toBeGreaterThan(150)
@@ -272,8 +387,7 @@ describe('the log and the metrics', () => {
   })
 
   it('the metrics: no secret, no user, and a fixed set of labels', async () => {
-    const { body } = await request(`${gateway.metricsUrl}/metrics`)
-    const text = await body.text()
+    const text = await gateway.metrics()
     expect(
       metricValue(text, 'gateway_operations_total{operation="refreshToken",code="INVALID_GRANT"}'),
     ).toBeGreaterThan(0)
@@ -281,6 +395,17 @@ describe('the log and the metrics', () => {
     expect(text).not.toMatch(/CaNaRy/i)
     const series = text.split('\n').filter((line) => line.startsWith('gateway_operations_total{'))
     expect(series).toHaveLength(metricTable.gateway_operations_total.series.length)
+    const called = (field: string) => series.some((line) => line.includes(`"${field}"`) && !line.endsWith(' 0'))
+    expect(rootFields.filter((field) => !field.startsWith('__') && !called(field))).toEqual([])
+  })
+
+  it('the spans: no secret, no user, and all of them have ended', () => {
+    const spans = recorder.everything()
+    for (const name of ['POST /graphql', 'GraphQL Operation', 'look-up', 'LINE tier', 'POST /oauth2/v2.1/revoke'])
+      expect(spans).toContain(`["${name}"`)
+    expect(foundIn(spans)).toEqual([])
+    expect(spans).not.toMatch(/CaNaRy/i)
+    expect(recorder.open()).toEqual([])
   })
 })
 

@@ -11,6 +11,7 @@ import type { Turns } from '../http/turns.ts'
 import type { UnderWay } from '../http/under-way.ts'
 import { createRequestSpans, type RequestSpans } from '../telemetry/request-spans.ts'
 import type { Operation, Telemetry } from '../telemetry/telemetry.ts'
+import { detached } from '../telemetry/tracing.ts'
 import type { Face, FaceReply } from './face.ts'
 import { createPlainAnswers } from './plain-answers.ts'
 
@@ -182,7 +183,7 @@ function beginSpan(
   response: ServerResponse,
   spans: RequestSpans,
 ): void {
-  spans.begin(request, response, route, route.includes('{') ? path : route)
+  spans.begin(request, response, route, route.includes('{') ? detached(path) : route)
 }
 
 /** What the log line says of the end of a request. */

@@ -1,6 +1,6 @@
 import type { LineCall } from '../telemetry/line-call.ts'
 import type { AttributesOf } from '../telemetry/span-table.ts'
-import type { OpenSpan, Tracing } from '../telemetry/tracing.ts'
+import { detached, type OpenSpan, type Tracing } from '../telemetry/tracing.ts'
 
 /** The span of one HTTP request to LINE. */
 export type CallSpan = {
@@ -26,7 +26,7 @@ export function createCallSpans({ open, openBelow, unseen }: Tracing, origin: st
   return { begin, queued }
 
   function begin({ endpoint, method, path }: Sent, isResend: boolean): CallSpan {
-    const [template = ''] = path.split('?')
+    const template = detached(path.split('?')[0] ?? '')
     const own = open('lineCall', {
       name: `${method} ${template}`,
       attributes: {

@@ -7,18 +7,28 @@ export type ErrorFields = {
 
 /** The log fields of an error: its type, message, stack and up to three causes. Possible secrets are redacted. */
 export function errorFields(error: unknown, depth = 0): ErrorFields {
-  if (!(error instanceof Error)) return { error: typeof error }
-  // The message is removed first, because it can have lines that look like stack frames.
-  const frames = error.stack
-    ?.replace(error.message, '')
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-  return {
-    error: error.constructor.name,
-    message: withoutSecrets(error.message),
-    ...(frames && { stack: frames.join('\n') }),
-    ...(error.cause !== undefined && depth < 3 && { cause: errorFields(error.cause, depth + 1) }),
+  try {
+    return error instanceof Error ? fieldsOf(error, depth) : { error: typeof error }
+  } catch {
+    // A member of it throws. Without a line, nobody would know of the bug.
+    return { error: 'unreadable' }
   }
+}
+
+function fieldsOf(error: Error, depth: number): ErrorFields {
+  const { message, stack, cause } = error
+  return {
+    error: String(error.constructor?.name ?? 'Error'),
+    message: withoutSecrets(String(message)),
+    ...(typeof stack === 'string' && { stack: framesOf(stack, String(message)) }),
+    ...(cause !== undefined && depth < 3 && { cause: errorFields(cause, depth + 1) }),
+  }
+}
+
+/** The message is removed first, because it can have lines that look like stack frames. */
+function framesOf(stack: string, message: string): string {
+  const lines = stack.replace(message, '').split('\n')
+  return lines.filter((line) => /^\s+at /.test(line)).join('\n')
 }
 
 /** A message can quote a value of a caller or of LINE. So it redacts every run of 12 or more token characters. */

@@ -243,6 +243,8 @@ export const logTable = {
     level: 'warn',
     message:
       'FORWARD_AUTH: the proxy {address} sends no client address in X-Forwarded-For. All clients of such proxies together get one share of the calls to LINE',
+    messageWithoutNetwork:
+      'FORWARD_AUTH: a proxy in TRUSTED_PROXIES sends no client address in X-Forwarded-For. All clients of such proxies together get one share of the calls to LINE',
     when: 'the first such request, once',
     fields: {},
   },

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Context, context, propagation, trace } from '@opentelemetry/api'
+import { type Context, context, propagation, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
 import { httpMethods } from './metric-labels.ts'
 import type { Operation } from './request-metrics.ts'
-import type { OpenSpan, Tracing } from './tracing.ts'
+import { type OpenSpan, orElse, type Tracing } from './tracing.ts'
 
 /** The spans of the HTTP requests. Each one is kept with its request. */
 export type RequestSpans = {
@@ -57,8 +57,23 @@ export function createRequestSpans({ open }: Tracing): RequestSpans {
   }
 }
 
-/** An operator's instrumentation of Node's server may have read the headers already. */
+/**
+ * The IDs and flags of the caller, and nothing else of it: `tracestate` and baggage are texts of strangers. They would be
+ * exported, and stay in memory as long as what was begun in this context, such as a connection to LINE.
+ */
 function parentOf({ headers }: IncomingMessage): Context {
   const active = context.active()
-  return trace.getSpan(active) === undefined ? propagation.extract(active, headers) : active
+  const own = propagation.deleteBaggage(active)
+  // An operator's instrumentation of Node's server may have read the headers already.
+  const caller = trace.getSpanContext(active) ?? callerIn(headers)
+  if (caller === undefined) return own
+  const { traceId, spanId, traceFlags, isRemote = false } = caller
+  return trace.setSpanContext(own, { traceId, spanId, traceFlags, isRemote })
+}
+
+function callerIn(headers: IncomingMessage['headers']): SpanContext | undefined {
+  return orElse(
+    () => trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers)),
+    () => undefined,
+  )
 }

@@ -3,6 +3,8 @@ import {
   type Context,
   context,
   createContextKey,
+  diag,
+  INVALID_SPAN_CONTEXT,
   type Link,
   ROOT_CONTEXT,
   type Span,
@@ -65,7 +67,11 @@ export function createTracing(): Tracing | undefined {
     const { kind: spanKind } = spanTable[kind]
     const around = parent ?? context.active()
     const options = { kind: spanKind, attributes: attributes as Attributes, ...(links && { links }) }
-    return openSpan((tracer as Tracer).startSpan(name, options, around), around)
+    const start = () => (tracer as Tracer).startSpan(name, options, around)
+    return openSpan(
+      orElse(start, () => trace.wrapSpanContext(INVALID_SPAN_CONTEXT)),
+      around,
+    )
   }
 
   function openBelow<Name extends SpanName>(kind: Name, start: Start<Name>): OpenSpan<Name> | undefined {
@@ -122,8 +128,29 @@ function openSpan<Name extends SpanName>(span: Span, parent: Context): OpenSpan<
     if (attributes !== undefined) set(attributes)
     if (attributes !== undefined && (attributes as Attributes)['error.type'] !== undefined)
       span.setStatus({ code: SpanStatusCode.ERROR })
-    span.end()
+    orElse(
+      () => span.end(),
+      () => {},
+    )
   }
+}
+
+/** The samplers, processors and propagators of the operator run in here. A mistake of theirs must not change an answer. */
+export function orElse<Result>(run: () => Result, otherwise: () => Result): Result {
+  try {
+    return run()
+  } catch (error) {
+    diag.error('line-graphql-gateway: the SDK failed', error)
+    return otherwise()
+  }
+}
+
+/**
+ * A copy, for an attribute that is a part of a text with a secret. In V8, a part keeps the whole text in memory: with the URL of
+ * verify, the token would stay as long as the SDK has the span.
+ */
+export function detached(part: string): string {
+  return Buffer.from(part).toString()
 }
 
 function unseen<Result>(run: () => Result): Result {

@@ -22,7 +22,7 @@ the messages stay. \`{name}\` in a message stands for a value. A field with a \`
 In a flood, ten lines of a kind are written at once, then one a second. \`leftOut\` in a line says how many of its kind were left
 out before it. Lines with "all" are never left out, and with \`LOG_LEVEL=debug\` none is.
 
-\`LOG_CLIENT_NETWORK=false\` leaves \`network\` out of all lines, and the address out of the warning about \`TRUSTED_PROXIES\`.
+\`LOG_CLIENT_NETWORK=false\` leaves \`network\` out of all lines, and the address out of the two warnings about proxies.
 
 ## Lines
 

@@ -5,6 +5,7 @@ import {
   NodeTracerProvider,
   type ReadableSpan,
   SimpleSpanProcessor,
+  type SpanProcessor,
 } from '@opentelemetry/sdk-trace-node'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 
@@ -16,6 +17,8 @@ export type TraceRecorder = {
   /** The names of the spans of a trace, each below its parent: two spaces a level, siblings in alphabetical order. */
   tree(traceId: string): readonly string[]
   named(name: string): readonly ReadableSpan[]
+  /** The names of the spans that have begun and not ended. */
+  open(): readonly string[]
   /** Those of all tests of the file so far, as text. */
   everything(): string
 }
@@ -24,9 +27,16 @@ export type TraceRecorder = {
  * Registers the SDK, as an operator does before the gateway starts, with an exporter that keeps the spans of each test. It is
  * registered for the whole process, so it is taken out again after the tests of the file.
  */
-export function useTraceRecorder(): TraceRecorder {
+export function useTraceRecorder(...more: readonly SpanProcessor[]): TraceRecorder {
   const exporter = new InMemorySpanExporter()
-  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+  const begun = new Map<string, string>()
+  const counter: SpanProcessor = {
+    onStart: (span) => void begun.set(span.spanContext().spanId, span.name),
+    onEnd: (span) => void begun.delete(span.spanContext().spanId),
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  }
+  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter), counter, ...more] })
   beforeAll(() => provider.register())
   let earlier = ''
   afterEach(() => {
@@ -39,7 +49,11 @@ export function useTraceRecorder(): TraceRecorder {
   })
   const spans = () => exporter.getFinishedSpans()
 
-  return { spans, of, tree, named: (name) => spans().filter((span) => span.name === name), everything }
+  return { spans, of, tree, named, open: () => [...begun.values()], everything }
+
+  function named(name: string): readonly ReadableSpan[] {
+    return spans().filter((span) => span.name === name)
+  }
 
   function everything(): string {
     return earlier + spans().map(textOf).join('')
@@ -60,8 +74,14 @@ export function useTraceRecorder(): TraceRecorder {
   }
 }
 
-function textOf({ name, status, attributes, events, links, resource }: ReadableSpan): string {
-  return `${JSON.stringify([name, status, attributes, events, links, resource.attributes])}\n`
+/** All that an exporter can send, but for times and IDs. What all spans have in common is told once. */
+function textOf(span: ReadableSpan, n: number): string {
+  const { name, status, attributes, events, links, resource, instrumentationScope: scope } = span
+  const contexts = [span.parentSpanContext, span.spanContext(), ...links.map(({ context }) => context)]
+  const states = contexts.flatMap((one) => one?.traceState?.serialize() ?? [])
+  const about = links.map((link) => link.attributes)
+  const common = n === 0 ? [resource.attributes, scope] : []
+  return `${JSON.stringify([name, status, attributes, ...events, ...about, ...states, ...common])}\n`
 }
 
 /** The trace of a caller, and the headers that tell it. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { api } from '../harness/faces.ts'
 import { print } from '../harness/print.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 import { web } from '../harness/running-gateway.ts'
@@ -29,13 +30,17 @@ const settings = () => ({
   LINE_ACCESS_URL: emulator.url,
   FAILED_TOKENS_BURST: '1000000',
   METRICS_PORT: '0',
+  PUBLIC_URL: 'https://id.example',
+  OAUTH_CLIENTS: JSON.stringify([api]),
   LOG_LEVEL: 'trace',
   HOST: '127.0.0.1',
   PORT: '0',
 })
 
 async function startGateway() {
-  const flags = ['--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${folder}`]
+  // With the SDK, so that all spans, and what they keep in memory, are in the snapshot.
+  const tracing = join(project, 'test/harness/keep-spans.ts')
+  const flags = ['--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${folder}`, '--import', tracing]
   const program = programs.start(process.execPath, [...flags, join(project, 'src/main.ts')], settings(), folder)
   return { program, url: await program.printed(/"url":"(http:[^"]+)".*"listening"/) }
 }
@@ -82,18 +87,30 @@ const urls: readonly ((secret: string) => string)[] = [
   (it) => `/graphql?query=query($it:String!){verifyAccessToken(accessToken:$it){active}}&variables={"it":"${it}"}`,
   (it) => `/graphql?query={verifyAccessToken(accessToken:"${it}"){active}}`,
   (it) => `/health?token=${it}`,
+  (it) => `/.well-known/openid-configuration?token=${it}`,
+  (it) => `/.well-known/oauth-authorization-server?token=${it}`,
   (it) => `/${it}`,
 ]
 
-describe('a credential in the text of an operation, in its variables or in a URL', () => {
-  it('is not in the memory or in the log after the answer (D15)', async () => {
+describe('a credential in a header, in the text of an operation, in its variables or in a URL', () => {
+  it('is not in the memory, the log or a span after the answer (D15, G10)', async () => {
     const { program, url } = await startGateway()
     const ask = async (query: string, variables = {}) => {
-      const authorization = `Bearer ${emulator.issueTokens().accessToken}`
-      const headers = { 'content-type': 'application/json', authorization }
+      const { accessToken } = emulator.issueTokens()
+      if (inUse.length < 50) inUse.push(accessToken)
+      const headers = { ...strange(), 'content-type': 'application/json', authorization: `Bearer ${accessToken}` }
       const body = JSON.stringify({ query, variables })
       await (await fetch(`${url}/graphql`, { method: 'POST', headers, body })).text()
     }
+    const strange = () => ({
+      traceparent: `00-${randomBytes(16).toString('hex')}-00f067aa0ba902b7-01`,
+      tracestate: `canary=${canary(inHeaders)}`,
+      baggage: `canary=${canary(inHeaders)}`,
+      'user-agent': canary(inHeaders),
+      referer: `https://a.example/${canary(inHeaders)}`,
+    })
+    const inUse: string[] = []
+    const inHeaders: string[] = []
     const inLiterals: string[] = []
     const inNames: string[] = []
     const inVariables: string[] = []
@@ -104,19 +121,32 @@ describe('a credential in the text of an operation, in its variables or in a URL
       for (const text of withVariables) await ask(text, { it: canary(inVariables) })
       for (const path of urls) await (await fetch(url + path(canary(inUrls)))).text()
     }
+    // All tokens that are in use, once more: their records are warm now.
+    for (const token of inUse) {
+      const headers = { ...strange(), authorization: `Bearer ${token}` }
+      await (await fetch(`${url}/graphql?query={viewer{displayName}}`, { headers })).text()
+    }
     const snapshot = await takeSnapshot(program.process.pid ?? 0)
     const found = (secrets: readonly string[]) => secrets.filter((secret) => snapshot.includes(secret)).length
     print(`${found(inLiterals)} of ${inLiterals.length} credentials in strings and comments are in memory`)
     print(`${found(inNames)} of ${inNames.length} credentials in names are in memory`)
     print(`${found(inVariables)} of ${inVariables.length} credentials in variables are in memory`)
     print(`${found(inUrls)} of ${inUrls.length} credentials in URLs are in memory`)
-    expect(snapshot).toContain('verifyAccessToken')
+    print(`${found(inUse)} of ${inUse.length} access tokens in use are in memory`)
+    print(`${found(inHeaders)} of ${inHeaders.length} texts in headers are in memory`)
+    for (const text of ['verifyAccessToken', 'GET /oauth2/v2.1/verify', 'gateway.lookup.tier'])
+      expect(snapshot).toContain(text)
+    expect(inUse).toHaveLength(50)
+    expect(found(inUse)).toBeLessThanOrEqual(10)
+    expect(found(inHeaders)).toBeLessThanOrEqual(10)
     expect(found(inLiterals)).toBe(0)
     // For each place in its code, the engine remembers the last name that it looked up.
     expect(found(inNames)).toBeLessThanOrEqual(names.length)
     expect(found(inVariables) + found(inUrls)).toBeLessThanOrEqual(4)
     expect(
-      [...inLiterals, ...inNames, ...inVariables, ...inUrls].filter((secret) => program.out().includes(secret)),
+      [...inUse, ...inHeaders, ...inLiterals, ...inNames, ...inVariables, ...inUrls].filter((secret) =>
+        program.out().includes(secret),
+      ),
     ).toEqual([])
   })
 })

@@ -189,7 +189,8 @@ describe('log lines', () => {
     const { operation, log } = createTelemetry({ logLevel: 'info', logClientNetwork: false, destination })
     operation({ ...done, code: 'RATE_LIMITED' })
     log('unlistedProxy', { address: done.network })
-    expect(lines).toHaveLength(2)
+    log('silentProxy', { address: done.network })
+    expect(lines).toHaveLength(3)
     expect(lines.join('')).not.toContain(done.network)
     expect(lines[1]).toContain('TRUSTED_PROXIES does not contain the address that sent it')
   })
@@ -240,6 +241,26 @@ describe('a flood', () => {
 })
 
 describe('an unexpected error', () => {
+  const throwing = {
+    get: () => {
+      throw new Error('SECRET')
+    },
+  }
+  it.each<[string, unknown]>([
+    ['a message that is no text', Object.assign(new Error('x'), { message: 7 })],
+    ['a stack that is no text', Object.assign(new Error('x'), { stack: ['SECRET'] })],
+    ['no constructor', Object.assign(new Error('x'), { constructor: undefined })],
+    ['a message that throws', Object.defineProperty(new Error('x'), 'message', throwing)],
+    ['a cause that throws', Object.defineProperty(new Error('x'), 'cause', throwing)],
+    ['a revoked proxy', revoked()],
+    ['members of its own', Object.assign(new Error('x'), { token: 'SECRET', toJSON: () => 'SECRET', err: 'SECRET' })],
+  ])('with %s: a line of the table', (_, thrown) => {
+    const { unexpected, text } = collect()
+    unexpected(thrown, 'operation')
+    expectKnownLines(text(), 'unexpected')
+    expect(text()).not.toContain('SECRET')
+  })
+
   it('type, message, place, request, stack and cause: logged', () => {
     const { unexpected, lines } = collect()
     unexpected(new TypeError('no clock', { cause: new RangeError('no time') }), 'operation', 'r-1')
@@ -367,3 +388,9 @@ describe('the metrics of the process', () => {
     return new WeakRef(records)
   }
 })
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
+  revoke()
+  return proxy
+}

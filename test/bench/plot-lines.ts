@@ -18,7 +18,8 @@ export type Row = { readonly title: string; readonly panels: readonly Panel[] }
 
 export type PanelsOptions = {
   readonly title: string
-  readonly subtitle: string
+  /** Lines of text. */
+  readonly subtitle: readonly string[]
   /** How long the run lasts. */
   readonly seconds: number
   /** The longest distance of two points that are joined. */
@@ -41,9 +42,11 @@ const width = 2 * margin + columns * panelWidth + (columns - 1) * gap
 export function plotPanels(rows: readonly Row[], options: PanelsOptions): string {
   const parts: string[] = [
     `<text x="${margin}" y="30" class="title">${escapeXml(options.title)}</text>`,
-    `<text x="${margin}" y="50" class="faint">${escapeXml(options.subtitle)}</text>`,
+    ...options.subtitle.map(
+      (line, index) => `<text x="${margin}" y="${50 + index * legendRow}" class="faint">${escapeXml(line)}</text>`,
+    ),
   ]
-  let y = 66
+  let y = 50 + options.subtitle.length * legendRow
   for (const { title, panels } of rows) {
     parts.push(`<text x="${margin}" y="${y + 14}" class="row">${escapeXml(title)}</text>`)
     y += 24
@@ -116,9 +119,8 @@ function pathOf(
 
 function legendOf({ lines, shown }: Panel, busiest: readonly Line[], x: number, y: number): string[] {
   const rows = busiest.map(({ name, points }, index) => {
-    const [, last = 0] = points.at(-1) ?? []
     const most = Math.max(...points.map(([, value]) => value))
-    const text = `${name || 'all'}: at most ${shown(most)}, at the end ${shown(last)}`
+    const text = `${name || 'all'}: at most ${shown(most)}`
     return `<rect x="${x}" y="${y + index * legendRow - 8}" width="10" height="3" class="key l${index}"/><text x="${x + 16}" y="${y + index * legendRow - 3}" class="faint">${escapeXml(text)}</text>`
   })
   const left = lines.length - busiest.length

@@ -95,7 +95,10 @@ describeWithPrometheus('the picture of the dashboard', () => {
         picture,
         plotPanels(plotted, {
           title: 'The dashboard after five minutes of one gateway on the emulator',
-          subtitle: `Panels of test/deploy/monitoring/dashboard.json, drawn by the benchmark’s own script from Prometheus, not by Grafana. Red: ${words}.`,
+          subtitle: [
+            'Panels of test/deploy/monitoring/dashboard.json, drawn by the benchmark’s own script from Prometheus, not by Grafana.',
+            `Red: ${words}.`,
+          ],
           seconds,
           gapSeconds: 3 * stepSeconds,
           spans,
@@ -155,7 +158,7 @@ function keepAsking(url: string, emulator: Emulator) {
   return { beginJunk, endJunk: () => clearInterval(junk), end }
 
   function begin(): void {
-    const { accessToken, refreshToken = '' } = emulator.issueTokens({ userId: emulator.users[0]?.userId })
+    const { accessToken, refreshToken = '' } = emulator.issueTokens()
     sessions.push({ accessToken, refreshToken, address: `203.0.113.${1 + Math.floor(Math.random() * 250)}` })
   }
 
@@ -189,7 +192,9 @@ async function record(prometheus: Prometheus, { title, unit, queries }: Shown, s
         step: stepSeconds,
       })
       return series.map(({ metric, values }) => ({
-        name: legend.replace(/{{(\w+)}}/g, (_, label) => metric[label] ?? '').trim(),
+        name: legend
+          .replace(/{{(\w+)}}/g, (_, label) => (label === 'instance' ? 'gateway' : (metric[label] ?? '')))
+          .trim(),
         points: values
           .map(([at, value]) => [at - startedAt, value] as const)
           .filter(([, value]) => Number.isFinite(value)),

@@ -88,7 +88,7 @@ describeInChromium('the callback page', (openPage) => {
     await page.getByText('LINE refused the refresh token or code. Log in again.').waitFor()
   })
 
-  it('a cancelled login and other errors: said in words, and markup is text', async () => {
+  itInFull('a cancelled login and other errors: said in words, and markup is text', async () => {
     const { page, errors } = await openPage()
     await page.goto(printedLogin())
     await page.getByRole('button', { name: 'Log in as Tom' }).click()

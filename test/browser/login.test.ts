@@ -89,7 +89,7 @@ describeInChromium('a login', (openPage) => {
     expect([...tokens.scopes].sort()).toEqual(['openid', 'profile'])
   })
 
-  it.each(isInFull ? users : users.slice(-1))(
+  it.runIf(isInFull).each(users)(
     'of a user %s: viewer and ID token have exactly these values',
     async (_, user) => {
       const { displayName = '', userId, statusMessage = null } = user ?? {}
@@ -103,7 +103,7 @@ describeInChromium('a login', (openPage) => {
     },
   )
 
-  it('with FORM_POST: a script sends the form to the app', async () => {
+  itInFull('with FORM_POST: a script sends the form to the app', async () => {
     const login = await start({ responseMode: 'FORM_POST' })
     const { page, errors } = await openPage()
     const { method, search, parameters } = await logIn(page, login, 'Tom')

@@ -41,7 +41,8 @@ export function createClientAddresses(
   warnSilent: (address: string) => void = () => {},
 ): ClientAddresses {
   const trusted = toBlockList(trustedProxies)
-  const peers = new WeakMap<Socket, Peer>()
+  // Kept on the socket: a WeakMap would be asked for each request.
+  const kept = Symbol('peer')
   let warned = false
   let warnedOfSilence = false
 
@@ -69,15 +70,15 @@ export function createClientAddresses(
   }
 
   /** Read once for each connection. */
-  function peerOf(socket: Socket): Peer {
-    const known = peers.get(socket)
+  function peerOf(socket: Socket & { [kept]?: Peer }): Peer {
+    const known = socket[kept]
     if (known !== undefined) return known
     const address = readAddress(socket.remoteAddress ?? '')
     const peer =
       address === undefined
         ? { address: unknown, network: unknown, isTrusted: false, last: undefined }
         : { address, network: networkOf(address), isTrusted: isTrusted(address), last: undefined }
-    peers.set(socket, peer)
+    socket[kept] = peer
     return peer
   }
 

@@ -1,3 +1,5 @@
+// The global `Buffer` is a getter.
+import { Buffer } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect } from 'vitest'
 import { printedState } from '../../src/dev/pages.ts'
 import { type System, startSystem } from '../harness/browser-system.ts'
 import { describeInChromium } from '../harness/chromium.ts'
@@ -20,32 +20,35 @@ describeInChromium('the callback page', (openPage) => {
   })
   afterEach(() => system.close())
 
-  it('of the printed login: exchanges the code once; a reload and the same address again send nothing', async () => {
-    const { page, errors, otherHosts } = await openPage({ permissions: ['clipboard-read', 'clipboard-write'] })
-    const [answer] = await Promise.all([
-      page.waitForRequest(/callback\?code=/),
-      logIn(page, printedLogin(), 'Sakura Tanaka'),
-    ])
-    await page.getByRole('heading', { name: 'You are logged in' }).waitFor()
-    await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
-    expect([page.url(), await page.title()]).toEqual([system.devCallback, 'You are logged in'])
-    await page.getByText('Your back end can check the ID token').waitFor()
-    await page.getByRole('button', { name: 'Copy the access token' }).click()
-    await page.getByText('Copied: the access token.').waitFor()
-    const copied = await page.evaluate<string>('navigator.clipboard.readText()')
-    const { data } = await system.ask('{ viewer { displayName } }', {}, copied)
-    expect(data).toEqual({ viewer: { displayName: 'Sakura Tanaka' } })
-    expect(await page.getByLabel('ID token', { exact: true }).inputValue()).toMatch(/^eyJ/)
+  itInFull(
+    'of the printed login: exchanges the code once; a reload and the same address again send nothing',
+    async () => {
+      const { page, errors, otherHosts } = await openPage({ permissions: ['clipboard-read', 'clipboard-write'] })
+      const [answer] = await Promise.all([
+        page.waitForRequest(/callback\?code=/),
+        logIn(page, printedLogin(), 'Sakura Tanaka'),
+      ])
+      await page.getByRole('heading', { name: 'You are logged in' }).waitFor()
+      await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
+      expect([page.url(), await page.title()]).toEqual([system.devCallback, 'You are logged in'])
+      await page.getByText('Your back end can check the ID token').waitFor()
+      await page.getByRole('button', { name: 'Copy the access token' }).click()
+      await page.getByText('Copied: the access token.').waitFor()
+      const copied = await page.evaluate<string>('navigator.clipboard.readText()')
+      const { data } = await system.ask('{ viewer { displayName } }', {}, copied)
+      expect(data).toEqual({ viewer: { displayName: 'Sakura Tanaka' } })
+      expect(await page.getByLabel('ID token', { exact: true }).inputValue()).toMatch(/^eyJ/)
 
-    await page.reload()
-    await page.getByText('The address has no code.').waitFor()
-    await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
-    expect(await page.getByText('Your back end can check the ID token').isVisible()).toBe(false)
-    await page.goto(answer.url())
-    await page.getByText('This code was sent to LINE before.').waitFor()
-    expect(system.emulator.calls.byEndpoint().token).toBe(1)
-    expect([errors, otherHosts]).toEqual([[], []])
-  })
+      await page.reload()
+      await page.getByText('The address has no code.').waitFor()
+      await page.getByText('Sakura Tanaka', { exact: true }).waitFor()
+      expect(await page.getByText('Your back end can check the ID token').isVisible()).toBe(false)
+      await page.goto(answer.url())
+      await page.getByText('This code was sent to LINE before.').waitFor()
+      expect(system.emulator.calls.byEndpoint().token).toBe(1)
+      expect([errors, otherHosts]).toEqual([[], []])
+    },
+  )
 
   itInFull(
     'without the verifier: sends no code and says what is missing; with it: finishes the login, once for its state',

@@ -37,7 +37,7 @@ describeInChromium('a login', (openPage) => {
   })
   afterEach(() => system.close())
 
-  it('with consent: the app gets the user, the ID token and an access token', async () => {
+  itInFull('with consent: the app gets the user, the ID token and an access token', async () => {
     const login = await start()
     const { page, errors } = await openPage()
     await page.goto(login.authorizationUrl)
@@ -89,19 +89,16 @@ describeInChromium('a login', (openPage) => {
     expect([...tokens.scopes].sort()).toEqual(['openid', 'profile'])
   })
 
-  it.runIf(isInFull).each(users)(
-    'of a user %s: viewer and ID token have exactly these values',
-    async (_, user) => {
-      const { displayName = '', userId, statusMessage = null } = user ?? {}
-      const { pictureUrl = null } = system.emulator.users.find((known) => known.userId === userId) ?? {}
-      const login = await start()
-      const { page, errors } = await openPage()
-      const { viewer, idTokenClaims } = await exchange((await logIn(page, login, displayName)).parameters, login)
-      expect(viewer).toEqual({ id: userId, displayName, pictureUrl, statusMessage })
-      expect(idTokenClaims.name).toBe(displayName)
-      expect(errors).toEqual([])
-    },
-  )
+  it.runIf(isInFull).each(users)('of a user %s: viewer and ID token have exactly these values', async (_, user) => {
+    const { displayName = '', userId, statusMessage = null } = user ?? {}
+    const { pictureUrl = null } = system.emulator.users.find((known) => known.userId === userId) ?? {}
+    const login = await start()
+    const { page, errors } = await openPage()
+    const { viewer, idTokenClaims } = await exchange((await logIn(page, login, displayName)).parameters, login)
+    expect(viewer).toEqual({ id: userId, displayName, pictureUrl, statusMessage })
+    expect(idTokenClaims.name).toBe(displayName)
+    expect(errors).toEqual([])
+  })
 
   itInFull('with FORM_POST: a script sends the form to the app', async () => {
     const login = await start({ responseMode: 'FORM_POST' })

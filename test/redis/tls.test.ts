@@ -66,7 +66,7 @@ describeWithRedis('Redis with TLS', () => {
 
   function connect(url: string): Redis {
     const destination = { write: (line: string) => void lines.push(line) }
-    return createRedis(url, { telemetry: createTelemetry({ logLevel: 'info', destination }) })
+    return createRedis(url, { telemetry: createTelemetry({ logLevel: 'info', destination }), lookUpMs: 20_000 })
   }
 
   function errors(): { setting: string; error: string }[] {

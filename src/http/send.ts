@@ -1,4 +1,3 @@
-// The global `Buffer` is a getter.
 import { Buffer } from 'node:buffer'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'

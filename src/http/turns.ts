@@ -1,4 +1,3 @@
-// The global `performance` is a getter, and each use of it costs as much as the reading.
 import { performance } from 'node:perf_hooks'
 
 /** Shares each turn of the event loop between requests and everything else: sockets, timers, `/health`. */

@@ -15,7 +15,6 @@ export type Meter = MetricRow & { readonly name: string; readonly constantValues
 /** Counts events. `labels` are the values, in the order of the table. */
 export type Tally = {
   add(...labels: readonly string[]): void
-  addMany(count: number, ...labels: readonly string[]): void
   /** For the hot path: as `add`, without a new array. */
   addTo(labels: readonly string[]): void
 }
@@ -25,14 +24,10 @@ export function createTally(registry: Registry, meter: Meter): Tally {
   const table = createSeriesTable(meter, (values) => ({ labels: labelsOf(meter, values), count: 0 }))
   const options = { name, help, labelNames: labelNamesOf(meter), registers: [] }
   registry.registerMetric(new TabledCounter(options, readings))
-  return { add, addMany, addTo }
+  return { add, addTo }
 
   function add(...labels: readonly string[]): void {
     table.cellOf(labels).count += 1
-  }
-
-  function addMany(count: number, ...labels: readonly string[]): void {
-    table.cellOf(labels).count += count
   }
 
   function addTo(labels: readonly string[]): void {

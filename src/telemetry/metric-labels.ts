@@ -99,6 +99,7 @@ export const operationKinds = ['query', 'mutation', 'none', ...faceNames] as con
 export const httpMethods = ['GET', 'HEAD', 'POST', 'OPTIONS', '_OTHER'] as const
 const knownMethods: ReadonlySet<string> = new Set(httpMethods)
 
+/** A method as a value of `http_request_method`. */
 export function methodLabel(method: string): string {
   return knownMethods.has(method) ? method : '_OTHER'
 }

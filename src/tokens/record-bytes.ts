@@ -14,20 +14,10 @@ export function writeNumber(value: number, bytes: number): string {
   return written
 }
 
-/** A number of two bytes. */
-export function readShort(text: string, from: number): number {
-  return text.charCodeAt(from) | (text.charCodeAt(from + 1) << 8)
-}
-
-/** A number of six bytes, as times have. Each use of a record reads several: a loop over the bytes costs three times as much. */
-export function readTime(text: string, from: number): number {
-  const high = text.charCodeAt(from + 4) | (text.charCodeAt(from + 5) << 8)
-  return readLength(text, from) + text.charCodeAt(from + 3) * 0x1000000 + high * 0x100000000
-}
-
-/** A number of three bytes. */
-function readLength(text: string, from: number): number {
-  return text.charCodeAt(from) | (text.charCodeAt(from + 1) << 8) | (text.charCodeAt(from + 2) << 16)
+export function readNumber(text: string, from: number, bytes: number): number {
+  let value = 0
+  for (let index = from + bytes - 1; index >= from; index--) value = value * 256 + text.charCodeAt(index)
+  return value
 }
 
 /** LINE's answers have at most 64 KB, but decoding and encoding makes three bytes of a byte that is not UTF-8. */
@@ -68,7 +58,7 @@ function startOf(text: string, from: number, number: number): number {
 
 /** -1: the field is missing or after the end. */
 function lengthAt(text: string, start: number): number {
-  return start < text.length ? readLength(text, start) - 1 : -1
+  return start < text.length ? readNumber(text, start, lengthBytes) - 1 : -1
 }
 
 /** Encodes text as UTF-8. One character above U+00FF would make the whole string take two bytes a character. */

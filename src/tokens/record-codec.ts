@@ -1,15 +1,6 @@
 import type { Origin } from './families.ts'
 import type { TokenRecord } from './record.ts'
-import {
-  decodeText,
-  encodeText,
-  hasField,
-  readField,
-  readShort,
-  readTime,
-  writeFields,
-  writeNumber,
-} from './record-bytes.ts'
+import { decodeText, encodeText, hasField, readField, readNumber, writeFields, writeNumber } from './record-bytes.ts'
 
 /**
  * A record is stored as one string of bytes. A million records as objects take twice the memory, and the garbage
@@ -74,7 +65,7 @@ export function writeOrigin({ channelId, userId, family, verifiedAt, expiresAt }
 
 export function readOrigin(text: string): Origin {
   const [channelId, userId, family] = [0, 1, 2].map((number) => readField(text, 2 * timeBytes, number))
-  const [verifiedAt = 0, expiresAt = 0] = [0, timeBytes].map((from) => readTime(text, from))
+  const [verifiedAt = 0, expiresAt = 0] = [0, timeBytes].map((from) => readNumber(text, from, timeBytes))
   return { channelId: decodeText(channelId) ?? '', userId: unpackUserId(userId), family, verifiedAt, expiresAt }
 }
 
@@ -97,11 +88,11 @@ export class StoredRecord implements TokenRecord {
   }
 
   get verifiedAt(): number {
-    return readTime(this.#text, verifiedAtByte)
+    return readNumber(this.#text, verifiedAtByte, timeBytes)
   }
 
   get expiresAt(): number {
-    return readTime(this.#text, expiresAtByte)
+    return readNumber(this.#text, expiresAtByte, timeBytes)
   }
 
   get userId(): string | undefined {
@@ -119,11 +110,11 @@ export class StoredRecord implements TokenRecord {
   get friendship(): TokenRecord['friendship'] {
     const bytes = readField(this.#text, firstFieldByte, friendshipField)
     if (bytes === undefined) return undefined
-    return { isFriend: bytes[0] === 'n' ? null : bytes[0] === 't', readAt: readTime(bytes, 1) }
+    return { isFriend: bytes[0] === 'n' ? null : bytes[0] === 't', readAt: readNumber(bytes, 1, timeBytes) }
   }
 
   get #channelScopes(): ChannelScopes {
-    const number = readShort(this.#text, channelScopesByte)
+    const number = readNumber(this.#text, channelScopesByte, numberBytes)
     return this.#shared[number] ?? parseChannelScopes(readField(this.#text, firstFieldByte, channelScopesField))
   }
 }
@@ -148,7 +139,7 @@ class StoredProfile implements NonNullable<TokenRecord['profile']> {
   }
 
   get readAt(): number {
-    return readTime(this.#text, profileReadAtByte)
+    return readNumber(this.#text, profileReadAtByte, timeBytes)
   }
 }
 

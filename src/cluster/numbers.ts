@@ -10,8 +10,12 @@ const answerMs = 1_000
 export function createNumbersReader(telemetry: Telemetry) {
   const all = createWorkerNumbers()
   const workers = new Set<Worker>()
+  /** Those that have a question they did not answer yet. */
   const silent = new Set<Worker>()
-  let reading: Promise<void> | undefined
+  /** Those whose question is older than this round: what they answer can miss what was counted before it. */
+  const askedBefore = new Set<Worker>()
+  let round = Promise.resolve()
+  let next: Promise<void> | undefined
   let allTold = (): void => {}
   telemetry.gauge('gateway_workers_silent', () => silent.size)
 
@@ -23,11 +27,13 @@ export function createNumbersReader(telemetry: Telemetry) {
 
   function keep(worker: Worker, numbers: Numbers): void {
     all.keep(worker.id, numbers)
-    hasTold(worker)
+    if (askedBefore.delete(worker)) tellWorker(worker, 'numbers')
+    else hasTold(worker)
   }
 
   function lose(worker: Worker): void {
     workers.delete(worker)
+    askedBefore.delete(worker)
     all.ended(worker.id)
     hasTold(worker)
   }
@@ -37,18 +43,23 @@ export function createNumbersReader(telemetry: Telemetry) {
     if (silent.size === 0) allTold()
   }
 
-  /** Several readers at once share one round of questions. */
+  /** The questions are newer than the reader: those who come during a round share the next one. */
   function read(): Promise<void> {
-    reading ??= ask().finally(() => {
-      reading = undefined
+    next ??= round.then(() => {
+      next = undefined
+      round = ask()
+      return round
     })
-    return reading
+    return next
   }
 
-  /** A worker that is silent has a question already. */
+  /** A worker has one question at a time. */
   async function ask(): Promise<void> {
-    for (const worker of workers) if (!silent.has(worker)) tellWorker(worker, 'numbers')
-    for (const worker of workers) silent.add(worker)
+    for (const worker of workers) {
+      if (silent.has(worker)) askedBefore.add(worker)
+      else tellWorker(worker, 'numbers')
+      silent.add(worker)
+    }
     if (silent.size === 0) return
     await new Promise<void>((resolve) => {
       const late = setTimeout(resolve, answerMs)

@@ -194,14 +194,15 @@ function showParts() {
 
 /** Without a user only the end of a fault makes sense. */
 function enableButtons() {
+  const focused = document.activeElement
   for (const button of document.querySelectorAll('.faults button, [data-action^=askOften]'))
     button.disabled = user === undefined && button.ariaPressed !== 'true'
-  keepFocus()
+  keepFocus(focused)
 }
 
-/** A button that is hidden or disabled loses the focus: "Log in" or "Refresh" gets it. */
-function keepFocus() {
-  if (!document.activeElement.matches(':disabled, [hidden], [hidden] *')) return
+/** A button that is hidden or disabled loses the focus, in some browsers at once: "Log in" or "Refresh" gets it. */
+function keepFocus(focused) {
+  if (!focused.matches(':disabled, [hidden], [hidden] *')) return
   const shown = [...document.querySelectorAll('#you button')].find(({ offsetParent }) => offsetParent)
   shown?.focus({ preventScroll: true })
 }

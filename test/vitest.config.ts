@@ -6,11 +6,13 @@ import { compileCache } from './harness/compile-cache.ts'
 const longest = /browser\/(demo|graphiql|callback|login)|\/main\.test|shared-tier|check-line|login-matrix/
 
 /** The longest files start first: one that starts last would hold up the whole run. */
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files)
-    const isLong = ({ moduleId }: TestSpecification) => longest.test(moduleId)
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+export function longestFirst(longest: RegExp) {
+  return class extends BaseSequencer {
+    override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+      const sorted = await super.sort(files)
+      const isLong = ({ moduleId }: TestSpecification) => longest.test(moduleId)
+      return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+    }
   }
 }
 
@@ -27,7 +29,7 @@ export default defineConfig({
     maxWorkers: 5,
     // The files of a worker share their modules, which saves a third of the time. No module of ours keeps state.
     isolate: false,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: longestFirst(longest) },
     // For programs that get the environment of the tests.
     env: { NODE_COMPILE_CACHE: compileCache },
   },

@@ -1,21 +1,28 @@
 import { defineConfig } from 'vitest/config'
-import base from './vitest.config.ts'
+import base, { longestFirst } from './vitest.config.ts'
 
 /** These files mostly wait or compute, and no bound in them depends on a quiet machine. */
 const together = [
   'alerts',
+  'cli',
+  'clocks',
   'demo-page',
   'deploy-files',
+  'forgetting-matrix',
   'graphiql-phone',
   'honest-crowd',
   'keep-alive',
+  'key-rotation',
   'log-readers',
   'model',
   'package',
   'release',
   'stock-clients',
   'stock-oauth-client',
+  'upgrade',
 ].map((name) => `test/long/${name}.test.ts`)
+/** Of those, the ones that take a minute or more. */
+const longest = /forgetting-matrix|honest-crowd|keep-alive|log-readers/
 /** Of these files `npm test` runs only a part: see `isInFull`. */
 const inFull = [
   'test/login-matrix.test.ts',
@@ -39,6 +46,7 @@ const shared = { ...base.test, env, exclude: [], testTimeout: 600_000 }
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: longestFirst(longest) },
     projects: [
       {
         ...base,

@@ -38,8 +38,16 @@ export const userPath = [
   ...(process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules')),
 ].join(delimiter)
 
-/** Only PATH and HOME: npm gives its own settings to the scripts that it runs, and those would reach the npm in here. */
-const environment = { PATH: userPath, HOME: process.env.HOME }
+/**
+ * npm gives its own settings to the scripts that it runs, and those would reach the npm in here. So it gets only PATH, HOME and
+ * the way to the registry.
+ */
+const environment = {
+  PATH: userPath,
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => /^(home|node_extra_ca_certs|(https?|no)_proxy)$/i.test(name)),
+  ),
+}
 
 /** Builds the package in the project, and packs it into a folder. */
 export async function packProject(folder: string): Promise<Tarball> {

@@ -60,9 +60,11 @@ export async function endProcess(code: number): Promise<void> {
 export function surviveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', () => {})
-    // Node has no public way to do this. Only a terminal blocks: Node writes to pipes without blocking.
-    const { _handle } = stream as { _handle?: { setBlocking?: (blocking: boolean) => void } }
-    _handle?.setBlocking?.(false)
+    // Node has no public way to do these two. Only a terminal blocks: Node writes to pipes without blocking.
+    const inner = stream as { _handle?: { setBlocking?: (blocking: boolean) => void }; _writev?: unknown }
+    inner._handle?.setBlocking?.(false)
+    // Node would write all waiting lines as one piece. A pipe takes a part of a large piece, and then lines of another worker.
+    inner._writev = undefined
   }
 }
 

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export type Pipe = {
   /** The end for the program. */
   readonly input: number
+  /** The end of the reader. It does not wait. */
+  readonly output: number
   /** Fills the pipe, so that the program cannot write a byte. */
   fill(): void
   /** Reads what is in the pipe now. */
@@ -22,7 +24,7 @@ export function openPipe(folder: string): Pipe {
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const input = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK)
   const open = new Set([reader, input])
-  return { input, fill, read, loseReader: () => shut(reader), close: () => open.forEach(shut) }
+  return { input, output: reader, fill, read, loseReader: () => shut(reader), close: () => open.forEach(shut) }
 
   function fill(): void {
     const bytes = Buffer.alloc(4096, '.')

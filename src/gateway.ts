@@ -40,6 +40,12 @@ export type Gateway = {
 /** Makes a whole gateway and starts it. It listens when the promise resolves; rejects with the error of `listen`. */
 export async function createGateway(config: Config, surroundings: Surroundings = {}): Promise<Gateway> {
   const telemetry = surroundings.telemetry ?? createTelemetry(config)
+  const start = () => startGateway(config, surroundings, telemetry)
+  // Node gives all requests the context in which the server was started: they would belong to a span of the program.
+  return telemetry.tracing === undefined ? start() : telemetry.tracing.apart(start)
+}
+
+async function startGateway(config: Config, surroundings: Surroundings, telemetry: Telemetry): Promise<Gateway> {
   const clock = createClock(clockSources(surroundings))
   const dispatcher = surroundings.dispatcher ?? createLineDispatcher(config, telemetry.log)
   const redis = surroundings.redis ?? redisFor(config, telemetry)
@@ -79,6 +85,7 @@ export async function createGateway(config: Config, surroundings: Surroundings =
     if (surroundings.redis === undefined) await redis?.close()
     if (surroundings.dispatcher === undefined) await dispatcher.destroy()
     telemetry.flush()
+    await telemetry.tracing?.flush()
   }
 }
 

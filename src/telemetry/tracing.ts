@@ -6,6 +6,7 @@ import {
   diag,
   INVALID_SPAN_CONTEXT,
   type Link,
+  type ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   SpanStatusCode,
@@ -49,7 +50,12 @@ export type Tracing = {
   unseen<Result>(run: () => Result): Result
   /** Runs what belongs to no request, so that its spans do not become those of the request that happened to start it. */
   apart<Result>(run: () => Result): Result
+  /** Waits until the SDK has sent the spans that have ended, a second at most. For the end of the process. */
+  flush(): Promise<void>
 }
+
+const flushMs = 1_000
+const sdkFailed = 'line-graphql-gateway: the SDK failed'
 
 /** The tracers and propagators of the SDK obey this key of `@opentelemetry/core`. Keys with the same text are the same. */
 const suppressed = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
@@ -61,7 +67,7 @@ const schemaUrl = 'https://opentelemetry.io/schemas/1.44.0'
  */
 export function createTracing(): Tracing | undefined {
   const tracer = registeredTracer()
-  return tracer && { open, openBelow, unseen, apart }
+  return tracer && { open, openBelow, unseen, apart, flush }
 
   function open<Name extends SpanName>(kind: Name, { name, attributes, parent, links }: Start<Name>): OpenSpan<Name> {
     const { kind: spanKind } = spanTable[kind]
@@ -140,7 +146,7 @@ export function orElse<Result>(run: () => Result, otherwise: () => Result): Resu
   try {
     return run()
   } catch (error) {
-    diag.error('line-graphql-gateway: the SDK failed', error)
+    diag.error(sdkFailed, error)
     return otherwise()
   }
 }
@@ -151,6 +157,17 @@ export function orElse<Result>(run: () => Result, otherwise: () => Result): Resu
  */
 export function detached(part: string): string {
   return Buffer.from(part).toString()
+}
+
+/** The API does not know `forceFlush`, but the providers of SDKs have it. */
+async function flush(): Promise<void> {
+  const provider = trace.getTracerProvider()
+  const ofSdk = 'getDelegate' in provider ? (provider as ProxyTracerProvider).getDelegate() : provider
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, flushMs)
+  const sent = async () => (ofSdk as { forceFlush?: () => Promise<void> }).forceFlush?.()
+  await Promise.race([late, sent().catch((error) => diag.error(sdkFailed, error))])
+  clearTimeout(timer)
 }
 
 function unseen<Result>(run: () => Result): Result {

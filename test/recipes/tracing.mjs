@@ -10,18 +10,27 @@ import {
   ConsoleSpanExporter,
   NodeTracerProvider,
   ParentBasedSampler,
-  TraceIdRatioBasedSampler,
+  SamplingDecision,
 } from '@opentelemetry/sdk-trace-node'
 
 /** Only needed where a collector is. */
 const otlp = '@opentelemetry/exporter-trace-otlp-http'
 /** The part of the requests that is recorded. */
-const ratio = new TraceIdRatioBasedSampler(Number(process.env.TRACES_RATIO ?? 0.01))
+const ratio = Number(process.env.TRACES_RATIO ?? 0.01)
+/**
+ * Strangers call the gateway. Neither the `sampled` flag in their `traceparent` nor their trace ID must decide how much we
+ * record, so chance does. `TraceIdRatioBasedSampler` decides by the ID: a stranger can choose one that it always records.
+ */
+const chance = {
+  shouldSample: () => ({
+    decision: Math.random() < ratio ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD,
+  }),
+  toString: () => `chance ${ratio}`,
+}
 
 export const provider = new NodeTracerProvider({
   resource: resourceFromAttributes({ 'service.name': process.env.OTEL_SERVICE_NAME ?? 'line-graphql-gateway' }),
-  // Strangers call the gateway. The `sampled` flag in their `traceparent` must not decide how much we record.
-  sampler: new ParentBasedSampler({ root: ratio, remoteParentSampled: ratio }),
+  sampler: new ParentBasedSampler({ root: chance, remoteParentSampled: chance }),
   spanProcessors: [new BatchSpanProcessor(await createExporter(), { scheduledDelayMillis: 1_000 })],
 })
 // Reads `traceparent`, and keeps the active span through promises and timers.

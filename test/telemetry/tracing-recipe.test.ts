@@ -1,8 +1,9 @@
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, propagation, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api'
+import type { NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
 
-type Recipe = { readonly provider: { forceFlush(): Promise<void>; shutdown(): Promise<void> } }
+type Recipe = { readonly provider: NodeTracerProvider }
 
 let gateway: RunningGateway
 let recipe: Recipe
@@ -30,4 +31,15 @@ it('the recipe: the gateway that starts after it gives its spans to the exporter
   expect(spans.map(({ name }) => name)).toContain('POST /graphql')
   expect(spans[0]?.resource).toMatchObject({ attributes: { 'service.name': 'line-graphql-gateway' } })
   expect(JSON.stringify(spans)).not.toContain(token)
+})
+
+it('the trace ID of a stranger does not decide what is recorded', async () => {
+  vi.stubEnv('TRACES_RATIO', '1e-9')
+  const file = new URL('../recipes/tracing.mjs?again', import.meta.url).href
+  const { provider } = (await import(file)) as Recipe
+  const traceId = '11111111111111111111111111111111'
+  const caller = { traceId, spanId: '2222222222222222', traceFlags: TraceFlags.SAMPLED, isRemote: true }
+  const span = provider.getTracer('test').startSpan('request', {}, trace.setSpanContext(ROOT_CONTEXT, caller))
+  expect(span.isRecording()).toBe(false)
+  await provider.shutdown()
 })

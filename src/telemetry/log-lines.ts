@@ -30,8 +30,9 @@ export function createLogLines({ write, isEnabled }: Log) {
     const failed = done.code !== 'OK'
     if (!failed && done.ms <= slowMs && !writesAll) return
     const line = { ...done, fields: done.fields.join(' '), ms: Math.round(done.ms) }
-    if (failed) write('operationFailed', line, done.code)
-    else write(done.ms > slowMs ? 'operationSlow' : 'operation', line)
+    // A flood at one endpoint hides no failed login.
+    if (failed) write('operationFailed', line, `${done.kind} ${done.code}`)
+    else write(done.ms > slowMs ? 'operationSlow' : 'operation', line, done.kind)
   }
 
   function breaker(endpoint: string, change: BreakerChange): void {

@@ -238,6 +238,13 @@ describe('a flood', () => {
     operation({ ...done, code: 'MISCONFIGURED' })
     expect(lines().map(({ code }) => code)).toContain('MISCONFIGURED')
   })
+
+  it.each(['UNAUTHENTICATED', 'OK'])('at one endpoint, with %s: hides no mutation (D19)', (code) => {
+    const { operation, lines } = collect('info')
+    for (let n = 0; n < 100; n += 1) operation({ ...done, kind: 'forward_auth', code, ms: 2_000 })
+    operation({ ...done, kind: 'mutation', code, ms: 2_000 })
+    expect(lines().map(({ kind }) => kind)).toContain('mutation')
+  })
 })
 
 describe('an unexpected error', () => {

@@ -29,7 +29,8 @@ async function serve(config: Config, telemetry: Telemetry): Promise<void> {
   const { workers, changedSettings: settings } = config
   const gateway = await (workers === 1 ? createGateway(config, { telemetry }) : startWorkers(config, telemetry))
   const { url, metricsUrl } = gateway
-  telemetry.log('listening', { version, url, metricsUrl, ...(workers > 1 && { workers }), settings })
+  const traces = telemetry.tracing && 'on'
+  telemetry.log('listening', { version, url, metricsUrl, ...(workers > 1 && { workers }), traces, settings })
   endOnSignal(async () => {
     telemetry.log('draining')
     await gateway.close()

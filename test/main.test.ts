@@ -109,7 +109,11 @@ describe('production', () => {
     await writeFile(join(folder, '.env'), given.map(([name, value]) => `${name}=${value}`).join('\n'))
     // A reader of the log that is a program of its own, as in a terminal. Only the gateway hears of SIGINT.
     const script = `trap "" INT; ((trap - INT; exec node ${main}); echo "exit code $?" >&2) | cat`
-    const program = programs.start('sh', ['-c', script], { LOG_LEVEL: 'info' }, folder)
+    const sdk = {
+      NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import ${join(project, 'test/recipes/tracing.mjs')}`,
+      TRACES_RATIO: '0',
+    }
+    const program = programs.start('sh', ['-c', script], { LOG_LEVEL: 'info', ...sdk }, folder)
     const url = await program.printed(listening)
     const metricsUrl = await program.printed(/"metricsUrl":"(http:[^"]+)"/)
     await ask(url, emulator.issueTokens().accessToken)
@@ -127,7 +131,8 @@ describe('production', () => {
     const lines = program.out().trim().split('\n')
     const messages = lines.map((line) => JSON.parse(line).msg)
     expectKnownLines(program.out(), 'listening', 'draining', 'closed')
-    const { settings: changed } = JSON.parse(`${lines.find((line) => line.includes('"listening"'))}`)
+    const { settings: changed, traces } = JSON.parse(`${lines.find((line) => line.includes('"listening"'))}`)
+    expect(traces).toBe('on')
     expect(changed).toEqual(
       expect.arrayContaining(['CACHE_SECRET', 'LINE_CHANNEL_SECRET', 'METRICS_PORT', 'REDIS_URL']),
     )

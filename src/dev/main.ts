@@ -51,7 +51,8 @@ try {
   })
   demoPage = `${localhostOrigin(gateway.url)}/dev/demo`
   const { url, metricsUrl } = gateway
-  telemetry.log('listening', { version, url, metricsUrl, settings: config.changedSettings })
+  const traces = telemetry.tracing && 'on'
+  telemetry.log('listening', { version, url, metricsUrl, traces, settings: config.changedSettings })
   // Before the text: who reads it can send a signal at once.
   endOnSignal(async () => {
     await gateway.close()

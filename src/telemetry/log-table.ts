@@ -43,6 +43,7 @@ export const logTable = {
       url: text('the address it listens on'),
       metricsUrl: optional(text('the address of the metrics, with METRICS_PORT')),
       workers: optional(number('worker processes, if there are several')),
+      traces: optional(text('`on`, if an SDK for traces was found')),
       settings: texts('the names of the settings that differ from their defaults, sorted. Never a value'),
     },
     isAlwaysWritten: true,

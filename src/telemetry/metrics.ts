@@ -35,6 +35,9 @@ export type Metrics = {
   numbers(): Promise<Numbers>
 }
 
+/** As long as requests may have a turn of the event loop (`http/turns.ts`). */
+const pieceMs = 10
+
 export function createMetrics(): Metrics {
   const registry = new Registry()
   const counters = new Map<string, Tally>()
@@ -69,12 +72,18 @@ export function createMetrics(): Metrics {
     return createDurations(registry, { ...meterOf('http_client_request_duration_seconds'), constantValues })
   }
 
-  /** Between two metrics, others have their turn of the event loop: all of them at once would take milliseconds. */
+  /**
+   * All of them at once would take milliseconds. So others have their turn of the event loop, but not after each metric: on a
+   * busy machine a turn takes so long that Prometheus would stop waiting.
+   */
   async function text() {
     const texts: string[] = []
+    let startedAt = performance.now()
     for (const { name } of registry.getMetricsAsArray()) {
       texts.push(await registry.getSingleMetricAsString(name))
+      if (performance.now() - startedAt < pieceMs) continue
       await setImmediate()
+      startedAt = performance.now()
     }
     return { contentType: registry.contentType, text: `${texts.join('\n\n')}\n` }
   }

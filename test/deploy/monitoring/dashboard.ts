@@ -35,24 +35,33 @@ function dashboard() {
 }
 
 function variables() {
-  const instances = 'label_values(gateway_build_info, instance)'
   const all = { text: 'All', value: '$__all' }
   return [
     { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus', refresh: 1 },
+    queryVariable('job', 'Gateway', 'label_values(gateway_build_info, job)'),
     {
-      name: 'instance',
-      label: 'Instance',
-      type: 'query',
-      datasource,
-      definition: instances,
-      query: { query: instances, refId: 'instances' },
-      refresh: 2,
+      ...queryVariable('instance', 'Instance', 'label_values(gateway_build_info{job="$job"}, instance)'),
       includeAll: true,
+      // So a replica is there as soon as it starts.
+      allValue: '.*',
       multi: true,
       current: all,
-      sort: 1,
     },
   ]
+}
+
+/** `refresh`: when the time range changes. */
+function queryVariable(name: string, label: string, query: string) {
+  return {
+    name,
+    label,
+    type: 'query',
+    datasource,
+    definition: query,
+    query: { query, refId: name },
+    refresh: 2,
+    sort: 1,
+  }
 }
 
 function placed() {

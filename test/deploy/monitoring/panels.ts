@@ -51,7 +51,10 @@ const available: Row = {
       'percentunit',
       'Above 99.9 %. Refused tokens and wrong requests are not counted.',
       [
-        `sum(${rate('gateway_operations_total', 'operation!~"__.*", outcome="ok"')}) / sum(${rate('gateway_operations_total', counted)})`,
+        share(
+          rate('gateway_operations_total', 'operation!~"__.*", outcome="ok"'),
+          rate('gateway_operations_total', counted),
+        ),
         'succeed',
       ],
     ),
@@ -80,7 +83,7 @@ const available: Row = {
       [`sum(${gauge('gateway_requests_waiting')})`, 'wait for a turn'],
     ),
     panel('Error budget', 'short', 'Below 1: the budget of 0.1 % lasts. 14.4 for an hour calls somebody.', [
-      `sum(${rate('gateway_operations_total', bad, '1h')}) / sum(${rate('gateway_operations_total', counted, '1h')}) / 0.001`,
+      `${share(rate('gateway_operations_total', bad, '1h'), rate('gateway_operations_total', counted, '1h'))} / 0.001`,
       'burn rate, one hour',
     ]),
   ],
@@ -128,7 +131,7 @@ const line: Row = {
   question: 'Do we ask LINE as rarely as correct, and how is LINE?',
   panels: [
     panel('Look-ups answered without LINE', 'percentunit', 'Above 95 % with traffic of known users.', [
-      `1 - sum(${rate('gateway_token_lookups_total', 'tier="line"')}) / sum(${rate('gateway_token_lookups_total', 'tier!="gate"')})`,
+      `1 - ${share(rate('gateway_token_lookups_total', 'tier="line"'), rate('gateway_token_lookups_total', 'tier!="gate"'))}`,
       'without LINE',
     ]),
     panel(
@@ -313,7 +316,8 @@ export const panels: readonly Panel[] = rows.flatMap((row) => row.panels)
 
 /** A query without Grafana's variables, for a renderer of its own. `interval`: a duration of Prometheus. */
 export function plainQuery(expression: string, instance = '.*', interval = '1m'): string {
-  return expression.replaceAll('$instance', instance).replaceAll('$__rate_interval', interval)
+  const ofJob = expression.replaceAll('$job', 'line-graphql-gateway')
+  return ofJob.replaceAll('$instance', instance).replaceAll('$__rate_interval', interval)
 }
 
 function panel(
@@ -326,10 +330,9 @@ function panel(
   return { title, unit, description, queries: lines, empty: emptyTexts[title] }
 }
 
-/** Other programs have the metrics of Node and of the process too. */
+/** Other gateways have the same metrics, and other programs those of Node and of the process. */
 function gauge(name: string, matchers = ''): string {
-  const job = /^(nodejs|process)_/.test(name) ? 'job="line-graphql-gateway"' : ''
-  return `${name}{${[job, 'instance=~"$instance"', matchers].filter(Boolean).join(', ')}}`
+  return `${name}{${['job="$job"', 'instance=~"$instance"', matchers].filter(Boolean).join(', ')}}`
 }
 
 function rate(name: string, matchers = '', over = '$__rate_interval'): string {
@@ -342,6 +345,11 @@ function increase(name: string, over = '1h'): string {
 
 function by(labels: string, inner: string): string {
   return `sum by (${labels}) (${inner})`
+}
+
+/** Without traffic there is no value, in place of 0 divided by 0. */
+function share(part: string, whole: string): string {
+  return `sum(${part}) / (sum(${whole}) > 0)`
 }
 
 /** Only lines with a value: all series are there from the start, and a legend of a hundred zeros says nothing. */

@@ -4,7 +4,8 @@ import { readEnvFile } from './config/env-file.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createGateway } from './gateway.ts'
 import { checkKeyFile } from './login/signing-key-file.ts'
-import { endOnSignal, endProcess, surviveReaders } from './signals.ts'
+import { endOnSignal, endOnUncaught, endProcess, surviveReaders } from './signals.ts'
+import { errorFields } from './telemetry/error-fields.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { version } from './version.ts'
 
@@ -16,6 +17,7 @@ try {
   // The primary has checked the file. A worker that starts later starts also while the file is broken.
   const config = readConfig(process.env, undefined, undefined, isWorker ? undefined : checkKeyFile)
   const telemetry = createTelemetry(config)
+  endOnUncaught((error) => telemetry.unexpected(error, 'process'))
   if (isWorker) await serveAsWorker(config, telemetry)
   else await serve(config, telemetry)
 } catch (error) {
@@ -46,5 +48,5 @@ function startupError(error: unknown): string {
   // The messages of these errors quote the address.
   const hostCodes = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EINVAL', 'EAFNOSUPPORT', 'EAI_AGAIN', 'EAI_FAMILY']
   if (hostCodes.includes(String(code))) return 'HOST: is not an address of this machine'
-  return `The gateway could not start: ${error instanceof Error ? error.message : 'the reason is unknown'}`
+  return `The gateway could not start: ${errorFields(error).message ?? 'the reason is unknown'}`
 }

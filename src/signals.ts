@@ -46,6 +46,17 @@ export function endOnSignal(close: () => Promise<void>, limitMs: number): () => 
   }
 }
 
+/**
+ * An error that nobody caught is reported and ends the process with exit code 1. Node would print it with all its members, and
+ * one can be a URL with a token or a command with a password.
+ */
+export function endOnUncaught(report: (error: unknown) => void): void {
+  process.on('uncaughtException', (error) => {
+    report(error)
+    void endProcess(1)
+  })
+}
+
 /** Ends the process when its last lines are written. Does not wait longer for a reader that stalls. */
 export async function endProcess(code: number): Promise<void> {
   setTimeout(() => process.exit(code), lastLinesMs)

@@ -35,6 +35,7 @@ const settings = () => ({
   PORT: '0',
   SHUTDOWN_DELAY_SECONDS: '0',
 })
+const canary = `CaNaRy-${'0123456789'.repeat(4)}`
 const sakura = { data: { viewer: { displayName: 'Sakura Tanaka' } } }
 const listening = /"url":"(http:[^"]+)".*"listening"/
 
@@ -139,6 +140,35 @@ describe('production', () => {
     expect(changed).not.toContain('LOG_LEVEL')
     expect([messages[0], ...messages.slice(-2)]).toEqual(['listening', 'draining', 'closed'])
     expect(program.out()).not.toContain('canary')
+  })
+})
+
+describe('an error that nobody caught', () => {
+  /** Runs this code first. There, `bug()` is an error with a secret in all its members. */
+  async function runWith(code: string) {
+    const members = "{ command: { name: 'auth', args: [it] }, [it]: it }"
+    const bug = `Object.assign(new AggregateError([new Error(it)], 'x ' + it, { cause: new Error(it) }), ${members})`
+    await writeFile(join(folder, 'first.mjs'), `const it = process.env.CANARY; const bug = () => ${bug}\n${code}`)
+    const own = { ...settings(), CANARY: canary }
+    return programs.start(process.execPath, ['--import', join(folder, 'first.mjs'), main], own, folder)
+  }
+
+  it('one line of the log, without its secrets, and exit code 1 (D13)', async () => {
+    const program = await runWith("process.on('SIGUSR2', () => Promise.reject(bug()))")
+    await program.printed(listening)
+    program.kill('SIGUSR2')
+    expect(await program.ended).toBe(1)
+    expect(program.err()).toBe('')
+    expectKnownLines(program.out(), 'unexpected')
+    expect(program.out()).toContain('"where":"process","error":"AggregateError","message":"x [redacted]"')
+    expect(program.out()).not.toContain(canary)
+  })
+
+  it('at the start: its message, without its secrets, and exit code 1 (D13)', async () => {
+    const program = await runWith("import { Server } from 'node:net'\nServer.prototype.listen = () => { throw bug() }")
+    expect(await program.ended).toBe(1)
+    expect(program.err()).toBe('The gateway could not start: x [redacted]\n')
+    expect(program.out()).toBe('')
   })
 })
 

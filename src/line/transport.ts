@@ -4,7 +4,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { createCallReports, type Judgement } from './call-reports.ts'
 import { type CallSpan, createCallSpans } from './call-spans.ts'
-import { type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
+import { isLineOutage, type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createRequestSeconds } from './request-seconds.ts'
 import { createSlots, type Lane } from './slots.ts'
@@ -121,7 +121,8 @@ export function createTransport(options: TransportOptions): Transport {
       breakerOf(endpoint).check()
       return undefined
     } catch (error) {
-      return error as LineOutage
+      if (isLineOutage(error)) return error
+      throw error
     }
   }
 

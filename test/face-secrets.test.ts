@@ -1,7 +1,8 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { codesNotCaused, statusesNotCaused } from './harness/caused-codes.ts'
 import { api, exchange, faceSettings, faces, forwardAuth, grantType, introspect, tokenTypes } from './harness/faces.ts'
-import { basic, jsonOf, postForm } from './harness/forms.ts'
+import { basic, formType, jsonOf, postForm } from './harness/forms.ts'
 import { writeKeyFile } from './harness/key-file.ts'
 import { expectKnownLines } from './harness/log-lines.ts'
 import {
@@ -10,32 +11,44 @@ import {
   ourChannels,
   type Reply,
   type RunningGateway,
+  START_MS,
   startRunningGateway,
 } from './harness/running-gateway.ts'
 import { createSecretSearch } from './harness/secret-search.ts'
+import { tellingFaults } from './harness/telling-faults.ts'
 import { newTrace, useTraceRecorder } from './harness/trace-recorder.ts'
+import { cacheSecret, useWatchedRedis } from './harness/watched-redis.ts'
 
 /** Everything here happens with the SDK of OpenTelemetry: the spans are searched too. */
 const recorder = useTraceRecorder()
-const keyFile = writeKeyFile()
+const redis = useWatchedRedis()
+const [keyFile, oldKeyFile] = [writeKeyFile(), writeKeyFile({ retired_at: START_MS / 1_000 + 60 })]
 let gateway: RunningGateway
+/** With a strict limit. Its key signs for a minute only. */
+let second: RunningGateway
 beforeAll(async () => {
-  gateway = await startRunningGateway({
+  const settings = {
     ...ourChannels,
     ...faceSettings,
-    ...noSourceLimit,
+    ...redis.settings(),
+    CORS_ORIGINS: 'https://app.example',
     METRICS_PORT: '0',
     PUBLIC_URL: 'https://id.example',
     SIGNING_KEYS_FILE: keyFile.path,
-  })
+  }
+  gateway = await startRunningGateway({ ...settings, ...noSourceLimit })
+  const strict = { SIGNING_KEYS_FILE: oldKeyFile.path, SHUTDOWN_GRACE_SECONDS: '0' }
+  second = await startRunningGateway({ ...settings, ...strict }, { beside: gateway })
 })
 afterAll(async () => {
+  await second.close()
   await gateway.close()
   keyFile.remove()
+  oldKeyFile.remove()
 })
 
 /** Every secret of this file. The last tests search the log and the metrics for all of them. */
-const secrets = new Set<string>([api.secret, liff.secret, ...privateMembers()])
+const secrets = new Set<string>([api.secret, liff.secret, cacheSecret, ...privateMembers()])
 let planted = 0
 
 function secret(value: string): string {
@@ -56,7 +69,7 @@ function canaryJwt(iss: string, alg = 'ES256'): string {
 }
 
 function privateMembers(): readonly string[] {
-  return keyFile.keys().flatMap(({ d }) => (d === undefined ? [] : [d]))
+  return [...keyFile.keys(), ...oldKeyFile.keys()].flatMap(({ d }) => (d === undefined ? [] : [d]))
 }
 
 /** Expects no secret in an answer except the `allowed` ones. */
@@ -151,22 +164,72 @@ describe('no face quotes a value of the request', () => {
 })
 
 describe('no face quotes a text of LINE', () => {
-  it.each<[string, (secret: string) => Parameters<RunningGateway['emulator']['faults']['set']>[1]]>([
-    ['a refusal', (it) => ({ status: 400, body: { error: 'invalid_request', error_description: it } })],
-    ['an outage', (it) => ({ status: 500, body: it, headers: { 'www-authenticate': it, 'retry-after': it } })],
-    ['members of wrong types', (it) => ({ body: { client_id: [it], scope: { it }, expires_in: it, userId: [it] } })],
-    ['a redirect', (it) => ({ status: 302, headers: { location: `https://${it}.example/${it}` } })],
-    ['a limit', (it) => ({ status: 429, headers: { 'retry-after': it, 'x-line-request-id': it } })],
-    ['a broken connection', () => ({ reset: true })],
-    ['half an answer', () => ({ truncated: true })],
-    ['an effect without an answer', () => ({ commitThenReset: true })],
-    ['garbage', () => ({ garbage: true })],
-  ])('%s', async (_, fault) => {
-    gateway.emulator.faults.set('*', fault(canary()))
-    for (const credential of [canary(), canaryJwt('https://access.line.me')])
-      for (const { ask } of Object.values(faces)) expectNoSecret(await ask(gateway, credential))
+  it.each(Object.entries(tellingFaults))('with each fault of LINE: %s', async (_, fault) => {
+    for (const endpoint of ['verifyAccessToken', 'profile', 'userinfo', 'certs', '*'] as const) {
+      gateway.emulator.faults.set(endpoint, fault(canary()))
+      for (const credential of [canary(), good(), good('openid'), canaryJwt('https://access.line.me')])
+        for (const { ask } of Object.values(faces)) expectNoSecret(await ask(gateway, credential), ...ofCaller())
+      gateway.emulator.faults.clear()
+      // No breaker of the one before.
+      gateway.advance(120_000)
+    }
+  })
+})
+
+describe('codes that no fault of LINE causes', () => {
+  async function askAll(credential: () => string, from?: string): Promise<Reply[]> {
+    const replies = []
+    for (const { ask } of Object.values(faces)) replies.push(await ask(second, credential(), from))
+    return replies
+  }
+
+  it('no key signs, and a missing scope, two credentials: MISCONFIGURED, FORBIDDEN, BAD_REQUEST', async () => {
+    const replies = [
+      ...(await askAll(good)),
+      await forwardAuth(second, good(), undefined, '/auth?scope=x'),
+      await second.send('/auth', {
+        headers: ['authorization', `Bearer ${canary()}`, 'authorization', `Bearer ${canary()}`],
+      }),
+    ]
+    for (const reply of replies) expectNoSecret(reply, ...ofCaller())
+  })
+
+  it('too many bad tokens of one address: RATE_LIMITED', async () => {
+    for (let n = 0; n < 8; n += 1) for (const reply of await askAll(canary, '203.0.113.9')) expectNoSecret(reply)
+    for (let n = 0; n < 30; n += 1)
+      expectNoSecret(await introspect(second, canary(), '203.0.113.9', { id: api.id, secret: canary() }))
+  })
+
+  it('other refusals: methods, sizes, media types', async () => {
+    const it = canary()
+    for (const path of ['/auth', '/oauth/token', '/oauth/introspect', '/.well-known/jwks.json'])
+      for (const replies of [
+        gateway.send(`${path}?token=${it}`, { method: 'PUT', body: it }),
+        gateway.send(`${path}?token=${it}`, { method: 'POST', body: it, headers: { 'content-type': `text/${it}` } }),
+        gateway.send(path, { method: 'POST', body: it.repeat(2_000), headers: { 'content-type': formType } }),
+        gateway.send(path, { method: 'OPTIONS', headers: preflight(`https://${it}.example`) }),
+        gateway.send(path, { method: 'OPTIONS', headers: preflight('https://app.example') }),
+      ])
+        expectNoSecret(await replies)
+  })
+
+  it('an unexpected error that tells secrets: INTERNAL_SERVER_ERROR', async () => {
+    const it = canary()
+    gateway.breakClock(Object.assign(new Error(it, { cause: it }), { it }))
+    for (const { ask } of Object.values(faces)) expectNoSecret(await ask(gateway, canary()))
+    expectNoSecret(await gateway.send('/.well-known/jwks.json'))
+    gateway.breakClock(undefined)
+  })
+
+  it('the process ends while LINE hangs: SHUTTING_DOWN', async () => {
+    gateway.emulator.faults.set('*', { hang: true })
+    const asked = Promise.all(Object.values(faces).map(({ ask }) => ask(second, good())))
+    const active = /http_server_active_requests\{http_request_method="(?:GET|POST)"[^}]*\} [1-9]/g
+    await expect.poll(async () => (await second.metrics()).match(active), { interval: 5 }).toHaveLength(2)
+    await expect.poll(() => gateway.emulator.calls.of('verifyAccessToken'), { interval: 5 }).toBeGreaterThan(0)
+    await second.drain()
+    for (const reply of await asked) expectNoSecret(reply)
     gateway.emulator.faults.clear()
-    gateway.advance(120_000)
   })
 })
 
@@ -183,7 +246,6 @@ describe('good credentials', () => {
     }
     for (const path of ['jwks.json', 'openid-configuration', 'oauth-authorization-server'])
       expectNoSecret(await gateway.send(`/.well-known/${path}`))
-    secret(gateway.emulator.users[0]?.userId ?? '')
   })
 
   it('a key file that becomes bad: an error line without its content', async () => {
@@ -201,19 +263,40 @@ describe('good credentials', () => {
 
 describe('the log, the metrics and the spans', () => {
   const foundIn = createSecretSearch(secrets)
+  const log = () => gateway.log() + second.log()
+  beforeAll(() => {
+    for (const { userId, displayName, statusMessage, email } of gateway.emulator.users)
+      for (const fact of [userId, displayName, statusMessage, email])
+        if (fact !== undefined && fact.length > 5) secret(fact)
+  })
+
+  it('each code of the contract and each status was caused', async () => {
+    const text = (await gateway.metrics()) + (await second.metrics())
+    // These documents ask nobody, so nothing of them is under way when the process ends.
+    expect(codesNotCaused(text, 'faces')).toEqual(['discovery SHUTTING_DOWN'])
+    expect(statusesNotCaused(text, routes)).toEqual(['/.well-known/{document} 503'])
+  })
 
   it('the log at level trace: many lines, no secret, no user', () => {
     expect(secrets.size).toBeGreaterThan(100)
     expect(foundIn(`x ${encodeURIComponent([...secrets].at(-1) ?? '')} y`)).not.toEqual([])
-    expect(gateway.log().split('\n').length).toBeGreaterThan(100)
-    expect(foundIn(gateway.log())).toEqual([])
-    expect(gateway.log()).not.toMatch(/CaNaRy|"unexpected error"/i)
+    expect(log().split('\n').length).toBeGreaterThan(100)
+    expect(foundIn(log())).toEqual([])
+    expect(log()).not.toMatch(/CaNaRy/i)
   })
 
   it('the metrics: no secret, no user', async () => {
     const { body } = await request(`${gateway.metricsUrl}/metrics`)
     const text = await body.text()
     expect(text).toMatch(/gateway_operations_total\{operation="forward_auth",code="OK",outcome="ok"\} [1-9]/)
+    expect(foundIn(text)).toEqual([])
+    expect(text).not.toMatch(/CaNaRy/i)
+  })
+
+  it('Redis: no secret and no user in any command, key or value', async () => {
+    const text = await redis.everything()
+    if (text === undefined) return void process.stderr.write('redis-server is not installed: Redis is not searched\n')
+    expect(text).toMatch(/"set"/i)
     expect(foundIn(text)).toEqual([])
     expect(text).not.toMatch(/CaNaRy/i)
   })
@@ -228,6 +311,12 @@ describe('the log, the metrics and the spans', () => {
   })
 })
 
-function good(): string {
-  return secret(gateway.issue().accessToken)
+function good(scope?: string): string {
+  return secret(gateway.issue({ ...(scope && { scope }) }).accessToken)
 }
+
+/** A caller may get its user, and a JWT of ours. */
+const ofCaller = () => gateway.emulator.users.flatMap(({ userId, displayName }) => [userId, displayName])
+
+const preflight = (origin: string) => ({ origin, 'access-control-request-method': 'POST' })
+const routes = ['/auth', '/oauth/token', '/oauth/introspect', '/.well-known/{document}']

@@ -1,11 +1,24 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { rootFields } from '../src/telemetry/metric-labels.ts'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { request } from 'undici'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createLiveNumbers, type LiveNumbers } from '../src/dev/live-numbers.ts'
+import { createDevPages } from '../src/dev/pages.ts'
+import { faceNames, rootFields } from '../src/telemetry/metric-labels.ts'
 import { metricTable } from '../src/telemetry/metric-table.ts'
+import type { Telemetry } from '../src/telemetry/telemetry.ts'
+import type { Tracing } from '../src/telemetry/tracing.ts'
+import { codesNotCaused, statusesNotCaused } from './harness/caused-codes.ts'
+import { api, faceSettings, faces } from './harness/faces.ts'
+import { writeKeyFile } from './harness/key-file.ts'
 import { exchange, exchangeLogin, logIn, redirectUri, startLogin } from './harness/log-in.ts'
 import { expectKnownLines } from './harness/log-lines.ts'
 import { metricValue } from './harness/metric-value.ts'
+import { project } from './harness/programs.ts'
+import { sendRaw, statusesIn } from './harness/raw-http.ts'
 import {
   codesOf,
+  linesOf,
   noSourceLimit,
   type Reply,
   type RunningGateway,
@@ -13,18 +26,31 @@ import {
   web,
 } from './harness/running-gateway.ts'
 import { createSecretSearch } from './harness/secret-search.ts'
+import { tellingFaults } from './harness/telling-faults.ts'
 import { newTrace, useTraceRecorder } from './harness/trace-recorder.ts'
+import { cacheSecret, useWatchedRedis } from './harness/watched-redis.ts'
 
 /** Everything here happens with the SDK of OpenTelemetry: the spans are searched too. */
 const recorder = useTraceRecorder()
+const redis = useWatchedRedis()
+const keyFile = writeKeyFile()
 let gateway: RunningGateway
+/** With all that is off in the first one: a strict limit, the faces, the pages of `npm run dev`. */
+let second: RunningGateway
+let numbers: (() => LiveNumbers) | undefined
 beforeAll(async () => {
-  gateway = await startRunningGateway({ METRICS_PORT: '0', ...noSourceLimit })
+  const surroundings = { watch: (telemetry: Telemetry) => watchNumbers(telemetry) }
+  gateway = await startRunningGateway({ METRICS_PORT: '0', ...noSourceLimit, ...redis.settings() }, surroundings)
+  second = await startSecond()
 })
-afterAll(() => gateway.close())
+afterAll(async () => {
+  await second.close()
+  await gateway.close()
+  keyFile.remove()
+})
 
 /** Every secret of this file. The last tests search the log and the metrics for all of them. */
-const secrets = new Set<string>([web.secret])
+const secrets = new Set<string>([web.secret, api.secret, cacheSecret])
 let planted = 0
 
 /** A new secret that looks like a token of LINE and is easy to find. */
@@ -59,8 +85,8 @@ const strange = {
   referer: `https://a.example/?code=${canary()}`,
   forwarded: `for=${canary()}`,
 }
-const post = (body: unknown, headers: Record<string, string> = {}) =>
-  gateway.send('/graphql', {
+const post = (body: unknown, headers: Record<string, string> = {}, to = gateway) =>
+  to.send('/graphql', {
     method: 'POST',
     headers: { ...strange, ...newTrace().headers, ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -281,8 +307,9 @@ describe('every operation', () => {
   const input = (type: string, field: string, selection: string) =>
     `mutation ${canaryName()}($${name}: ${type}!) { ${alias}: ${field}(input: $${name}) { ${selection} } }`
   const [name, alias] = [canaryName(), canaryName()]
+  let to: RunningGateway | undefined
   const send = (query: string, value?: unknown, headers?: Record<string, string>) =>
-    post({ query, variables: { [name]: value }, extensions: { [canaryName()]: canary() } }, headers)
+    post({ query, variables: { [name]: value }, extensions: { [canaryName()]: canary() } }, headers, to)
   const one = (field: string, rest: string) => `query ${canaryName()}($${name}: ${rest}`.replace('FIELD', field)
 
   /** By the endpoint of LINE that it reaches. `it`: a new canary, or a good token. */
@@ -314,50 +341,160 @@ describe('every operation', () => {
   /** A caller gets its own alias back, and its user. */
   const ofCaller = () => [alias, ...gateway.emulator.users.flatMap(({ userId, displayName }) => [userId, displayName])]
 
-  const faults: Readonly<Record<string, (it: string) => Fault>> = {
-    none: () => ({ latencyMs: 1 }),
-    refused: (it) => ({ status: 400, body: { error: it, error_description: `${it} is wrong` } }),
-    'our settings': (it) => ({ status: 401, body: { error: 'invalid_client', error_description: it } }),
-    limited: (it) => ({ status: 429, headers: { 'retry-after': it, 'x-line-request-id': it }, body: { message: it } }),
-    failed: (it) => ({ status: 503, body: it, headers: { [it.slice(0, 20).replaceAll('.', '-')]: it } }),
-    'wrong types': (it) => ({ body: { client_id: it, scope: [it], expires_in: it, keys: [{ kid: it }], [it]: it } }),
-    redirect: (it) => ({ status: 302, headers: { location: `https://${it}.example/${it}` } }),
-    reset: () => ({ reset: true }),
-    close: () => ({ close: true }),
-    garbage: () => ({ garbage: true }),
-    empty: () => ({ empty: true }),
-    truncated: () => ({ truncated: true }),
-    huge: () => ({ huge: 1 }),
-    gzip: () => ({ gzip: true }),
-    commitThenReset: () => ({ commitThenReset: true }),
-  }
-
-  it.each(Object.keys(faults))('with each fault of LINE: %s', async (fault) => {
+  it.each(Object.keys(tellingFaults))('with each fault of LINE: %s', async (fault) => {
     for (const endpoint of Object.keys(operations) as Parameters<RunningGateway['emulator']['faults']['set']>[0][]) {
-      gateway.emulator.faults.set(endpoint, faults[fault]?.(canary()) ?? {})
+      gateway.emulator.faults.set(endpoint, tellingFaults[fault]?.(canary()) ?? {})
       for (const ask of operations[endpoint] ?? []) expectNoSecret(await ask(canary), ...ofCaller())
       gateway.emulator.faults.clear()
       // No breaker and no limit of the one before.
       gateway.advance(3_600_000)
+      expectNoSecret({ text: JSON.stringify(numbers?.()), headers: {} })
     }
   })
 
   it('codes that no fault of LINE causes', async () => {
     const { accessToken } = gateway.issue({ scope: 'openid' })
+    const many = { variables: { t: Array(100).fill(issue().accessToken) } }
+    const longAliases = () => Array.from({ length: 12 }, () => `${canaryName().repeat(6)}: active`).join(' ')
     const replies = [
       await send('{ viewer { isFriend } }', undefined, { authorization: `Bearer ${secret(accessToken)}` }),
       await post({ query: `{ ${Array.from({ length: 500 }, (_, n) => `${alias}${n}: __typename`)} }` }),
+      await post({
+        query: `query ($t: [String!]!) { verifyAccessTokens(accessTokens: $t) { ${longAliases()} } }`,
+        ...many,
+      }),
       await post({ extensions: { persistedQuery: { version: 1, sha256Hash: canary() } } }),
     ]
     expect(replies.map((reply) => codesOf(reply)[0])).toEqual([
       'FORBIDDEN',
+      'OPERATION_TOO_COMPLEX',
       'OPERATION_TOO_COMPLEX',
       'PERSISTED_QUERY_NOT_SUPPORTED',
     ])
     for (const reply of replies) expectNoSecret(reply)
   })
 
+  it('too many bad tokens of one address: RATE_LIMITED', async () => {
+    to = second
+    const replies = []
+    for (let n = 0; n < 8; n += 1) for (const ask of operations.verifyAccessToken ?? []) replies.push(await ask(canary))
+    for (const reply of replies) expectNoSecret(reply, ...ofCaller())
+    expect(replies.flatMap(codesOf)).toContain('RATE_LIMITED')
+  })
+
+  describe('an unexpected error that tells secrets in all its members', () => {
+    beforeAll(() => {
+      to = second
+      gateway.advance(3_600_000)
+    })
+    afterEach(() => {
+      breaksAtCall = false
+      breaksBefore = false
+      second.breakClock(undefined)
+      gateway.emulator.faults.clear()
+    })
+
+    it('in each operation and face, in the metrics and in a page of `npm run dev`: INTERNAL_SERVER_ERROR', async () => {
+      second.breakClock(bug())
+      const replies = []
+      for (const ask of Object.values(operations).flat()) replies.push(await ask(canary))
+      expect(replies.flatMap(codesOf)).toContain('INTERNAL_SERVER_ERROR')
+      for (const { ask } of Object.values(faces)) replies.push(await ask(second, canary()))
+      for (const path of ['/.well-known/jwks.json', '/dev/broken']) replies.push(await second.send(path))
+      const { statusCode, headers, body } = await request(`${second.metricsUrl}/metrics?token=${canary()}`)
+      replies.push({ status: statusCode, headers, text: await body.text() })
+      for (const reply of replies) expectNoSecret(reply, ...ofCaller())
+    })
+
+    it('before an operation is executed: INTERNAL_SERVER_ERROR', async () => {
+      breaksBefore = true
+      for (const ask of operations.verifyAccessToken ?? []) {
+        const reply = await ask(canary)
+        expect([reply.status, ...codesOf(reply)]).toEqual([500, 'INTERNAL_SERVER_ERROR'])
+        expectNoSecret(reply)
+      }
+    })
+
+    it('behind the answers', async () => {
+      const { accessToken } = issue()
+      const bearer = { authorization: `Bearer ${accessToken}` }
+      await send('{ viewer { displayName } }', undefined, bearer)
+      gateway.advance(400_000)
+      breaksAtCall = true
+      expectNoSecret(await send('{ viewer { displayName } }', undefined, bearer), ...ofCaller())
+      for (const place of ['recheck', 'every second']) await expectUnexpectedIn(place)
+    })
+
+    it('each place of src/ that logs one has done it', () => {
+      const elsewhere = {
+        process: 'test/main.test.ts',
+        'unconfirmed revocation': 'test/login/unconfirmed.test.ts',
+        numbers: 'a worker: its error is that of the metrics',
+      }
+      const places = globSync('src/**/*.ts', { cwd: project }).flatMap((file) =>
+        Array.from(
+          readFileSync(join(project, file), 'utf8').matchAll(/unexpected\(error, '([^']+)'/g),
+          ([, where]) => where,
+        ),
+      )
+      expect(new Set([...placesOfErrors(), ...Object.keys(elsewhere)])).toEqual(new Set([...places, ...faceNames]))
+    })
+  })
+
+  it.each<[number, (it: string) => string]>([
+    [400, (it) => `${it} ${it}\r\n\r\n`],
+    [400, (it) => `GET /${it} HTTP/1.1\r\nauthorization: Bearer ${it}\r\n\r\n`],
+    [417, (it) => `GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: ${it}\r\n\r\n`],
+    [431, (it) => `GET / HTTP/1.1\r\nhost: x\r\ncookie: ${it.repeat(300)}\r\n\r\n`],
+    [
+      413,
+      (it) =>
+        `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1;${it.repeat(300)}\r\n`,
+    ],
+  ])('a refusal of the HTTP server: %i', async (status, bytes) => {
+    const received = await sendRaw(second.url, bytes(canary()), 5_000)
+    expect(statusesIn(received)).toEqual([status])
+    expectNoSecret({ text: received.text, headers: {} })
+  })
+
+  it('other refusals: methods, sizes, hosts, pages', async () => {
+    const it = canary()
+    const json = { 'content-type': 'application/json' }
+    const host = { host: `${it.replaceAll('_', '-')}.example` }
+    const replies = [
+      await second.send(`/graphql?token=${it}`, { method: 'PUT' }),
+      await second.send('/graphql', { method: 'POST', headers: json, body: it.repeat(2_000) }),
+      await second.send('/graphql', { method: 'OPTIONS', headers: preflight(`https://${it}.example`) }),
+      await second.send('/graphql', { method: 'OPTIONS', headers: preflight('http://localhost:1') }),
+      await second.send(`/graphql?token=${it}`, { headers: { accept: 'text/html', ...host } }),
+      await second.send(`/dev/demo?token=${it}`, { headers: host }),
+      await second.send(`/dev/callback?code=${it}&state=${it}`),
+      await second.send(`/dev/callback?code=${it}`, { method: 'POST', body: `code=${it}` }),
+      await second.send(`/?code=${it}`),
+      await second.send(`/health?token=${it}`),
+      await second.send(`/health?token=${it}`, { method: 'POST', body: it }),
+      await second.send(`/ready?token=${it}`),
+      await second.send(`/ready?token=${it}`, { method: 'POST', body: it }),
+    ]
+    for (const reply of replies) expectNoSecret(reply)
+  })
+
+  it('the process ends while LINE hangs: SHUTTING_DOWN', async () => {
+    to = second
+    gateway.advance(3_600_000)
+    gateway.emulator.faults.set('*', { hang: true })
+    const before = gateway.emulator.calls.total()
+    const asked = Object.values(operations).flatMap((some) => some.map((ask) => ask(canary).catch(() => undefined)))
+    await expect.poll(() => gateway.emulator.calls.total(), { interval: 5 }).toBeGreaterThan(before)
+    await second.drain()
+    const replies = (await Promise.all(asked)).filter((reply) => reply !== undefined)
+    expect(replies.flatMap(codesOf)).toContain('SHUTTING_DOWN')
+    for (const reply of replies) expectNoSecret(reply, ...ofCaller())
+    gateway.emulator.faults.clear()
+  })
+
   it('LINE hangs, or gives one byte after another, until the end of the process', async () => {
+    to = gateway
     for (const fault of [{ hang: true }, { drip: true }] satisfies Fault[]) {
       gateway.emulator.faults.set('*', fault)
       const before = gateway.emulator.calls.total()
@@ -369,25 +506,41 @@ describe('every operation', () => {
 
 describe('the log, the metrics and the spans', () => {
   const foundIn = createSecretSearch(secrets)
-  beforeAll(() => gateway.close())
+  const log = () => gateway.log() + second.log()
+  const metrics = async () => (await gateway.metrics()) + (await second.metrics())
+  beforeAll(async () => {
+    await second.close()
+    await gateway.close()
+    for (const { userId, displayName, statusMessage, email } of gateway.emulator.users)
+      for (const fact of [userId, displayName, statusMessage, email])
+        if (fact !== undefined && fact.length > 5) secret(fact)
+  })
+
+  it('each code of the contract and each status was caused', async () => {
+    const text = await metrics()
+    expect(codesNotCaused(text, 'graphql')).toEqual([])
+    // A client that is too slow, and a probe in the drain. Their answers are made of the same few words as others.
+    expect(statusesNotCaused(text, ['/graphql', '/health', '/ready', ''])).toEqual(['/ready 503', ' 408'])
+  })
 
   it('there are many secrets and log lines, and the search finds a secret', () => {
     expect(secrets.size).toBeGreaterThan(150)
     expect(foundIn(`x ${encodeURIComponent([...secrets].at(-1) ?? '')} y`)).not.toEqual([])
-    expect(gateway.log().split('\n').length).toBeGreaterThan(150)
+    expect(log().split('\n').length).toBeGreaterThan(150)
   })
 
   it('the log at level trace: no secret, no user', () => {
-    expect(gateway.log()).toContain('"called LINE"')
-    expect(gateway.log()).toContain('"operation failed"')
-    expectKnownLines(gateway.log())
-    expect(foundIn(gateway.log())).toEqual([])
-    expect(gateway.log()).not.toMatch(/CaNaRy/i)
-    expect(gateway.log()).not.toMatch(/access_token=|[?&]code=|authorization(?! code)/i)
+    expect(log()).toContain('"called LINE"')
+    expect(log()).toContain('"operation failed"')
+    expectKnownLines(log())
+    expect(foundIn(log())).toEqual([])
+    expect(log()).not.toMatch(/CaNaRy/i)
+    expect(log()).not.toMatch(/access_token=|[?&]code=|authorization(?! code)/i)
   })
 
   it('the metrics: no secret, no user, and a fixed set of labels', async () => {
     const text = await gateway.metrics()
+    expect(foundIn(await second.metrics())).toEqual([])
     expect(
       metricValue(text, 'gateway_operations_total{operation="refreshToken",code="INVALID_GRANT"}'),
     ).toBeGreaterThan(0)
@@ -399,6 +552,14 @@ describe('the log, the metrics and the spans', () => {
     expect(rootFields.filter((field) => !field.startsWith('__') && !called(field))).toEqual([])
   })
 
+  it('Redis: no secret and no user in any command, key or value', async () => {
+    const text = await redis.everything()
+    if (text === undefined) return void process.stderr.write('redis-server is not installed: Redis is not searched\n')
+    for (const command of ['EVALSHA', 'XADD', 'XREAD', 'SET', 'MGET']) expect(text).toMatch(new RegExp(command, 'i'))
+    expect(foundIn(text)).toEqual([])
+    expect(text).not.toMatch(/CaNaRy/i)
+  })
+
   it('the spans: no secret, no user, and all of them have ended', () => {
     const spans = recorder.everything()
     for (const name of ['POST /graphql', 'GraphQL Operation', 'look-up', 'LINE tier', 'POST /oauth2/v2.1/revoke'])
@@ -408,6 +569,74 @@ describe('the log, the metrics and the spans', () => {
     expect(recorder.open()).toEqual([])
   })
 })
+
+function watchNumbers(behind: Telemetry): Telemetry {
+  const { telemetry, read } = createLiveNumbers(behind)
+  numbers = read
+  return telemetry
+}
+
+let breaksAtCall = false
+let breaksBefore = false
+
+/** The span of an operation is the first that is made of it. */
+function breakable(telemetry: Telemetry): Telemetry {
+  const { tracing } = telemetry
+  const openBelow: Tracing['openBelow'] = (kind, start) => {
+    if (breaksBefore && kind === 'operation') throw bug()
+    return tracing?.openBelow(kind, start)
+  }
+  const lineCall: Telemetry['lineCall'] = (call) => {
+    telemetry.lineCall(call)
+    if (breaksAtCall) second.breakClock(bug())
+  }
+  return { ...telemetry, lineCall, tracing: tracing && { ...tracing, openBelow } }
+}
+
+function startSecond(): Promise<RunningGateway> {
+  const brokenPage = () => {
+    throw bug()
+  }
+  return startRunningGateway(
+    {
+      ...faceSettings,
+      ...redis.settings(),
+      NODE_ENV: 'development',
+      METRICS_PORT: '0',
+      PUBLIC_URL: 'https://id.example',
+      SIGNING_KEYS_FILE: keyFile.path,
+      SHUTDOWN_GRACE_SECONDS: '0',
+    },
+    {
+      beside: gateway,
+      watch: breakable,
+      dev: () => ({
+        tabs: [],
+        pages: new Map([
+          ...createDevPages({ emulatorUrl: gateway.emulator.url }),
+          ['/dev/broken', { get: brokenPage }],
+        ]),
+      }),
+    },
+  )
+}
+
+/** An error with secrets in all its members. */
+function bug(): Error {
+  const it = canary()
+  const cause = new TypeError(it, { cause: new Error(it, { cause: it }) })
+  const error = new AggregateError([new Error(it)], `x ${it}\n    at ${it} (a.js:1:1)`, { cause })
+  return Object.assign(error, { name: it, code: it, [it]: it, request: { headers: { authorization: it } } })
+}
+
+const placesOfErrors = () =>
+  linesOf(second, 'error').flatMap(({ msg, where }) => (msg === 'unexpected error' ? [where] : []))
+
+async function expectUnexpectedIn(place: string): Promise<void> {
+  await expect.poll(placesOfErrors, { timeout: 30_000, interval: 20 }).toContain(place)
+}
+
+const preflight = (origin: string) => ({ origin, 'access-control-request-method': 'POST' })
 
 function issue() {
   const issued = gateway.issue()

@@ -206,7 +206,7 @@ export async function startProxy(port: number): Promise<RedisProxy> {
   }
 }
 
-function hasRedis(): boolean {
+export function hasRedis(): boolean {
   try {
     execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
     return true

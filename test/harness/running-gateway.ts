@@ -9,7 +9,7 @@ import {
   type TokenRequest,
 } from '../../src/emulator/emulator.ts'
 import { createGateway, type Gateway, type Surroundings } from '../../src/gateway.ts'
-import { createTelemetry } from '../../src/telemetry/telemetry.ts'
+import { createTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
 
 export { foreign, liff, native, noSourceLimit, ourChannels, START_MS, web } from './channels.ts'
@@ -61,6 +61,8 @@ export type RunningGateway = {
   advance(ms: number): void
   /** Sets only the gateway's wall clock, forwards or backwards by this much. */
   setWall(byMs: number): void
+  /** From now on the clock of the gateway throws this, which nobody expects. `undefined`: no longer. */
+  breakClock(error: unknown): void
   /** The gateway's machine is suspended: its monotonic clock stands still, its wall clock and LINE's clock go on. */
   suspend(ms: number): void
   /** LINE's clock, epoch ms. */
@@ -79,6 +81,8 @@ export type RunningGateway = {
 
 export type StartOptions = EmulatorOptions &
   Pick<Surroundings, 'dev' | 'dispatcher' | 'redis'> & {
+    /** Wraps the telemetry of the gateway. */
+    readonly watch?: (telemetry: Telemetry) => Telemetry
     /** Where the clocks start, epoch ms. Default: `START_MS`. */
     readonly startsAt?: number
     /** How far the gateway's wall clock is ahead of LINE's clock at the start (ms). */
@@ -90,11 +94,12 @@ export type StartOptions = EmulatorOptions &
 /** `settings` are environment variables. They win over the defaults here: PORT, LINE_*_URL, the web channel and others. */
 export async function startRunningGateway(
   settings: NodeJS.ProcessEnv = {},
-  { dev, dispatcher, redis, startsAt = START_MS, wallAheadBy = 0, beside, ...options }: StartOptions = {},
+  { dev, dispatcher, redis, watch, startsAt = START_MS, wallAheadBy = 0, beside, ...options }: StartOptions = {},
 ): Promise<RunningGateway> {
   let ownTime = startsAt
   let aheadBy = wallAheadBy
   let suspendedFor = 0
+  let clockError: unknown
   let lines = ''
   const time = beside?.lineTime ?? (() => ownTime)
   const advance = beside?.advance ?? advanceOwn
@@ -106,9 +111,9 @@ export async function startRunningGateway(
   const config = readConfig({ ...defaults, ...channel, ...line, ...settings })
   const telemetry = createTelemetry({ ...config, destination: { write: (some) => (lines += some) } })
   const gateway: Gateway = await createGateway(config, {
-    now: () => time() + aheadBy,
+    now,
     monotonic: () => time() - suspendedFor,
-    telemetry,
+    telemetry: watch?.(telemetry) ?? telemetry,
     ...(dev && { dev }),
     ...(dispatcher && { dispatcher }),
     ...(redis && { redis }),
@@ -127,6 +132,9 @@ export async function startRunningGateway(
     setWall: (byMs) => {
       aheadBy += byMs
     },
+    breakClock: (error) => {
+      clockError = error
+    },
     suspend: (ms) => {
       advance(ms)
       suspendedFor += ms
@@ -140,6 +148,11 @@ export async function startRunningGateway(
       closed ??= close()
       return closed
     },
+  }
+
+  function now(): number {
+    if (clockError !== undefined) throw clockError
+    return time() + aheadBy
   }
 
   function advanceOwn(ms: number): void {

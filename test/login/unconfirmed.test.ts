@@ -16,7 +16,7 @@ function jobOf(key: string, more: Partial<RevocationJob> = {}): RevocationJob {
 function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
   let time = 0
   let underWay = 0
-  const line = { isDown: true, never: new Set<string>(), mostAtOnce: 0, isLeaving: false }
+  const line = { isDown: true, never: new Set<string>(), mostAtOnce: 0, isLeaving: false, isBroken: false }
   const sent: string[] = []
   const givenUp: string[] = []
   const lines: string[] = []
@@ -50,6 +50,7 @@ function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
     line.mostAtOnce = Math.max(line.mostAtOnce, underWay)
     await nextTurn()
     underWay -= 1
+    if (line.isBroken) throw new TypeError(`it has ${raw.replaceAll(' ', '-')}`)
     if (line.isDown || line.never.has(key)) throw new LineUnavailable('down')
     return { status: 200, body: undefined, lineRequestId: undefined }
   }
@@ -69,6 +70,19 @@ function nextTurn(): Promise<void> {
 }
 
 describe('a revocation that LINE has not confirmed', () => {
+  it('an attempt that ends with an unexpected error: a log line without its secrets, and it is tried again', async () => {
+    const { queue, line, lines, pass } = queueInFrontOfLine()
+    queue.add(jobOf('abcdef'))
+    line.isBroken = true
+    await pass(5)
+    expect(lines.join('')).toMatch(/"where":"unconfirmed revocation".*"message":"it has \[redacted\]"/)
+    expect(lines.join('')).not.toContain('secret-of')
+    expect(queue.size()).toBe(1)
+    Object.assign(line, { isBroken: false, isDown: false })
+    await pass(20)
+    expect(queue.size()).toBe(0)
+  })
+
   it('is tried again after 1, 2, 4, 8, 10, 10 seconds, until LINE answers', async () => {
     const { queue, line, sent, pass } = queueInFrontOfLine()
     queue.add(jobOf('a'))

@@ -25,13 +25,18 @@ function fieldsOf(error: Error, depth: number): ErrorFields {
   }
 }
 
-/** The message is removed first, because it can have lines that look like stack frames. */
+/**
+ * The stack begins with the message: this one, or the one when the stack was read first. Its lines can look like frames, so only
+ * what follows the last other line is taken.
+ */
 function framesOf(stack: string, message: string): string {
   const lines = stack.replace(message, '').split('\n')
-  return lines.filter((line) => /^\s+at /.test(line)).join('\n')
+  return lines.slice(lines.findLastIndex((line) => !frame.test(line)) + 1).join('\n')
 }
+
+const frame = /^ +at .*(:\d+:\d+\)?|<anonymous>\)?|\(native\)|\(index \d+\))$/
 
 /** A message can quote a value of a caller or of LINE. So it redacts every run of 12 or more token characters. */
 function withoutSecrets(message: string): string {
-  return message.replace(/[\w.~+/=%-]{12,}/g, '[redacted]')
+  return message.replace(/[\w.~+/=%@-]{12,}/g, '[redacted]')
 }

@@ -293,11 +293,28 @@ describe('an unexpected error', () => {
     'a\n    at SECRETSECRETSECRET:1:1\n    at b',
     'code=SECRETSECRETSECRET&state=x',
     'form client_secret%3DSECRETSECRETSECRET',
+    'no user SECRET@example.com',
   ])('a message with a secret: redacted in %j', (message) => {
     const { unexpected, text } = collect()
     unexpected(new Error(message, { cause: new Error(message) }), 'operation')
     expect(text()).not.toContain('SECRET')
     expect(text()).toContain('[redacted]')
+  })
+
+  it('a message that was changed after the stack was written: not logged with the stack', () => {
+    const { unexpected, lines, text } = collect()
+    const changed = new Error('one\n    at SECRETSECRETSECRET (here)\ntwo\n    at SECRETSECRETSECRET')
+    // The stack is written when it is read first.
+    expect(changed.stack).toContain('SECRET')
+    unexpected(Object.assign(changed, { message: 'other' }), 'operation')
+    expect(lines()).toMatchObject([{ message: 'other', stack: expect.stringMatching(/telemetry\.test\.ts:\d+:\d+/) }])
+    expect(text()).not.toContain('SECRET')
+  })
+
+  it('errors of an AggregateError: not logged', () => {
+    const { unexpected, text } = collect()
+    unexpected(new AggregateError([new Error('SECRET')], 'x', { cause: new AggregateError(['SECRET']) }), 'operation')
+    expect(text()).not.toContain('SECRET')
   })
 
   it('a thrown value that is no Error: only its type is logged', () => {

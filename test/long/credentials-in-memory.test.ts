@@ -3,15 +3,18 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
-import { api } from '../harness/faces.ts'
+import { api, exchange, faceSettings, forwardAuth, introspect } from '../harness/faces.ts'
+import { writeKeyFile } from '../harness/key-file.ts'
 import { print } from '../harness/print.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 import { web } from '../harness/running-gateway.ts'
 
 /** Sends credentials in the text of operations to `npm start`'s program, and searches a snapshot of its memory. */
 const programs = usePrograms()
+const keyFile = writeKeyFile()
+afterAll(keyFile.remove)
 let emulator: Emulator
 let folder: string
 beforeEach(async () => {
@@ -31,7 +34,8 @@ const settings = () => ({
   FAILED_TOKENS_BURST: '1000000',
   METRICS_PORT: '0',
   PUBLIC_URL: 'https://id.example',
-  OAUTH_CLIENTS: JSON.stringify([api]),
+  ...faceSettings,
+  SIGNING_KEYS_FILE: keyFile.path,
   LOG_LEVEL: 'trace',
   HOST: '127.0.0.1',
   PORT: '0',
@@ -81,6 +85,17 @@ const withVariables = [
   'query ($it: Int) { __typename }',
 ]
 
+/** The faces: bad tokens, wrong secrets of clients, other members of a form. */
+const faces: readonly ((gateway: { readonly url: string }, secret: string) => Promise<unknown>)[] = [
+  (to, it) => forwardAuth(to, it),
+  (to, it) => forwardAuth(to, 'x', undefined, `/auth?token=${it}`),
+  (to, it) => introspect(to, it),
+  (to, it) => introspect(to, 'x', undefined, { id: api.id, secret: it }),
+  (to, it) => exchange(to, it),
+  (to, it) => exchange(to, 'x', undefined, { audience: it }),
+  (to, it) => exchange(to, 'x', undefined, { scope: it, [it]: it }),
+]
+
 const urls: readonly ((secret: string) => string)[] = [
   (it) => `/graphql?query={__typename}&variables={"it":"${it}"}`,
   (it) => `/graphql?query={__typename}&operationName=${it}`,
@@ -115,10 +130,12 @@ describe('a credential in a header, in the text of an operation, in its variable
     const inNames: string[] = []
     const inVariables: string[] = []
     const inUrls: string[] = []
+    const inFaces: string[] = []
     for (let round = 0; round < 3; round += 1) {
       for (const text of literals) await ask(text(canary(inLiterals)))
       for (const text of names) await ask(text(canary(inNames)))
       for (const text of withVariables) await ask(text, { it: canary(inVariables) })
+      for (const face of faces) await face({ url }, canary(inFaces))
       for (const path of urls) await (await fetch(url + path(canary(inUrls)))).text()
     }
     // All tokens that are in use, once more: their records are warm now.
@@ -132,6 +149,7 @@ describe('a credential in a header, in the text of an operation, in its variable
     print(`${found(inNames)} of ${inNames.length} credentials in names are in memory`)
     print(`${found(inVariables)} of ${inVariables.length} credentials in variables are in memory`)
     print(`${found(inUrls)} of ${inUrls.length} credentials in URLs are in memory`)
+    print(`${found(inFaces)} of ${inFaces.length} credentials at the faces are in memory`)
     print(`${found(inUse)} of ${inUse.length} access tokens in use are in memory`)
     print(`${found(inHeaders)} of ${inHeaders.length} texts in headers are in memory`)
     for (const text of ['verifyAccessToken', 'GET /oauth2/v2.1/verify', 'gateway.lookup.tier'])
@@ -142,9 +160,9 @@ describe('a credential in a header, in the text of an operation, in its variable
     expect(found(inLiterals)).toBe(0)
     // For each place in its code, the engine remembers the last name that it looked up.
     expect(found(inNames)).toBeLessThanOrEqual(names.length)
-    expect(found(inVariables) + found(inUrls)).toBeLessThanOrEqual(4)
+    expect(found(inVariables) + found(inUrls) + found(inFaces)).toBeLessThanOrEqual(4)
     expect(
-      [...inUse, ...inHeaders, ...inLiterals, ...inNames, ...inVariables, ...inUrls].filter((secret) =>
+      [...inUse, ...inHeaders, ...inLiterals, ...inNames, ...inVariables, ...inUrls, ...inFaces].filter((secret) =>
         program.out().includes(secret),
       ),
     ).toEqual([])

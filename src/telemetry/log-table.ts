@@ -254,7 +254,7 @@ export const logTable = {
     message: 'unexpected error',
     when: 'a bug. Please report it',
     fields: {
-      where: text('the field or place'),
+      where: text('the field or place. `process`: nobody caught it, and the process ends'),
       requestId: optional(text('the `x-request-id` of our answer')),
       error: text('the type of the error'),
       message: optional(text('its message. What could be a secret is redacted')),

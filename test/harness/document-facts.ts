@@ -53,11 +53,11 @@ export function wordsOfTheCode(): Set<string> {
 export const wordOfCode = /[A-Za-z_][\w-]+/g
 
 /** What the documents name and our code does not: of LINE's SDKs, Spring, Go, Supabase, Kong, Redis, systemd,
- * Docker, Kubernetes, AWS, Google Cloud, the browser. */
+ * Docker, Kubernetes, AWS, Google Cloud, Node, the browser. */
 const wordsOfOthers = [
   ...['AccessTokenStore', 'getTokenString', 'getDecodedIDToken', 'opaquetoken', 'coreos', 'go-oidc', 'hasura', 'anon'],
   ...['bearer_token_param_type', 'maxmemory-policy', 'noeviction', 'KillMode', 'control-group', 'TimeoutStopSec'],
-  ...['systemctl', 'stop-timeout', 'apply', 'ip', 'gateway-error', 'no-git-tag-version'],
+  ...['systemctl', 'stop-timeout', 'apply', 'ip', 'gateway-error', 'no-git-tag-version', 'report-exclude-env'],
   ...['nginx-light', 'chrome', 'bin', 'feat', 'readme'],
 ]
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Form } from '../http/form.ts'
 import type { Reply } from '../http/send.ts'
-import type { FaceName } from '../telemetry/metric-labels.ts'
+import type { FaceName, HttpRoute } from '../telemetry/metric-labels.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
 
 /**
@@ -12,7 +12,7 @@ export type Face = {
   /** The kind of its requests in metrics and log lines. */
   readonly name: FaceName
   /** The route of its requests in metrics and spans. */
-  readonly route: string
+  readonly route: HttpRoute
   /** `path`: without the query string. */
   serves(path: string): boolean
   /** Whether scripts of the allowed origins may call it. */

@@ -1,4 +1,5 @@
 import type { LineCall } from '../telemetry/line-call.ts'
+import type { BlamedSetting } from '../telemetry/metric-labels.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { lineTexts } from './line-texts.ts'
 import { type RefusalWords, refusalWords } from './refusal-words.ts'
@@ -22,7 +23,7 @@ type Ending = Pick<LineCall, 'outcome' | 'ms'> & Partial<Pick<LineCall, 'status'
 type Judged = Judgement & { readonly status: number; readonly body: unknown } & Pick<LineCall, 'lineRequestId' | 'ms'>
 
 /** Tells the telemetry how each call ended: once a call. `channelSetting` is the setting that holds our channel secrets. */
-export function createCallReports(telemetry: Pick<Telemetry, 'lineCall'>, channelSetting: string) {
+export function createCallReports(telemetry: Pick<Telemetry, 'lineCall'>, channelSetting: BlamedSetting) {
   return { ended, judged }
 
   /** Of a call without an answer for a reader. */

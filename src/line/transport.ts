@@ -1,5 +1,11 @@
 import type { Dispatcher } from 'undici'
-import { breakerStates, type LineEndpoint, lanes, lineEndpoints } from '../telemetry/metric-labels.ts'
+import {
+  type BlamedSetting,
+  breakerStates,
+  type LineEndpoint,
+  lanes,
+  lineEndpoints,
+} from '../telemetry/metric-labels.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { createCallReports, type Judgement } from './call-reports.ts'
@@ -73,7 +79,7 @@ export type TransportOptions = {
   readonly wall: () => number
   readonly telemetry: Telemetry
   /** The setting that holds the secrets of our channels: the log names it when LINE refuses one. */
-  readonly channelSetting: string
+  readonly channelSetting: BlamedSetting
   /** LINE's 429 has begun a pause of the endpoint, which other replicas should keep too. */
   readonly limited?: (endpoint: LineEndpoint, forMs: number) => void
 }

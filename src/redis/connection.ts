@@ -1,4 +1,5 @@
-import type { RedisConnectionName, Telemetry } from '../telemetry/telemetry.ts'
+import type { CommandConnection } from '../telemetry/metric-labels.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Client } from './client.ts'
 import { type Ending, inTime } from './deadline.ts'
 import { isNotNow, isReply, wordOf } from './errors.ts'
@@ -26,7 +27,7 @@ export type Patience = { leftMs: number }
 export type Command<T> = (client: Client) => Promise<T>
 
 export type ConnectionOptions = {
-  readonly name: RedisConnectionName
+  readonly name: CommandConnection
   /** The longest time of one command. */
   readonly limitMs: number
   readonly telemetry: Telemetry

@@ -1,3 +1,5 @@
+import type { CommandConnection } from './metric-labels.ts'
+
 /**
  * The new state of an endpoint's circuit breaker. `open`: for `forMs`, because of failures in a row or because of a 429.
  * `wasOpen`: it was open before, and only the time or the cause is new.
@@ -12,8 +14,8 @@ export type BreakerChange =
   | { readonly state: 'half_open' }
   | { readonly state: 'closed' }
 
-/** `patient`: for refresh tokens and codes. */
-export type RedisConnectionName = 'look-ups' | 'patient' | 'stream'
+/** The connections to Redis: those for commands, and the one that reads the shared stream. */
+export type RedisConnectionName = CommandConnection | 'stream'
 export type RedisChange = { readonly connection: RedisConnectionName } & (
   | { readonly state: 'away'; readonly cause: string }
   | { readonly state: 'back'; readonly awayMs: number }

@@ -1,4 +1,4 @@
-import type { LineEndpoint } from './metric-labels.ts'
+import type { BlamedSetting, LineEndpoint } from './metric-labels.ts'
 
 /** One call to LINE: the five facts that LINE asks integrators to log, how it ended and how long it took. */
 export type LineCall = {
@@ -14,7 +14,7 @@ export type LineCall = {
   readonly error?: string
   readonly description?: string
   /** The setting that the operator must correct, and the channel: only if LINE refused our own settings. */
-  readonly setting?: string
+  readonly setting?: BlamedSetting
   readonly channelId?: string | undefined
   readonly ms: number
   /** Tells calls apart of which each gets log lines in a flood of the others. It has few values, and is not logged. */

@@ -2,6 +2,7 @@ import type { BreakerChange, RedisChange, RedisConnectionName } from './changes.
 import { errorFields } from './error-fields.ts'
 import type { CallOutcome, LineCall } from './line-call.ts'
 import type { Log } from './log.ts'
+import type { BlamedSetting, EntrySuffix } from './metric-labels.ts'
 import type { Operation } from './request-metrics.ts'
 
 /** A successful operation slower than this gets a log line as well. */
@@ -52,13 +53,13 @@ export function createLogLines({ write, isEnabled }: Log) {
     write('redisRefuses', { setting: 'REDIS_URL', connection, error: word }, word)
   }
 
-  function sharedUnopened(kind: string): void {
+  function sharedUnopened(kind: EntrySuffix): void {
     if (performance.now() < unopenedAgainAt) return
     unopenedAgainAt = performance.now() + unopenedEveryMs
     write('entryUnopened', { setting: 'CACHE_SECRET', kind })
   }
 
-  function noChannelSecret(setting: string, channelId: string): void {
+  function noChannelSecret(setting: BlamedSetting, channelId: string): void {
     write('noChannelSecret', { setting, channelId }, channelId)
   }
 

@@ -23,7 +23,7 @@ export type LogField<Value, Optional extends boolean = false> = {
   readonly value?: Value
 }
 
-export function text(meaning: string): LogField<string> {
+export function text<Value extends string = string>(meaning: string): LogField<Value> {
   return field('text', meaning)
 }
 

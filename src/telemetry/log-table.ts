@@ -1,7 +1,8 @@
 import type { ErrorFields } from './error-fields.ts'
 import { type LogRow, number, object, optional, personal, text, texts, type ValuesOf } from './log-row.ts'
+import type { BlamedSetting } from './metric-labels.ts'
 
-const setting = text('the setting. In an error line: the one to correct')
+const setting = text<BlamedSetting>('the setting. In an error line: the one to correct')
 const ms = number('how long it took, in ms')
 const connection = text('which connection to Redis: `look-ups`, `patient` or `stream`')
 const state = text('`open`: no call goes, `half_open`: one call tries, `closed`: all calls go')

@@ -2,6 +2,7 @@ import pino, { type Logger } from 'pino'
 import type { LogLevel, LogRow } from './log-row.ts'
 import { type LogName, type LogValues, logTable } from './log-table.ts'
 import { createGivenLogWriter, createLogWriter } from './log-writer.ts'
+import type { BlamedSetting } from './metric-labels.ts'
 import { createSampler } from './sampler.ts'
 
 export type LogOptions = {
@@ -15,7 +16,7 @@ export type LogOptions = {
 /** Called for each such event. */
 export type LogEvents = {
   /** A line was to be written that blames this setting. */
-  misconfigured(setting: string): void
+  misconfigured(setting: BlamedSetting): void
   dropped(): void
   leftOut(): void
 }
@@ -58,7 +59,7 @@ export function createLog({ logLevel, logClientNetwork = true, destination }: Lo
     const row = rows.get(name)
     if (row === undefined) return
     const { level, isAlwaysWritten } = row
-    if (level === 'error' && typeof values.setting === 'string') events.misconfigured(values.setting)
+    if (level === 'error' && values.setting !== undefined) events.misconfigured(values.setting as BlamedSetting)
     if (!logger.isLevelEnabled(level)) return
     const message = messageOf(row, values)
     const line = lineOf(row.names, values)

@@ -13,10 +13,10 @@ type Labels = Readonly<Record<string, string>>
 export type Meter = MetricRow & { readonly name: string; readonly constantValues?: Labels }
 
 /** Counts events. `labels` are the values, in the order of the table. */
-export type Tally = {
-  add(...labels: readonly string[]): void
+export type Tally<Values extends readonly string[] = readonly string[]> = {
+  add(...labels: Values): void
   /** For the hot path: as `add`, without a new array. */
-  addTo(labels: readonly string[]): void
+  addTo(labels: Values): void
 }
 
 export function createTally(registry: Registry, meter: Meter): Tally {
@@ -39,7 +39,10 @@ export function createTally(registry: Registry, meter: Meter): Tally {
   }
 }
 
-export type Durations = { observe(seconds: number, ...labels: readonly string[]): void }
+/** Keeps durations. `labels` are the values, in the order of the table. */
+export type Durations<Values extends readonly string[] = readonly string[]> = {
+  observe(seconds: number, ...labels: Values): void
+}
 
 /**
  * The durations of one series. `counts[n]` counts those up to bound n and above the bound before it. The last count is for

@@ -109,7 +109,7 @@ export function methodLabel(method: string): string {
  * `_OTHER` it is also for what the server refuses before it looks for a route: bytes that are not HTTP (400), a chunk extension
  * (413) or a head (431) that is too large, a request that comes too slowly (408), no Host (400), an unknown Expect (417).
  */
-export const httpRoutes: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>> = {
+export const httpRoutes = {
   '/graphql': {
     GET: [200, 400, 405, 406, 415, 421, 500, 503],
     HEAD: [405],
@@ -148,7 +148,8 @@ export const httpRoutes: Readonly<Record<string, Readonly<Record<string, readonl
     OPTIONS: [404, 405],
     _OTHER: [400, 404, 405, 408, 413, 417, 431],
   },
-}
+} satisfies Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>
+export type HttpRoute = keyof typeof httpRoutes
 
 export const lineEndpoints = [
   'verify',
@@ -216,19 +217,9 @@ export const breakerStates = ['closed', 'half_open', 'open'] as const
 export type BreakerState = (typeof breakerStates)[number]
 
 /**
- * The tier that answered a question about an access token, and its answer:
- *
- *     memory  fresh        a young record, or one that LINE has confirmed a moment ago
- *             aging        an older record, and LINE is asked in the background
- *             stale        an old record, here or in Redis, because LINE gave no answer
- *             refused      a tombstone, an end, or a refusal that we remember
- *     flight               the answer to a question of somebody else, for which this one waited
- *     redis                a record, a tombstone or a refusal of another process
- *     line                 LINE's answer
- *     gate    limited      the address of the caller has sent too many bad tokens
- *
- * `unanswered`: there was no answer, and no record that could be served. A question is about one token and one subject: its
- * verification, its profile, … So an operation can have several.
+ * The tier that answered a question about an access token, and its answer. `flight`: another question that was asked before.
+ * `gate`: the limit on bad tokens. A question is about one token and one subject: its verification, its profile, … So an
+ * operation can have several. `metrics.md` says what each pair means.
  */
 export const lookUps = [
   ['memory', 'fresh'],
@@ -247,8 +238,38 @@ export const lookUps = [
 ] as const
 export type LookUp = (typeof lookUps)[number]
 
-/** The letter at the end of the key of an entry in Redis (`tokens/shared-names.ts`). */
-export const sharedKinds = ['r', 't', 's', 'u', 'f', 'a', 'c', 'l', 'p', 'i', 'd', 'o', 'e'] as const
+/** The connections to Redis for commands. `patient`: for refresh tokens and codes. */
+export const commandConnections = ['look-ups', 'patient'] as const
+export type CommandConnection = (typeof commandConnections)[number]
+
+/** How a command to Redis ended. `late`: no reply in time. `away`: not sent, or its connection was lost. */
+export const redisOutcomes = ['done', 'refused', 'late', 'away'] as const
+export type RedisOutcome = (typeof redisOutcomes)[number]
+
+/**
+ * What Redis had about an access token. `old`: a record, but the question needs a newer one or another subject. `dead`: a
+ * tombstone.
+ */
+export const sharedLookUps = ['found', 'absent', 'old', 'dead', 'away'] as const
+export type SharedLookUp = (typeof sharedLookUps)[number]
+
+/** The letter at the end of the key of an entry in Redis, which says what the entry is (`tokens/shared-names.ts`). */
+export const entrySuffixes = [
+  'r', // record of an access token
+  't', // tombstone of an access token
+  's', // tombstone of a session
+  'u', // tombstone of a user
+  'f', // family: the session that a refresh token belongs to
+  'a', // answer of a refresh
+  'c', // code
+  'l', // lease of a verification or a refresh
+  'p', // lease of a profile
+  'i', // lease of a userinfo
+  'd', // lease of a friendship
+  'o', // outcome of an exchange
+  'e', // event in the stream
+] as const
+export type EntrySuffix = (typeof entrySuffixes)[number]
 
 /** The settings that an error line can name. */
 export const blamedSettings = [
@@ -258,6 +279,7 @@ export const blamedSettings = [
   'CACHE_SECRET',
   'SIGNING_KEYS_FILE',
 ] as const
+export type BlamedSetting = (typeof blamedSettings)[number]
 
 /** How a worker ended that was not asked to. SIGABRT: also when it has no memory left. */
 export const workerEnds = ['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT', 'SIGBUS', 'exit 0', 'exit 1', 'other'] as const

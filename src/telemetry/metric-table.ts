@@ -2,6 +2,8 @@ import {
   blamedSettings,
   breakerStates,
   clientEnds,
+  commandConnections,
+  entrySuffixes,
   faceCodes,
   fieldCodes,
   httpMethods,
@@ -12,9 +14,10 @@ import {
   lookUps,
   operationKinds,
   outcomeOf,
+  redisOutcomes,
   requestCodes,
   rootFields,
-  sharedKinds,
+  sharedLookUps,
   workerEnds,
 } from './metric-labels.ts'
 
@@ -191,13 +194,13 @@ export const metricTable = {
     type: 'gauge',
     help: '1 for the state of the circuit breaker of each endpoint of LINE; over several processes their number',
     labels: ['endpoint', 'state'],
-    series: lineEndpoints.flatMap((endpoint) => breakerStates.map((state) => [endpoint, state])),
+    series: pairs(lineEndpoints, breakerStates),
   },
   gateway_line_breaker_opened_total: {
     type: 'counter',
     help: 'Times that a circuit breaker opened. failures: ten in a row, or a probe failed; limit: LINE answered 429, here or to another process',
     labels: ['endpoint', 'cause'],
-    series: lineEndpoints.flatMap((endpoint) => ['failures', 'limit'].map((cause) => [endpoint, cause])),
+    series: pairs(lineEndpoints, ['failures', 'limit']),
   },
   gateway_redis_up: {
     type: 'gauge',
@@ -209,26 +212,26 @@ export const metricTable = {
     type: 'counter',
     help: 'Commands to Redis by outcome, without those that read the stream',
     labels: ['outcome'],
-    series: each(['done', 'refused', 'late', 'away']),
+    series: each(redisOutcomes),
   },
   gateway_redis_command_duration_seconds: {
     type: 'histogram',
     help: 'Duration of commands to Redis that were answered',
     labels: ['connection'],
-    series: each(['look-ups', 'patient']),
+    series: each(commandConnections),
     buckets: redisBuckets,
   },
   gateway_shared_lookups_total: {
     type: 'counter',
     help: 'Look-ups of access tokens in Redis by outcome: found, or why it was a miss',
     labels: ['outcome'],
-    series: each(['found', 'absent', 'old', 'dead', 'away']),
+    series: each(sharedLookUps),
   },
   gateway_shared_unopened_total: {
     type: 'counter',
     help: 'Entries in Redis that could not be opened, by the letter at the end of their key',
     labels: ['kind'],
-    series: each(sharedKinds),
+    series: each(entrySuffixes),
   },
   gateway_shared_lag_seconds: {
     type: 'gauge',
@@ -331,7 +334,24 @@ export type CounterName = NameOf<'counter'>
 export type GaugeName = NameOf<'gauge'>
 export type HistogramName = NameOf<'histogram'>
 
+/** The values of the labels of a metric, in their order, as far as the types know them. Others do not compile. */
+export type LabelValues<Name extends MetricName> = (typeof metricTable)[Name] extends {
+  readonly series: readonly (infer Values extends readonly string[])[]
+}
+  ? Values
+  : (typeof metricTable)[Name] extends { readonly labels: unknown }
+    ? readonly string[]
+    : readonly []
+
 /** The series of one label. */
-function each(values: readonly string[]): readonly (readonly string[])[] {
+function each<const Value extends string>(values: readonly Value[]): readonly (readonly [Value])[] {
   return values.map((value) => [value])
+}
+
+/** The series of two labels, if each value of one goes with each value of the other. */
+function pairs<const First extends string, const Second extends string>(
+  firsts: readonly First[],
+  seconds: readonly Second[],
+): readonly (readonly [First, Second])[] {
+  return firsts.flatMap((first) => seconds.map((second) => [first, second] as const))
 }

@@ -14,6 +14,7 @@ import {
   type CounterName,
   type GaugeName,
   type HistogramName,
+  type LabelValues,
   type MetricName,
   type MetricRow,
   metricTable,
@@ -23,8 +24,8 @@ import { type Numbers, numbersOf } from './worker-numbers.ts'
 
 /** The metrics of the table `metricTable`, and those of the process. */
 export type Metrics = {
-  readonly counter: (name: CounterName) => Tally
-  readonly histogram: (name: HistogramName) => Durations
+  readonly counter: <Name extends CounterName>(name: Name) => Tally<LabelValues<Name>>
+  readonly histogram: <Name extends HistogramName>(name: Name) => Durations<LabelValues<Name>>
   /** Adds a gauge. `read` is called each time the metrics are read. */
   gauge(name: GaugeName, read: () => Reading): void
   /** Makes the histogram of the HTTP requests to LINE, which has LINE's address in its labels. */

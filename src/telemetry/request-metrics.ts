@@ -1,12 +1,12 @@
-import { type FaceName, methodLabel } from './metric-labels.ts'
+import { type FaceName, type HttpRoute, methodLabel } from './metric-labels.ts'
 import type { Metrics } from './metrics.ts'
 
 /** An answer to an HTTP request. */
 export type RequestDone = {
   /** As the client sent it. */
   readonly method: string
-  /** A route of `httpRoutes`. Empty: a path without one. */
-  readonly route: string
+  /** Empty: a path without a route. */
+  readonly route: HttpRoute
   readonly status: number
   /** From the last byte of the request to the answer. Where the beginning is not known: from the decision to refuse. */
   readonly ms: number

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Context, context, propagation, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
-import { methodLabel } from './metric-labels.ts'
+import { type HttpRoute, methodLabel } from './metric-labels.ts'
 import type { Operation } from './request-metrics.ts'
 import { type OpenSpan, orElse, type Tracing } from './tracing.ts'
 
 /** The spans of the HTTP requests. Each one is kept with its request. */
 export type RequestSpans = {
   /** A request to a route has come. `path`: the one that is recorded. It must not hold a text of the client. */
-  begin(request: IncomingMessage, response: ServerResponse, route: string, path?: string): void
+  begin(request: IncomingMessage, response: ServerResponse, route: HttpRoute, path?: string): void
   /** Runs with the span of the request as the active one. Node's events of a request do not know it. */
   within(request: IncomingMessage, run: () => void): void
   /** For the log. `undefined`: the trace is not recorded. */
@@ -21,7 +21,7 @@ const kept = Symbol('span')
 export function createRequestSpans({ open }: Tracing): RequestSpans {
   return { begin, within, traceIdOf, end }
 
-  function begin(request: Traced, response: ServerResponse, route: string, path = route): void {
+  function begin(request: Traced, response: ServerResponse, route: HttpRoute, path: string = route): void {
     const method = methodLabel(request.method ?? '')
     const own = open('request', {
       name: `${method === '_OTHER' ? 'HTTP' : method} ${route}`,

@@ -3,24 +3,24 @@ import type { LineCall } from './line-call.ts'
 import { createLog, type LogOptions, type WriteLine } from './log.ts'
 import { createLogLines } from './log-lines.ts'
 import type { Durations, Reading } from './meters.ts'
-import type { LineEndpoint, LookUp, WorkerEnd } from './metric-labels.ts'
-
-import type { CounterName, GaugeName } from './metric-table.ts'
+import type {
+  BlamedSetting,
+  CommandConnection,
+  EntrySuffix,
+  LineEndpoint,
+  LookUp,
+  RedisOutcome,
+  SharedLookUp,
+  WorkerEnd,
+} from './metric-labels.ts'
+import type { CounterName, GaugeName, LabelValues } from './metric-table.ts'
 import { createMetrics } from './metrics.ts'
 import { createRequestMetrics, type Operation, type RequestDone } from './request-metrics.ts'
 import { createTracing, type Tracing } from './tracing.ts'
 import type { Numbers } from './worker-numbers.ts'
 
-export type { BreakerChange, RedisChange, RedisConnectionName } from './changes.ts'
+export type { BreakerChange, RedisConnectionName } from './changes.ts'
 export type { Operation } from './request-metrics.ts'
-
-/** How a command to Redis ended. `late`: no reply in time. `away`: not sent, or its connection was lost. */
-export type RedisOutcome = 'done' | 'refused' | 'late' | 'away'
-/**
- * What Redis had about an access token. `old`: a record, but the question needs a newer one or another subject. `dead`: a
- * tombstone.
- */
-export type SharedLookUp = 'found' | 'absent' | 'old' | 'dead' | 'away'
 
 export type Telemetry = {
   /** Writes a line of `logTable`. */
@@ -35,16 +35,16 @@ export type Telemetry = {
   lookUp(end: LookUp): void
   breaker(endpoint: LineEndpoint, change: BreakerChange): void
   /** `seconds`: how long an answered command took. */
-  redisCommand(outcome: RedisOutcome, connection: RedisConnectionName, seconds?: number): void
+  redisCommand(outcome: RedisOutcome, connection: CommandConnection, seconds?: number): void
   redisState(change: RedisChange): void
   /** A look-up of an access token in Redis. */
   sharedLookUp(outcome: SharedLookUp): void
   /** An entry in Redis could not be opened. `kind`: the letter at the end of its key. */
-  sharedUnopened(kind: string): void
+  sharedUnopened(kind: EntrySuffix): void
   /** Logs that Redis refuses commands or the connection, and waiting will not help. `word`: its error word, or the system's. */
   redisRefused(connection: RedisConnectionName, word: string): void
   /** Logs that a channel has no secret, but a call needs it. `setting` is where the operator must add it. */
-  noChannelSecret(setting: string, channelId: string): void
+  noChannelSecret(setting: BlamedSetting, channelId: string): void
   /** Logs that a token was to be signed, and no key signs. `isSet`: whether SIGNING_KEYS_FILE is set. */
   noSigningKey(isSet: boolean): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
@@ -54,7 +54,7 @@ export type Telemetry = {
   /** The same as numbers, for the process that adds up those of all workers. */
   numbers(): Promise<Numbers>
   /** Counts an event. `labels`: the values, in the order of `metricTable`. */
-  count(name: CounterName, ...labels: readonly string[]): void
+  count<Name extends CounterName>(name: Name, ...labels: LabelValues<Name>): void
   /** Adds a gauge. `read` is called each time the metrics are read. */
   gauge(name: GaugeName, read: () => Reading): void
   /** The histogram of the HTTP requests to LINE. */
@@ -105,7 +105,7 @@ export function createTelemetry(options: LogOptions): Telemetry {
     flush: log.flush,
   }
 
-  function count(name: CounterName, ...labels: readonly string[]): void {
+  function count<Name extends CounterName>(name: Name, ...labels: LabelValues<Name>): void {
     metrics.counter(name).add(...labels)
   }
 
@@ -133,7 +133,7 @@ export function createTelemetry(options: LogOptions): Telemetry {
     lines.breaker(endpoint, change)
   }
 
-  function redisCommand(outcome: RedisOutcome, connection: RedisConnectionName, seconds?: number): void {
+  function redisCommand(outcome: RedisOutcome, connection: CommandConnection, seconds?: number): void {
     count('gateway_redis_commands_total', outcome)
     if (seconds !== undefined) metrics.histogram('gateway_redis_command_duration_seconds').observe(seconds, connection)
   }
@@ -142,7 +142,7 @@ export function createTelemetry(options: LogOptions): Telemetry {
     count('gateway_shared_lookups_total', outcome)
   }
 
-  function sharedUnopened(kind: string): void {
+  function sharedUnopened(kind: EntrySuffix): void {
     count('gateway_shared_unopened_total', kind)
     lines.sharedUnopened(kind)
   }

@@ -1,25 +1,10 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import type { EntrySuffix } from '../telemetry/metric-labels.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import { createSharedSeal, type SharedSeal } from './shared-seal.ts'
 
 /** What an entry is about. A token, a session (by the key of its first refresh token) and a user can have several entries. */
 export type SharedKind = 'access' | 'refresh' | 'code' | 'user' | 'stream'
-
-/** The letter at the end of an entry's key, which says what the entry is. */
-export type EntrySuffix =
-  | 'r' // record of an access token
-  | 't' // tombstone of an access token
-  | 's' // tombstone of a session
-  | 'u' // tombstone of a user
-  | 'f' // family: the session that a refresh token belongs to
-  | 'a' // answer of a refresh
-  | 'c' // code
-  | 'l' // lease of a verification or a refresh
-  | 'p' // lease of a profile
-  | 'i' // lease of a userinfo
-  | 'd' // lease of a friendship
-  | 'o' // outcome of an exchange
-  | 'e' // event in the stream
 
 /** The name of one thing in Redis. Only who has CACHE_SECRET can make it, or read what is stored under it. */
 export type SharedName = {

@@ -1,5 +1,6 @@
 import type { Away, CommandOptions, Redis } from '../redis.ts'
-import type { EntrySuffix, SharedNameSet } from './shared-names.ts'
+import type { EntrySuffix } from '../telemetry/metric-labels.ts'
+import type { SharedNameSet } from './shared-names.ts'
 
 export type Wanted = { readonly names: Pick<SharedNameSet, 'read' | 'write'>; readonly suffix: EntrySuffix }
 

@@ -1,4 +1,4 @@
-import type { SharedLookUp } from '../telemetry/telemetry.ts'
+import type { SharedLookUp } from '../telemetry/metric-labels.ts'
 import { type Ages, ageOf, isStaleWithin, learnedAt, type TokenRecord } from './record.ts'
 import type { SharedLooks } from './shared-looks.ts'
 import type { Entries } from './shared-store.ts'

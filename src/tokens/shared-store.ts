@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { Away, Redis, Refused, Script, Value } from '../redis.ts'
+import type { EntrySuffix } from '../telemetry/metric-labels.ts'
 import { merge, type Subject, shiftTimes, type TokenRecord } from './record.ts'
 import { StoredRecord, writeRecord } from './record-codec.ts'
 import { unlessOlder, withTime } from './shared-age.ts'
 import { leaseMs, luaToGet } from './shared-leases.ts'
-import type { EntrySuffix, SharedNames } from './shared-names.ts'
+import type { SharedNames } from './shared-names.ts'
 import { readShared } from './shared-read.ts'
 
 /** The records of access tokens in Redis, and the leases of those who ask LINE about them. All values are encrypted. */

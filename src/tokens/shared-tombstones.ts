@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Channels } from '../line/channels.ts'
 import { type CommandOptions, patientOptions, type Redis, type WriteCommand } from '../redis.ts'
+import type { EntrySuffix } from '../telemetry/metric-labels.ts'
 import type { Families, Family, Origin } from './families.ts'
 import {
   fromTokenEvent,
@@ -13,7 +14,7 @@ import {
   writeFamily,
   writeTombstone,
 } from './shared-events.ts'
-import type { EntrySuffix, SharedNameSet, SharedNames } from './shared-names.ts'
+import type { SharedNameSet, SharedNames } from './shared-names.ts'
 import { readShared, type Wanted } from './shared-read.ts'
 import type { Tombstones } from './tombstones.ts'
 import type { UserTombstones } from './user-tombstones.ts'

@@ -69,7 +69,7 @@ export function useTransports() {
     const telemetry = { ...createSilentTelemetry(), lineCall: (call: LineCall) => void reports.push(call) }
     const dispatcher = overrides.dispatcher ?? new Pool(origin, { connections: 64 })
     if (overrides.dispatcher === undefined) closings.push(() => dispatcher.destroy())
-    const options = {
+    const options: TransportOptions = {
       origin,
       dispatcher,
       timeoutMs: longTimeoutMs,

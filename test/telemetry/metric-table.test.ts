@@ -1,9 +1,13 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { schema } from '../../src/schema/schema.ts'
 import { labelNamesOf } from '../../src/telemetry/meters.ts'
 import { operationKinds, rootFields } from '../../src/telemetry/metric-labels.ts'
 import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
+import { project } from '../harness/programs.ts'
 
 const rows: readonly (readonly [string, MetricRow])[] = Object.entries(metricTable)
 
@@ -22,6 +26,25 @@ describe('the metric table', () => {
     const { series = [], labels = [] } = row
     for (const values of series) expect(values).toHaveLength(labels.length)
     expect(new Set(series.map((values) => values.join('|'))).size).toBe(series.length)
+  })
+
+  it('each metric is used by src/', () => {
+    const files = globSync('src/**/*.ts', { cwd: project }).filter((file) => !file.endsWith('metric-table.ts'))
+    const sources = files.map((file) => readFileSync(join(project, file), 'utf8')).join('\n')
+    expect(rows.map(([name]) => name).filter((name) => !sources.includes(`'${name}'`))).toEqual([])
+  })
+
+  it('a counter with a value that its label does not have, with too many or too few: no type', () => {
+    const { count } = createSilentTelemetry()
+    count('gateway_rechecks_total', 'valid')
+    // @ts-expect-error no such value
+    count('gateway_rechecks_total', 'invalid')
+    // @ts-expect-error it has one label
+    count('gateway_rechecks_total')
+    // @ts-expect-error it has no label
+    count('gateway_shared_gaps_total', 'valid')
+    // @ts-expect-error no such endpoint
+    count('gateway_line_breaker_opened_total', 'no endpoint', 'limit')
   })
 
   it('all counters and histograms with all their series are there before the first event', async () => {

@@ -98,7 +98,7 @@ describe('log lines', () => {
 
   it('our own settings refused or missing: an error line that names the setting, the channel and the word (D3)', () => {
     const { lineCall, noChannelSecret, lines } = collect('error')
-    const facts = { setting: 'LINE_CHANNELS', channelId: '2000000001' }
+    const facts = { setting: 'LINE_CHANNELS', channelId: '2000000001' } as const
     lineCall({ ...call, status: 400, outcome: 'refused', error: 'invalid_client', description: 'no', ...facts })
     noChannelSecret('LINE_CHANNELS', '2000000001')
     expect(lines()).toMatchObject([

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { createSharedNames, type EntrySuffix, type SharedKind } from '../../src/tokens/shared-names.ts'
+import { entrySuffixes } from '../../src/telemetry/metric-labels.ts'
+import { createSharedNames, type SharedKind } from '../../src/tokens/shared-names.ts'
 import { digestOf } from '../../src/tokens/token-key.ts'
 import { runsOf } from '../harness/in-full.ts'
 import { print } from '../harness/print.ts'
@@ -10,7 +11,6 @@ const lineUrl = 'https://api.line.me'
 const secret = 'a secret that has thirty-two bytes'
 const otherSecret = 'another secret of thirty-two bytes'
 const kinds: readonly SharedKind[] = ['access', 'refresh', 'code', 'user', 'stream']
-const suffixes: readonly EntrySuffix[] = ['r', 't', 's', 'u', 'f', 'a', 'c', 'l', 'p', 'i', 'd', 'o']
 const key = digestOf('a token')
 const value = Buffer.from('a record')
 
@@ -65,13 +65,13 @@ describe('a name', () => {
 })
 
 describe('a value', () => {
-  it.each(suffixes)('sealed as %s: opens there and under no other suffix', (suffix) => {
+  it.each(entrySuffixes)('sealed as %s: opens there and under no other suffix', (suffix) => {
     const unopened = vi.fn()
     const name = nameOf('access', key, { unopened })
     const sealed = name.seal(suffix, value)
     expect(name.open(suffix, sealed)).toEqual(value)
     expect(unopened).not.toHaveBeenCalled()
-    for (const other of suffixes.filter((one) => one !== suffix)) {
+    for (const other of entrySuffixes.filter((one) => one !== suffix)) {
       expect(name.open(other, sealed)).toBeUndefined()
       expect(unopened).toHaveBeenLastCalledWith(other)
     }

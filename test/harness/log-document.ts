@@ -1,4 +1,5 @@
 import { logRows } from './log-lines.ts'
+import { tableOf } from './markdown.ts'
 
 export const logDocumentFile = 'test/deploy/monitoring/logs.md'
 
@@ -49,11 +50,6 @@ ${tableOf(
   ]),
 )}
 `
-}
-
-function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, head.map(() => '---'), ...rows].map((cells) => cells.join(' | '))
-  return lines.map((line) => (line.startsWith('---') ? `|${line.replaceAll(' ', '')}|` : `| ${line} |`)).join('\n')
 }
 
 /** One for each field, or several if its meaning depends on the line. */

@@ -55,6 +55,21 @@ export function codeSpans(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replaceAll('\n', ' '))
 }
 
+/** A table in Markdown, without a line break at its end. */
+export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const [first, ...others] = [head, ...rows].map((cells) => `| ${cells.join(' | ')} |`.replaceAll('|  |', '| |'))
+  return [first, `|${'---|'.repeat(head.length)}`, ...others].join('\n')
+}
+
+/** The text with this table in the place of the one that has the same head. */
+export function withTable(text: string, table: string): string {
+  const [head = ''] = table.split('\n')
+  const begin = text.indexOf(`${head}\n`)
+  if (begin < 0) throw new Error(`no table with the head ${head}`)
+  const end = text.indexOf('\n\n', begin)
+  return text.slice(0, begin) + table + (end < 0 ? '\n' : text.slice(end))
+}
+
 function blocksIn(text: string): Block[] {
   return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(({ 1: language = '', 2: content = '', index }) => {
     const above = text.slice(0, index)

@@ -1,6 +1,8 @@
 import { labelNamesOf } from '../../src/telemetry/meters.ts'
+import type { LookUp, OperationOutcome } from '../../src/telemetry/metric-labels.ts'
 import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
 import { declaredSeries } from './known-series.ts'
+import { tableOf } from './markdown.ts'
 
 const rows: readonly (readonly [string, MetricRow])[] = Object.entries(metricTable)
 
@@ -9,26 +11,33 @@ export function metricDocument(): string {
   return [
     head,
     '## Metrics\n',
-    '| metric | type | labels | meaning |\n|---|---|---|---|',
-    ...rows.map(rowOf),
+    tableOf(['metric', 'type', 'labels', 'meaning'], rows.map(cellsOf)),
     afterMetrics,
-    '| label | of | values |\n|---|---|---|',
-    ...rows.flatMap(valuesOf),
-    afterValues,
+    tableOf(['label', 'of', 'values'], rows.flatMap(valuesOf)),
+    '\nWhat the values of `gateway_operations_total` mean:\n',
+    tableOf(
+      ['outcome', 'the operation'],
+      Object.entries(operationOutcomes).map(([outcome, meaning]) => [code(outcome), meaning]),
+    ),
+    '\nThe values of `gateway_token_lookups_total`:\n',
+    tableOf(
+      ['tier', 'outcome', 'the question about an access token'],
+      Object.entries(lookUpMeanings).map(([pair, meaning]) => [...pair.split(' ').map(code), meaning]),
+    ),
+    '',
   ].join('\n')
 }
 
-function rowOf([name, row]: readonly [string, MetricRow]): string {
+function cellsOf([name, row]: readonly [string, MetricRow]): string[] {
   const needs = row.needs === undefined ? '' : `. Only with \`${row.needs}\``
-  const cells = [`\`${name}\``, row.type, labelNamesOf(row).map(code).join(', '), row.help + needs]
-  return `| ${cells.join(' | ')} |`.replaceAll('  ', ' ')
+  return [code(name), row.type, labelNamesOf(row).map(code).join(', '), row.help + needs]
 }
 
-function valuesOf([name, row]: readonly [string, MetricRow]): string[] {
+function valuesOf([name, row]: readonly [string, MetricRow]): string[][] {
   const series = declaredSeries(row)
   return labelNamesOf(row).map((label) => {
     const values = [...new Set(series.map((one) => one[label]))]
-    return `| \`${label}\` | \`${name}\` | ${values.map(textOf).join(', ')} |`
+    return [code(label), code(name), values.map(textOf).join(', ')]
   })
 }
 
@@ -65,28 +74,31 @@ Not every combination exists. For example, \`gateway_line_calls_total\` has an \
 \`unreadable\`.
 `
 
-const afterValues = `
-What the values of \`gateway_operations_total\` mean:
+const operationOutcomes: Readonly<Record<OperationOutcome, string>> = {
+  ok: 'succeeded',
+  refused: 'has a bad credential',
+  invalid: 'has a wrong request',
+  limited: 'comes from a network that has sent too many bad tokens',
+  unavailable: 'got no answer from LINE, or we had no room for it',
+  failed: 'needs the operator: a wrong setting or an unexpected error',
+}
 
-| outcome | the operation |
-|---|---|
-| \`ok\` | succeeded |
-| \`refused\` | has a bad credential |
-| \`invalid\` | has a wrong request |
-| \`limited\` | comes from a network that has sent too many bad tokens |
-| \`unavailable\` | got no answer from LINE, or we had no room for it |
-| \`failed\` | needs the operator: a wrong setting or an unexpected error |
-
-The values of \`gateway_token_lookups_total\`:
-
-| tier | outcome | the question about an access token |
-|---|---|---|
-| \`memory\` | \`fresh\` | was answered by a young record |
-| \`memory\` | \`aging\` | was answered by an older record, and LINE is asked in the background |
-| \`memory\` | \`stale\` | was answered by an old record, because LINE gave no answer |
-| \`memory\` | \`refused\` | met a logout, an end, or a refusal that we remember |
-| \`flight\` | \`valid\`, \`refused\`, \`unanswered\` | waited for the answer to the same question of somebody else |
-| \`redis\` | \`valid\`, \`refused\` | was answered by what another process has learned |
-| \`line\` | \`valid\`, \`refused\`, \`unanswered\` | was answered by LINE, or LINE gave no answer |
-| \`gate\` | \`limited\` | was not asked, because its network has sent too many bad tokens |
-`
+const waited = 'waited for the answer to the same question of somebody else'
+const shared = 'was answered by what another process has learned'
+/** `memory fresh`: tier and outcome. */
+type Joined<Pair extends LookUp> = Pair extends Pair ? `${Pair[0]} ${Pair[1]}` : never
+const lookUpMeanings: Readonly<Record<Joined<LookUp>, string>> = {
+  'memory fresh': 'was answered by a young record, or by one that LINE has confirmed a moment ago',
+  'memory aging': 'was answered by an older record, and LINE is asked in the background',
+  'memory stale': 'was answered by an old record, in memory or in Redis, because LINE gave no answer',
+  'memory refused': 'met a logout, an end, or a refusal that we remember',
+  'flight valid': waited,
+  'flight refused': waited,
+  'flight unanswered': waited,
+  'redis valid': shared,
+  'redis refused': shared,
+  'line valid': 'was answered by LINE',
+  'line refused': 'was answered by LINE',
+  'line unanswered': 'got no answer of LINE, and there was no record to serve',
+  'gate limited': 'was not asked, because its network has sent too many bad tokens',
+}

@@ -55,13 +55,14 @@ const causedIn: Readonly<Record<LogName, string>> = {
 }
 
 describe('the table of log lines', () => {
-  it('test/deploy/monitoring/logs.md has all of it', () => {
+  it('logs.md is written from it: WRITE_LOG_TABLE=yes writes it again', () => {
     expect(textOf(logDocumentFile)).toBe(logDocument())
   })
 
   it.each(logRows)('%s: is written by src/, and caused by a test', (name) => {
     const writers = sources.filter((text) => text.includes(`'${name}'`))
     expect(writers.length).toBeGreaterThan(0)
+    expect(causedIn[name], 'its test is missing in `causedIn`').toBeDefined()
     const calls = textOf(causedIn[name]).matchAll(/expectKnownLines\(([^;]*?)\)\n/g)
     expect([...calls].flatMap(([call]) => call.match(/'\w+'/g) ?? [])).toContain(`'${name}'`)
   })

@@ -10,7 +10,8 @@ import { freePort } from '../harness/free-port.ts'
 import { usePrograms } from '../harness/programs.ts'
 import { describeWithPrometheus, type Prometheus, startPrometheus } from '../harness/prometheus.ts'
 import { describeWithRedis, useRedis } from '../harness/redis.ts'
-import { plainQuery, rows, type Panel as Shown } from './monitoring/panels.ts'
+import { rows, type Panel as Shown } from './monitoring/panels.ts'
+import { plainQuery } from './monitoring/queries.ts'
 
 /** The panels of the README's picture. The dashboard has more. */
 const chosen = [
@@ -186,7 +187,7 @@ function keepAsking(url: string, emulator: Emulator) {
 async function record(prometheus: Prometheus, { title, unit, queries }: Shown, startedAt: number): Promise<Panel> {
   const lines = await Promise.all(
     queries.map(async ({ expression, legend }): Promise<Line[]> => {
-      const series = await prometheus.range(plainQuery(expression, '.*', interval), {
+      const series = await prometheus.range(plainQuery(expression, interval), {
         from: startedAt,
         to: startedAt + seconds,
         step: stepSeconds,

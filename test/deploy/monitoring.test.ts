@@ -20,6 +20,7 @@ import { parseExpression } from '../harness/promql.ts'
 import { startRunningGateway } from '../harness/running-gateway.ts'
 import { dashboardText } from './monitoring/dashboard.ts'
 import { emptyTexts, panels, rows } from './monitoring/panels.ts'
+import { plainQuery } from './monitoring/queries.ts'
 
 const textOf = (file: string) => readFileSync(join(monitoring, file), 'utf8')
 const { alerts, recordings } = readRules()
@@ -106,7 +107,8 @@ describe('runbooks.md', () => {
       '**It helped when** ',
     ]
     const places = parts.map((part) => section.indexOf(part))
-    expect(places.every((place, index) => place > (places[index - 1] ?? 0))).toBe(true)
+    const missing = parts.filter((_, index) => (places[index] ?? -1) <= (places[index - 1] ?? 0))
+    expect(missing, 'parts that are missing or not in this order').toEqual([])
   })
 
   it('every query and metric in it is real, and every link leads somewhere', () => {
@@ -198,9 +200,28 @@ describe('dashboard.json', () => {
   })
 })
 
-describeWithPrometheus('promtool', () => {
-  const testFiles = ['alerts.test.yaml', 'alerts-of-hours.test.yaml', 'alerts-of-days.test.yaml']
+const testFiles = ['alerts.test.yaml', 'alerts-of-hours.test.yaml', 'alerts-of-days.test.yaml']
 
+describe('the unit tests of the alerts', () => {
+  const text = testFiles.map(textOf).join('')
+
+  it('the series of these tests are real', () => {
+    const inputs = [...text.matchAll(/series: '([^']+)'/g)].map(([, input = '']) => input)
+    expect(inputs.length).toBeGreaterThan(alerts.length)
+    for (const input of inputs) expect(unknownIn(input, series), input).toEqual([])
+  })
+
+  it('there is a series for each alert that makes it fire, and one that does not', () => {
+    const cases = [...text.matchAll(/alertname: (\w+)\n +exp_alerts:( \[\])?/g)]
+    const named = (isQuiet: boolean) =>
+      cases.filter(([, , quiet]) => (quiet !== undefined) === isQuiet).map(([, name]) => name)
+    const names = alerts.map(({ name }) => name)
+    expect([...new Set(named(false))].sort()).toEqual(names.toSorted())
+    expect([...new Set(named(true))].sort()).toEqual(names.toSorted())
+  })
+})
+
+describeWithPrometheus('promtool', () => {
   it('accepts the rules', () => {
     expect(promtoolFinds(monitoring, 'check', 'rules', '--lint-fatal', 'alerts.yaml')).toBe('')
   })
@@ -208,7 +229,7 @@ describeWithPrometheus('promtool', () => {
   it('accepts the queries of the dashboard and the runbooks', () => {
     const folder = mkdtempSync(join(tmpdir(), 'queries-'))
     const blocks = parseDocument(textOf('runbooks.md')).blocks.map((block) => block.text)
-    const all = [...queries.map(([, query]) => query.replaceAll('$__rate_interval', '5m')), ...blocks]
+    const all = [...queries.map(([, query]) => plainQuery(query, '5m')), ...blocks]
     const rules = all.map((query, index) => ({ record: `query_${index}`, expr: query }))
     writeFileSync(join(folder, 'queries.yaml'), JSON.stringify({ groups: [{ name: 'queries', rules }] }))
     expect(promtoolFinds(folder, 'check', 'rules', '--lint=none', 'queries.yaml')).toBe('')
@@ -217,31 +238,6 @@ describeWithPrometheus('promtool', () => {
 
   it('each alert fires when it should, and not otherwise', () => {
     expect(promtoolFinds(monitoring, 'test', 'rules', ...testFiles)).toBe('')
-  })
-
-  it('the series of these tests are real', () => {
-    const inputs = [
-      ...testFiles
-        .map(textOf)
-        .join('')
-        .matchAll(/series: '([^']+)'/g),
-    ].map(([, input = '']) => input)
-    expect(inputs.length).toBeGreaterThan(alerts.length)
-    for (const input of inputs) expect(unknownIn(input, series), input).toEqual([])
-  })
-
-  it('there is a series for each alert that makes it fire, and one that does not', () => {
-    const cases = [
-      ...testFiles
-        .map(textOf)
-        .join('')
-        .matchAll(/alertname: (\w+)\n +exp_alerts:( \[\])?/g),
-    ]
-    const named = (isQuiet: boolean) =>
-      cases.filter(([, , quiet]) => (quiet !== undefined) === isQuiet).map(([, name]) => name)
-    const names = alerts.map(({ name }) => name)
-    expect([...new Set(named(false))].sort()).toEqual(names.toSorted())
-    expect([...new Set(named(true))].sort()).toEqual(names.toSorted())
   })
 })
 

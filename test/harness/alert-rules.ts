@@ -15,7 +15,7 @@ export type Alert = {
 /** A rule that only stores the result of an expression as a series. */
 export type Recording = { readonly name: string; readonly expression: string }
 
-/** Reads `alerts.yaml`, as it is written: one form for each rule. Throws if a rule has another one. */
+/** Reads `alerts.yaml`, as it is written: one form for each rule. Throws if a rule has another one, with what it needs. */
 export function readRules(text = readFileSync(join(monitoring, 'alerts.yaml'), 'utf8')) {
   const rules = text.split(/^ {6}- (?=alert:|record:)/m).slice(1)
   const alerts = rules.filter((rule) => rule.startsWith('alert:')).map(toAlert)
@@ -25,24 +25,24 @@ export function readRules(text = readFileSync(join(monitoring, 'alerts.yaml'), '
 
 function toAlert(rule: string): Alert {
   return {
-    name: found(rule, /^alert: (\w+)$/m),
+    name: found(rule, '- alert: Name', /^alert: (\w+)$/m),
     expression: expressionOf(rule),
-    severity: found(rule, /^ {8}labels: { severity: (\w+) }$/m),
-    summary: found(rule, /^ {10}summary: (.+)$/m),
-    runbook: found(rule, /^ {10}runbook: (\S+)$/m),
+    severity: found(rule, 'labels: { severity: page }', /^ {8}labels: { severity: (\w+) }$/m),
+    summary: found(rule, 'summary: …', /^ {10}summary: (.+)$/m),
+    runbook: found(rule, 'runbook: runbooks.md#anchor', /^ {10}runbook: (\S+)$/m),
   }
 }
 
 function toRecording(rule: string): Recording {
-  return { name: found(rule, /^record: (\S+)$/m), expression: expressionOf(rule) }
+  return { name: found(rule, '- record: name', /^record: (\S+)$/m), expression: expressionOf(rule) }
 }
 
 function expressionOf(rule: string): string {
-  return found(rule, /^ {8}expr: \|\n((?: {10}.+\n)+)/m).trim()
+  return found(rule, 'expr: | and the expression below it', /^ {8}expr: \|\n((?: {10}.+\n)+)/m).trim()
 }
 
-function found(rule: string, pattern: RegExp): string {
+function found(rule: string, wanted: string, pattern: RegExp): string {
   const [, text] = pattern.exec(rule) ?? []
-  if (text === undefined) throw new Error(`${pattern} is not in the rule: ${rule}`)
+  if (text === undefined) throw new Error(`alerts.yaml: write "${wanted}", indented as in the other rules, in ${rule}`)
   return text
 }

@@ -1,3 +1,6 @@
+import { faceNames, rootFields } from '../../../src/telemetry/metric-labels.ts'
+import { by, gauge, increase, quantile, rate, share, some } from './queries.ts'
+
 /** A panel of the dashboard. */
 export type Panel = {
   readonly title: string
@@ -39,9 +42,8 @@ export const emptyTexts: Readonly<Record<string, string>> = {
 /** As the alerts count. MISCONFIGURED has alerts of its own. */
 const bad = 'operation!~"__.*", outcome=~"unavailable|failed", code!="MISCONFIGURED"'
 const counted = 'operation!~"__.*", outcome=~"ok|unavailable|failed", code!="MISCONFIGURED"'
-const logins = 'operation=~"startLogin|exchangeLogin|refreshToken"'
-const faces = 'operation=~"forward_auth|introspection|token_exchange|discovery"'
-const others = 'operation=~"viewer|verify.*|revokeToken|logout|deauthorize", outcome!="ok"'
+const logins: readonly string[] = ['startLogin', 'exchangeLogin', 'refreshToken']
+const others = rootFields.filter((field) => !field.startsWith('__') && !logins.includes(field))
 
 const available: Row = {
   question: 'Is it available and fast?',
@@ -93,15 +95,15 @@ const failing: Row = {
   question: 'Who fails, and why?',
   panels: [
     panel('Logins and refreshes that fail', 'ops', 'INVALID_GRANT: an old code or refresh token. Others: LINE or we.', [
-      some(by('operation, code', rate('gateway_operations_total', `${logins}, outcome!="ok"`))),
+      some(by('operation, code', rate('gateway_operations_total', failuresOf(logins)))),
       '{{operation}} {{code}}',
     ]),
     panel('Other operations that fail', 'ops', 'UNAUTHENTICATED is normal in small numbers: tokens end.', [
-      some(by('operation, code', rate('gateway_operations_total', others))),
+      some(by('operation, code', rate('gateway_operations_total', failuresOf(others)))),
       '{{operation}} {{code}}',
     ]),
     panel('Other endpoints that fail', 'ops', 'Forward auth, introspection, token exchange and keys, by code.', [
-      some(by('operation, code', rate('gateway_operations_total', `${faces}, outcome!="ok"`))),
+      some(by('operation, code', rate('gateway_operations_total', failuresOf(faceNames)))),
       '{{operation}} {{code}}',
     ]),
     panel(
@@ -314,10 +316,8 @@ const room: Row = {
 export const rows: readonly Row[] = [available, failing, line, forgetting, room]
 export const panels: readonly Panel[] = rows.flatMap((row) => row.panels)
 
-/** A query without Grafana's variables, for a renderer of its own. `interval`: a duration of Prometheus. */
-export function plainQuery(expression: string, instance = '.*', interval = '1m'): string {
-  const ofJob = expression.replaceAll('$job', 'line-graphql-gateway')
-  return ofJob.replaceAll('$instance', instance).replaceAll('$__rate_interval', interval)
+function failuresOf(operations: readonly string[]): string {
+  return `operation=~"${operations.join('|')}", outcome!="ok"`
 }
 
 function panel(
@@ -328,36 +328,4 @@ function panel(
 ): Panel {
   const lines = queries.map(([expression, legend]) => ({ expression, legend }))
   return { title, unit, description, queries: lines, empty: emptyTexts[title] }
-}
-
-/** Other gateways have the same metrics, and other programs those of Node and of the process. */
-function gauge(name: string, matchers = ''): string {
-  return `${name}{${['job="$job"', 'instance=~"$instance"', matchers].filter(Boolean).join(', ')}}`
-}
-
-function rate(name: string, matchers = '', over = '$__rate_interval'): string {
-  return `rate(${gauge(name, matchers)}[${over}])`
-}
-
-function increase(name: string, over = '1h'): string {
-  return `increase(${gauge(name)}[${over}])`
-}
-
-function by(labels: string, inner: string): string {
-  return `sum by (${labels}) (${inner})`
-}
-
-/** Without traffic there is no value, in place of 0 divided by 0. */
-function share(part: string, whole: string): string {
-  return `sum(${part}) / (sum(${whole}) > 0)`
-}
-
-/** Only lines with a value: all series are there from the start, and a legend of a hundred zeros says nothing. */
-function some(query: string): string {
-  return `${query} > 0`
-}
-
-function quantile(part: number, histogram: string, labels = ''): string {
-  const all = ['le', labels].filter(Boolean).join(', ')
-  return some(`histogram_quantile(${part}, ${by(all, rate(`${histogram}_bucket`))})`)
 }

@@ -20,10 +20,13 @@ const profileReadAtByte = expiresAtByte + timeBytes
 const channelScopesByte = profileReadAtByte + timeBytes
 const firstFieldByte = channelScopesByte + numberBytes
 
-/** Stored instead of a number: the channel and scopes are in the record's last field. */
+/** Stored instead of a number: the channel and scopes are in the field `channelScopes`. */
 const notShared = 2 ** (8 * numberBytes) - 1
 
-/** The fields in their order. Each function returns the bytes to store. `undefined`: the field is missing. */
+/**
+ * The fields in their order. Each function returns the bytes to store. `undefined`: the field is missing. Other versions read
+ * them in Redis by their numbers: a new field comes last, and a removed or changed one needs a new number in `currentVersions`.
+ */
 const layout = {
   userId: ({ userId }: TokenRecord) => packUserId(userId),
   displayName: ({ profile }: TokenRecord) => encodeText(profile?.displayName),

@@ -74,7 +74,7 @@ const outcomeMs = 2_000
 const mostMarginMs = 5_000
 const mostMerges = 3
 
-const suffixes: Record<Subject, EntrySuffix> = { verification: 'l', profile: 'p', userinfo: 'i', friendship: 'd' }
+const leaseSuffixes: Record<Subject, EntrySuffix> = { verification: 'l', profile: 'p', userinfo: 'i', friendship: 'd' }
 
 /** The first byte of a lease. */
 const owned = Buffer.from('o')
@@ -164,7 +164,7 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
 
   function keysOf(key: string, subject: Subject): readonly string[] {
     const name = names.entriesOf('access', key).write
-    return [names.tombstonesOf('access', key).write.keyOf('t'), name.keyOf('r'), name.keyOf(suffixes[subject])]
+    return [names.tombstonesOf('access', key).write.keyOf('t'), name.keyOf('r'), name.keyOf(leaseSuffixes[subject])]
   }
 
   function read(key: string, subject: Subject, [tombstone, record, lease]: readonly (Buffer | undefined)[]) {
@@ -195,7 +195,7 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
   ): Promise<boolean> {
     const { write: name, read: all } = names.entriesOf('access', key)
     const dated = outcome && withTime(outcome, clock.wall())
-    const value = dated === undefined ? '' : Buffer.concat([concluded, name.seal(suffixes[subject], dated)])
+    const value = dated === undefined ? '' : Buffer.concat([concluded, name.seal(leaseSuffixes[subject], dated)])
     const keys = [leaseKey, ...all.map((one) => one.keyOf('r'))]
     const deleted = await redis.run(concludeScript, keys, [owner, isRefused ? 1 : 0, value, outcomeMs])
     return typeof deleted === 'number' && deleted > 0
@@ -242,7 +242,7 @@ export function createSharedStore({ redis, names, isOurs, clock }: SharedStoreOp
     const bytes = bytesIn(value)
     if (bytes === undefined) return 'free'
     if (bytes[0] === owned[0]) return 'held'
-    const opened = names.entriesOf('access', key).write.open(suffixes[subject], bytes.subarray(1))
+    const opened = names.entriesOf('access', key).write.open(leaseSuffixes[subject], bytes.subarray(1))
     const outcome = opened && unlessOlder(outcomeMs, opened, clock.wall())
     return outcome === undefined ? 'free' : { outcome }
   }

@@ -36,7 +36,14 @@ export function wordsInCapitals(): Set<string> {
     ...['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
     ...['EMULATOR_PORT', 'NAME', 'NAME_FILE', 'FILE', 'MODEL_RUNS', 'MODEL_SEED', 'PICTURES', 'TEST_IN_FULL', 'TOKEN'],
     ...['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'README', 'CHANGE'],
-    ...['WRITE_RELEASED_ENTRIES', 'WRITE_METRIC_TABLE', 'WRITE_LOG_TABLE', 'RELEASE_BEFORE', 'FOLDER'],
+    ...[
+      'WRITE_RELEASED_ENTRIES',
+      'WRITE_METRIC_TABLE',
+      'WRITE_LOG_TABLE',
+      'WRITE_SPAN_TABLE',
+      'RELEASE_BEFORE',
+      'FOLDER',
+    ],
   ])
 }
 

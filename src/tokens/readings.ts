@@ -54,9 +54,12 @@ export type ReadingName = keyof typeof readings
 
 export const readingNames = Object.keys(readings) as readonly ReadingName[]
 
-const kept: { readonly [Name in keyof KeptReadings]: readonly (keyof NonNullable<KeptReadings[Name]>)[] } = {
-  profile: ['displayName', 'pictureUrl', 'statusMessage'],
-  friendship: ['isFriend'],
+/** Each member of each kept reading: a forgotten one does not compile. */
+const kept: {
+  readonly [Name in keyof KeptReadings]: Readonly<Record<keyof Omit<NonNullable<KeptReadings[Name]>, 'readAt'>, true>>
+} = {
+  profile: { displayName: true, pictureUrl: true, statusMessage: true },
+  friendship: { isFriend: true },
 }
 
 /** The members of a record that contain a reading. */
@@ -71,7 +74,7 @@ export function shiftReading<Name extends keyof KeptReadings>(
   const reading = record[name]
   if (reading === undefined) return reading
   const facts = reading as Readonly<Record<PropertyKey, unknown>>
-  const members = kept[name].map((member) => [member, facts[member]])
+  const members = Object.keys(kept[name]).map((member) => [member, facts[member]])
   return Object.freeze({ ...Object.fromEntries(members), readAt: reading.readAt + byMs })
 }
 

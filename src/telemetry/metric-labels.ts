@@ -253,23 +253,24 @@ export type RedisOutcome = (typeof redisOutcomes)[number]
 export const sharedLookUps = ['found', 'absent', 'old', 'dead', 'away'] as const
 export type SharedLookUp = (typeof sharedLookUps)[number]
 
-/** The letter at the end of the key of an entry in Redis, which says what the entry is (`tokens/shared-names.ts`). */
-export const entrySuffixes = [
-  'r', // record of an access token
-  't', // tombstone of an access token
-  's', // tombstone of a session
-  'u', // tombstone of a user
-  'f', // family: the session that a refresh token belongs to
-  'a', // answer of a refresh
-  'c', // code
-  'l', // lease of a verification or a refresh
-  'p', // lease of a profile
-  'i', // lease of a userinfo
-  'd', // lease of a friendship
-  'o', // outcome of an exchange
-  'e', // event in the stream
-] as const
-export type EntrySuffix = (typeof entrySuffixes)[number]
+/** What an entry in Redis is, by the letter at the end of its key (`tokens/shared-names.ts`). */
+export const sharedEntries = {
+  r: 'record of an access token',
+  t: 'tombstone of an access token',
+  s: 'tombstone of a session',
+  u: 'tombstone of a user',
+  f: 'the session that a refresh token belongs to',
+  a: 'answer of a refresh',
+  c: 'code',
+  l: 'lease of a verification or a refresh',
+  p: 'lease of a profile',
+  i: 'lease of a userinfo',
+  d: 'lease of a friendship',
+  o: 'outcome of an exchange',
+  e: 'event in the stream',
+} as const
+export type EntrySuffix = keyof typeof sharedEntries
+export const entrySuffixes = Object.keys(sharedEntries) as readonly EntrySuffix[]
 
 /** The settings that an error line can name. */
 export const blamedSettings = [

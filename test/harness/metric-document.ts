@@ -1,5 +1,5 @@
 import { labelNamesOf } from '../../src/telemetry/meters.ts'
-import type { LookUp, OperationOutcome } from '../../src/telemetry/metric-labels.ts'
+import { type LookUp, type OperationOutcome, sharedEntries } from '../../src/telemetry/metric-labels.ts'
 import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
 import { declaredSeries } from './known-series.ts'
 import { tableOf } from './markdown.ts'
@@ -23,6 +23,11 @@ export function metricDocument(): string {
     tableOf(
       ['tier', 'outcome', 'the question about an access token'],
       Object.entries(lookUpMeanings).map(([pair, meaning]) => [...pair.split(' ').map(code), meaning]),
+    ),
+    '\nThe letters of `gateway_shared_unopened_total`. A lease: only its owner asks LINE, and the others wait.\n',
+    tableOf(
+      ['kind', 'the entry in Redis'],
+      Object.entries(sharedEntries).map(([letter, meaning]) => [code(letter), meaning]),
     ),
     '',
   ].join('\n')

@@ -84,7 +84,7 @@ const available: Row = {
       [by('http_request_method', gauge('http_server_active_requests')), '{{http_request_method}} no answer yet'],
       [`sum(${gauge('gateway_requests_waiting')})`, 'wait for a turn'],
     ),
-    panel('Error budget', 'short', 'Below 1: the budget of 0.1 % lasts. 14.4 for an hour calls somebody.', [
+    panel('Error budget', 'short', 'Below 1: the budget of 0.1 % lasts. 14.4 for an hour is a page.', [
       `${share(rate('gateway_operations_total', bad, '1h'), rate('gateway_operations_total', counted, '1h'))} / 0.001`,
       'burn rate, one hour',
     ]),
@@ -258,7 +258,7 @@ const room: Row = {
       [by('instance', gauge('nodejs_heap_space_size_used_bytes', 'space="old"')), '{{instance}} old objects'],
       [by('instance', gauge('gateway_record_bytes')), '{{instance}} records'],
     ),
-    panel('Delay of the event loop', 's', 'Below 50 ms. All answers are late by this time.', [
+    panel('Delay of the event loop', 's', 'Below 50 ms. Every answer comes later by this time.', [
       `max by (instance) (${gauge('nodejs_eventloop_lag_p99_seconds')})`,
       '{{instance}} 99 %',
     ]),

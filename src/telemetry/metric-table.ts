@@ -20,30 +20,7 @@ import {
   sharedLookUps,
   workerEnds,
 } from './metric-labels.ts'
-
-/** How the values of several worker processes become one. */
-export type OverWorkers = 'sum' | 'max' | 'min'
-
-export type MetricRow = {
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly help: string
-  readonly labels?: readonly string[]
-  /** The label values of each series, in the order of `labels`. All series are there from the start. */
-  readonly series?: readonly (readonly string[])[]
-  /** Labels that follow from the others. */
-  readonly derived?: {
-    readonly labels: readonly string[]
-    readonly of: (values: readonly string[]) => Readonly<Record<string, string>>
-  }
-  /** Labels with one value each, which `createMetrics` gets when it makes the metric. */
-  readonly constants?: readonly string[]
-  /** Upper bounds of a histogram in seconds, in ascending order. */
-  readonly buckets?: readonly number[]
-  /** Default: `sum`. */
-  readonly overWorkers?: OverWorkers
-  /** The setting without which the metric does not exist. */
-  readonly needs?: 'REDIS_URL' | 'WORKERS' | 'SIGNING_KEYS_FILE'
-}
+import { each, type MetricRow, pairs } from './metric-row.ts'
 
 const operationBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3]
 const httpBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -342,16 +319,3 @@ export type LabelValues<Name extends MetricName> = (typeof metricTable)[Name] ex
   : (typeof metricTable)[Name] extends { readonly labels: unknown }
     ? readonly string[]
     : readonly []
-
-/** The series of one label. */
-function each<const Value extends string>(values: readonly Value[]): readonly (readonly [Value])[] {
-  return values.map((value) => [value])
-}
-
-/** The series of two labels, if each value of one goes with each value of the other. */
-function pairs<const First extends string, const Second extends string>(
-  firsts: readonly First[],
-  seconds: readonly Second[],
-): readonly (readonly [First, Second])[] {
-  return firsts.flatMap((first) => seconds.map((second) => [first, second] as const))
-}

@@ -10,13 +10,13 @@ import {
   type Reading,
   type Tally,
 } from './meters.ts'
+import type { MetricRow } from './metric-row.ts'
 import {
   type CounterName,
   type GaugeName,
   type HistogramName,
   type LabelValues,
   type MetricName,
-  type MetricRow,
   metricTable,
 } from './metric-table.ts'
 import { addProcessMetrics } from './process-metrics.ts'

@@ -1,4 +1,4 @@
-import type { MetricRow } from './metric-table.ts'
+import type { MetricRow } from './metric-row.ts'
 
 /** The cells of a metric: one for each series. */
 export type SeriesTable<Cell> = {

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
+import type { MetricRow } from '../../src/telemetry/metric-row.ts'
+import { metricTable } from '../../src/telemetry/metric-table.ts'
 import { monitoring, readRules } from '../harness/alert-rules.ts'
 import {
   declaredFamilies,

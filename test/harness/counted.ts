@@ -1,5 +1,6 @@
 import { faceNames, rootFields } from '../../src/telemetry/metric-labels.ts'
-import { type MetricName, type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
+import type { MetricRow } from '../../src/telemetry/metric-row.ts'
+import { type MetricName, metricTable } from '../../src/telemetry/metric-table.ts'
 import { seriesIn } from './series.ts'
 
 /** How many events each series has counted. Keys: a short word for the metric, and the values of its labels. Without zeros. */

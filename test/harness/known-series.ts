@@ -1,4 +1,5 @@
-import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
+import type { MetricRow } from '../../src/telemetry/metric-row.ts'
+import { metricTable } from '../../src/telemetry/metric-table.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { type Matcher, parseExpression, type Selector } from './promql.ts'
 

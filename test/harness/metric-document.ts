@@ -1,6 +1,7 @@
 import { labelNamesOf } from '../../src/telemetry/meters.ts'
 import { type LookUp, type OperationOutcome, sharedEntries } from '../../src/telemetry/metric-labels.ts'
-import { type MetricRow, metricTable } from '../../src/telemetry/metric-table.ts'
+import type { MetricRow } from '../../src/telemetry/metric-row.ts'
+import { metricTable } from '../../src/telemetry/metric-table.ts'
 import { declaredSeries } from './known-series.ts'
 import { tableOf } from './markdown.ts'
 

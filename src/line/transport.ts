@@ -13,6 +13,7 @@ import { type CallSpan, createCallSpans } from './call-spans.ts'
 import { isLineOutage, type LineOutage, LineRateLimited, LineUnavailable } from './errors.ts'
 import { HttpCallFailed, type HttpResponse, httpCall } from './http-call.ts'
 import { createRequestSeconds } from './request-seconds.ts'
+import { bodyOf, lineRequestIdOf, retryAfterMsOf } from './response-parts.ts'
 import { createSlots, type Lane } from './slots.ts'
 
 export type LineRequest = {
@@ -205,10 +206,10 @@ export function createTransport(options: TransportOptions): Transport {
 
   /** 429 and 5xx mean the same on every endpoint. They say nothing about the credential that was sent. */
   function assertAnswered(request: LineRequest, raw: HttpResponse, breaker: Breaker, times: Times): void {
-    const lineRequestId = requestIdOf(raw)
+    const lineRequestId = lineRequestIdOf(raw)
     const facts = { status: raw.status, lineRequestId, ms: msSince(times) }
     if (raw.status === 429) {
-      const retryAfter = breaker.limited(parseRetryAfter(raw.headers['retry-after'], wall()))
+      const retryAfter = breaker.limited(retryAfterMsOf(raw, wall()))
       ended(request, times, { outcome: 'limited', ...facts })
       throw new LineRateLimited({ retryAfter, lineRequestId, answered: true })
     }
@@ -222,7 +223,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   /** The reader of the answer reports the call, because only the reader knows what the answer means. */
   function toAnswer(request: LineRequest, raw: HttpResponse, times: Times): LineAnswer {
-    const answer = { status: raw.status, body: parseBody(raw), lineRequestId: requestIdOf(raw) }
+    const answer = { status: raw.status, body: bodyOf(raw), lineRequestId: lineRequestIdOf(raw) }
     const ms = msSince(times)
     return {
       ...answer,
@@ -291,29 +292,4 @@ function waitedTooLong(): LineUnavailable {
 function tooLittleTime(): LineUnavailable {
   const message = 'Too little time was left for the call to LINE, so it was not sent: try again later'
   return new LineUnavailable(message, { retryAfter: defaultRetryAfterSeconds, sent: false })
-}
-
-/** We never request a content coding, so an answer that has one is not read. A byte order mark counts as white space. */
-function parseBody({ headers, text }: HttpResponse): unknown {
-  if (text.trim() === '') return undefined
-  if (headers['content-encoding'] !== undefined) return null
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''))
-  } catch {
-    return null
-  }
-}
-
-/** LINE's sample id has 16 hex characters. A value that does not look like an id is dropped. */
-function requestIdOf(raw: HttpResponse): string | undefined {
-  const id = raw.headers['x-line-request-id']
-  return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined
-}
-
-/** Milliseconds to wait, from seconds or an HTTP date (RFC 9110 section 10.2.3). LINE documents no such header. */
-function parseRetryAfter(header: string | string[] | undefined, wallTime: number): number | undefined {
-  if (typeof header !== 'string') return undefined
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000
-  const date = Date.parse(header)
-  return Number.isNaN(date) ? undefined : Math.max(date - wallTime, 0)
 }

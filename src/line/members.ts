@@ -35,7 +35,7 @@ export function text(body: unknown, name: string): string | undefined {
 }
 
 /** A boolean, also as the string `true` or `false`: LINE's Android SDK accepts both. Else `undefined`. */
-export function flag(body: unknown, name: string): boolean | undefined {
+function flag(body: unknown, name: string): boolean | undefined {
   const value = member(body, name)
   if (value === true || value === 'true') return true
   return value === false || value === 'false' ? false : undefined

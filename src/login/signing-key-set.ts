@@ -50,7 +50,7 @@ export function parseSigningKeys(text: string): readonly SigningKey[] {
 }
 
 /** The entries of `keys`. A byte order mark is passed over. Throws `SigningKeysError`. */
-export function parseKeySet(text: string): readonly unknown[] {
+function parseKeySet(text: string): readonly unknown[] {
   const set = parseJson(text.replace(/^\uFEFF/, ''))
   if (!isObject(set)) throw new SigningKeysError(['is not JSON: expected a JWK set, an object with the member keys'])
   const { keys } = set

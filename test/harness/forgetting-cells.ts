@@ -30,7 +30,7 @@ export const lines = ['up', 'slow', 'mute', 'down', 'hanging'] as const
  *     opened it       another one: the sessions began there, and the replica that forgets saw nothing of them
  *     starts later    another one, which starts after the act
  */
-export const replicas = ['same', 'knows', 'does not know', 'opened it', 'starts later'] as const
+const replicas = ['same', 'knows', 'does not know', 'opened it', 'starts later'] as const
 
 export type Cell = {
   readonly origin: (typeof origins)[number]
@@ -45,8 +45,8 @@ export type Cell = {
  * `new refresh` come from the refresh or the exchange in flight. The laptop is another session of the same user, and its
  * profile was asked for. The bystander is another user of the same channel.
  */
-export const accessTokens = ['access', 'new access', 'laptop access', 'bystander access'] as const
-export const refreshTokens = ['refresh', 'new refresh', 'laptop refresh', 'bystander refresh'] as const
+const accessTokens = ['access', 'new access', 'laptop access', 'bystander access'] as const
+const refreshTokens = ['refresh', 'new refresh', 'laptop refresh', 'bystander refresh'] as const
 
 export type AccessName = (typeof accessTokens)[number]
 export type RefreshName = (typeof refreshTokens)[number]
@@ -67,7 +67,7 @@ export function allCells(): readonly Cell[] {
 }
 
 /** All cells with two replicas. */
-export function allCellsOfTwo(): readonly Cell[] {
+function allCellsOfTwo(): readonly Cell[] {
   return replicas.filter((replica) => replica !== 'same').flatMap(cellsOf)
 }
 
@@ -177,7 +177,7 @@ function isHidden({ origin, place }: Cell, name: Name): boolean {
   return origin === 'seen' && (name === 'laptop refresh' || (name === 'refresh' && place !== 'refresh in flight'))
 }
 
-export function actorOf({ act }: Cell): AccessName {
+function actorOf({ act }: Cell): AccessName {
   if (act === 'deauthorize on the laptop') return 'laptop access'
   return act === 'deauthorize by another user' ? 'bystander access' : 'access'
 }
@@ -203,7 +203,7 @@ export function isTold({ line }: Cell): boolean {
   return line === 'up' || line === 'slow'
 }
 
-export function isDeauthorize({ act }: Cell): boolean {
+function isDeauthorize({ act }: Cell): boolean {
   return act === 'deauthorize' || act === 'deauthorize on the laptop'
 }
 

@@ -93,7 +93,7 @@ export async function runCells(
   return outcomes
 }
 
-export async function runCell(cell: Cell, database?: Database): Promise<Outcome> {
+async function runCell(cell: Cell, database?: Database): Promise<Outcome> {
   const stage = await setStage(cell, database)
   const outcome: Outcome = { cell, alive: [], wronglyDead: [], untold: [], stale: [], open: [] }
   try {

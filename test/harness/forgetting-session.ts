@@ -126,7 +126,7 @@ export async function isEndedAtLine({ emulator }: Opener, name: Name, token: str
   return status !== 200
 }
 
-export function loginIn({ data }: Reply): unknown {
+function loginIn({ data }: Reply): unknown {
   return (data?.exchangeLogin as { readonly tokens: unknown } | null | undefined)?.tokens
 }
 

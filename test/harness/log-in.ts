@@ -32,7 +32,7 @@ export async function begin(gateway: RunningGateway, input: object = {}): Promis
 }
 
 /** Logs the user in at LINE's login page, in one step. Returns the address that LINE redirects to. */
-export async function visit(authorizationUrl: string, userId = 'U4af4980629c1d3b5e7f90a2b4c6d8e0f'): Promise<URL> {
+async function visit(authorizationUrl: string, userId = 'U4af4980629c1d3b5e7f90a2b4c6d8e0f'): Promise<URL> {
   const page = new URL(authorizationUrl)
   const { headers, body } = await request(`${page.origin}/emulator/login${page.search}`, {
     method: 'POST',

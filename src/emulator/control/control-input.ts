@@ -8,7 +8,7 @@ export function isRecord(input: unknown): input is Record<string, unknown> {
 type ReadMember<T> = (body: Record<string, unknown>, name: string) => T
 
 /** The body of a control endpoint. Throws a `TypeError` if it is no object, or has a member that is not in `names`. */
-export function parseBody(input: unknown, names: readonly string[]): Record<string, unknown> {
+function parseBody(input: unknown, names: readonly string[]): Record<string, unknown> {
   if (!isRecord(input)) throw new TypeError('The body must be an object')
   if (!Object.keys(input).every((name) => names.includes(name)))
     throw new TypeError(`The body has an unknown member: expected ${names.join(', ')}`)

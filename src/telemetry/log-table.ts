@@ -220,7 +220,7 @@ export const logTable = {
     message:
       '{setting}: an entry in Redis cannot be opened: all processes need the same secrets and the same LINE_API_URL',
     when: 'an entry has another secret. At most once in ten minutes',
-    fields: { setting, kind: text('the letter at the end of its key') },
+    fields: { setting, kind: text('the letter at the end of its key: metrics.md has the meanings') },
   },
   streamLost: {
     level: 'warn',

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { SpanKind } from '@opentelemetry/api'
 import { expect, it } from 'vitest'
 import { type SpanRow, spanTable } from '../../src/telemetry/span-table.ts'
-import { tableOf, withTable } from '../harness/markdown.ts'
+import { readingNames } from '../../src/tokens/readings.ts'
+import { codeSpans, tableOf, withTable } from '../harness/markdown.ts'
 import { project } from '../harness/programs.ts'
 
 const rows: readonly (readonly [string, SpanRow])[] = Object.entries(spanTable)
@@ -19,6 +20,12 @@ it.each(rows)('%s: is opened by src/', (span) => {
   const opening = new RegExp(`\\bopen(Below)?\\('${span}'`)
   const files = globSync('src/**/*.ts', { cwd: project })
   expect(files.some((file) => opening.test(readFileSync(join(project, file), 'utf8')))).toBe(true)
+})
+
+it('each reading of a token is named as a subject', () => {
+  const { 'gateway.lookup.subject': subject, 'gateway.lookup.alongside': alongside } = spanTable.lineTier.attributes
+  for (const text of [subject, alongside])
+    expect(codeSpans(text).filter((name) => name !== 'verification')).toEqual(readingNames)
 })
 
 it('names are those of the semantic conventions, or begin with gateway.; nothing is about a person or a document', () => {

@@ -319,4 +319,4 @@ function good(scope?: string): string {
 const ofCaller = () => gateway.emulator.users.flatMap(({ userId, displayName }) => [userId, displayName])
 
 const preflight = (origin: string) => ({ origin, 'access-control-request-method': 'POST' })
-const routes = ['/auth', '/oauth/token', '/oauth/introspect', '/.well-known/{document}']
+const routes = ['/auth', '/oauth/token', '/oauth/introspect', '/.well-known/{document}'] as const

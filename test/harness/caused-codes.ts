@@ -1,4 +1,4 @@
-import { faceNames, httpRoutes } from '../../src/telemetry/metric-labels.ts'
+import { faceNames, type HttpRoute, httpRoutes } from '../../src/telemetry/metric-labels.ts'
 import { metricTable } from '../../src/telemetry/metric-table.ts'
 import { seriesIn } from './series.ts'
 
@@ -18,7 +18,7 @@ export function codesNotCaused(metrics: string, of: 'graphql' | 'faces'): string
 }
 
 /** The same for the HTTP statuses of these routes. */
-export function statusesNotCaused(metrics: string, routes: readonly string[]): string[] {
+export function statusesNotCaused(metrics: string, routes: readonly HttpRoute[]): string[] {
   const name = 'http_server_request_duration_seconds_count'
   const caused = seriesIn(metrics).filter((one) => one.name === name && one.value > 0)
   const got = new Set(caused.map(({ labels }) => `${labels.http_route} ${labels.http_response_status_code}`))
@@ -26,6 +26,6 @@ export function statusesNotCaused(metrics: string, routes: readonly string[]): s
   return [...all].filter((one) => !got.has(one))
 }
 
-function statusesOf(route: string): readonly number[] {
-  return Object.values(httpRoutes[route] ?? {}).flat()
+function statusesOf(route: HttpRoute): readonly number[] {
+  return Object.values<readonly number[]>(httpRoutes[route]).flat()
 }

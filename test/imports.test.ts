@@ -94,7 +94,7 @@ describe('imports', () => {
   })
 })
 
-it('ioredis: loaded only by the first connection, because it makes every request of a process slower', () => {
+it('ioredis: loaded only by the first connection, because a process without Redis has no need of it', () => {
   const loading = /^import (?!type )[^'"]*['"]ioredis['"]|\('ioredis'\)(?=\s*as)/m
   expect(files.filter((file) => loading.test(readFileSync(join(source, file), 'utf8')))).toEqual(['redis/client.ts'])
 })

@@ -21,8 +21,8 @@ const together = [
   'stock-oauth-client',
   'upgrade',
 ].map((name) => `test/long/${name}.test.ts`)
-/** Of those, the ones that take a minute or more. */
-const longest = /forgetting-matrix|honest-crowd|keep-alive|log-readers/
+/** Of those, the ones that take half a minute or more. */
+const longest = /forgetting-matrix|honest-crowd|keep-alive|log-readers|long\/model|upgrade/
 /** Of these files `npm test` runs only a part: see `isInFull`. */
 const inFull = [
   'test/login-matrix.test.ts',

@@ -17,7 +17,9 @@ export function createNumbersReader(telemetry: Telemetry) {
   let round = Promise.resolve()
   let next: Promise<void> | undefined
   let allTold = (): void => {}
-  telemetry.gauge('gateway_workers_silent', () => silent.size)
+  /** At the end of a round: the next one can ask all workers before the readers of this one have their numbers. */
+  let silentAtEnd = 0
+  telemetry.gauge('gateway_workers_silent', () => silentAtEnd)
 
   return { join, keep, lose, read, write }
 
@@ -60,8 +62,12 @@ export function createNumbersReader(telemetry: Telemetry) {
       else tellWorker(worker, 'numbers')
       silent.add(worker)
     }
-    if (silent.size === 0) return
-    await new Promise<void>((resolve) => {
+    if (silent.size > 0) await allAnswers()
+    silentAtEnd = silent.size
+  }
+
+  function allAnswers(): Promise<void> {
+    return new Promise((resolve) => {
       const late = setTimeout(resolve, answerMs)
       allTold = () => {
         clearTimeout(late)

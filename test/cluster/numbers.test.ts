@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers())
 
 function begin() {
   const reader = createNumbersReader(createSilentTelemetry())
-  return { one: join(1), other: join(2), readers, silent }
+  return { one: join(1), other: join(2), readers, silent, readSilent }
 
   function join(id: number) {
     const telemetry = createSilentTelemetry()
@@ -29,10 +29,14 @@ function begin() {
     return reader.write().then(({ text }) => void seen.push(metricValue(text, 'gateway_unexpected_errors_total')))
   }
 
+  function readSilent(): Promise<number> {
+    return reader.write().then(({ text }) => metricValue(text, 'gateway_workers_silent'))
+  }
+
   async function silent(): Promise<number> {
-    const end = reader.write()
+    const end = readSilent()
     await vi.advanceTimersByTimeAsync(2_000)
-    return metricValue((await end).text, 'gateway_workers_silent')
+    return end
   }
 }
 
@@ -85,4 +89,16 @@ it('a worker that ends while it is asked holds up nobody', async () => {
   other.end()
   await end
   expect(seen).toEqual([1])
+})
+
+it('two readers at nearly the same time: a worker that was just asked again is not silent', async () => {
+  const { one, other, readSilent } = begin()
+  const first = readSilent()
+  await vi.advanceTimersByTimeAsync(0)
+  const second = readSilent()
+  await Promise.all([one.answer(), other.answer()])
+  expect(await first).toBe(0)
+  expect([one.questions.length, other.questions.length]).toEqual([2, 2])
+  await Promise.all([one.answer(), other.answer()])
+  expect(await second).toBe(0)
 })

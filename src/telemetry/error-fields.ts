@@ -34,7 +34,7 @@ function framesOf(stack: string, message: string): string {
   return lines.slice(lines.findLastIndex((line) => !frame.test(line)) + 1).join('\n')
 }
 
-const frame = /^ +at .*(:\d+:\d+\)?|<anonymous>\)?|\(native\)|\(index \d+\))$/
+const frame = /^ +at .*(:\d+:\d+\)?|:0x[\da-f]+\)?|<anonymous>\)?|\(native\)|\(index \d+\))$/
 
 /** A message can quote a value of a caller or of LINE. So it redacts every run of 12 or more token characters. */
 function withoutSecrets(message: string): string {

@@ -311,6 +311,21 @@ describe('an unexpected error', () => {
     expect(text()).not.toContain('SECRET')
   })
 
+  it('each kind of frame: logged', () => {
+    const { unexpected, lines } = collect()
+    const stack = [
+      '    at parse (file:///a/b.js:1:2)',
+      '    at wasm://wasm/22cad77e:wasm-function[1]:0x27',
+      '    at run (wasm://wasm/llhttp-22cad77e:wasm-function[12]:0x4a7)',
+      '    at eval (eval at <anonymous> (file:///a/b.js:1:2), <anonymous>:3:4)',
+      '    at new Promise (<anonymous>)',
+      '    at C:\\a\\b.js:1:2',
+      '    at async Promise.all (index 0)',
+    ].join('\n')
+    unexpected(Object.assign(new Error('x'), { stack: `Error: x\n${stack}` }), 'operation')
+    expect(lines()).toMatchObject([{ stack }])
+  })
+
   it('errors of an AggregateError: not logged', () => {
     const { unexpected, text } = collect()
     unexpected(new AggregateError([new Error('SECRET')], 'x', { cause: new AggregateError(['SECRET']) }), 'operation')

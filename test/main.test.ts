@@ -154,14 +154,15 @@ describe('an error that nobody caught', () => {
   }
 
   it('one line of the log, without its secrets, and exit code 1 (D13)', async () => {
-    const program = await runWith("process.on('SIGUSR2', () => Promise.reject(bug()))")
+    const program = await runWith("process.on('SIGUSR2', () => [bug(), 'pass w0rd'].map((it) => Promise.reject(it)))")
     await program.printed(listening)
     program.kill('SIGUSR2')
     expect(await program.ended).toBe(1)
     expect(program.err()).toBe('')
     expectKnownLines(program.out(), 'unexpected')
     expect(program.out()).toContain('"where":"process","error":"AggregateError","message":"x [redacted]"')
-    expect(program.out()).not.toContain(canary)
+    expect(program.out()).toContain('"message":"rejected with a value that is no Error"')
+    expect(program.out()).not.toMatch(new RegExp(`${canary}|pass w0rd`))
   })
 
   it('at the start: its message, without its secrets, and exit code 1 (D13)', async () => {

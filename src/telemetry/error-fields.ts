@@ -19,10 +19,15 @@ function fieldsOf(error: Error, depth: number): ErrorFields {
   const { message, stack, cause } = error
   return {
     error: String(error.constructor?.name ?? 'Error'),
-    message: withoutSecrets(String(message)),
+    message: isOfRejection(error) ? 'rejected with a value that is no Error' : withoutSecrets(String(message)),
     ...(typeof stack === 'string' && { stack: framesOf(stack, String(message)) }),
     ...(cause !== undefined && depth < 3 && { cause: errorFields(cause, depth + 1) }),
   }
+}
+
+/** Node makes such an error, and its message quotes the value. */
+function isOfRejection(error: Error): boolean {
+  return 'code' in error && error.code === 'ERR_UNHANDLED_REJECTION'
 }
 
 /**

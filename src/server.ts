@@ -73,6 +73,9 @@ const limits = {
   connectionsCheckingInterval: 1_000,
 }
 
+/** At the end, the time for a reader of the metrics that has not got all of them. */
+const lastReadMs = 250
+
 /** Starts the HTTP server. It routes each path to its endpoint. `close` drains it. */
 export async function startServer(
   config: Config,
@@ -182,7 +185,7 @@ export async function startMetricsServer(
   if (metricsPort === undefined) return undefined
   const server = createHttpServer({ ...limits, keepAliveTimeout: keepAliveMs }, createMetricsEndpoint(telemetry))
   const url = await listen(server, host, metricsPort)
-  return { url, close: () => closeWithin(server, 250) }
+  return { url, close: () => closeWithin(server, lastReadMs) }
 }
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {

@@ -2,8 +2,11 @@
 const sameSignalMs = 1_000
 /** The time for the last lines on standard output and standard error. */
 const lastLinesMs = 300
-/** The time beyond its own limit that `close` gets. Then the process ends, whatever hangs. */
-const spareMs = 2_000
+/**
+ * The time beyond its own limit that `close` gets: half a second for the last bytes, a second each for Redis and for the spans.
+ * Then the process ends, whatever hangs.
+ */
+const spareMs = 2_700
 
 const signals = ['SIGTERM', 'SIGINT'] as const
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { numberIn } from './harness/document-facts.ts'
 import { openPipe } from './harness/full-pipe.ts'
 import { project, usePrograms } from './harness/programs.ts'
 
@@ -34,6 +35,20 @@ it('two processes write to one slow reader, as workers do: no line has a part of
   expect(text.split('\n').filter((line) => !/^(a{249}|b{249})?$/.test(line))).toEqual([])
   pipe.close()
   rmSync(folder, { recursive: true })
+})
+
+it('the end has the time that the last bytes, Redis and the spans can need together, and less than the 3 s of the README', () => {
+  const limits = [
+    numberIn('src/drain.ts', 'lastBytesMs'),
+    numberIn('src/server.ts', 'lastReadMs'),
+    numberIn('src/tokens/shared-outbox.ts', 'flushMs'),
+    numberIn('src/redis/connection.ts', 'closeMs'),
+    numberIn('src/telemetry/tracing.ts', 'flushMs'),
+  ]
+  expect(Math.min(...limits)).toBeGreaterThan(0)
+  const spareMs = numberIn('src/signals.ts', 'spareMs')
+  expect(spareMs).toBeGreaterThan(limits.reduce((sum, ms) => sum + ms))
+  expect(spareMs).toBeLessThan(3_000)
 })
 
 function attempt<Result>(run: () => Result): Result | undefined {

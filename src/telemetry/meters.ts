@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { MetricRow } from './metric-row.ts'
-
 import { createSeriesTable, type SeriesTable } from './series-table.ts'
 
 /**

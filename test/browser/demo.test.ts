@@ -73,6 +73,11 @@ describeInChromium('the demo page', (openPage) => {
     await press('Log out', 'You are logged out')
     expect(await buttons()).toEqual(['Log in'])
     expect(await focused()).toBe('Log in')
+
+    await logIn('佐藤 健太')
+    system.emulator.faults.set('token', { status: 400, body: { error: 'invalid_grant' }, times: 1 })
+    await press('Refresh', 'The session has ended')
+    expect(await focused()).toBe('Log in')
     expect(errors()).toEqual([])
     expect(otherHosts).toEqual([])
   })

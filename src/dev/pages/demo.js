@@ -187,21 +187,25 @@ function show(viewer) {
 function showParts() {
   const session = readSession()
   const parts = { nobody: session === undefined, user: user !== undefined, session: session !== undefined }
-  for (const [id, isShown] of Object.entries(parts)) document.getElementById(id).hidden = !isShown
-  document.querySelector('[data-action=renew]').hidden = !session?.refreshToken
-  enableButtons()
+  keepFocus(() => {
+    for (const [id, isShown] of Object.entries(parts)) document.getElementById(id).hidden = !isShown
+    document.querySelector('[data-action=renew]').hidden = !session?.refreshToken
+    enableButtons()
+  })
 }
 
 /** Without a user only the end of a fault makes sense. */
 function enableButtons() {
-  const focused = document.activeElement
-  for (const button of document.querySelectorAll('.faults button, [data-action^=askOften]'))
-    button.disabled = user === undefined && button.ariaPressed !== 'true'
-  keepFocus(focused)
+  keepFocus(() => {
+    for (const button of document.querySelectorAll('.faults button, [data-action^=askOften]'))
+      button.disabled = user === undefined && button.ariaPressed !== 'true'
+  })
 }
 
 /** A button that is hidden or disabled loses the focus, in some browsers at once: "Log in" or "Refresh" gets it. */
-function keepFocus(focused) {
+function keepFocus(change) {
+  const focused = document.activeElement
+  change()
   if (!focused.matches(':disabled, [hidden], [hidden] *')) return
   const shown = [...document.querySelectorAll('#you button')].find(({ offsetParent }) => offsetParent)
   shown?.focus({ preventScroll: true })

@@ -64,6 +64,8 @@ export function createFaces(options: FacesOptions): Faces {
   function readAndAnswer(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void {
     readForm(request, (error, body) => {
       if (error === undefined) answer(face, path, request, response, body)
+      // A broken connection is no error of ours.
+      else if (response.destroyed) forget(response)
       else refuse(response, error, performance.now())
     })
   }
@@ -123,11 +125,6 @@ export function createFaces(options: FacesOptions): Faces {
   function refuse(response: ServerResponse, error: unknown, startedAt: number): void {
     const face = own.get(response)
     if (face === undefined) return
-    // The client has gone: nobody can read an answer, and a broken connection is no error of ours.
-    if (response.destroyed) {
-      forget(response)
-      return
-    }
     if (!(error instanceof RequestRefused)) telemetry.unexpected(error, face.name, requestIdOf(response.req))
     const failure =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')

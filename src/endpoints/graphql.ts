@@ -82,6 +82,8 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
   function readAndAnswer(request: IncomingMessage, response: ServerResponse): void {
     readBody(request, (error, body) => {
       if (error === undefined) answer(request, response, body)
+      // A broken connection is no error of ours.
+      else if (response.destroyed) underWay.delete(response)
       else refuse(request, response, error)
     })
   }
@@ -188,9 +190,9 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     record(request, refusedOperation(request, refused, { network, startedAt }))
   }
 
-  /** `undefined`: it has its answer, or its client has gone. */
+  /** `undefined`: it has its answer. */
   function sendRefusal(request: IncomingMessage, response: ServerResponse, error: unknown): RequestRefused | undefined {
-    if (!underWay.delete(response) || response.destroyed) return undefined
+    if (!underWay.delete(response)) return undefined
     if (!(error instanceof RequestRefused)) unexpected(error, requestIdOf(request))
     const refused =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')

@@ -80,15 +80,17 @@ function postForm(
   })
 }
 
-/** An ID token is told apart here, as a client would do it: only ID tokens of LINE are JWTs with its `iss`. */
 export function exchange(gateway: Service, credential: string, from?: string, more: Record<string, string> = {}) {
-  const form = {
+  return postForm(gateway, '/oauth/token', { ...exchangeForm(credential), ...more }, forwarded(from))
+}
+
+/** An ID token is told apart here, as a client would do it: only ID tokens of LINE are JWTs with its `iss`. */
+export function exchangeForm(credential: string): Record<string, string> {
+  return {
     grant_type: grantType,
     subject_token: credential,
     subject_token_type: isIdToken(credential) ? tokenTypes.idToken : tokenTypes.accessToken,
-    ...more,
   }
-  return postForm(gateway, '/oauth/token', form, forwarded(from))
 }
 
 export function introspect(gateway: Service, credential: string, from?: string, client = api): Promise<Reply> {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { gaugesIn } from './counted.ts'
-import { exchange, forwardAuth, introspect } from './faces.ts'
+import { exchange, exchangeForm, forwardAuth, introspect } from './faces.ts'
+import { postForm } from './forms.ts'
 import type { Answers } from './held-answers.ts'
 import { redirectUri } from './log-in.ts'
 import { foreign, liff, type RunningGateway, web } from './running-gateway.ts'
@@ -47,7 +48,14 @@ export function hourOfTraffic(gateway: RunningGateway, answers: Answers): Readon
     1: [
       [() => fiveAtOnce(token(4)), 'viewer OK, line valid, verify answered, profile answered'],
       ...times<Act>(4, () => [() => undefined, 'viewer OK, flight valid']),
-      [() => leaveEarly(token(4)), 'viewer OK, line valid, verify answered, profile answered'],
+      [
+        () => leaveEarly(({ send }) => send('/graphql', viewerBy(token(4)))),
+        'viewer OK, line valid, verify answered, profile answered',
+      ],
+      [
+        () => leaveEarly((leaver) => postForm(leaver, '/oauth/token', exchangeForm('junk-8'))),
+        `token_exchange invalid_request, POST /oauth/token 400, ${junk}`,
+      ],
       [
         () => checkAll([warm, warm, sakura, 'not a token']),
         'verifyAccessTokens OK, line valid, flight valid, memory fresh, verify answered',
@@ -277,13 +285,16 @@ export function hourOfTraffic(gateway: RunningGateway, answers: Answers): Readon
   }
 
   /** The client hangs up while LINE is asked. */
-  async function leaveEarly(bearer: string): Promise<void> {
+  async function leaveEarly(ask: (leaver: Pick<RunningGateway, 'send'>) => Promise<unknown>): Promise<void> {
     answers.hold()
     const leaving = new AbortController()
-    const left = gateway.send('/graphql', { ...viewerBy(bearer), signal: leaving.signal }).catch(() => {})
+    const send: RunningGateway['send'] = (path, options) => gateway.send(path, { ...options, signal: leaving.signal })
+    const left = ask({ send }).catch(() => {})
     await active(1)
     leaving.abort()
     await left
+    // By the time of this answer, the gateway has seen that the client is gone. Requests to this server are not counted.
+    await fetch(`${gateway.metricsUrl}`)
     await answers.release()
   }
 

@@ -33,7 +33,7 @@ const atEnd = {
   // Three people and one with openid alone, one of askers at once, one that a client left, one in a list, two logins and a refresh, forward auth, three in passing.
   'gateway_records record': 4 + 3 + 3 + 1 + 3,
   // One for each refusal by LINE or end, because nobody asked for these tokens again.
-  'gateway_records refusal': 29 + 2,
+  'gateway_records refusal': 30 + 2,
   // Of what was revoked: four here, one at LINE.
   'gateway_records origin': 4 + 1,
   gateway_records_max: 100_000,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { faceSettings, forwardAuth, introspect } from '../harness/faces.ts'
-import { formType, postForm } from '../harness/forms.ts'
+import { exchange, faceSettings, forwardAuth, introspect } from '../harness/faces.ts'
+import { formType } from '../harness/forms.ts'
 import { writeKeyFile } from '../harness/key-file.ts'
 import { connectTo, receive, sendRaw } from '../harness/raw-http.ts'
 import { ourChannels, type RunningGateway, startRunningGateway } from '../harness/running-gateway.ts'
@@ -194,7 +194,7 @@ it('requests that LINE leaves waiting are active; at the end of the drain each o
   const answers = [
     ask('{ viewer { id } }', token()),
     introspect(gateway, token()),
-    postForm(gateway, '/oauth/token', exchangeForm(token())),
+    exchange(gateway, token()),
     forwardAuth(gateway, token()),
   ]
   const active = async () => growth([atStart, await series()], 'http_server_active_requests', ['http_request_method'])
@@ -219,11 +219,3 @@ it('requests that LINE leaves waiting are active; at the end of the drain each o
   expect(growth([atStart, lastRead], 'gateway_unexpected_errors_total', [])).toEqual({})
   expect(growth([atStart, lastRead], 'http_server_active_requests', ['http_request_method'])).toEqual({})
 })
-
-function exchangeForm(subject: string): Record<string, string> {
-  return {
-    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    subject_token: subject,
-    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-  }
-}

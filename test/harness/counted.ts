@@ -56,6 +56,12 @@ export function sumOf(counted: Counted, word: string): number {
   return own.reduce((sum, [, count]) => sum + count, 0)
 }
 
+/** What was counted between two readings. */
+export function difference(before: Counted, after: Counted): Counted {
+  const grown = Object.entries(after).map(([key, count]) => [key, count - (before[key] ?? 0)] as const)
+  return Object.fromEntries(grown.filter(([, by]) => by !== 0))
+}
+
 /** How often each text is there. */
 export function tallied(texts: readonly string[]): Counted {
   const all: Record<string, number> = {}

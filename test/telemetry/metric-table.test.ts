@@ -29,6 +29,29 @@ describe('the metric table', () => {
     expect(new Set(series.map((values) => values.join('|'))).size).toBe(series.length)
   })
 
+  it('outcome: whose fault it is', () => {
+    const codes = metricTable.gateway_operations_total.series.map(([, code = '']) => code)
+    const { of } = metricTable.gateway_operations_total.derived
+    expect(Object.groupBy(new Set(codes), (code) => of(['', code]).outcome)).toEqual({
+      ok: ['OK'],
+      refused: ['UNAUTHENTICATED', 'FORBIDDEN', 'INVALID_GRANT', 'INVALID_ID_TOKEN', 'invalid_client'],
+      invalid: [
+        ...['BAD_USER_INPUT', 'OPERATION_TOO_COMPLEX', 'BAD_REQUEST', 'GRAPHQL_PARSE_FAILED'],
+        ...['GRAPHQL_VALIDATION_FAILED', 'PERSISTED_QUERY_NOT_SUPPORTED'],
+        ...['invalid_request', 'invalid_target', 'invalid_scope', 'unsupported_grant_type'],
+      ],
+      limited: ['RATE_LIMITED'],
+      unavailable: ['LINE_RATE_LIMITED', 'LINE_UNAVAILABLE', 'SHUTTING_DOWN'],
+      failed: ['MISCONFIGURED', 'INTERNAL_SERVER_ERROR'],
+    })
+  })
+
+  it('error_type of an answer: the status, from 500 on', () => {
+    const { of } = metricTable.http_server_request_duration_seconds.derived
+    const errors = ['200', '302', '429', '500', '503'].map((status) => of(['GET', '/auth', status]).error_type)
+    expect(errors).toEqual(['', '', '', '500', '503'])
+  })
+
   it('each metric is used by src/', () => {
     const files = globSync('src/**/*.ts', { cwd: project }).filter((file) => !file.endsWith('metric-table.ts'))
     const sources = files.map((file) => readFileSync(join(project, file), 'utf8')).join('\n')

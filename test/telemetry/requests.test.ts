@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Reading } from '../../src/telemetry/meters.ts'
+import type { Operation, Telemetry } from '../../src/telemetry/telemetry.ts'
 import { exchange, faceSettings, forwardAuth, introspect } from '../harness/faces.ts'
 import { formType } from '../harness/forms.ts'
 import { writeKeyFile } from '../harness/key-file.ts'
@@ -11,8 +14,11 @@ const keyFile = writeKeyFile()
 let gateway: RunningGateway
 let atStart: readonly Series[]
 let lastRead: readonly Series[]
+/** Called in the turn of the event loop in which an operation has ended. */
+let ended = (): void => {}
+const gauges = new Map<string, () => Reading>()
 beforeAll(async () => {
-  gateway = await startRunningGateway({
+  const settings = {
     ...ourChannels,
     ...faceSettings,
     PUBLIC_URL: 'https://api.example',
@@ -20,7 +26,8 @@ beforeAll(async () => {
     CORS_ORIGINS: origin,
     INTROSPECTION: 'true',
     SHUTDOWN_GRACE_SECONDS: '0',
-  })
+  }
+  gateway = await startRunningGateway(settings, { watch })
   atStart = await series()
   lastRead = atStart
 })
@@ -28,6 +35,20 @@ afterAll(async () => {
   await gateway.close()
   keyFile.remove()
 })
+
+function watch(telemetry: Telemetry): Telemetry {
+  return { ...telemetry, gauge, operation }
+
+  function gauge(...[name, read]: Parameters<Telemetry['gauge']>): void {
+    gauges.set(name, read)
+    telemetry.gauge(name, read)
+  }
+
+  function operation(done: Operation): void {
+    telemetry.operation(done)
+    ended()
+  }
+}
 
 async function series(): Promise<Series[]> {
   return seriesIn(await gateway.metrics())
@@ -189,8 +210,60 @@ function namesOf(some: readonly Series[]): string[] {
   return ours.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`)
 }
 
-it('requests that LINE leaves waiting are active; at the end of the drain each one is a 503 that shuts down', async () => {
+it('durations are in seconds, from the last byte of the request to the answer, with the time of LINE', async () => {
+  const latencyMs = 100
+  gateway.emulator.faults.set('*', { latencyMs })
+  const own = token()
+  const body = JSON.stringify({ query: `{ verifyAccessToken(accessToken: "${own}") { active } }` })
+  const socket = connectTo(gateway.url)
+  const head = `host: a\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+  socket.write(`POST /graphql HTTP/1.1\r\n${head}${body.slice(0, -1)}`)
+  await sleep(5 * latencyMs)
+  const startedAt = performance.now()
+  socket.end(body.slice(-1))
+  await receive(socket)
+  await forwardAuth(gateway, token())
+  gateway.emulator.faults.clear()
+  const most = (performance.now() - startedAt) / 1_000
+  const both = await readings()
+  for (const [name, labels, series] of [
+    ['http_server_request_duration_seconds', ['http_route'], ['/graphql', '/auth']],
+    ['gateway_operation_duration_seconds', ['kind'], ['query', 'forward_auth']],
+    ['gateway_line_call_duration_seconds', ['endpoint'], ['verify', 'profile']],
+    ['http_client_request_duration_seconds', ['http_request_method'], ['GET']],
+  ] as const) {
+    const [sums, counts] = [growth(both, `${name}_sum`, labels), growth(both, `${name}_count`, labels)]
+    for (const one of series) {
+      const seconds = (sums[one] ?? 0) / (counts[one] ?? 0)
+      // A timer of Node can be a millisecond early.
+      expect(seconds, `${name} ${one}`).toBeGreaterThan((latencyMs - 2) / 1_000)
+      expect(seconds, `${name} ${one}`).toBeLessThan(most)
+    }
+  }
+})
+
+it('ten long requests that come at once: those without time in their turn of the event loop wait', async () => {
+  const waiting: number[] = []
+  ended = () => {
+    waiting.push(Number(gauges.get('gateway_requests_waiting')?.()))
+    for (const startedAt = performance.now(); performance.now() - startedAt < 15; );
+  }
+  const head = 'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 24\r\n'
+  const body = '\r\n{"query":"{__typename}"}'
+  await raw(`${(head + body).repeat(9)}${head}connection: close\r\n${body}`)
+  ended = () => {}
+  expect(waiting).toHaveLength(10)
+  expect(Math.max(...waiting)).toBeGreaterThan(0)
+  expect(waiting.at(-1)).toBe(0)
+  await readings()
+})
+
+it('requests that LINE leaves waiting are active; at the end of the drain each one is a 503 that shuts down, also of a client that left', async () => {
   gateway.emulator.faults.set('*', { hang: true })
+  const leaving = new AbortController()
+  const body = JSON.stringify({ query: '{ viewer { id } }' })
+  const headers = { ...json, authorization: `Bearer ${token()}` }
+  const left = gateway.send('/graphql', { method: 'POST', headers, body, signal: leaving.signal }).catch(() => {})
   const answers = [
     ask('{ viewer { id } }', token()),
     introspect(gateway, token()),
@@ -198,19 +271,21 @@ it('requests that LINE leaves waiting are active; at the end of the drain each o
     forwardAuth(gateway, token()),
   ]
   const active = async () => growth([atStart, await series()], 'http_server_active_requests', ['http_request_method'])
-  await expect.poll(active, { timeout: 30_000 }).toEqual({ POST: 3, GET: 1 })
+  await expect.poll(active, { timeout: 30_000 }).toEqual({ POST: 4, GET: 1 })
+  leaving.abort()
+  await left
   void gateway.drain()
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([503, 503, 503, 503])
   expect(countedIn(await readings())).toEqual({
-    'none SHUTTING_DOWN unavailable': 1,
+    'none SHUTTING_DOWN unavailable': 2,
     'introspection SHUTTING_DOWN unavailable': 1,
     'token_exchange SHUTTING_DOWN unavailable': 1,
     'forward_auth SHUTTING_DOWN unavailable': 1,
-    none: 1,
+    none: 2,
     introspection: 1,
     token_exchange: 1,
     forward_auth: 1,
-    'POST /graphql 503': 1,
+    'POST /graphql 503': 2,
     'POST /oauth/introspect 503': 1,
     'POST /oauth/token 503': 1,
     'GET /auth 503': 1,

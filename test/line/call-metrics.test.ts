@@ -138,7 +138,7 @@ describe('the outcomes and words of a call', () => {
 describe('lanes', () => {
   const { toEmulator } = useTransports()
 
-  it('held answers: in flight and waiting by lane, then 0; a call that is not sent is no call', async () => {
+  it('held answers: in flight and waiting by lane, then 0; the wait is part of the call, and not of the HTTP request; not sent is no call', async () => {
     const telemetry = createSilentTelemetry()
     const first = await toEmulator()
     const { dispatcher, answers } = holdAnswers(first.dispatcher)
@@ -151,18 +151,25 @@ describe('lanes', () => {
 
     answers.hold()
     const lanes = ['background', 'recheck', 'background', 'caller', 'caller'] as const
+    const beganAt = performance.now()
     const all = lanes.map((lane) => transport.send(profile, { deadline: Number.POSITIVE_INFINITY, lane }))
+    const sentAt = performance.now()
     await expect.poll(answers.waiting, { timeout: 30_000 }).toBe(2)
     expect(await read()).toEqual([
       { background: 1, recheck: 1 },
       { background: 1, caller: 2 },
     ])
     await expect(transport.send(profile, withLeft(0))).rejects.toThrow()
+    const releasedAt = performance.now()
     await answers.release()
-    await Promise.all(all)
+    for (const answer of await Promise.all(all)) answer.judged?.({ outcome: 'refused' })
+    const endedAt = performance.now()
     expect(await read()).toEqual([{}, {}])
 
     const { text } = await telemetry.metrics()
+    const sum = (name: string) => 1_000 * metricValue(text, `${name}_duration_seconds_sum`)
+    expect(sum('gateway_line_call')).toBeGreaterThanOrEqual(5 * (releasedAt - sentAt))
+    expect(sum('http_client_request')).toBeLessThanOrEqual(2 * (endedAt - beganAt) + 3 * (endedAt - releasedAt))
     expect(counts(text, 'gateway_line_calls_not_sent_total')).toEqual({ profile: 1 })
     expect(metricValue(text, requests)).toBe(5)
     expect(first.emulator.calls.total()).toBe(5)

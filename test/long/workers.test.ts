@@ -23,7 +23,7 @@ describeWithRedis('WORKERS in trouble', () => {
     for (let n = 0; n < 20; n += 1) expect(await ask(url, token)).toBe('Sakura Tanaka')
     await expect.poll(() => childrenOf(program).length, { timeout: 60_000 }).toBe(2)
     expect(await metric('gateway_operations_total')).toBe(70)
-    expect(await metric('gateway_workers_ended_total')).toBe(1)
+    expect(await metric('gateway_workers_ended_total{how="SIGKILL"}')).toBe(1)
     expect(program.out()).toMatch(/"how":"SIGKILL".*a worker ended/)
     expectKnownLines(program.out(), 'listening', 'workerEnded')
   }, 180_000)

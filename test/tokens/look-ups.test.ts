@@ -8,6 +8,7 @@ import { createFamilies } from '../../src/tokens/families.ts'
 import { createForgotten } from '../../src/tokens/forgotten.ts'
 import { countLookUps } from '../../src/tokens/look-ups.ts'
 import { rememberInMemory } from '../../src/tokens/memory-tier.ts'
+import { createRechecks } from '../../src/tokens/rechecks.ts'
 import { createRecord, type Subject, withFacts } from '../../src/tokens/record.ts'
 import { shareRecords } from '../../src/tokens/shared-records.ts'
 import type { Entries } from '../../src/tokens/shared-store.ts'
@@ -402,6 +403,23 @@ it('a mistake of ours: each question that it ends counts as not answered', async
   const question = { ...here, token: junk(1), subject: 'verification' } as const
   await Promise.allSettled([resolve(question), resolve(question)])
   expect(counts).toEqual(['line/unanswered', 'line/unanswered'])
+})
+
+it('a mistake of ours in a re-check: an unexpected error, and a re-check that was not answered', async () => {
+  const counts: string[] = []
+  const ask = async () => {
+    throw new TypeError('a bug')
+  }
+  const telemetry = {
+    ...silent,
+    count: (...event: readonly string[]) => void counts.push(event.join(' ')),
+    unexpected: () => void counts.push('unexpected'),
+  }
+  const ages = { freshForMs: 1_000, maxStaleMs: 10_000 }
+  const rechecks = createRechecks({ ask, isUnderWay: () => false, idOf: () => '', ages, now: () => 0, telemetry })
+  const record = createRecord({ channelId: '1', scopes: [], verifiedAt: 0, expiresAt: 1 })
+  rechecks.startBehind({ ...here, token: junk(1), subject: 'verification' }, record)
+  await expect.poll(() => counts).toEqual(['unexpected', 'gateway_rechecks_total unanswered'])
 })
 
 it('any questions in any order, whatever happens meanwhile: as many look-ups as questions', async () => {

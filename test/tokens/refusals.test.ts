@@ -8,8 +8,10 @@ it('a refusal: remembered for 30 s', () => {
   time = 29_999
   expect(refusals.find('a')).toBe('REVOKED')
   time = 30_000
+  expect(refusals.size()).toBe(1)
   expect(refusals.find('a')).toBeUndefined()
   expect(refusals.find('b')).toBeUndefined()
+  expect(refusals.size()).toBe(0)
 })
 
 it('a second refusal of the same key: the last reason is returned', () => {
@@ -34,4 +36,5 @@ it('more than 20,000 refusals: the least recently used one is removed', () => {
   expect(refusals.find('0')).toBeUndefined()
   expect(refusals.find('1')).toBe('INVALID')
   expect(refusals.find('20000')).toBe('INVALID')
+  expect(refusals.size()).toBe(20_000)
 })

@@ -417,12 +417,19 @@ describe('every operation', () => {
 
     it('behind the answers', async () => {
       const { accessToken } = issue()
-      const bearer = { authorization: `Bearer ${accessToken}` }
-      await send('{ viewer { displayName } }', undefined, bearer)
-      gateway.advance(400_000)
-      breaksAtCall = true
-      expectNoSecret(await send('{ viewer { displayName } }', undefined, bearer), ...ofCaller())
-      for (const place of ['recheck', 'every second']) await expectUnexpectedIn(place)
+      const ask = () => send('{ viewer { displayName } }', undefined, { authorization: `Bearer ${accessToken}` })
+      // A caller waits for LINE if the reader of Redis has noticed the jump of the clock first. Then it is tried again.
+      const failBehind = async () => {
+        breaksAtCall = false
+        second.breakClock(undefined)
+        await ask()
+        gateway.advance(400_000)
+        breaksAtCall = true
+        expectNoSecret(await ask(), ...ofCaller())
+        return placesOfErrors()
+      }
+      await expect.poll(failBehind, { timeout: 30_000, interval: 200 }).toContain('recheck')
+      await expectUnexpectedIn('every second')
     })
 
     it('each place of src/ that logs one has done it', () => {

@@ -4,10 +4,8 @@ import type { Clock } from './clock.ts'
 import { type Config, ConfigError } from './config.ts'
 import { localhostOrigin } from './http/loopback.ts'
 import { createChannels } from './line/channels.ts'
-import { createLineClient } from './line/client.ts'
 import { Misconfigured, refusedAs } from './line/errors.ts'
 import { createKeySet } from './line/key-set.ts'
-import { createTransport } from './line/transport.ts'
 import { createApiTokens } from './login/api-tokens.ts'
 import { createBearerIdTokens } from './login/bearer-id-tokens.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
@@ -33,22 +31,9 @@ import { createUnconfirmed } from './login/unconfirmed.ts'
 import type { Redis } from './redis.ts'
 import type { Services } from './schema/context.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
-import { inBatches } from './tokens/batches.ts'
 import { createCredentials } from './tokens/credentials.ts'
-import { createFamilies } from './tokens/families.ts'
-import { createForgotten } from './tokens/forgotten.ts'
-import { limitSources } from './tokens/limit-sources.ts'
-import { askLine } from './tokens/line-tier.ts'
-import { inOwnTraces, traceLineTier } from './tokens/look-up-spans.ts'
-import { rememberInMemory } from './tokens/memory-tier.ts'
-import { clockSkewMs } from './tokens/shared-forgetting.ts'
-import { createSharedTier, type SharedTier } from './tokens/shared-tier.ts'
-import { createSourceGate } from './tokens/source-gate.ts'
-import { addTokenGauges } from './tokens/token-gauges.ts'
+import { createTokenTiers } from './tokens/tiers.ts'
 import { toAccessToken } from './tokens/token-key.ts'
-import { createTombstones } from './tokens/tombstones.ts'
-import { rememberUnusable } from './tokens/unusable-answers.ts'
-import { createUserTombstones } from './tokens/user-tombstones.ts'
 
 /** What the services need from outside. */
 export type ServicesWorld = {
@@ -69,75 +54,19 @@ export type RunningServices = Services & {
   close(): Promise<void>
 }
 
-/** Makes the services of the schema, from the LINE client upwards. */
+/** Makes the services of the schema, from the token tiers upwards. */
 export function createServices(config: Config, world: ServicesWorld): RunningServices {
   const { dispatcher, clock, telemetry, redis } = world
-  const { tracing } = telemetry
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels, config.assumedChannelId)
-  const transport = createTransport({
-    origin: config.lineApiUrl,
-    timeoutMs: config.lineTimeoutMs,
-    maxConcurrency: config.lineMaxConcurrency,
-    channelSetting: config.channelSetting,
+  const { memory, fleet, line, gate, tombstones, users, families, forgotten } = createTokenTiers(config, {
+    channels,
     dispatcher,
-    now,
-    wall,
     telemetry,
-    limited: (endpoint, forMs) => fleet?.pauseOthers(endpoint, forMs),
+    clock,
+    redis,
+    longestLifeMs: longestRefreshLifeMs,
   })
-  const line = createLineClient(transport)
-  const tombstones = createTombstones(clock.steady)
-  const users = createUserTombstones(clock)
-  const families = createFamilies()
-  const fleet =
-    redis &&
-    createSharedTier({
-      redis,
-      secrets: config.cacheSecrets,
-      lineUrl: config.lineApiUrl,
-      channels,
-      tombstones,
-      users,
-      families,
-      ages: config,
-      longestLifeMs: longestRefreshLifeMs,
-      patienceMs: config.lineTimeoutMs,
-      refused: (key, reason) => memory.learnRefusal(key, reason),
-      dropped: (key) => memory.drop(key),
-      paused: transport.pause,
-      clock,
-      telemetry,
-    })
-  const { shareRecords, shareFlights } = fleet ?? alone
-  const forgotten = createForgotten({ tombstones, users, families, skewMs: fleet && clockSkewMs })
-  const gate = createSourceGate({ ...config.failedTokens, now, room: transport.room })
-  const memory = rememberInMemory(
-    rememberUnusable(
-      inBatches(
-        shareRecords(
-          inOwnTraces(
-            limitSources(shareFlights(traceLineTier(askLine(line, channels.isOurs, now), tracing)), gate),
-            tracing,
-          ),
-        ),
-      ),
-      now,
-    ),
-    {
-      share: fleet?.put,
-      missedAt: fleet?.missedAt,
-      freshForMs: config.freshForMs,
-      maxStaleMs: config.maxStaleMs,
-      maxTokens: config.cacheMaxTokens,
-      refusalFor: (network) => gate.refusalFor(network) ?? transport.refusalFor('verify'),
-      forgotten,
-      families,
-      clock,
-      telemetry,
-    },
-  )
-  addTokenGauges(telemetry, { memory, maxTokens: config.cacheMaxTokens, tombstones, users, gate })
   const operationMs = config.lineTimeoutMs + operationMarginMs
   const channelTokens = createChannelTokens(line, {
     now,
@@ -286,12 +215,6 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     keySource?.close()
     await fleet?.close()
   }
-}
-
-/** The tiers of a process that shares nothing. */
-const alone: Pick<SharedTier, 'shareRecords' | 'shareFlights'> = {
-  shareRecords: (behind) => behind,
-  shareFlights: (behind) => behind,
 }
 
 /** `undefined`: no keys are configured. Throws `ConfigError` if the file cannot be used. */

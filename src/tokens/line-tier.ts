@@ -27,6 +27,8 @@ export function askLine(
     const { token, known, alongside } = question
     const askedAt = now()
     const reading = alongside === undefined ? undefined : fetchReading(token.raw, alongside, question)
+    // Until somebody waits for it, and if nobody does: an error in it must not end the process.
+    reading?.catch(() => {})
     const verdict = await fetchVerification(token.raw, question)
     if (verdict.verdict !== 'valid') return verdict
     const record = toRecord(verdict.facts, askedAt, known)

@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
+import type { LineAnswer } from '../../src/line/transport.ts'
 import { askLine } from '../../src/tokens/line-tier.ts'
 import { type ReadingName, readingNames } from '../../src/tokens/readings.ts'
 import { readingSamples } from '../harness/reading-samples.ts'
@@ -190,13 +192,29 @@ describe('a reading', () => {
     await expect(askBrokenLine(new TypeError('a bug'))(question)).rejects.toThrow('a bug')
   })
 
-  /** The tier on a client of which every call rejects. */
-  function askBrokenLine(error: Error) {
+  it.each<[string, LineAnswer, string]>([
+    ['of a good token', verified(web.id, 'profile'), 'a bug'],
+    ['of a token of another channel', verified('1000000009', 'profile'), 'WRONG_CHANNEL'],
+    ['of a token without its scope', verified(web.id, 'openid'), 'valid'],
+  ])('alongside that throws before the verification %s: the process goes on', async (_, verification, expected) => {
+    const rejections: unknown[] = []
+    const note = (reason: unknown) => rejections.push(reason)
+    process.on('unhandledRejection', note)
+    const resolve = askBrokenLine(new TypeError('a bug'), () => setImmediate(verification))
+    const question = { token: junk(1), subject: 'verification', alongside: 'profile', ...here } as const
+    const answered = Promise.resolve(resolve(question)).then(wordFor, ({ message }) => message)
+    expect(await answered).toBe(expected)
+    process.off('unhandledRejection', note)
+    expect(rejections).toEqual([])
+  })
+
+  /** The tier on a client of which every call rejects, except where `verifyAccessToken` is given. */
+  function askBrokenLine(error: Error, verifyAccessToken?: () => Promise<LineAnswer>) {
     const call = () => Promise.reject(error)
     const calls = Object.fromEntries(readingNames.map((name) => [name, call])) as Record<ReadingName, typeof call>
     return askLine(
-      { verifyAccessToken: call, ...calls },
-      () => true,
+      { verifyAccessToken: verifyAccessToken ?? call, ...calls },
+      (channelId) => channelId === web.id,
       () => 0,
     )
   }
@@ -225,3 +243,8 @@ it('failures in a row: LINE is called less, and two seconds after its recovery a
   expect(wordFor(await ask(issue()))).toBe('valid')
   expect((await Promise.all(times(50, () => ask(issue())))).map(wordFor)).toEqual(times(50, () => 'valid'))
 })
+
+/** LINE's answer to a verification. */
+function verified(channelId: string, scope: string): LineAnswer {
+  return { status: 200, body: { client_id: channelId, scope, expires_in: 60 }, lineRequestId: undefined }
+}

@@ -7,6 +7,7 @@ import { times } from '../harness/token-layer.ts'
 
 const mine = Buffer.from('mine')
 const patient = { patient: true }
+const patiently = { timeout: 30_000 }
 
 describeWithRedis('leases', () => {
   const { start } = useKeptRedis()
@@ -14,6 +15,8 @@ describeWithRedis('leases', () => {
   async function begin() {
     const server = await start()
     const redis = createRedis(server.url, { telemetry: createTelemetry({ logLevel: 'silent' }) })
+    // While its connection is not there, a wait ends with `away`.
+    await expect.poll(() => redis.read(['none'], patient), patiently).toEqual([undefined])
     return { server, redis, leases: createLeases(redis), lifeOf: (key: string) => server.command('PTTL', key) }
   }
 
@@ -24,8 +27,9 @@ describeWithRedis('leases', () => {
     await server.command('SET', 'theirs', 'theirs', 'PX', 60_000)
     const letGo = [...keys, 'theirs'].map((key) => leases.hold(key, mine))
     const runs = vi.spyOn(redis, 'run')
-    await vi.waitUntil(async () => Number(await lifeOf('l99')) <= leaseMs, { timeout: 10_000 })
-    expect(runs).toHaveBeenCalledTimes(1)
+    await vi.waitUntil(async () => Number(await lifeOf('l99')) <= leaseMs, patiently)
+    // On a slow machine the next one may have left already.
+    for (const [, renewed] of runs.mock.calls) expect(renewed).toEqual([...keys, 'theirs'])
     expect(Number(await lifeOf('theirs'))).toBeGreaterThan(leaseMs)
     for (const end of letGo) end()
     await redis.close()
@@ -36,7 +40,7 @@ describeWithRedis('leases', () => {
     await server.command('LPUSH', 'l0', 'x')
     await server.command('SET', 'l1', 'mine', 'PX', 60_000)
     const letGo = ['l0', 'l1'].map((key) => leases.hold(key, mine))
-    await vi.waitUntil(async () => Number(await lifeOf('l1')) <= leaseMs, { timeout: 30_000 })
+    await vi.waitUntil(async () => Number(await lifeOf('l1')) <= leaseMs, patiently)
     for (const end of letGo) end()
     await redis.close()
   })
@@ -47,7 +51,7 @@ describeWithRedis('leases', () => {
     const runs = vi.spyOn(redis, 'run')
     leases.hold('l', mine)()
     const letGo = leases.hold('m', mine)
-    await vi.waitUntil(() => runs.mock.calls.length > 0, { timeout: 10_000 })
+    await vi.waitUntil(() => runs.mock.calls.length > 0, patiently)
     letGo()
     expect(runs.mock.calls[0]?.[1]).toEqual(['m'])
     expect(Number(await lifeOf('l'))).toBeGreaterThan(leaseMs)
@@ -61,7 +65,7 @@ describeWithRedis('leases', () => {
     const all = times(1_000, (n) =>
       leases.watch([`k${n % 10}`, 'never'], ([value]) => value?.toString(), deadline, patient),
     )
-    await vi.waitUntil(() => reads.mock.calls.length > 0, { timeout: 10_000 })
+    await vi.waitUntil(() => reads.mock.calls.length > 0, patiently)
     for (const n of times(10, (one) => one)) await server.command('SET', `k${n}`, `v${n}`)
     expect(await Promise.all(all)).toEqual(times(1_000, (n) => `v${n % 10}`))
     for (const [keys] of reads.mock.calls) expect(new Set(keys).size).toBe(keys.length)

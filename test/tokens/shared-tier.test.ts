@@ -141,7 +141,7 @@ describeWithRedis('access tokens on three replicas', () => {
       .poll(async () => {
         await Promise.all(all.map((replica) => ask(replica, token)))
         return calls.of('verifyAccessToken')
-      })
+      }, patiently)
       .toBe(2)
     advance(10_000)
     await Promise.all(spread(all, 30, (replica) => ask(replica, token)))
@@ -343,7 +343,7 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(wordFor(await ask(b, token))).toBe('valid')
     const before = calls.of('verifyAccessToken')
     proxies[1]?.set('pass')
-    await expect.poll(async () => wordFor(await ask(b, token)), { timeout: 10_000 }).toBe('REVOKED')
+    await expect.poll(async () => wordFor(await ask(b, token)), patiently).toBe('REVOKED')
     expect(calls.of('verifyAccessToken')).toBe(before)
   })
 
@@ -373,9 +373,10 @@ describeWithRedis('access tokens on three replicas', () => {
     await Promise.all(tokens.map((token) => a.revocation.revokeAccessToken(token, caller())))
     await server.restart()
     await expect
-      .poll(async () => [...new Set(await Promise.all(tokens.map(async (one) => wordFor(await ask(b, one)))))], {
-        timeout: 20_000,
-      })
+      .poll(
+        async () => [...new Set(await Promise.all(tokens.map(async (one) => wordFor(await ask(b, one)))))],
+        patiently,
+      )
       .toEqual(['REVOKED'])
   })
 
@@ -385,7 +386,7 @@ describeWithRedis('access tokens on three replicas', () => {
     expect(wordFor(await ask(a, tokenOf(emulator.issueTokens().accessToken)))).toBe('LINE_RATE_LIMITED')
     emulator.faults.clear()
     await expect
-      .poll(async () => wordFor(await ask(b, tokenOf(emulator.issueTokens().accessToken))))
+      .poll(async () => wordFor(await ask(b, tokenOf(emulator.issueTokens().accessToken))), patiently)
       .toBe('LINE_RATE_LIMITED')
   })
 })

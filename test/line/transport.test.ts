@@ -417,17 +417,18 @@ describe('the deadline', () => {
 describe('our own delay', () => {
   it('calls that our queue left too little time: they time out, and the breaker stays closed (B1)', async () => {
     const { emulator, transport } = await toEmulator({ timeoutMs: 1_000 })
-    emulator.faults.set('profile', { hang: true, times: 30 })
+    emulator.faults.set('profile', { hang: true })
     const late = Array.from({ length: 30 }, () => outageOf(transport.send(profile, withLeft(850))))
     for (const outage of await Promise.all(late)) expect(outage).toMatchObject({ code: 'LINE_UNAVAILABLE' })
-    emulator.faults.clear()
-    expect(await transport.send(profile)).toMatchObject({ status: 401 })
+    expect(transport.refusalFor('profile')).toBeUndefined()
   })
 
   it('calls that LINE left unanswered for the whole time: the breaker opens', async () => {
     const { emulator, transport } = await toEmulator({ timeoutMs: 500 })
     emulator.faults.set('profile', { hang: true })
-    await Promise.all(Array.from({ length: 10 }, () => outageOf(transport.send(profile))))
+    // A call that a busy machine begins late does not count, so ten can be too few.
+    while (transport.refusalFor('profile') === undefined)
+      await Promise.all(Array.from({ length: 10 }, () => outageOf(transport.send(profile))))
     expect(await outageOf(transport.send(profile))).toMatchObject({ sent: false })
   })
 
@@ -438,18 +439,17 @@ describe('our own delay', () => {
     const unsent = all.filter((one) => one.status === 'rejected' && !one.reason.sent)
     expect(unsent.length).toBeGreaterThan(20)
     expect(unsent[0]).toMatchObject({ reason: { code: 'LINE_UNAVAILABLE', retryAfter: 1 } })
-    emulator.faults.clear()
-    expect(await transport.send(profile)).toMatchObject({ status: 401 })
+    expect(transport.refusalFor('profile')).toBeUndefined()
   })
 
   it('an answer that is in the socket when a busy process sees the deadline: it is read', async () => {
     const busy = await sockets((socket) => {
       socket.write(answerText('{"in":"time"}'))
-      const until = performance.now() + 300
+      const until = performance.now() + 1_200
       while (performance.now() < until);
     })
     const { transport } = to(busy.url)
-    expect(await transport.send(profile, withLeft(200))).toMatchObject({ body: { in: 'time' } })
+    expect(await transport.send(profile, withLeft(1_000))).toMatchObject({ body: { in: 'time' } })
   })
 })
 

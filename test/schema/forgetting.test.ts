@@ -282,9 +282,9 @@ async function revokeJunk(gateway: RunningGateway, n: number): Promise<void> {
   })
 }
 
+/** The clock runs, so on a slow machine the bucket fills while it is emptied. */
 async function limitAddress(gateway: RunningGateway): Promise<void> {
-  for (let n = 0; n < 30; n += 1) await verify(gateway, `junk-${n}`)
-  expect(codesOf(await verify(gateway, 'junk'))).toEqual(['RATE_LIMITED'])
+  for (let n = 0; !codesOf(await verify(gateway, `junk-${n}`)).includes('RATE_LIMITED'); n += 1);
 }
 
 async function areEndedAtLine(gateway: RunningGateway, { accessToken, refreshToken }: Session): Promise<boolean[]> {

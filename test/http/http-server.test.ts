@@ -66,7 +66,8 @@ describe('a body that is still coming after the answer', () => {
   let url: string
   const refusals: number[] = []
   beforeAll(async () => {
-    const limits = { requestTimeout: 200, headersTimeout: 200, connectionsCheckingInterval: 20 }
+    // Long enough for a busy machine to read the first request of a connection.
+    const limits = { requestTimeout: 1_000, headersTimeout: 1_000, connectionsCheckingInterval: 20 }
     const refused = (status: number) => refusals.push(status)
     const server = createHttpServer({ ...limits, refused }, (request, response) => {
       if (request.url === '/read') request.on('data', () => {}).on('error', () => {})

@@ -406,7 +406,7 @@ describe('secrets', () => {
     ['text that is not JSON', { garbage: true }],
   ])('are not in log lines, metrics or errors, and each call that LINE got has one log line: %s', async (_, fault) => {
     const { lines, telemetry } = captureLog()
-    const { emulator, line } = await toEmulator({ telemetry, ...(fault?.hang && { timeoutMs: 500 }) })
+    const { emulator, line } = await toEmulator({ telemetry, ...(fault?.hang && { timeoutMs: 2_000 }) })
     if (fault) emulator.faults.set('*', fault)
     const results = await Promise.allSettled(canaryCalls.map((call) => call(line).then(judge)))
     const callLines = lines.filter((text) => 'method' in JSON.parse(text))

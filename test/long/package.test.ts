@@ -101,7 +101,6 @@ describeWithPackage(installed, 'the package in an empty folder', ({ folder, comm
     const answer = await fetch(curl?.request({}) ?? '')
     expect(await answer.json()).toEqual({ data: { viewer: { displayName: 'Sakura Tanaka' } } })
     const elapsed = performance.now() - startedAt
-    expect(elapsed).toBeLessThan(30_000)
     print(`npx line-graphql-gateway dev: the first answer after ${(elapsed / 1_000).toFixed(1)} s`)
 
     expect(program.out()).toContain(`LINE GraphQL Gateway ${version} `)

@@ -153,6 +153,8 @@ describeWithNginx('an upgrade', (nginx) => {
         CACHE_SECRET: secret,
         PUBLIC_URL: issuer,
         SIGNING_KEYS_FILE: keys.path,
+        // Longer than the test on a slow machine.
+        API_TOKEN_SECONDS: '3600',
         TRUSTED_PROXIES: '127.0.0.1',
         SHUTDOWN_DELAY_SECONDS: '1',
         // No re-check during the test, however slow the machine is.

@@ -156,10 +156,13 @@ async function press(page: Page, name: string): Promise<void> {
   await bar(page).getByRole('button', { name }).click()
 }
 
-/** True if the words are in the bar after the click. Poll it: the gateway waits a moment after an outage. */
+/**
+ * True if the words are in the bar after the click. Poll it: the gateway waits a moment after an outage. The answer to an earlier
+ * click can hide the button at any time, so a click does not wait for long.
+ */
 async function pressFor(page: Page, name: string, words: string): Promise<boolean> {
   const button = bar(page).getByRole('button', { name })
-  if (await button.isVisible()) await button.click()
+  if (await button.isVisible()) await button.click({ timeout: 1_000 }).catch(() => {})
   return bar(page).getByText(words).isVisible()
 }
 

@@ -32,6 +32,9 @@ const program = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome
   .flatMap((name) => (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)))
   .find(isExecutable)
 
+/** Our pages give up a request after seconds. A slow machine must not look like a lost network: a lost one fails at once. */
+const patient = 'AbortSignal.timeout = () => new AbortController().signal'
+
 const flags = [
   '--no-sandbox',
   '--disable-gpu',
@@ -60,6 +63,7 @@ function useChromium(executablePath: string): OpenPage {
     const context = await browser.newContext(options)
     contexts.push(context)
     context.setDefaultTimeout(stepTimeout)
+    await context.addInitScript(patient)
     const page = await context.newPage()
     const errors: string[] = []
     page.on('pageerror', (error) => errors.push(error.message))

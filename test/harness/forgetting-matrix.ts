@@ -66,8 +66,8 @@ export const moments = ['at once', 'after landing', 'after recovery', 'in the en
 export type Moment = (typeof moments)[number]
 
 const toldWithinMs = 20_000
-/** Another replica knows of an act within milliseconds. A busy machine takes longer. */
-const knownWithinMs = 5_000
+/** Another replica knows of an act within milliseconds. A busy machine takes longer: this only ends the wait. */
+const knownWithinMs = 20_000
 /** Without a call to LINE for so long, an act waits for the answer that is held. */
 const stuckAfterMs = 300
 /** When LINE hangs, calls are always under way. */

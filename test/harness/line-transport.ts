@@ -7,6 +7,7 @@ import { createLineClient } from '../../src/line/client.ts'
 import { type CallLimits, createTransport, type TransportOptions } from '../../src/line/transport.ts'
 import type { LineCall } from '../../src/telemetry/line-call.ts'
 import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
+import { freePort } from './free-port.ts'
 
 /** A transport to an emulator, for a test: real sockets, a clock that the test moves, all reports of calls in a list. */
 export type TestTransport = Awaited<ReturnType<ReturnType<typeof useTransports>['toEmulator']>>
@@ -131,10 +132,7 @@ export function useTransports() {
 
 /** The URL of a port that no server listens on. */
 export async function closedPort(): Promise<string> {
-  const server = createSocketServer()
-  const url = await listen(server)
-  await new Promise((resolve) => server.close(resolve))
-  return url
+  return `http://127.0.0.1:${await freePort()}`
 }
 
 /** A complete HTTP answer. */

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
+import { freePort } from './harness/free-port.ts'
 import { type RunningGateway, startRunningGateway } from './harness/running-gateway.ts'
 
 const hasIpv6 = Object.values(networkInterfaces()).some((some) => some?.some(({ address }) => address === '::1'))
@@ -51,7 +52,8 @@ describe('HOST by default', () => {
 })
 
 test.skipIf(!hasIpv6)('HOST=::1: only IPv6, and the URL has brackets (D18)', async () => {
-  gateway = await startRunningGateway({ HOST: '::1' })
+  // Nobody may have the same port on 127.0.0.1.
+  gateway = await startRunningGateway({ HOST: '::1', PORT: `${await freePort()}` })
   const { hostname, port } = new URL(gateway.url)
   expect(hostname).toBe('[::1]')
   expect((await fetch(`${gateway.url}/health`)).status).toBe(200)

@@ -25,6 +25,8 @@ export default defineConfig({
     // Long enough for a machine with one busy core. It only ends a test that hangs; no test measures time with it.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The default is one second, too short for a program, a connection or a reader on such a machine.
+    expect: { poll: { timeout: 30_000 } },
     // More than the cores of CI: many tests wait for a timer or a program.
     maxWorkers: 5,
     // The files of a worker share their modules, which saves a third of the time. No module of ours keeps state.

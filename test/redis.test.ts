@@ -80,16 +80,19 @@ describeWithRedis('Redis: the commands', () => {
   it('a stream: entries after an ID, whether one is there, the last one, a wait of a second without new ones', async () => {
     const { redis } = await start(patientMs)
     const stream = redis.openStream('f')
-    await expect.poll(() => stream.connections(), { timeout: 30_000 }).toBe(1)
+    await expect.poll(() => stream.connections()).toBe(1)
     expect(await stream.last()).toBeUndefined()
+    // The wait below ends after a second. By then the other connection must have written.
+    await redis.read(['f'])
     const waits = stream.readAfter('0')
     const [id = ''] = (await redis.write([{ append: 'f', value: bytes }])) as string[]
     expect(await waits).toEqual([{ id, value: bytes }])
     expect([await stream.has(id), await stream.has('1-1'), await stream.last()]).toEqual([true, false, id])
-    const began = performance.now()
-    expect(await stream.readAfter(id)).toEqual([])
-    expect(performance.now() - began).toBeGreaterThan(900)
     expect(stream.connections()).toBe(1)
+    const began = performance.now()
+    // A busy machine can be too late with the answer.
+    expect(await untilOther(() => stream.readAfter(id), 'away')).toEqual([])
+    expect(performance.now() - began).toBeGreaterThan(900)
   })
 
   it('a database, a user and a password in the URL, percent-encoded; a user with few rights: everything works', async () => {
@@ -114,7 +117,7 @@ describeWithRedis('Redis: the commands', () => {
 
 describeWithRedis('Redis in trouble', () => {
   it('refusals are values, counted, logged once, out of memory, read-only, no permission', async () => {
-    const { redis, server } = await start()
+    const { redis, server } = await start(patientMs)
     const set = [{ set: 'k', value: bytes, forMs: 60_000 }]
     await redis.write(set)
     await server.command('CONFIG', 'SET', 'maxmemory', 1)
@@ -151,17 +154,18 @@ describeWithRedis('Redis in trouble', () => {
 
   it('our own event loop busy for longer than the deadline: the reply counts', async () => {
     const { redis } = await start()
-    await redis.read(['k'])
-    for (let round = 0; round < 3; round += 1) {
+    const readWhileBusy = () => {
       const reads = Array.from({ length: 10 }, () => redis.read(['k']))
       for (const end = performance.now() + 150; performance.now() < end; );
-      expect(await Promise.all(reads)).toEqual(Array(10).fill([undefined]))
+      return Promise.all(reads)
     }
+    // On a busy machine Redis itself can be late: then it is tried again. If our time counted, it would be late each time.
+    for (let round = 0; round < 3; round += 1) await expect.poll(readWhileBusy).toEqual(Array(10).fill([undefined]))
   })
 
   it('a hung server: the first call waits 100 ms, the next ones not; back by itself', async () => {
     const { redis, server } = await start()
-    await redis.read(['k'])
+    await untilOther(() => redis.read(['k']), 'away')
     server.stop()
     const began = performance.now()
     expect(await redis.read(['k'])).toBe('away')
@@ -252,7 +256,7 @@ describeWithRedis('Redis in trouble', () => {
   })
 
   it('close while Redis hangs: ends, and so do all calls under way; everything after it is away', async () => {
-    const { redis, server } = await start()
+    const { redis, server } = await start(patientMs)
     const stream = redis.openStream('f')
     await expect.poll(() => stream.connections(), { timeout: 30_000 }).toBe(1)
     await redis.read(['k'])
@@ -289,10 +293,12 @@ function connect(url: string, lookUpMs?: number): Redis {
   return redis
 }
 
-/** A timer of 60 ms is set first. A call that waits for Redis would end after it. */
+/**
+ * A timer of 60 ms is set first. A call that waits for Redis would end after it. On a busy machine one call can come after the
+ * pause of half a second and probe: then the next one is away at once.
+ */
 async function expectAwayAtOnce(redis: Redis): Promise<void> {
-  const timer = sleep(60, 'late')
-  expect(await Promise.race([timer, redis.read(['k'])])).toBe('away')
+  await expect.poll(() => Promise.race([sleep(60, 'late'), redis.read(['k'])])).toBe('away')
 }
 
 async function untilOther<T>(call: () => Promise<T>, value: T): Promise<T> {

@@ -3,7 +3,9 @@ import { Agent } from 'undici'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type SpanName, spanTable } from '../../src/telemetry/span-table.ts'
 import { api, faceSettings, introspect } from '../harness/faces.ts'
+import { holdAnswers } from '../harness/held-answers.ts'
 import { logIn } from '../harness/log-in.ts'
+import { metricValue } from '../harness/metric-value.ts'
 import { sendRaw, statusesIn } from '../harness/raw-http.ts'
 import { linesOf, type RunningGateway, startRunningGateway, web } from '../harness/running-gateway.ts'
 import { createSecretSearch } from '../harness/secret-search.ts'
@@ -14,7 +16,8 @@ const viewer = '{ viewer { displayName } }'
 const secrets = new Set<string>([web.secret, api.secret])
 /** What an operator's instrumentation of undici sees of each request to LINE, and what it would add to its headers. */
 const instrumented: { readonly isRecorded: boolean; readonly injected: object }[] = []
-const dispatcher = new Agent().compose((dispatch) => (options, handler) => {
+const held = holdAnswers(new Agent())
+const dispatcher = held.dispatcher.compose((dispatch) => (options, handler) => {
   const span = trace.getTracer('instrumentation').startSpan(`${options.method} ${options.path}`)
   const injected = {}
   propagation.inject(trace.setSpan(context.active(), span), injected)
@@ -88,7 +91,12 @@ describe('a trace', () => {
 
   it('two requests for one token at once: the second has only its wait, with a link to the first', async () => {
     const [first, second, token] = [newTrace(), newTrace(), newToken()]
-    await Promise.all([first, second].map(({ headers }) => gateway.ask(viewer, { token, headers })))
+    held.answers.hold()
+    const replies = [first, second].map(({ headers }) => gateway.ask(viewer, { token, headers }))
+    const active = async () => metricValue(await gateway.metrics(), 'http_server_active_requests')
+    await expect.poll(active).toBe(2)
+    await held.answers.release()
+    await Promise.all(replies)
     const joined = recorder.named('look-up').filter(({ attributes }) => attributes['gateway.lookup.joined'])
     expect(joined).toHaveLength(1)
     const [asking, waiting] = joined[0]?.spanContext().traceId === second.id ? [first, second] : [second, first]

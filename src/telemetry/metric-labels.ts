@@ -107,7 +107,7 @@ export function methodLabel(method: string): string {
 /**
  * The statuses that each route answers, by method. An empty route: a path that does not exist, or a page of `npm run dev`. With
  * `_OTHER` it is also for what the server refuses before it looks for a route: bytes that are not HTTP (400), a chunk extension
- * (413) or a head (431) that is too large, a request that comes too slowly (408), no Host (400), an unknown Expect (417).
+ * (413) or a head (431) that is too large, a request that comes too slowly (408), no Host (400), an unknown Expect (417), CONNECT (405).
  */
 export const httpRoutes = {
   '/graphql': {

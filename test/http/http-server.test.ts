@@ -120,6 +120,47 @@ describe('a body that is still coming after the answer', () => {
   })
 })
 
+describe('CONNECT', () => {
+  const connects = 'CONNECT line.example:443 HTTP/1.1\r\nhost: line.example\r\nx-request-id: r-1\r\n\r\n'
+
+  it('405 with the request ID, also after another answer, and the connection is closed', async () => {
+    const { socket, text } = open()
+    const closed = once(socket, 'close')
+    socket.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n')
+    await expect.poll(text).toContain('ok')
+    const before = text().length
+    socket.write(`${connects}\x16\x03\x01`)
+    await closed
+    const expected = ['HTTP/1.1 405 Method Not Allowed', 'connection: close', 'x-request-id: r-1', 'allow: GET, POST']
+    expect(text().slice(before).split('\r\n').filter(Boolean)).toEqual(expected)
+  })
+
+  it('behind a request that has no answer yet: the connection is cut, and no answer takes the place of another', async () => {
+    const { promise: gone, resolve } = Promise.withResolvers<void>()
+    const refusals: number[] = []
+    const server = createHttpServer({ refused: (status) => refusals.push(status) }, (_, response) =>
+      response.once('close', resolve),
+    )
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    const { port } = server.address() as AddressInfo
+    const { text, closed } = await sendRaw(`http://127.0.0.1:${port}`, `GET / HTTP/1.1\r\nHost: a\r\n\r\n${connects}`)
+    await gone
+    expect([text, closed, refusals]).toEqual(['', true, []])
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('of clients that reset the connection at once: the process goes on', async () => {
+    const resets = Array.from({ length: 20 }, async () => {
+      const { socket } = open()
+      await once(socket, 'connect')
+      socket.write(connects)
+      socket.resetAndDestroy()
+    })
+    await Promise.all(resets)
+    expect(await gateway().send('/health')).toMatchObject({ status: 200 })
+  })
+})
+
 describe('a head of 1,500 lines', () => {
   it('the handler gets every line', async () => {
     const server = createHttpServer({}, ({ rawHeaders }, response) =>

@@ -164,6 +164,7 @@ const acts: readonly Act[] = [
   [() => raw(`POST /graphql HTTP/1.1\r\nhost: a\r\n${chunked}no chunk\r\n`), '_OTHER - 400'],
   [() => raw(`GET /health HTTP/1.1\r\nx: ${'x'.repeat(17_000)}\r\n\r\n`), '_OTHER - 431'],
   [() => raw('GET /health HTTP/1.1\r\nhost: a\r\nexpect: tea\r\nconnection: close\r\n\r\n'), '_OTHER - 417'],
+  [() => raw('CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n'), '_OTHER - 405'],
   [() => raw('OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'), 'OPTIONS - 404'],
 ]
 

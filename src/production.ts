@@ -17,7 +17,7 @@ try {
   // The primary has checked the file. A worker that starts later starts also while the file is broken.
   const config = readConfig(process.env, undefined, undefined, isWorker ? undefined : checkKeyFile)
   const telemetry = createTelemetry(config)
-  endOnUncaught((error) => telemetry.unexpected(error, 'process'))
+  endOnUncaught(telemetry.uncaught)
   if (isWorker) await serveAsWorker(config, telemetry)
   else await serve(config, telemetry)
 } catch (error) {

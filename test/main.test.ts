@@ -159,7 +159,7 @@ describe('an error that nobody caught', () => {
     program.kill('SIGUSR2')
     expect(await program.ended).toBe(1)
     expect(program.err()).toBe('')
-    expectKnownLines(program.out(), 'unexpected')
+    expectKnownLines(program.out(), 'uncaught')
     expect(program.out()).toContain('"where":"process","error":"AggregateError","message":"x [redacted]"')
     expect(program.out()).toContain('"message":"rejected with a value that is no Error"')
     expect(program.out()).not.toMatch(new RegExp(`${canary}|pass w0rd`))

@@ -436,7 +436,6 @@ describe('every operation', () => {
 
     it('each place of src/ that logs one has done it', () => {
       const elsewhere = {
-        process: 'test/main.test.ts',
         'unconfirmed revocation': 'test/login/unconfirmed.test.ts',
         numbers: 'a worker: its error is that of the metrics',
       }

@@ -16,7 +16,7 @@ export function createLogLines({ write, isEnabled }: Log) {
   let unopenedAgainAt = 0
 
   const redis = { redisState, redisRefused, sharedUnopened }
-  return { lineCall, operation, breaker, ...redis, noChannelSecret, noSigningKey, unexpected }
+  return { lineCall, operation, breaker, ...redis, noChannelSecret, noSigningKey, unexpected, uncaught }
 
   function lineCall({ setting, channelId, sort, ...facts }: LineCall): void {
     if (facts.outcome === 'answered' && !writesAll) return
@@ -70,6 +70,10 @@ export function createLogLines({ write, isEnabled }: Log) {
   function unexpected(error: unknown, where: string, requestId?: string): void {
     const fields = errorFields(error)
     write('unexpected', { where, requestId, ...fields }, `${where} ${fields.stack?.split('\n')[0]}`)
+  }
+
+  function uncaught(error: unknown): void {
+    write('uncaught', { where: 'process', ...errorFields(error) })
   }
 }
 

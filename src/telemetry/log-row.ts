@@ -11,7 +11,7 @@ export type LogRow = {
   readonly isAlwaysWritten?: true
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 
 export type LogField<Value, Optional extends boolean = false> = {
   readonly type: 'text' | 'number' | 'list' | 'object'

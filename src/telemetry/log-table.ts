@@ -33,6 +33,14 @@ const operation = {
   traceId: optional(text('the trace, as 32 hexadecimal digits, if there is one')),
 }
 
+const unexpected = {
+  where: text('the field or place. `process`: nobody caught it, and the process ends'),
+  error: text('the type of the error'),
+  message: optional(text('its message. What could be a secret is redacted')),
+  stack: optional(text('where it was made')),
+  cause: optional(object<ErrorFields>('the error behind it, with `error`, `message`, `stack` and `cause`')),
+}
+
 /** Every line that the gateway can write, with all its fields. `level`, `time` and `msg` are added to each. */
 export const logTable = {
   listening: {
@@ -254,14 +262,14 @@ export const logTable = {
     level: 'error',
     message: 'unexpected error',
     when: 'a bug. Please report it',
-    fields: {
-      where: text('the field or place. `process`: nobody caught it, and the process ends'),
-      requestId: optional(text('the `x-request-id` of our answer')),
-      error: text('the type of the error'),
-      message: optional(text('its message. What could be a secret is redacted')),
-      stack: optional(text('where it was made')),
-      cause: optional(object<ErrorFields>('the error behind it, with `error`, `message`, `stack` and `cause`')),
-    },
+    fields: { requestId: optional(text('the `x-request-id` of our answer')), ...unexpected },
+  },
+  uncaught: {
+    level: 'fatal',
+    message: 'unexpected error',
+    when: 'a bug that ends the process, with exit code 1. Please report it',
+    fields: unexpected,
+    isAlwaysWritten: true,
   },
 } as const satisfies Readonly<Record<string, LogRow>>
 

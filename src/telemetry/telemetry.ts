@@ -49,6 +49,8 @@ export type Telemetry = {
   noSigningKey(isSet: boolean): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
   unexpected(error: unknown, where: string, requestId?: string): void
+  /** The same for an error that nobody caught. The process ends. */
+  uncaught(error: unknown): void
   /** Prometheus text exposition format. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   /** The same as numbers, for the process that adds up those of all workers. */
@@ -96,6 +98,7 @@ export function createTelemetry(options: LogOptions): Telemetry {
     noChannelSecret: lines.noChannelSecret,
     noSigningKey: lines.noSigningKey,
     unexpected,
+    uncaught,
     metrics: metrics.text,
     numbers: metrics.numbers,
     count,
@@ -154,6 +157,11 @@ export function createTelemetry(options: LogOptions): Telemetry {
   function unexpected(error: unknown, where: string, requestId?: string): void {
     count('gateway_unexpected_errors_total')
     lines.unexpected(error, where, requestId)
+  }
+
+  function uncaught(error: unknown): void {
+    count('gateway_unexpected_errors_total')
+    lines.uncaught(error)
   }
 
   function workerEnded(how: WorkerEnd): void {

@@ -17,7 +17,7 @@ export function logDocument(): string {
 Every line that the gateway writes is one of these: one JSON object a line. The table is made from the code
 (\`src/telemetry/log-table.ts\`), and a test compares both. No line has a token, a code, a secret, a user ID or a name.
 
-Each line has \`level\` (20 debug, 30 info, 40 warn, 50 error), \`time\` (ISO 8601, UTC) and \`msg\`, the message. Filter by \`msg\`:
+Each line has \`level\` (20 debug, 30 info, 40 warn, 50 error, 60 fatal), \`time\` (ISO 8601, UTC) and \`msg\`, the message. Filter by \`msg\`:
 the messages stay. \`{name}\` in a message stands for a value. A field with a \`?\` is not in every such line.
 
 In a flood, ten lines of a kind are written at once, then one a second. \`leftOut\` in a line says how many of its kind were left

@@ -46,6 +46,6 @@ function patternOf(message: string): RegExp {
   return new RegExp(`^${parts.join('[\\w.:]+')}$`)
 }
 
-const levels = { debug: 20, info: 30, warn: 40, error: 50 }
+const levels = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60 }
 /** It begins with the name of a setting, or of a variable that is almost one. */
 const warning = /^(\.env|[A-Z][A-Z0-9_]+): ./

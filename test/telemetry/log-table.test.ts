@@ -52,6 +52,7 @@ const causedIn: Readonly<Record<LogName, string>> = {
   unlistedProxy: 'test/operator-log.test.ts',
   silentProxy: 'test/endpoints/forward-auth.test.ts',
   unexpected: 'test/telemetry/telemetry.test.ts',
+  uncaught: 'test/main.test.ts',
 }
 
 describe('the table of log lines', () => {

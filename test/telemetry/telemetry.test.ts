@@ -168,9 +168,17 @@ describe('log lines', () => {
     expect(text().match(/cannot be opened/g)).toHaveLength(1)
   })
 
-  it('LOG_LEVEL=silent: no line of any level', () => {
-    const { unexpected, lines } = collect('silent')
+  it('LOG_LEVEL=fatal: only an error that ends the process', () => {
+    const { unexpected, uncaught, lines } = collect('fatal')
     unexpected(new Error('a bug'), 'operation')
+    uncaught(new Error('another bug'))
+    expect(lines()).toMatchObject([{ level: 60, msg: 'unexpected error', where: 'process', message: 'another bug' }])
+  })
+
+  it('LOG_LEVEL=silent: no line of any level', () => {
+    const { unexpected, uncaught, lines } = collect('silent')
+    unexpected(new Error('a bug'), 'operation')
+    uncaught(new Error('another bug'))
     expect(lines()).toEqual([])
   })
 

@@ -84,6 +84,7 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
     isEmpty: () => announce({ kind: 'anchor' }),
     lost,
     connected,
+    failed: (error) => telemetry.unexpected(error, 'shared stream'),
     steady: clock.steady,
   })
   observe()

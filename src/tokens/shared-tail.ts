@@ -23,6 +23,8 @@ export type TailOptions = {
   readonly lost: () => void
   /** The connection is new. Redis may have lost its last entries. */
   readonly connected: (stream: RedisStream) => Promise<void>
+  /** A function of these options failed. The same entries are read and taken again. */
+  readonly failed: (error: unknown) => void
   readonly steady: () => number
 }
 
@@ -30,7 +32,7 @@ const pauseMs = 100
 const lookEveryMs = 1_000
 
 export function followStream(options: TailOptions): Tail {
-  const { stream, backMs, take, isEmpty, lost, connected, steady } = options
+  const { stream, backMs, take, isEmpty, lost, connected, failed, steady } = options
   /** `undefined`: it is not known yet where to begin. */
   let after: string | undefined
   /** The last entry that was read. It must still be there when the connection is new. */
@@ -54,13 +56,23 @@ export function followStream(options: TailOptions): Tail {
 
   async function follow(): Promise<void> {
     while (!isClosed) {
-      after ??= await start()
-      const entries = after === undefined ? 'away' : await stream.readAfter(after)
-      if (isClosed) return
-      isFollowing = entries !== 'away' && (await isComplete(entries))
-      if (isFollowing && entries !== 'away') takeAll(entries)
-      else await sleep(pauseMs, undefined, { ref: false })
+      isFollowing = await round().catch(noRound)
+      if (!isFollowing) await sleep(pauseMs, undefined, { ref: false })
     }
+  }
+
+  /** Reads the next entries and takes them. Whether that succeeded. */
+  async function round(): Promise<boolean> {
+    after ??= await start()
+    const entries = after === undefined ? 'away' : await stream.readAfter(after)
+    if (isClosed || entries === 'away' || !(await isComplete(entries))) return false
+    takeAll(entries)
+    return true
+  }
+
+  function noRound(error: unknown): boolean {
+    failed(error)
+    return false
   }
 
   /** IDs begin with the time of Redis (epoch ms). Its clock can differ from ours by any time. */
@@ -111,8 +123,8 @@ export function followStream(options: TailOptions): Tail {
   }
 
   function takeAll(entries: readonly StreamEntry[]): void {
-    roundAt = steady()
     take(entries)
+    roundAt = steady()
     last = entries.at(-1)?.id ?? last
     after = last ?? after
     since = witness === undefined ? 0 : since + entries.length

@@ -13,9 +13,15 @@ afterEach(async () => {
   await redis?.close()
 })
 
-function follow(stream: RedisStream, steady = performance.now.bind(performance)) {
+function follow(stream: RedisStream, steady = performance.now.bind(performance), failsAt?: string) {
   const taken: string[] = []
-  const take = (entries: readonly StreamEntry[]) => void taken.push(...entries.map(({ id }) => id))
+  const errors: unknown[] = []
+  const take = (entries: readonly StreamEntry[]) => {
+    for (const { id } of entries) {
+      if (id === failsAt && errors.length < 3) throw new Error(`${id} ${tail?.isFollowing()}`)
+      taken.push(id)
+    }
+  }
   const connected = async () => {}
   tail = followStream({
     stream,
@@ -24,9 +30,10 @@ function follow(stream: RedisStream, steady = performance.now.bind(performance))
     isEmpty: () => {},
     lost: () => {},
     connected,
+    failed: (error) => errors.push(error),
     steady,
   })
-  return { tail, taken }
+  return { tail, taken, errors }
 }
 
 /**
@@ -72,6 +79,15 @@ it('entries keep coming, and the stream is lost: noticed', async () => {
   const before = taken.length
   await expect.poll(() => taken.length, patiently).toBeGreaterThan(before + 30)
   expect(tail.gaps()).toBe(1)
+})
+
+it('an entry cannot be taken: it is tried again, and none is left out', async () => {
+  const { stream, steady } = steadyStream({ rounds: 20 })
+  const { tail, taken, errors } = follow(stream, steady, '7-0')
+  await expect.poll(() => taken.at(-1), patiently).toBe('20-0')
+  expect(errors.map(String)).toEqual(['Error: 7-0 true', 'Error: 7-0 false', 'Error: 7-0 false'])
+  expect(new Set(taken)).toEqual(new Set(times(20, (n) => `${n + 1}-0`)))
+  expect([tail.isFollowing(), tail.gaps()]).toEqual([true, 0])
 })
 
 it('entries keep coming for a minute: one look a second at most', async () => {

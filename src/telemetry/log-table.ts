@@ -6,7 +6,6 @@ const setting = text<BlamedSetting>('the setting. In an error line: the one to c
 const ms = number('how long it took, in ms')
 const connection = text('which connection to Redis: `look-ups`, `patient` or `stream`')
 const state = text('`open`: no call goes, `half_open`: one call tries, `closed`: all calls go')
-const ifAsked = 'if LINE was asked'
 
 /** `status`, `lineRequestId`, `error` and `description` are LINE's. */
 const lineCall = {
@@ -22,22 +21,26 @@ const lineCall = {
 }
 
 const operation = {
-  kind: text('`query`, `mutation`, `none` (nothing was read), or the endpoint that is not GraphQL'),
+  kind: text('`query`, `mutation`, `none` (no operation was read), or the endpoint that is not GraphQL'),
   fields: text('the root fields, with a space between two. Empty for other endpoints'),
   code: text('`OK`, or the code of the first error'),
   status: number('the HTTP status of our answer'),
   ms,
   requestId: text('the `x-request-id` of our answer'),
-  lineRequestId: optional(text(`LINE's \`x-line-request-id\`, ${ifAsked}`)),
-  lineError: optional(text(`LINE's error word, from a fixed list, ${ifAsked}`)),
+  lineRequestId: optional(text("LINE's `x-line-request-id`, if the first error is an answer of LINE")),
+  lineError: optional(
+    text(
+      "LINE's error word in that answer, from a fixed list. Absent if another process got the answer: its lines with this `lineRequestId` have the word",
+    ),
+  ),
   traceId: optional(text('the trace, as 32 hexadecimal digits, if there is one')),
 }
 
 const unexpected = {
   where: text('the field or place. `process`: nobody caught it, and the process ends'),
   error: text('the type of the error'),
-  message: optional(text('its message. What could be a secret is redacted')),
-  stack: optional(text('where it was made')),
+  message: optional(text('the message of the error. All that could be a secret is redacted')),
+  stack: optional(text('the stack trace of the error')),
   cause: optional(object<ErrorFields>('the error behind it, with `error`, `message`, `stack` and `cause`')),
 }
 
@@ -88,11 +91,11 @@ export const logTable = {
   workerEnded: {
     level: 'error',
     message: 'a worker ended: another one starts after the pause',
-    when: 'a worker ended that was not asked to',
+    when: 'a worker ended without being asked to',
     fields: {
       pid: optional(number('the process ID of the worker, if there was a process')),
       how: text('the signal, `exit` and the code, or `not started`'),
-      failures: number('such ends in a row, each soon after a start'),
+      failures: number('how many times in a row a worker ended soon after its start'),
       pauseMs: number('the pause before the next start, in ms'),
     },
     isAlwaysWritten: true,
@@ -178,19 +181,19 @@ export const logTable = {
   noChannelSecret: {
     level: 'error',
     message: '{setting}: the channel has no secret, and deauthorize needs it',
-    when: 'somebody called `deauthorize`',
+    when: 'a caller used `deauthorize`',
     fields: { setting, channelId: text('the channel') },
   },
   noKeyFile: {
     level: 'error',
     message: '{setting}: is not set, and apiToken needs it',
-    when: 'a token was to be signed',
+    when: 'a caller asked for a signed token',
     fields: { setting },
   },
   noKeySigns: {
     level: 'error',
     message: '{setting}: no key signs now: add a key to the file',
-    when: 'a token was to be signed',
+    when: 'a caller asked for a signed token',
     fields: { setting },
   },
   keyFileTaken: {
@@ -214,32 +217,32 @@ export const logTable = {
   redisBack: {
     level: 'info',
     message: 'Redis is back',
-    when: 'the connection is of use again',
+    when: 'the connection works again',
     fields: { connection, awayMs: number('how long it was away, in ms') },
   },
   redisRefuses: {
     level: 'error',
     message: '{setting}: Redis refuses a command or the connection',
-    when: 'waiting will not help: a wrong password, no permission',
+    when: 'a wrong password, or no permission: waiting does not help',
     fields: { setting, connection, error: text("Redis' error word, or the system's") },
   },
   entryUnopened: {
     level: 'error',
     message:
       '{setting}: an entry in Redis cannot be opened: all processes need the same secrets and the same LINE_API_URL',
-    when: 'an entry has another secret. At most once in ten minutes',
+    when: 'an entry was written with another secret. One line in ten minutes at most',
     fields: { setting, kind: text('the letter at the end of its key: metrics.md has the meanings') },
   },
   streamLost: {
     level: 'warn',
     message: 'entries of the shared stream were lost: all records are checked again',
-    when: 'this process missed what other processes have forgotten',
+    when: 'this process may have missed logouts that other processes wrote there',
     fields: {},
   },
   revocationsGivenUp: {
     level: 'warn',
     message: 'revocations that LINE has not confirmed were given up',
-    when: 'LINE confirmed them neither in time nor before the end of the process',
+    when: 'LINE did not confirm them in time, or not before the process ended',
     fields: { count: number('revocations'), why: text('the reason, in our words') },
   },
   unlistedProxy: {

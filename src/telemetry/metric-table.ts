@@ -34,7 +34,7 @@ const redisBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5,
 export const metricTable = {
   http_server_request_duration_seconds: {
     type: 'histogram',
-    help: 'Time from the last byte of the request to the answer. A client that leaves before its request is read or run is not counted',
+    help: 'Time from the last byte of the request to the answer. A request whose client leaves before it is run is not counted',
     labels: ['http_request_method', 'http_route', 'http_response_status_code'],
     series: Object.entries(httpRoutes).flatMap(([route, methods]) =>
       Object.entries(methods).flatMap(([method, statuses]) =>
@@ -64,7 +64,7 @@ export const metricTable = {
   },
   gateway_operations_total: {
     type: 'counter',
-    help: 'Operations: root fields of GraphQL requests, and requests to the other endpoints. none: refused before execution, or no answer before the process ends',
+    help: 'Operations: root fields of GraphQL requests, and requests to the other endpoints. none: refused before execution, or without an answer at the end of the process',
     labels: ['operation', 'code'],
     series: [
       ...rootFields.flatMap((field) => fieldCodes.map((code) => [field, code])),
@@ -92,13 +92,13 @@ export const metricTable = {
   },
   gateway_rechecks_total: {
     type: 'counter',
-    help: 'Re-checks of aging records in the background, by their answer. One that a question waits for is a look-up',
+    help: 'Re-checks of aging records in the background, by their answer. A check that a request waits for counts as a look-up instead',
     labels: ['outcome'],
     series: each(['valid', 'refused', 'unanswered']),
   },
   gateway_records: {
     type: 'gauge',
-    help: 'Entries in memory by kind: access token records, refusals, origins of tokens without a record. Ended ones count until they are looked for or make room',
+    help: 'Entries in memory by kind: access token records, refusals, origins of tokens without a record. Expired ones count until they are looked up or make room for others',
     labels: ['kind'],
     series: each(['record', 'refusal', 'origin']),
   },
@@ -108,11 +108,11 @@ export const metricTable = {
   },
   gateway_record_bytes: {
     type: 'gauge',
-    help: 'Bytes of the access token records in memory, without the table around them and their keys',
+    help: 'Bytes of the access token records in memory, without their keys and the table that holds them',
   },
   gateway_tombstones: {
     type: 'gauge',
-    help: 'Tombstones by kind. stranger: of tokens that LINE has never accepted here. Ended ones count until they are looked for or make room',
+    help: 'Tombstones by kind. stranger: of tokens that this process has never seen LINE accept. Expired ones count until they are looked up or make room for others',
     labels: ['kind'],
     series: each(['token', 'session', 'user', 'stranger']),
   },
@@ -124,15 +124,15 @@ export const metricTable = {
   },
   gateway_attempts_waiting: {
     type: 'gauge',
-    help: 'Unknown credentials that wait until their client network may call LINE',
+    help: 'Unknown credentials that wait because of the limit of their client network',
   },
   gateway_unconfirmed_revocations: {
     type: 'gauge',
-    help: 'Revocations that LINE has not confirmed: they are tried again',
+    help: 'Revocations that LINE has not confirmed yet. The gateway sends them again',
   },
   gateway_unconfirmed_given_up_total: {
     type: 'counter',
-    help: 'Revocations that LINE has never confirmed, by the reason why they ended',
+    help: 'Revocations that were given up before LINE confirmed them. full: too many were waiting; expired: the tokens have expired; end: the process ended',
     labels: ['reason'],
     series: each(['full', 'expired', 'end']),
   },
@@ -151,7 +151,7 @@ export const metricTable = {
   },
   gateway_line_calls_not_sent_total: {
     type: 'counter',
-    help: 'Calls that our own queue had no place or no time for: LINE has not seen them',
+    help: 'Calls that were never sent to LINE, because our own queue was full or the wait too long',
     labels: ['endpoint'],
     series: each(lineEndpoints),
   },
@@ -169,7 +169,7 @@ export const metricTable = {
   },
   gateway_line_breaker_state: {
     type: 'gauge',
-    help: '1 for the state of the circuit breaker of each endpoint of LINE; over several processes their number',
+    help: '1 for the current state of the circuit breaker of each endpoint of LINE. Over several processes: how many are in this state',
     labels: ['endpoint', 'state'],
     series: pairs(lineEndpoints, breakerStates),
   },
@@ -181,7 +181,7 @@ export const metricTable = {
   },
   gateway_redis_up: {
     type: 'gauge',
-    help: '1 while Redis answers look-ups, 0 from the first one without an answer until the next one with an answer',
+    help: '1 while Redis answers look-ups. 0 after one that it did not answer, until it answers again',
     overWorkers: 'min',
     needs: 'REDIS_URL',
   },
@@ -212,34 +212,34 @@ export const metricTable = {
   },
   gateway_shared_lag_seconds: {
     type: 'gauge',
-    help: 'Time until own events come back through Redis: of the last one, or the age of the oldest one that is not back yet',
+    help: 'Time until an event of this process comes back through Redis: that of the last event, or the age of the oldest one that has not come back',
     overWorkers: 'max',
     needs: 'REDIS_URL',
   },
   gateway_shared_round_age_seconds: {
     type: 'gauge',
-    help: 'Time since the shared stream was read',
+    help: 'Time since this process last read the shared stream with success',
     overWorkers: 'max',
     needs: 'REDIS_URL',
   },
   gateway_shared_gaps_total: {
     type: 'counter',
-    help: 'Losses of entries of the shared stream: each process counts each loss once',
+    help: 'Times that entries of the shared stream were lost. Each process counts each loss once',
   },
   gateway_shared_unwritten: {
     type: 'gauge',
-    help: 'Events that Redis has not taken',
+    help: 'Events of this process that are not written to Redis yet',
     needs: 'REDIS_URL',
   },
   gateway_api_tokens_total: {
     type: 'counter',
-    help: 'Signed tokens given out. minted: signed for this answer; reused: signed for another one',
+    help: 'Signed tokens given out. minted: signed for this answer; reused: signed for an earlier answer',
     labels: ['source'],
     series: each(['minted', 'reused']),
   },
   gateway_signing_keys: {
     type: 'gauge',
-    help: 'Keys of SIGNING_KEYS_FILE by state. published: can be fetched and does not sign; retired: from its end on',
+    help: 'Keys of SIGNING_KEYS_FILE by state. published: can be fetched, but does not sign; retired: its time is over',
     labels: ['state'],
     series: each(['published', 'signing', 'retired']),
     overWorkers: 'max',
@@ -247,13 +247,13 @@ export const metricTable = {
   },
   gateway_signing_key_age_seconds: {
     type: 'gauge',
-    help: 'Time since the key that signs began to sign. 0: the file does not say, or none signs',
+    help: 'Time since the key that signs began to sign. 0: the file does not say when, or no key signs',
     overWorkers: 'max',
     needs: 'SIGNING_KEYS_FILE',
   },
   gateway_signing_key_left_seconds: {
     type: 'gauge',
-    help: 'Time until no key signs, with the keys that follow. +Inf: no end is planned. 0: none signs',
+    help: 'Time until no key signs any more. Keys that follow without a gap are included. +Inf: no end is planned. 0: no key signs now',
     overWorkers: 'min',
     needs: 'SIGNING_KEYS_FILE',
   },
@@ -265,7 +265,7 @@ export const metricTable = {
   },
   gateway_unexpected_errors_total: {
     type: 'counter',
-    help: 'Errors that should not happen',
+    help: 'Unexpected errors: bugs',
   },
   gateway_log_lines_dropped_total: {
     type: 'counter',
@@ -277,7 +277,7 @@ export const metricTable = {
   },
   gateway_draining: {
     type: 'gauge',
-    help: '1 from SIGTERM on; over several processes their number',
+    help: '1 from SIGTERM on. Over several processes: how many of them drain',
   },
   gateway_workers: {
     type: 'gauge',
@@ -286,7 +286,7 @@ export const metricTable = {
   },
   gateway_workers_silent: {
     type: 'gauge',
-    help: 'Workers that do not answer: their last metrics are used',
+    help: 'Workers that do not answer. Their last metrics are used',
     needs: 'WORKERS',
   },
   gateway_workers_ended_total: {

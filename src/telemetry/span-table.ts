@@ -25,13 +25,13 @@ export const spanTable = {
     kind: SpanKind.SERVER,
     name: '{http.request.method} {http.route}',
     about:
-      'A request to `/graphql` or to a face, from its head to our answer. Its parent is the `traceparent` of the request',
+      'A request to `/graphql`, `/auth`, `/oauth/…` or `/.well-known/…`, from its head to our answer. Its parent is the `traceparent` of the request',
     attributes: {
       'http.request.method': 'The method, as in the metrics',
       'http.route': 'The route, as in the metrics',
-      'url.path': 'The path without its query, but for what a client adds behind `/auth`',
+      'url.path': 'The path without its query, and without what a client adds after `/auth`',
       'url.scheme': '`http`: TLS ends before the gateway',
-      'http.response.status_code': 'The status of the answer. Absent: the client went away',
+      'http.response.status_code': 'The status of the answer. Absent: the client left before it',
       'error.type': 'The status again, for 5xx',
       'gateway.code': code,
     },
@@ -42,7 +42,7 @@ export const spanTable = {
     about: 'A GraphQL operation. `GraphQL Operation` is the name of one that was refused before it was known',
     attributes: {
       'graphql.operation.type': '`query` or `mutation`',
-      'gateway.operation.fields': 'The selected root fields, in the words of the schema',
+      'gateway.operation.fields': 'The selected root fields, by their names in the schema',
       'gateway.code': code,
       'error.type': 'The code again, if LINE, our room for it, our settings or our program failed',
     },
@@ -101,14 +101,14 @@ export const spanTable = {
       'error.type': 'The status for 4xx and 5xx, else the outcome',
       'gateway.line.endpoint': endpoint,
       'gateway.line.outcome': 'How the call ended, as in the metrics: `answered`, `refused`, `limited` and so on',
-      'gateway.line.request_id': '`x-line-request-id` of the answer, for a question to LINE',
+      'gateway.line.request_id': '`x-line-request-id` of the answer: the support of LINE can find the call by it',
     },
   },
   redis: {
     kind: SpanKind.CLIENT,
     name: '{db.operation.name} {db.stored_procedure.name}',
     about:
-      'A command to Redis or Valkey. One command looks for the tokens of many requests: its span is below the first of them',
+      'A command to Redis or Valkey. One command can look up the tokens of several requests: its span is below the first of them',
     attributes: {
       'db.system.name': '`redis`',
       'db.operation.name': 'The command, without keys and values: `MGET`, `EVALSHA`, `PIPELINE`',

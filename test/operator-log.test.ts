@@ -243,6 +243,21 @@ test('LINE answers what it does not document: the log names endpoint, status and
   expect(metricValue(metrics, 'gateway_line_calls_total{endpoint="verify",outcome="answered"}')).toBe(0)
 })
 
+test('tokens without the scope of the profile: refused by LINE, which is no answer that LINE does not document', async () => {
+  await start({ METRICS_PORT: '0' })
+  for (let n = 0; n < 3; n += 1) {
+    const { accessToken } = gateway.issue({ scope: 'openid' })
+    expect(codesOf(await viewer(accessToken))).toEqual(['FORBIDDEN'])
+  }
+  expect(callsTo(gateway.emulator)).toMatchObject({ profile: 3 })
+  expect(linesOf(gateway, 'warn')).toEqual([])
+  const line = { endpoint: 'profile', status: 403, outcome: 'refused', description: 'Access Denied' }
+  expect(linesOf(gateway, 'info').filter(({ endpoint }) => endpoint === 'profile')).toMatchObject([line, line, line])
+  const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
+  expect(metricValue(metrics, 'gateway_line_calls_total{endpoint="profile",outcome="refused"}')).toBe(3)
+  expect(metricValue(metrics, 'gateway_line_calls_total{endpoint="profile",outcome="unreadable"}')).toBe(0)
+})
+
 test.each<[string, Fault]>([
   ['HTML', { body: '<html>Log in to the network of this hotel</html>' }],
   ['garbage', { garbage: true }],

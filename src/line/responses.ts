@@ -78,8 +78,7 @@ export function judgeVerification(
 
 /** GET /v2/profile. */
 export function judgeProfile(answer: LineAnswer): Verdict<ProfileFacts> {
-  if (answer.status === 401) return refusedBearer(answer)
-  return read(answer, (body) => ({
+  return readWithToken(answer, (body) => ({
     userId: requiredText(body, 'userId'),
     displayName: requiredString(body, 'displayName'),
     pictureUrl: text(body, 'pictureUrl') ?? null,
@@ -89,18 +88,16 @@ export function judgeProfile(answer: LineAnswer): Verdict<ProfileFacts> {
 
 /** GET /oauth2/v2.1/userinfo. Only the user ID is read. */
 export function judgeUserinfo(answer: LineAnswer): Verdict<{ readonly userId: string }> {
-  if (answer.status === 401) return refusedBearer(answer)
-  return read(answer, (body) => ({ userId: requiredText(body, 'sub') }))
+  return readWithToken(answer, (body) => ({ userId: requiredText(body, 'sub') }))
 }
 
 /** GET /friendship/v1/status. `null` if no official account is linked to the channel: LINE answers 400 then. */
 export function judgeFriendship(answer: LineAnswer): Verdict<{ readonly isFriend: boolean | null }> {
-  if (answer.status === 401) return refusedBearer(answer)
   if (answer.status === 400 && text(answer.body, 'message') !== undefined) {
     answered(answer)
     return { verdict: 'valid', facts: { isFriend: null } }
   }
-  return read(answer, (body) => ({ isFriend: requiredFlag(body, 'friendFlag') }))
+  return readWithToken(answer, (body) => ({ isFriend: requiredFlag(body, 'friendFlag') }))
 }
 
 /**
@@ -222,9 +219,16 @@ function isOver(expiresIn: unknown): boolean {
   return typeof expiresIn === 'number' && expiresIn <= 0 && Number.isFinite(expiresIn)
 }
 
-/** 401 on a resource endpoint: LINE refused the bearer token. The body decides only the reason. */
-function refusedBearer(answer: LineAnswer): Verdict<never> {
-  return refused(answer, reasonIn(member(answer.body, 'message')))
+/**
+ * The answer of a resource endpoint to a bearer token. 401: LINE refuses the token, and the body decides only the reason. 403:
+ * LINE refuses this call, for example because the token has no scope for it. That says nothing about the token. It is
+ * ordinary: a profile is fetched while the verification, which tells the scopes, is under way.
+ */
+function readWithToken<Facts>(answer: LineAnswer, parse: (body: unknown) => Facts): Verdict<Facts> {
+  if (answer.status === 401) return refused(answer, reasonIn(member(answer.body, 'message')))
+  if (answer.status !== 403) return read(answer, parse)
+  answer.judged?.({ outcome: 'refused' })
+  return unusable(answer)
 }
 
 /** LINE may also answer 200 for a token that is of no use to us. That is an answer, and the refusal is ours. */
@@ -286,6 +290,10 @@ const wrongStatus = 'unexpected HTTP status code'
 /** LINE does not document this answer for this call. It says nothing about the token, so no user is logged out. */
 function undocumented(answer: LineAnswer, failure: string, cause?: WrongMember) {
   answer.judged?.({ outcome: 'unreadable', failure })
+  return unusable(answer, cause)
+}
+
+function unusable(answer: LineAnswer, cause?: WrongMember) {
   const facts = { ...factsIn(answer), retryAfter: 2, unusable: true, answered: true, cause }
   return {
     verdict: 'unknown',

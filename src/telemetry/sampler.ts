@@ -9,7 +9,10 @@ export type Sampler = {
   flush(): void
 }
 
-/** `fullAt`: when the kind may write its first lines at once again. `last`: the last line that was left out. */
+/**
+ * `fullAt`: when the kind may write its first lines at once again. `last`: the last line that was left out. It waits, and is
+ * written if no other line of the kind comes first.
+ */
 type Kind = { fullAt: number; leftOut: number; last: ((leftOut: number) => void) | undefined }
 
 /** Each kind may write this many lines at once, and then one line in each interval. */
@@ -18,7 +21,7 @@ const intervalMs = 1_000
 /** More kinds than the code has. Further kinds share one. */
 const mostKinds = 500
 
-/** `now`: milliseconds on a clock that never goes back. `leftOutOne` is called for each line that is left out. */
+/** `now`: milliseconds on a clock that never goes back. `leftOutOne` is called for each line that will never be written. */
 export function createSampler(now: () => number = () => performance.now(), leftOutOne: () => void = () => {}): Sampler {
   const kinds = new Map<string, Kind>()
   let isTimerSet = false
@@ -27,6 +30,7 @@ export function createSampler(now: () => number = () => performance.now(), leftO
 
   function sample(name: string, write: (leftOut: number) => void): void {
     const kind = kindOf(name)
+    if (kind.last !== undefined) leftOutOne()
     if (mayWrite(kind)) put(kind, write, kind.leftOut)
     else leaveOut(kind, write)
   }
@@ -48,7 +52,6 @@ export function createSampler(now: () => number = () => performance.now(), leftO
 
   function leaveOut(kind: Kind, write: (leftOut: number) => void): void {
     kind.leftOut += 1
-    leftOutOne()
     kind.last = write
     setTimer()
   }

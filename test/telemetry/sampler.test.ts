@@ -8,9 +8,12 @@ afterEach(() => vi.useRealTimers())
 type Written = readonly [kind: string, n: number, leftOut: number]
 
 function collect() {
-  const sampler = createSampler()
+  let counted = 0
+  const sampler = createSampler(undefined, () => {
+    counted += 1
+  })
   const written: Written[] = []
-  return { ...sampler, written, flood }
+  return { ...sampler, written, flood, counted: () => counted }
 
   function flood(kind: string, count: number): void {
     for (let n = 1; n <= count; n += 1) sampler.sample(kind, (leftOut) => written.push([kind, n, leftOut]))
@@ -85,6 +88,25 @@ test('flush: the count of each kind is written at once, and only once (D19)', ()
     ['a', 50, 39],
     ['b', 11, 0],
   ])
+})
+
+test('the metric counts each line that is never written, and no other', () => {
+  const { flood, written, flush, counted } = collect()
+  const leftOut = () => written.reduce((sum, line) => sum + line[2], 0)
+  flood('a', 11)
+  expect(counted()).toBe(0) // The last one waits.
+  vi.advanceTimersByTime(1_000)
+  expect([written.length, counted()]).toEqual([11, 0])
+  flood('a', 100)
+  vi.advanceTimersByTime(999)
+  flood('b', 30)
+  vi.advanceTimersByTime(1)
+  flood('a', 1) // It may be written at once, so the one that waits is not.
+  vi.advanceTimersByTime(10_000)
+  flood('a', 50)
+  flush()
+  expect(counted()).toBe(leftOut())
+  expect(written.length + leftOut()).toBe(11 + 100 + 30 + 1 + 50)
 })
 
 test('100,000 kinds: they share one after 500, so memory and lines are bounded (D19)', () => {

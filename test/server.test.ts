@@ -113,6 +113,17 @@ describe('paths', () => {
       await other.body.dump()
     }
   })
+
+  it.each(['POST', 'PUT', 'OPTIONS', 'PROPFIND'] as const)('%s /metrics: 405 without the metrics', async (method) => {
+    const { statusCode, headers, body } = await request(`${gateway.metricsUrl}/metrics`, { method: method as 'PUT' })
+    expect([statusCode, headers.allow, await body.text()]).toEqual([405, 'GET, HEAD', ''])
+  })
+
+  it('HEAD /metrics: the headers of GET', async () => {
+    const { statusCode, headers, body } = await request(`${gateway.metricsUrl}/metrics`, { method: 'HEAD' })
+    expect([statusCode, await body.text()]).toEqual([200, ''])
+    expect(headers['content-type']).toMatch(/^text\/plain/)
+  })
 })
 
 describe('GraphiQL', () => {

@@ -10,6 +10,10 @@ export function createMetricsEndpoint(telemetry: Pick<Telemetry, 'metrics' | 'un
       send(response, plainText(404, 'not found\n'))
       return
     }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      send(response, { status: 405, headers: ['allow', 'GET, HEAD'], body: '' })
+      return
+    }
     telemetry.metrics().then(
       ({ contentType, text }) => send(response, { status: 200, headers: ['content-type', contentType], body: text }),
       (error) => {

@@ -249,7 +249,7 @@ export const logTable = {
     level: 'warn',
     message: 'X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain {address}, which sent it',
     messageWithoutNetwork: 'X-Forwarded-For is ignored: TRUSTED_PROXIES does not contain the address that sent it',
-    when: 'the first such request, once',
+    when: 'the first such request, once in each process',
     fields: {},
   },
   silentProxy: {
@@ -258,7 +258,7 @@ export const logTable = {
       'FORWARD_AUTH: the proxy {address} sends no client address in X-Forwarded-For. All clients of such proxies together get one share of the calls to LINE',
     messageWithoutNetwork:
       'FORWARD_AUTH: a proxy in TRUSTED_PROXIES sends no client address in X-Forwarded-For. All clients of such proxies together get one share of the calls to LINE',
-    when: 'the first such request, once',
+    when: 'the first such request, once in each process',
     fields: {},
   },
   unexpected: {

@@ -22,7 +22,7 @@ export type KeyFileOptions = {
   readonly wall: () => number
   /** New keys are in use. */
   readonly taken: () => void
-  /** The file is bad now, and the old keys stay in use. Called once for each new set of problems. */
+  /** The file is bad now, and the old keys stay in use. Called for each new set of problems, and again while they stay. */
   readonly refused: (problems: readonly string[]) => void
   /** The text to begin with if the file is bad. Without it, a bad file is refused. */
   readonly lastGood?: string | undefined
@@ -32,6 +32,8 @@ export type KeyFileOptions = {
 
 /** A change is seen within 5 seconds. */
 const defaultEveryMs = 2_000
+/** A file that stays bad is reported again: its alert looks 15 minutes back, and the next start would fail. */
+const againMs = 10 * 60_000
 const longestFile = 1_000_000
 
 /** What is wrong with a file of keys. `warnings` are for a file that can be used. Neither quotes a value. */
@@ -55,6 +57,7 @@ export function checkKeyFile(
 export function watchKeyFile(options: KeyFileOptions): KeyFileSource {
   const { path, wall, taken, refused, lastGood, everyMs = defaultEveryMs } = options
   let problems = ''
+  let refusedAt = 0
   let isReading = false
   let isClosed = false
   let { text, keys } = begin()
@@ -94,8 +97,10 @@ export function watchKeyFile(options: KeyFileOptions): KeyFileSource {
 
   function refuse(error: unknown): void {
     const found = problemsOf(error)
-    if (isClosed || found.join() === problems) return
+    const now = wall()
+    if (isClosed || (found.join() === problems && Math.abs(now - refusedAt) < againMs)) return
     problems = found.join()
+    refusedAt = now
     refused(found)
   }
 

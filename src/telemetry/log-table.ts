@@ -205,7 +205,7 @@ export const logTable = {
   keyFileRefused: {
     level: 'error',
     message: '{setting}: has changed and cannot be used: the old keys stay in use',
-    when: 'the file of SIGNING_KEYS_FILE has changed',
+    when: 'the file of SIGNING_KEYS_FILE has changed. Again every ten minutes, until it can be used',
     fields: { setting, problems: texts('what is wrong with the file. Never a value') },
   },
   redisAway: {

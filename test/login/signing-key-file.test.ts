@@ -88,6 +88,21 @@ describe('a bad file', () => {
     expect(seen).toEqual({ taken: 0, refused: [[expect.stringMatching(problem)]] })
   })
 
+  it('not repaired: reported again after each ten minutes, so that its alert does not end', async () => {
+    const { kids, seen, clock } = watch()
+    await replace('{')
+    await expect.poll(() => seen.refused.length, soon).toBe(1)
+    for (const reports of [2, 3]) {
+      clock.now += 10 * 60_000 - 1
+      await sleep(10 * everyMs)
+      expect(seen.refused).toHaveLength(reports - 1)
+      clock.now += 1
+      await expect.poll(() => seen.refused.length, soon).toBe(reports)
+    }
+    expect(new Set(seen.refused.map((problems) => problems.join())).size).toBe(1)
+    expect(kids()).toEqual(['first'])
+  })
+
   it('repaired: its keys are taken, and another fault is reported again', async () => {
     const { kids, seen } = watch()
     await replace('{')

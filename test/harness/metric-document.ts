@@ -1,3 +1,4 @@
+import type { CallOutcome } from '../../src/telemetry/line-call.ts'
 import { labelNamesOf } from '../../src/telemetry/meters.ts'
 import { type LookUp, type OperationOutcome, sharedEntries } from '../../src/telemetry/metric-labels.ts'
 import type { MetricRow } from '../../src/telemetry/metric-row.ts'
@@ -19,6 +20,12 @@ export function metricDocument(): string {
     tableOf(
       ['outcome', 'the operation'],
       Object.entries(operationOutcomes).map(([outcome, meaning]) => [code(outcome), meaning]),
+    ),
+    '\nA root field that a request selects several times counts once. If it failed, it has the code of its first error.',
+    '\nThe values of `gateway_line_calls_total`:\n',
+    tableOf(
+      ['outcome', 'LINE'],
+      Object.entries(callOutcomes).map(([outcome, meaning]) => [code(outcome), meaning]),
     ),
     '\nThe values of `gateway_token_lookups_total`:\n',
     tableOf(
@@ -78,6 +85,10 @@ of \`nodejs_active_resources\` and its like, and of \`nodejs_gc_duration_seconds
 
 Not every combination exists. For example, \`gateway_line_calls_total\` has an \`error\` only where \`outcome\` is \`refused\` or
 \`unreadable\`.
+
+An empty \`http_route\` is a path that does not exist, or a page of \`npm run dev\`. With the method \`_OTHER\` it is also what is refused
+before the path is read: bytes that are not HTTP (400), a request that comes too slowly (408), a part of it that is too large (413, 431),
+no \`Host\` (400), an unknown \`Expect\` (417).
 `
 
 const operationOutcomes: Readonly<Record<OperationOutcome, string>> = {
@@ -87,6 +98,16 @@ const operationOutcomes: Readonly<Record<OperationOutcome, string>> = {
   limited: 'comes from a network that has sent too many bad tokens',
   unavailable: 'got no answer from LINE, or we had no room for it',
   failed: 'needs the operator: a wrong setting or an unexpected error',
+}
+
+/** `not_sent` has a counter of its own: it is no call. */
+const callOutcomes: Readonly<Record<Exclude<CallOutcome, 'not_sent'>, string>> = {
+  answered: 'gave a good answer',
+  refused: 'refused the credential or the request. Without an `error`: status 401, 403 or 400',
+  limited: 'answered 429',
+  failed: 'answered 5xx',
+  no_answer: 'did not answer in time, or the connection or the answer broke',
+  unreadable: 'gave an answer that it does not document',
 }
 
 const waited = 'waited for the answer to the same question of somebody else'

@@ -73,7 +73,7 @@ describeWithRedis('CACHE_SECRET', () => {
         await Promise.all([logout(one, seen), logout(one, unseen)])
         emulator.calls.reset()
         expect(await view(other, unseen)).toBe('refused')
-        await timeUntil(async () => (await view(other, seen)) === 'refused', 5_000)
+        await timeUntil(async () => (await view(other, seen)) === 'refused', 30_000)
         expect(emulator.calls.of('verifyAccessToken')).toBe(0)
       }
     })
@@ -108,10 +108,10 @@ describeWithRedis('CACHE_SECRET', () => {
           await view(replica, accessToken)
           await logout(replica, accessToken)
         }
-      await timeUntil(() => [oldFirst, foreign].every((replica) => errorsAboutSecret(replica).length > 0), 5_000)
-      const counts = [oldFirst, newFirst, foreign].map((replica) => errorsAboutSecret(replica).length)
-      print(`error lines about CACHE_SECRET after 20 logouts: ${counts}`)
-      expect(counts).toEqual([1, 1, 1])
+      const counts = () => [oldFirst, newFirst, foreign].map((replica) => errorsAboutSecret(replica).length)
+      await timeUntil(() => !counts().includes(0), 30_000)
+      print(`error lines about CACHE_SECRET after 20 logouts: ${counts()}`)
+      expect(counts()).toEqual([1, 1, 1])
     },
   )
 

@@ -38,7 +38,7 @@ const inFull = [
   'test/tokens/source-gate.test.ts',
 ]
 const env = { ...base.test?.env, TEST_IN_FULL: 'yes' }
-const shared = { ...base.test, env, exclude: [], testTimeout: 600_000 }
+const shared = { ...base.test, env, exclude: [], testTimeout: 600_000, hookTimeout: 600_000 }
 
 /**
  * `npm run test:long`: floods and other tests that take minutes. First those that may run side by side. Then the others, one

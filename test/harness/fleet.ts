@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, type TestOptions } 
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
 import { foreign, noSourceLimit, web } from './channels.ts'
 import type { Opener } from './forgetting-session.ts'
-import { type Program, startProgram } from './programs.ts'
+import { type Program, startMs, startProgram } from './programs.ts'
 import { type RedisProxy, type RedisServer, startProxy, startRedis } from './redis.ts'
 import { type Ask, type Reply, toReply } from './running-gateway.ts'
 import { timeUntil } from './time-until.ts'
@@ -41,6 +41,8 @@ export type Fleet = {
 export type FleetOptions = EmulatorOptions & {
   /** Default 3. */
   readonly replicas?: number
+  /** Replicas start while Redis is away. Otherwise `add` resolves when the new one is connected to Redis. */
+  readonly isRedisAway?: boolean
   readonly settings?: NodeJS.ProcessEnv
   /**
    * Each replica reaches Redis through a proxy of its own, which is in the process of the test: what keeps that busy makes
@@ -67,14 +69,13 @@ const defaults = {
   ...noSourceLimit,
 }
 
-/** A replica serves at once. What is shared begins with its connection to Redis, if Redis is there. */
-const connectedWithinMs = 3_000
 /** Other outcomes of look-ups and commands mean that Redis had no answer. */
 const withRedis = new Set(['done', 'found', 'absent', 'dead', 'old'])
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const {
     replicas: count = 3,
+    isRedisAway = false,
     settings = {},
     proxies = false,
     isPatient = false,
@@ -103,7 +104,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       ...settings,
       ...more,
     })
-    await timeUntil(() => isListening(program), 45_000)
+    await timeUntil(() => isListening(program), startMs, { what: 'A replica: listening' })
     const [line = ''] = /.*"listening".*/.exec(program.out()) ?? []
     const { url, metricsUrl } = JSON.parse(line)
     const issue = emulator.issueTokens
@@ -123,7 +124,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     }
     started.push(replica)
     fleet.replicas.push(replica)
-    await timeUntil(isConnected, connectedWithinMs).catch(() => undefined)
+    // A replica serves at once. What is shared begins with its connection to Redis.
+    if (!isRedisAway) await timeUntil(isConnected, startMs, { what: 'A replica: connected to Redis' })
     return replica
 
     async function ask(query: string, { variables, token, headers }: Ask = {}): Promise<Reply> {

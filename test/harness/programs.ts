@@ -2,12 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
 import { compileCache } from './compile-cache.ts'
+import { isInFull } from './in-full.ts'
 
 export const project = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Node 24.0, which npm has for macOS on arm64, still calls TypeScript experimental, on standard error. */
 const quiet = { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' }
 const withoutWarning = process.version.startsWith('v24.0.') ? quiet : {}
+
+/**
+ * How long a program may take to start. It only ends a wait for what never comes. Below the time limit of a test, so that the
+ * error says what was missing.
+ */
+export const startMs = isInFull ? 300_000 : 45_000
 
 /** A running program, as a user sees it in a terminal. */
 export type Program = {
@@ -66,7 +73,7 @@ export function startProgram(
 
   async function printed(pattern: RegExp): Promise<string> {
     await expect
-      .poll(() => out + (child.exitCode === null ? '' : `ended with ${child.exitCode}: ${err}`), { timeout: 45_000 })
+      .poll(() => out + (child.exitCode === null ? '' : `ended with ${child.exitCode}: ${err}`), { timeout: startMs })
       .toMatch(pattern)
     return pattern.exec(out)?.[1] ?? ''
   }

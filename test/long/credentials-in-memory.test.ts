@@ -143,7 +143,7 @@ describe('a credential in a header, in the text of an operation, in its variable
       const headers = { ...strange(), authorization: `Bearer ${token}` }
       await (await fetch(`${url}/graphql?query={viewer{displayName}}`, { headers })).text()
     }
-    const snapshot = await takeSnapshot(program.process.pid ?? 0)
+    const snapshot = await takeSnapshot(program.process.pid ?? 0, url)
     const found = (secrets: readonly string[]) => secrets.filter((secret) => snapshot.includes(secret)).length
     print(`${found(inLiterals)} of ${inLiterals.length} credentials in strings and comments are in memory`)
     print(`${found(inNames)} of ${inNames.length} credentials in names are in memory`)
@@ -175,12 +175,15 @@ function canary(into: string[]): string {
   return secret
 }
 
-async function takeSnapshot(pid: number): Promise<string> {
+async function takeSnapshot(pid: number, url: string): Promise<string> {
   process.kill(pid, 'SIGUSR2')
   for (;;) {
     const [file] = (await readdir(folder)).filter((name) => name.endsWith('.heapsnapshot'))
-    const text = file === undefined ? '' : await readFile(join(folder, file), 'utf8')
-    if (text.trimEnd().endsWith('}')) return text
-    await sleep(100)
+    if (file === undefined) await sleep(100)
+    else {
+      // The process writes the whole file in one turn of its event loop, so it answers when the file is complete.
+      await (await fetch(`${url}/health`)).text()
+      return readFile(join(folder, file), 'utf8')
+    }
   }
 }

@@ -42,8 +42,6 @@ export type KnownTokens = {
   identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown>
   /** Why a known token is refused now. It was good once, but it may have died since. `undefined`: it is good, or LINE is down. */
   refusalOf(token: AccessToken, caller: Caller): Promise<Invalid | undefined>
-  /** The user of a token, without a call to LINE. */
-  knownUserOf(origin: Pick<Origin, 'userId' | 'family'> | undefined): string | undefined
   /** The user of a token. Without it, the user's other tokens cannot be forgotten. */
   userOf(token: AccessToken, known: Known, caller: Caller): Promise<Named | Invalid | Unknown>
   /** Learns what other processes know about the session of a refresh token. */
@@ -68,7 +66,7 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
   const { channels, memory, forgotten, tombstones, families, calls, gate } = options
   const flights = createFlights<Named | Invalid>()
 
-  return { identify, refusalOf, knownUserOf, userOf, learnSession, channelOf }
+  return { identify, refusalOf, userOf, learnSession, channelOf }
 
   async function identify(token: AccessToken, caller: Caller, hint?: Channel): Promise<Known | Invalid | Unknown> {
     const { key } = token
@@ -94,12 +92,8 @@ export function createKnownTokens(options: KnownTokensOptions): KnownTokens {
     return answer.verdict === 'invalid' && !tombstones.has(token.key) ? answer : undefined
   }
 
-  function knownUserOf(origin: Pick<Origin, 'userId' | 'family'> | undefined): string | undefined {
-    return origin?.userId ?? (origin?.family === undefined ? undefined : families.find(origin.family)?.userId)
-  }
-
   async function userOf(token: AccessToken, { record, origin, stone }: Known, caller: Caller) {
-    const userId = knownUserOf(origin)
+    const userId = origin && families.userOf(origin)
     if (userId !== undefined) return named(userId)
     if (stone !== undefined) return userAtLine(token, caller)
     return record === undefined ? verifyAndName(token, caller) : nameFrom(token, record, caller)

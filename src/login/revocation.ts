@@ -92,7 +92,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (stone?.isConfirmed) return invalid('REVOKED')
     if (stone === undefined) forgetting.forgetAccessToken(key, { channelId: channel.id, isOurs: true, record })
     const forMs = forgetting.lifeOf(record)
-    const userId = knownTokens.knownUserOf(origin)
+    const userId = origin && families.userOf(origin)
     const begunTime = origin?.family === undefined ? undefined : families.find(origin.family)?.begunTime
     const job = { kind: 'access token', key, raw, channel, userId, begunTime, forMs } as const
     await (stone?.isOurs === false ? tryOnce(job, caller) : finish(job, caller, token))
@@ -178,7 +178,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     const { channel, stone } = known
     if (stone?.isConfirmed) return logoutRefused(invalid('REVOKED'), channel, refreshToken, caller)
     // Only the first logout ends a session that nobody knows. Else one good token would bring in any number of them.
-    const ofUser = knownTokens.knownUserOf(known.origin)
+    const ofUser = known.origin && families.userOf(known.origin)
     const session = { endedWith: token, ofUser, isTrusted: !tombstones.has(token.key) }
     const revoked = [revokeKnown(token, known, caller)]
     if (refreshToken !== undefined)

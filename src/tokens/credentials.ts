@@ -81,7 +81,7 @@ export type BearerIdTokens = {
 
 export type CredentialsOptions = {
   readonly memory: Pick<MemoryTier, 'resolve' | 'knows' | 'peek'>
-  readonly families: Pick<Families, 'find'>
+  readonly families: Pick<Families, 'userOf'>
   readonly idTokens: BearerIdTokens
   /** `iss` of our own JWTs. `undefined`: we sign none. */
   readonly issuer: () => string | undefined
@@ -169,7 +169,7 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   function named(token: AccessToken, answer: Answer, caller: Caller): Identity | Promise<Identity> {
     if (answer.verdict !== 'valid') return answer
     const { record, unread } = answer
-    const userId = userOf(record)
+    const userId = families.userOf(record)
     if (userId !== undefined) return factsOf(token, record, userId)
     const [subject] = namingSubjects(record)
     if (subject === undefined) return factsOf(token, record, undefined)
@@ -178,10 +178,6 @@ export function createCredentials(options: CredentialsOptions): Credentials {
     return whenSettled(memory.resolve({ token, subject, clientAddress, deadline }), (read) =>
       read.verdict === 'valid' ? factsOf(token, read.record, read.record.userId) : read,
     )
-  }
-
-  function userOf({ userId, family }: TokenRecord): string | undefined {
-    return userId ?? (family === undefined ? undefined : families.find(family)?.userId)
   }
 
   function factsOf({ key }: AccessToken, record: TokenRecord, userId: string | undefined): Verified | Invalid {

@@ -33,6 +33,8 @@ export type Families = {
   continueWith(refreshKey: string, replaced: string, start: Omit<Family, 'id'>): Family
   /** `undefined`: the refresh token was not issued through us, or too long ago. */
   find(refreshKey: string): Family | undefined
+  /** The user of a token: its own, else that of its session. `undefined`: it is not known. */
+  userOf(origin: Pick<Origin, 'userId' | 'family'>): string | undefined
   /** A token of the family turned out to be this user's. */
   learnUser(family: string, userId: string): void
   /** Another process knows the family of the refresh token. */
@@ -47,7 +49,7 @@ export function createFamilies(most = mostKnown): Families {
   const families = createBoundedMap<Family>(most)
   let changed: (refreshKey: string, family: Family) => void = () => {}
 
-  return { begin, continueWith, find: (refreshKey) => families.get(refreshKey), learnUser, learn, onChange }
+  return { begin, continueWith, find, userOf, learnUser, learn, onChange }
 
   function onChange(listener: typeof changed): void {
     changed = listener
@@ -66,6 +68,14 @@ export function createFamilies(most = mostKnown): Families {
     families.set(refreshKey, family)
     changed(refreshKey, family)
     return family
+  }
+
+  function find(refreshKey: string): Family | undefined {
+    return families.get(refreshKey)
+  }
+
+  function userOf({ userId, family }: Pick<Origin, 'userId' | 'family'>): string | undefined {
+    return userId ?? (family === undefined ? undefined : find(family)?.userId)
   }
 
   function learnUser(id: string, userId: string): void {

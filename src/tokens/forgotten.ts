@@ -54,7 +54,7 @@ export function createForgotten({ tombstones, users, families, skewMs = 0 }: For
     if (!tombstones.isEmpty() && isRevoked(key, record.family)) return 'dead'
     const latest = users.isEmpty() ? undefined : users.latestOf(record.channelId)
     if (latest === undefined || record.verifiedAt > latest.at + graceMs) return undefined
-    if (userOf(record) === undefined) return record.verifiedAt <= latest.at ? 'unnamed' : undefined
+    if (families.userOf(record) === undefined) return record.verifiedAt <= latest.at ? 'unnamed' : undefined
     const stone = stoneOf(record)
     if (stone === undefined || record.verifiedAt > stone.at + graceMs) return undefined
     return isFromBefore(stone, record.verifiedAt) ? 'dead' : 'unproven'
@@ -64,7 +64,7 @@ export function createForgotten({ tombstones, users, families, skewMs = 0 }: For
     if (!tombstones.isEmpty() && isRevoked(key, record.family)) return 'dead'
     const latest = users.isEmpty() ? undefined : users.latestOf(record.channelId)
     if (latest === undefined || latest.number <= begunAt) return undefined
-    if (userOf(record) === undefined) return 'unnamed'
+    if (families.userOf(record) === undefined) return 'unnamed'
     const stone = stoneOf(record)
     if (stone === undefined || stone.number <= begunAt) return undefined
     const isBefore = stone.isLearned ? isFromBefore(stone, record.verifiedAt) : stone.raisedNumber > begunAt
@@ -116,12 +116,8 @@ export function createForgotten({ tombstones, users, families, skewMs = 0 }: For
   }
 
   function stoneOf(origin: Origin): UserTombstone | undefined {
-    const userId = userOf(origin)
+    const userId = families.userOf(origin)
     return userId === undefined ? undefined : users.find(origin.channelId, userId)
-  }
-
-  function userOf({ userId, family }: Origin): string | undefined {
-    return userId ?? (family === undefined ? undefined : families.find(family)?.userId)
   }
 
   /**

@@ -12,8 +12,6 @@ export type LineClient = ReturnType<typeof createLineClient>
  */
 export function createLineClient(transport: Transport) {
   return {
-    room: transport.room,
-
     /**
      * Issue access token (RFC 6749 section 4.1.3, RFC 7636). `authorization` is the code with what LINE binds it to.
      * LINE accepts a code once.

@@ -3,8 +3,6 @@ import { mostEntries, type RedisStream, type StreamEntry, streamLength } from '.
 
 /** Follows the stream of events, one entry after the other, whatever happens to the connection. */
 export type Tail = {
-  /** How often entries were lost: Redis had no data any more, or this process was away for too long. */
-  gaps(): number
   /** When Redis last gave entries, or said that there are none (`steady`, ms). `undefined`: never. */
   lastRoundAt(): number | undefined
   /** Whether the last read succeeded, on the connection that is there now. */
@@ -19,7 +17,10 @@ export type TailOptions = {
   readonly take: (entries: readonly StreamEntry[]) => void
   /** The stream is empty, so a loss of it would not be noticed. */
   readonly isEmpty: () => void
-  /** Entries were lost. The stream is read from its start again. */
+  /**
+   * Entries were lost: Redis had no data any more, or this process was away for too long. The stream is read from its start
+   * again.
+   */
   readonly lost: () => void
   /** The connection is new. Redis may have lost its last entries. */
   readonly connected: (stream: RedisStream) => Promise<void>
@@ -46,13 +47,12 @@ export function followStream(options: TailOptions): Tail {
   let since = 0
   let lookedAt = Number.NEGATIVE_INFINITY
   let connections = 0
-  let gaps = 0
   let roundAt: number | undefined
   let isFollowing = false
   let isClosed = false
   void follow()
 
-  return { gaps: () => gaps, lastRoundAt: () => roundAt, isFollowing: () => isFollowing, close }
+  return { lastRoundAt: () => roundAt, isFollowing: () => isFollowing, close }
 
   async function follow(): Promise<void> {
     while (!isClosed) {
@@ -115,7 +115,6 @@ export function followStream(options: TailOptions): Tail {
   }
 
   function begin(): void {
-    gaps += 1
     after = '0'
     last = undefined
     witness = undefined

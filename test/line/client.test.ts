@@ -459,15 +459,6 @@ describe('secrets', () => {
   }
 })
 
-it('room() is the number of calls that could start now', async () => {
-  const { line } = await toEmulator({ maxConcurrency: 3 })
-  expect(line.room()).toBe(3)
-  const call = line.certs()
-  expect(line.room()).toBe(2)
-  await call
-  expect(line.room()).toBe(3)
-})
-
 async function requestOf(call: (line: LineClient) => Promise<unknown>): Promise<Request> {
   const { url, requests } = await recorder()
   await call(to(url).line)

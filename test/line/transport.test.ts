@@ -635,6 +635,15 @@ describe('the reports', () => {
   })
 })
 
+it('room() is the number of calls that could start now', async () => {
+  const { transport } = await toEmulator({ maxConcurrency: 3 })
+  expect(transport.room()).toBe(3)
+  const call = transport.send(certs)
+  expect(transport.room()).toBe(2)
+  await call
+  expect(transport.room()).toBe(3)
+})
+
 async function outageOf(promise: Promise<unknown>) {
   const error = await rejectionOf(promise)
   if (!isLineOutage(error)) throw error

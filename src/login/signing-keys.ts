@@ -4,8 +4,6 @@ import { isServedAt, signerAt } from './signing-key-states.ts'
 
 /** The keys that sign our own JWTs. What signs and what is served is computed from the times of the keys at each call. */
 export type SigningKeys = {
-  /** The ID of the key that signs now. `undefined`: none does, and the operator must act. */
-  signingKid(): string | undefined
   /** Whether verifiers can still fetch the key that signed it by its ID. A file can give an old `kid` to a new key, or a new one to an old key. */
   isServed(signed: Pick<SignedJwt, 'kid' | 'thumbprint'>): boolean
   /** The public keys (RFC 7517) with `kid`, `use` and `alg`: those that will sign, that sign, and that have signed tokens still valid. */
@@ -13,8 +11,8 @@ export type SigningKeys = {
   /** The algorithms of `publicKeys`. */
   algorithms(): readonly string[]
   /**
-   * Signs a JWT with the key of `signingKid`, off the event loop. `typ`: the type in its header. Rejects with
-   * `Misconfigured` if no key signs.
+   * Signs a JWT with the key that signs now, off the event loop. `typ`: the type in its header. Rejects with `Misconfigured` if
+   * no key signs: the operator must act.
    */
   sign(claims: JWTPayload, typ: string): Promise<SignedJwt>
 }
@@ -37,7 +35,6 @@ export type SigningKeysOptions = {
 
 export function createSigningKeys({ keys, wall, noSigner }: SigningKeysOptions): SigningKeys {
   return {
-    signingKid: () => signerAt(keys(), wall())?.kid,
     isServed,
     publicKeys: () => ({ keys: served().map(({ publicJwk }) => publicJwk) }),
     algorithms: () => [...new Set(served().map(({ alg }) => alg))],

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { Misconfigured } from '../../src/line/errors.ts'
 import { makeDevelopmentKeys } from '../../src/login/development-keys.ts'
 import { parseSigningKeys, SigningKeysError } from '../../src/login/signing-key-set.ts'
+import { signerAt } from '../../src/login/signing-key-states.ts'
 import { createSigningKeys } from '../../src/login/signing-keys.ts'
 import { START_MS } from '../harness/channels.ts'
 import { keySetText, type PrivateJwk, privateJwk, verifyWith } from '../harness/signing-keys.ts'
@@ -19,7 +20,8 @@ function keysOf(...entries: readonly PrivateJwk[]) {
   const keys = parseSigningKeys(keySetText(...entries))
   const signing = createSigningKeys({ keys: () => keys, wall: () => clock.now, noSigner: () => new Misconfigured() })
   const servedKids = () => signing.publicKeys().keys.map(({ kid }) => kid)
-  return { ...signing, clock, servedKids }
+  const signingKid = () => signerAt(keys, clock.now)?.kid
+  return { ...signing, clock, servedKids, signingKid }
 }
 
 function problemsOf(text: string): readonly string[] {

@@ -94,13 +94,22 @@ export type KeyFileCheck = (path: string) => {
   readonly warnings: readonly string[]
 }
 
+/** What settings depend on besides the environment. */
+export type ConfigWorld = {
+  /** Default: the file of SIGNING_KEYS_FILE is not checked. */
+  readonly checkKeyFile?: KeyFileCheck | undefined
+  /** Reads the file that `NAME_FILE` names. */
+  readonly readFile?: (path: string) => string
+  readonly heapBytes?: number
+}
+
 /** Reads all settings. Throws `ConfigError`, whose `problems` name every wrong or missing setting at once. */
-export function readConfig(
-  env: NodeJS.ProcessEnv,
-  readFile = (path: string) => readFileSync(path, 'utf8'),
-  heapBytes = getHeapStatistics().heap_size_limit,
-  checkKeyFile: KeyFileCheck = () => ({ problems: [], warnings: [] }),
-): Config {
+export function readConfig(env: NodeJS.ProcessEnv, world: ConfigWorld = {}): Config {
+  const {
+    checkKeyFile = () => ({ problems: [], warnings: [] }),
+    readFile = (path) => readFileSync(path, 'utf8'),
+    heapBytes = getHeapStatistics().heap_size_limit,
+  } = world
   const development = env.NODE_ENV === 'development'
   const reader = createSettingReader(env, readFile)
   const { read } = reader

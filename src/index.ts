@@ -38,7 +38,7 @@ export async function createGateway(settings: Settings = process.env, { log }: G
   if (log !== undefined && typeof log?.write !== 'function') throw new TypeError('log: must have a method write')
   const given = Object.entries(settings).filter(([name]) => !workers.includes(name))
   const texts = Object.fromEntries(given.map(([name, value]) => [name, String(value ?? '')]))
-  const config = readConfig(texts, undefined, undefined, checkKeyFile)
+  const config = readConfig(texts, { checkKeyFile })
   const telemetry = createTelemetry({ ...config, ...(log && { destination: log }) })
   const warn = (warning: string) => telemetry.log('settingWarning', { warning })
   if (workers.some((name) => settings[name]))

@@ -15,7 +15,7 @@ const envFileWarnings = readEnvFile()
 
 try {
   // The primary has checked the file. A worker that starts later starts also while the file is broken.
-  const config = readConfig(process.env, undefined, undefined, isWorker ? undefined : checkKeyFile)
+  const config = readConfig(process.env, { checkKeyFile: isWorker ? undefined : checkKeyFile })
   const telemetry = createTelemetry(config)
   endOnUncaught(telemetry.uncaught)
   if (isWorker) await serveAsWorker(config, telemetry)

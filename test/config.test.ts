@@ -9,11 +9,11 @@ type Env = Record<string, string>
 const channel: Env = { LINE_CHANNEL_ID: '1234567890', LINE_CHANNEL_SECRET: 'channel-secret' }
 const longSecret = 'x'.repeat(32)
 
-const configOf = (env: Env, files: Env = {}) => readConfig({ ...channel, ...env }, fileReader(files))
+const configOf = (env: Env, files: Env = {}) => readConfig({ ...channel, ...env }, withFiles(files))
 
 function problemsOf(env: Env, files: Env = {}): readonly string[] {
   try {
-    readConfig(env, fileReader(files))
+    readConfig(env, withFiles(files))
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
@@ -23,12 +23,13 @@ function problemsOf(env: Env, files: Env = {}): readonly string[] {
 
 const problemsWith = (env: Env, files: Env = {}) => problemsOf({ ...channel, ...env }, files)
 
-function fileReader(files: Env) {
-  return (path: string) => {
+function withFiles(files: Env) {
+  const readFile = (path: string) => {
     const content = files[path]
     if (content === undefined) throw new Error(`ENOENT: no such file: ${path}`)
     return content
   }
+  return { readFile }
 }
 
 function expectOneProblem(problems: readonly string[], start: string) {
@@ -380,7 +381,7 @@ describe('bad values', () => {
 
 describe('CACHE_MAX_TOKENS', () => {
   const gigabyte = 2 ** 30
-  const read = (env: Env, heapBytes: number) => readConfig({ ...channel, ...env }, undefined, heapBytes)
+  const read = (env: Env, heapBytes: number) => readConfig({ ...channel, ...env }, { heapBytes })
 
   it('400 bytes a record in half of the heap: that many are accepted, and one more is refused (D16)', () => {
     const most = Math.floor((4 * gigabyte) / 800)
@@ -513,7 +514,7 @@ describe('problems', () => {
     ['SIGNING_KEYS_FILE', { ...channel, SIGNING_KEYS_FILE: canary }, {}],
   ])('no problem quotes a value: %s', (_where, env, files) => {
     try {
-      readConfig(env, fileReader(files))
+      readConfig(env, withFiles(files))
       expect.unreachable()
     } catch (error) {
       expect(error).toBeInstanceOf(ConfigError)
@@ -534,7 +535,7 @@ describe('problems', () => {
 describe('NAME_FILE', () => {
   it('a mounted secret: read without its trailing newline', () => {
     const env = { LINE_CHANNEL_ID: '1', LINE_CHANNEL_SECRET_FILE: '/run/secret', PORT_FILE: '/run/port' }
-    const config = readConfig(env, fileReader({ '/run/secret': 'from the file\r\n', '/run/port': '4001\n' }))
+    const config = readConfig(env, withFiles({ '/run/secret': 'from the file\r\n', '/run/port': '4001\n' }))
     expect(config.channels[0].secret).toBe('from the file')
     expect(config.port).toBe(4001)
   })

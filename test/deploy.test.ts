@@ -25,7 +25,10 @@ const optionsIn = (text: string) => text.match(/--m\w+-semi-space-size=\d+/g)
 /** As the gateway reads it: with the secrets, a channel and the heap of its NODE_OPTIONS. */
 function configOf(file: (typeof deployFiles)[number]) {
   const env = { LINE_CHANNEL_ID: '1234567890', ...environmentIn(file) }
-  return readConfig(env, (path) => secretsByName[basename(path)] ?? '', heapMbOf(file) * 2 ** 20)
+  return readConfig(env, {
+    readFile: (path) => secretsByName[basename(path)] ?? '',
+    heapBytes: heapMbOf(file) * 2 ** 20,
+  })
 }
 
 const heapMbOf = (file: (typeof deployFiles)[number]) =>

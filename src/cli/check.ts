@@ -10,7 +10,7 @@ export function checkEnvironment(): Reply {
 /** Reads the settings as `start` does, and starts nothing. `envFileWarnings`: what is wrong with `.env`. */
 export function checkSettings(env: NodeJS.ProcessEnv, envFileWarnings: readonly string[]): Reply {
   try {
-    const { warnings } = readConfig(env, undefined, undefined, checkKeyFile)
+    const { warnings } = readConfig(env, { checkKeyFile })
     const all = [...envFileWarnings, ...warnings, ...(env.NODE_ENV === 'development' ? [ofDevelopment] : [])]
     const list = all.length === 0 ? [] : ['Warnings:', ...all.map((warning) => `  ${warning}`)]
     return { code: 0, text: lines('The settings are right.', ...list) }

@@ -29,7 +29,7 @@ try {
     appUrl: () => demoPage,
   })
   const { accessToken, refreshToken = '', channelId } = emulator.issueTokens()
-  const config = readConfig(settingsFor(emulator), undefined, undefined, checkKeyFile)
+  const config = readConfig(settingsFor(emulator), { checkKeyFile })
   // Time passes for LINE and for the gateway: else each ID token after `POST /emulator/clock` would be from the future.
   const now = () => Date.now() + emulator.advancedMs()
   const { telemetry, read: numbers } = createLiveNumbers(createTelemetry(config), now)

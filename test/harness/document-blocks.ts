@@ -128,8 +128,8 @@ export const settings: Way = ({ text }) =>
     await promisify(execFile)('sh', ['-eu', '-c', command], { cwd: folder, env })
     const given = readFileSync(join(folder, 'started'), 'utf8').split('\n').map(settingIn)
     const channel = { LINE_CHANNEL_ID: '2000000001', LINE_CHANNEL_SECRET: '0123456789abcdef0123456789abcdef' }
-    const checkFile = (path: string) => checkKeyFile(join(folder, path))
-    const config = readConfig({ ...channel, ...Object.fromEntries(given) }, undefined, undefined, checkFile)
+    const started = { ...channel, ...Object.fromEntries(given) }
+    const config = readConfig(started, { checkKeyFile: (path) => checkKeyFile(join(folder, path)) })
     expect(config.warnings).toEqual([])
   })
 

@@ -70,7 +70,8 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
   const operationMs = config.lineTimeoutMs + operationMarginMs
   const channelTokens = createChannelTokens(line, {
     now,
-    misconfigured: (channelId) => telemetry.noChannelSecret(config.channelSetting, channelId),
+    misconfigured: (channelId) =>
+      telemetry.log('noChannelSecret', { setting: config.channelSetting, channelId }, channelId),
   })
   const forgetting = createForgetting({ memory, families, tombstones, users, clock })
   const calls = createRevocationCalls({
@@ -115,7 +116,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     learnUser: fleet?.learnUser,
   })
   const noSigningKey = () => {
-    telemetry.noSigningKey(config.signingKeysFile !== undefined)
+    telemetry.log(config.signingKeysFile === undefined ? 'noKeyFile' : 'noKeySigns', { setting: 'SIGNING_KEYS_FILE' })
     return new Misconfigured({ message: 'This gateway has no key to sign a token with: its operator must act' })
   }
   const keySource = keySourceFor(config, world, wall)

@@ -103,7 +103,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   /** A worker that ends soon after its start again and again is started ever more rarely. */
   function replace({ process: { pid } }: Worker, how: string, failures: number): void {
     const pauseMs = failures === 0 ? 0 : Math.min(100 * 2 ** (failures - 1), longestPauseMs)
-    telemetry.workerEnded(endWord(how))
+    telemetry.count('gateway_workers_ended_total', endWord(how))
     telemetry.log('workerEnded', { pid, how, failures, pauseMs })
     const pause = setTimeout(() => {
       pauses.delete(pause)

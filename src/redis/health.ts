@@ -4,6 +4,7 @@ import type { RedisConnectionName, Telemetry } from '../telemetry/telemetry.ts'
 export type Health = {
   away(cause: string): void
   back(): void
+  /** Redis refuses commands or the connection, and waiting will not help. `word`: its error word, or the system's. */
   refused(word: string): void
   isAway(): boolean
 }
@@ -11,7 +12,7 @@ export type Health = {
 /** A refusal of one kind is logged again only after this time: out of memory, every write is refused. */
 const quietMs = 60_000
 
-export function createHealth(connection: RedisConnectionName, telemetry: Telemetry): Health {
+export function createHealth(connection: RedisConnectionName, telemetry: Pick<Telemetry, 'log'>): Health {
   let awaySince: number | undefined
   const refusedAt = new Map<string, number>()
   return { away, back, refused, isAway: () => awaySince !== undefined }
@@ -19,12 +20,12 @@ export function createHealth(connection: RedisConnectionName, telemetry: Telemet
   function away(cause: string): void {
     if (awaySince !== undefined) return
     awaySince = performance.now()
-    telemetry.redisState({ connection, state: 'away', cause })
+    telemetry.log('redisAway', { connection, cause }, connection)
   }
 
   function back(): void {
     if (awaySince === undefined) return
-    telemetry.redisState({ connection, state: 'back', awayMs: performance.now() - awaySince })
+    telemetry.log('redisBack', { connection, awayMs: Math.round(performance.now() - awaySince) }, connection)
     awaySince = undefined
   }
 
@@ -32,6 +33,6 @@ export function createHealth(connection: RedisConnectionName, telemetry: Telemet
     const now = performance.now()
     if (now - (refusedAt.get(word) ?? Number.NEGATIVE_INFINITY) < quietMs) return
     refusedAt.set(word, now)
-    telemetry.redisRefused(connection, word)
+    telemetry.log('redisRefuses', { setting: 'REDIS_URL', connection, error: word }, word)
   }
 }

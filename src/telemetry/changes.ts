@@ -16,7 +16,3 @@ export type BreakerChange =
 
 /** The connections to Redis: those for commands, and the one that reads the shared stream. */
 export type RedisConnectionName = CommandConnection | 'stream'
-export type RedisChange = { readonly connection: RedisConnectionName } & (
-  | { readonly state: 'away'; readonly cause: string }
-  | { readonly state: 'back'; readonly awayMs: number }
-)

@@ -1,8 +1,8 @@
-import type { BreakerChange, RedisChange, RedisConnectionName } from './changes.ts'
+import type { BreakerChange } from './changes.ts'
 import { errorFields } from './error-fields.ts'
 import type { CallOutcome, LineCall } from './line-call.ts'
 import type { Log } from './log.ts'
-import type { BlamedSetting, EntrySuffix } from './metric-labels.ts'
+import type { EntrySuffix } from './metric-labels.ts'
 import type { Operation } from './request-metrics.ts'
 
 /** A successful operation slower than this gets a log line as well. */
@@ -15,8 +15,7 @@ export function createLogLines({ write, isEnabled }: Log) {
   const writesAll = isEnabled('debug')
   let unopenedAgainAt = 0
 
-  const redis = { redisState, redisRefused, sharedUnopened }
-  return { lineCall, operation, breaker, ...redis, noChannelSecret, noSigningKey, unexpected, uncaught }
+  return { lineCall, operation, breaker, sharedUnopened, unexpected, uncaught }
 
   function lineCall({ setting, channelId, sort, ...facts }: LineCall): void {
     if (facts.outcome === 'answered' && !writesAll) return
@@ -44,27 +43,10 @@ export function createLogLines({ write, isEnabled }: Log) {
     else write('breaker', { endpoint, state }, kind)
   }
 
-  function redisState({ connection, ...change }: RedisChange): void {
-    if (change.state === 'away') write('redisAway', { connection, cause: change.cause }, connection)
-    else write('redisBack', { connection, awayMs: Math.round(change.awayMs) }, connection)
-  }
-
-  function redisRefused(connection: RedisConnectionName, word: string): void {
-    write('redisRefuses', { setting: 'REDIS_URL', connection, error: word }, word)
-  }
-
   function sharedUnopened(kind: EntrySuffix): void {
     if (performance.now() < unopenedAgainAt) return
     unopenedAgainAt = performance.now() + unopenedEveryMs
     write('entryUnopened', { setting: 'CACHE_SECRET', kind })
-  }
-
-  function noChannelSecret(setting: BlamedSetting, channelId: string): void {
-    write('noChannelSecret', { setting, channelId }, channelId)
-  }
-
-  function noSigningKey(isSet: boolean): void {
-    write(isSet ? 'noKeySigns' : 'noKeyFile', { setting: 'SIGNING_KEYS_FILE' })
   }
 
   function unexpected(error: unknown, where: string, requestId?: string): void {

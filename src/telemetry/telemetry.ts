@@ -1,18 +1,9 @@
-import type { BreakerChange, RedisChange, RedisConnectionName } from './changes.ts'
+import type { BreakerChange } from './changes.ts'
 import type { LineCall } from './line-call.ts'
 import { createLog, type LogOptions, type WriteLine } from './log.ts'
 import { createLogLines } from './log-lines.ts'
 import type { Durations, Reading } from './meters.ts'
-import type {
-  BlamedSetting,
-  CommandConnection,
-  EntrySuffix,
-  LineEndpoint,
-  LookUp,
-  RedisOutcome,
-  SharedLookUp,
-  WorkerEnd,
-} from './metric-labels.ts'
+import type { CommandConnection, EntrySuffix, LineEndpoint, LookUp, RedisOutcome } from './metric-labels.ts'
 import type { CounterName, GaugeName, LabelValues } from './metric-table.ts'
 import { createMetrics } from './metrics.ts'
 import { createRequestMetrics, type Operation, type RequestDone } from './request-metrics.ts'
@@ -36,17 +27,8 @@ export type Telemetry = {
   breaker(endpoint: LineEndpoint, change: BreakerChange): void
   /** `seconds`: how long an answered command took. */
   redisCommand(outcome: RedisOutcome, connection: CommandConnection, seconds?: number): void
-  redisState(change: RedisChange): void
-  /** A look-up of an access token in Redis. */
-  sharedLookUp(outcome: SharedLookUp): void
   /** An entry in Redis could not be opened. `kind`: the letter at the end of its key. */
   sharedUnopened(kind: EntrySuffix): void
-  /** Logs that Redis refuses commands or the connection, and waiting will not help. `word`: its error word, or the system's. */
-  redisRefused(connection: RedisConnectionName, word: string): void
-  /** Logs that a channel has no secret, but a call needs it. `setting` is where the operator must add it. */
-  noChannelSecret(setting: BlamedSetting, channelId: string): void
-  /** Logs that a token was to be signed, and no key signs. `isSet`: whether SIGNING_KEYS_FILE is set. */
-  noSigningKey(isSet: boolean): void
   /** Logs an unexpected error with its stack and causes, without secrets. `where` is the field or place. */
   unexpected(error: unknown, where: string, requestId?: string): void
   /** The same for an error that nobody caught. The process ends. */
@@ -61,8 +43,6 @@ export type Telemetry = {
   gauge(name: GaugeName, read: () => Reading): void
   /** The histogram of the HTTP requests to LINE. */
   lineRequests(address: string, port: string): Durations
-  /** Counts the end of a worker that was not asked to end. */
-  workerEnded(how: WorkerEnd): void
   /** Writes the counts of log lines that were left out. For the end of the process. */
   flush(): void
 }
@@ -79,13 +59,6 @@ export function createTelemetry(options: LogOptions): Telemetry {
   const requests = createRequestMetrics(metrics)
   const lookUps = metrics.counter('gateway_token_lookups_total')
 
-  const redis = {
-    redisCommand,
-    redisState: lines.redisState,
-    redisRefused: lines.redisRefused,
-    sharedLookUp,
-    sharedUnopened,
-  }
   return {
     log: log.write,
     tracing: createTracing(),
@@ -94,9 +67,8 @@ export function createTelemetry(options: LogOptions): Telemetry {
     request: requests.answered,
     lookUp,
     breaker,
-    ...redis,
-    noChannelSecret: lines.noChannelSecret,
-    noSigningKey: lines.noSigningKey,
+    redisCommand,
+    sharedUnopened,
     unexpected,
     uncaught,
     metrics: metrics.text,
@@ -104,7 +76,6 @@ export function createTelemetry(options: LogOptions): Telemetry {
     count,
     gauge: metrics.gauge,
     lineRequests: metrics.addClient,
-    workerEnded,
     flush: log.flush,
   }
 
@@ -141,10 +112,6 @@ export function createTelemetry(options: LogOptions): Telemetry {
     if (seconds !== undefined) metrics.histogram('gateway_redis_command_duration_seconds').observe(seconds, connection)
   }
 
-  function sharedLookUp(outcome: SharedLookUp): void {
-    count('gateway_shared_lookups_total', outcome)
-  }
-
   function sharedUnopened(kind: EntrySuffix): void {
     count('gateway_shared_unopened_total', kind)
     lines.sharedUnopened(kind)
@@ -162,10 +129,6 @@ export function createTelemetry(options: LogOptions): Telemetry {
   function uncaught(error: unknown): void {
     count('gateway_unexpected_errors_total')
     lines.uncaught(error)
-  }
-
-  function workerEnded(how: WorkerEnd): void {
-    count('gateway_workers_ended_total', how)
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Channels } from '../line/channels.ts'
 import type { TokenRefusal } from '../line/responses.ts'
 import type { CommandOptions, Redis } from '../redis.ts'
+import type { SharedLookUp } from '../telemetry/metric-labels.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families } from './families.ts'
 import type { Ages, TokenRecord } from './record.ts'
@@ -94,7 +95,7 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
   families.onChange(sessions.put)
 
   return {
-    shareRecords: (behind) => shareRecords(behind, { looks, ages, now: clock.now, lookedUp: telemetry.sharedLookUp }),
+    shareRecords: (behind) => shareRecords(behind, { looks, ages, now: clock.now, lookedUp }),
     shareFlights: (behind) =>
       shareFlights(behind, {
         store,
@@ -117,6 +118,10 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     names,
     leases,
     close,
+  }
+
+  function lookedUp(outcome: SharedLookUp): void {
+    telemetry.count('gateway_shared_lookups_total', outcome)
   }
 
   async function close(): Promise<void> {

@@ -97,10 +97,10 @@ describe('log lines', () => {
   })
 
   it('our own settings refused or missing: an error line that names the setting, the channel and the word (D3)', () => {
-    const { lineCall, noChannelSecret, lines } = collect('error')
+    const { lineCall, log, lines } = collect('error')
     const facts = { setting: 'LINE_CHANNELS', channelId: '2000000001' } as const
     lineCall({ ...call, status: 400, outcome: 'refused', error: 'invalid_client', description: 'no', ...facts })
-    noChannelSecret('LINE_CHANNELS', '2000000001')
+    log('noChannelSecret', facts)
     expect(lines()).toMatchObject([
       { level: error, msg: expect.stringContaining('LINE_CHANNELS'), error: 'invalid_client', ...facts },
       { level: error, msg: expect.stringContaining('LINE_CHANNELS'), ...facts },
@@ -143,13 +143,12 @@ describe('log lines', () => {
   })
 
   it('Redis, keys and bugs: each event has its line, those of settings name them', () => {
-    const { redisState, redisRefused, sharedUnopened, noSigningKey, unexpected, log, operation, text, lineCall } =
-      collect('info')
-    redisState({ connection: 'stream', state: 'away', cause: 'ECONNRESET' })
-    redisState({ connection: 'stream', state: 'back', awayMs: 12.3 })
-    redisRefused('patient', 'NOPERM')
+    const { sharedUnopened, unexpected, log, operation, text, lineCall } = collect('info')
+    log('redisAway', { connection: 'stream', cause: 'ECONNRESET' })
+    log('redisBack', { connection: 'stream', awayMs: 12 })
+    log('redisRefuses', { setting: 'REDIS_URL', connection: 'patient', error: 'NOPERM' })
     for (let n = 0; n < 2; n += 1) sharedUnopened('r')
-    for (const isSet of [true, false]) noSigningKey(isSet)
+    for (const name of ['noKeySigns', 'noKeyFile'] as const) log(name, { setting: 'SIGNING_KEYS_FILE' })
     log('streamLost')
     log('linesDropped', { lines: 7 })
     lineCall({ ...call, status: undefined, lineRequestId: undefined, outcome: 'not_sent', failure: 'no time' })
@@ -224,7 +223,7 @@ describe('a flood', () => {
     ['operations that failed', ({ operation }) => operation({ ...done, code: 'UNAUTHENTICATED' })],
     ['refused calls', ({ lineCall }) => lineCall({ ...call, outcome: 'refused', error: 'invalid_request' })],
     ['unexpected errors', ({ unexpected }) => unexpected(bug, 'operation')],
-    ['channels without a secret', ({ noChannelSecret }) => noChannelSecret('LINE_CHANNELS', '1')],
+    ['channels without a secret', ({ log }) => log('noChannelSecret', { setting: 'LINE_CHANNELS', channelId: '1' })],
   ])('10,000 %s: tens of lines, and their counts add up (D19)', (_, send) => {
     const startedAt = performance.now()
     const { lines, ...telemetry } = collect('info')

@@ -37,7 +37,7 @@ const other = { up: 0, state: 'closed', lag: 30, leftSeconds: 100 } as const
 
 async function begin(...gauges: readonly Gauges[]) {
   const primary = createSilentTelemetry()
-  primary.workerEnded('SIGKILL')
+  primary.count('gateway_workers_ended_total', 'SIGKILL')
   const all = createWorkerNumbers()
   const workers = gauges.map(startWorker)
   for (const [id, worker] of workers.entries()) all.keep(id, await told(worker))

@@ -1,16 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { Dispatcher } from 'undici'
 import type { Clock } from './clock.ts'
-import { type Config, ConfigError } from './config.ts'
-import { localhostOrigin } from './http/loopback.ts'
+import type { Config } from './config.ts'
 import { createChannels } from './line/channels.ts'
-import { Misconfigured, refusedAs } from './line/errors.ts'
+import { refusedAs } from './line/errors.ts'
 import { createKeySet } from './line/key-set.ts'
-import { createApiTokens } from './login/api-tokens.ts'
 import { createBearerIdTokens } from './login/bearer-id-tokens.ts'
 import { createChannelTokens } from './login/channel-tokens.ts'
 import { createDepartures } from './login/departures.ts'
-import { makeDevelopmentKeys } from './login/development-keys.ts'
 import { createForgetting } from './login/forgetting.ts'
 import { createIdTokens } from './login/id-tokens.ts'
 import { createKnownTokens } from './login/known-tokens.ts'
@@ -22,10 +19,7 @@ import { createRevocation } from './login/revocation.ts'
 import { createRevocationCalls } from './login/revocation-calls.ts'
 import { createSharedCodes } from './login/shared-codes.ts'
 import { createSharedRefreshes } from './login/shared-refreshes.ts'
-import { type KeySource, watchKeyFile } from './login/signing-key-file.ts'
-import { addSigningKeyGauges } from './login/signing-key-gauges.ts'
-import { SigningKeysError } from './login/signing-key-set.ts'
-import { createSigningKeys } from './login/signing-keys.ts'
+import { createSigning } from './login/signing.ts'
 import { longestRefreshLifeMs } from './login/token-set.ts'
 import { createUnconfirmed } from './login/unconfirmed.ts'
 import type { Redis } from './redis.ts'
@@ -115,14 +109,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     leftUsers,
     learnUser: fleet?.learnUser,
   })
-  const noSigningKey = () => {
-    telemetry.log(config.signingKeysFile === undefined ? 'noKeyFile' : 'noKeySigns', { setting: 'SIGNING_KEYS_FILE' })
-    return new Misconfigured({ message: 'This gateway has no key to sign a token with: its operator must act' })
-  }
-  const keySource = keySourceFor(config, world, wall)
-  if (keySource && config.signingKeysFile !== undefined) addSigningKeyGauges(telemetry, keySource, wall)
-  const signingKeys = keySource && createSigningKeys({ keys: keySource.keys, wall, noSigner: noSigningKey })
-  const issuer = () => config.publicUrl ?? ownOrigin(config, world.url?.())
+  const signing = createSigning(config, { ...world, users })
   const credentials = createCredentials({
     memory,
     families,
@@ -133,7 +120,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
       missedAt: fleet?.missedAt,
       clock,
     }),
-    issuer: () => (signingKeys ? issuer() : config.publicUrl),
+    issuer: signing.issuer,
     ages: config,
     clock,
   })
@@ -142,20 +129,9 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     toAccessToken,
     credentials,
     buckets: gate,
-    signingKeys,
-    apiTokens:
-      signingKeys &&
-      createApiTokens({
-        signingKeys,
-        issuer,
-        audiences: config.apiAudiences,
-        lifeMs: config.apiTokenMs,
-        type: config.apiTokenType,
-        wall,
-        leftSince: (channelId, userId, since) => !users.isEmpty() && users.leftSince(channelId, userId, since),
-        givenOut: (source) => telemetry.count('gateway_api_tokens_total', source),
-      }),
-    noSigningKey,
+    signingKeys: signing.signingKeys,
+    apiTokens: signing.apiTokens,
+    noSigningKey: signing.noSigningKey,
     logins: createLogins({
       line,
       memory,
@@ -208,36 +184,14 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     now,
     toWall,
     operationMs,
-    prepared: keySource?.ready,
+    prepared: signing.prepared,
     close,
   }
 
   async function close(): Promise<void> {
-    keySource?.close()
+    signing.close()
     await fleet?.close()
   }
-}
-
-/** `undefined`: no keys are configured. Throws `ConfigError` if the file cannot be used. */
-function keySourceFor(config: Config, world: ServicesWorld, wall: () => number): KeySource | undefined {
-  const { log } = world.telemetry
-  const { signingKeysFile: path, makesSigningKeys, workers } = config
-  // Each worker would sign with a key that the others do not serve.
-  if (path === undefined) return makesSigningKeys && workers === 1 ? makeDevelopmentKeys() : undefined
-  const setting = 'SIGNING_KEYS_FILE'
-  const taken = () => log('keyFileTaken', { setting })
-  const refused = (problems: readonly string[]) => log('keyFileRefused', { setting, problems })
-  try {
-    return watchKeyFile({ path, wall, taken, refused, lastGood: world.signingKeysText })
-  } catch (error) {
-    if (!(error instanceof SigningKeysError)) throw error
-    throw new ConfigError(error.problems.map((problem) => `${setting}: ${problem}`))
-  }
-}
-
-/** In development, the gateway is known by the name that `npm run dev` prints. A worker has no address of its own. */
-function ownOrigin({ port }: Config, url: string | undefined): string {
-  return url?.startsWith('http:') ? localhostOrigin(url) : `http://localhost:${port}`
 }
 
 /** An operation may last this much longer than one call to LINE: it may need two calls, and most calls are short. */

@@ -50,15 +50,12 @@ export type RunningServices = Services & {
 
 /** Makes the services of the schema, from the token tiers upwards. */
 export function createServices(config: Config, world: ServicesWorld): RunningServices {
-  const { dispatcher, clock, telemetry, redis } = world
+  const { clock, telemetry } = world
   const { now, wall, toWall } = clock
   const channels = createChannels(config.channels, config.assumedChannelId)
   const { memory, fleet, line, gate, tombstones, users, families, forgotten } = createTokenTiers(config, {
+    ...world,
     channels,
-    dispatcher,
-    telemetry,
-    clock,
-    redis,
     longestLifeMs: longestRefreshLifeMs,
   })
   const operationMs = config.lineTimeoutMs + operationMarginMs
@@ -113,13 +110,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
   const credentials = createCredentials({
     memory,
     families,
-    idTokens: createBearerIdTokens({
-      idTokens,
-      keySet,
-      leftUsers,
-      missedAt: fleet?.missedAt,
-      clock,
-    }),
+    idTokens: createBearerIdTokens({ idTokens, keySet, leftUsers, missedAt: fleet?.missedAt, clock }),
     issuer: signing.issuer,
     ages: config,
     clock,

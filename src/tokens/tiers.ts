@@ -26,8 +26,8 @@ export type TokenTiersOptions = {
   readonly dispatcher: Dispatcher
   readonly telemetry: Telemetry
   readonly clock: Clock
-  /** `undefined`: this process shares nothing. */
-  readonly redis: Redis | undefined
+  /** Without it, this process shares nothing. */
+  readonly redis?: Redis | undefined
   /** A refresh token lives no longer (ms). */
   readonly longestLifeMs: number
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { connect, Server as NetServer, type Socket } from 'node:net'
-import { nextTick } from 'node:process'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { UnderWay } from './http/under-way.ts'
 
@@ -22,8 +21,6 @@ export type Drain = {
 const lastBytesMs = 250
 /** A connection without a request closes after this time. */
 const quietMs = 1_000
-/** The longest time until the queue of the listener is empty for a moment. A turn or two are usual. */
-const plugMs = 1_000
 /** The interval between two checks of the open connections. */
 const checkMs = 50
 /** So many checks must find a connection quiet. */
@@ -39,12 +36,14 @@ const leastChecks = 10
  *    again, and the closing listener would reset that connection.
  * 4. A connection without a request closes after a quiet second.
  * 5. The end of the grace. Requests that still wait get a 503, and all connections are cut.
+ *
+ * `stop`: closes the listener.
  */
 export function createDrain(
   server: Server,
   requests: Requests,
   times: { readonly shutdownDelayMs: number; readonly shutdownGraceMs: number },
-  stop: () => Promise<void> = () => stopAccepting(server),
+  stop: () => Promise<void>,
 ): Drain {
   const sockets = new Set<Socket>()
   let lastClosed = (): void => {}
@@ -88,63 +87,11 @@ export function createDrain(
   }
 }
 
-/** Closes the listener, when the connections that wait for it are accepted. Leaves all connections open. */
-export async function stopAccepting(server: NetServer): Promise<void> {
-  const plug = await plugQueue(server)
-  // `close` of an HTTP server also closes idle connections, and resets clients that are just sending.
-  NetServer.prototype.close.call(server)
-  plug?.destroy()
-}
-
 /** Closes a server and its idle connections. Cuts those that are left after this time. */
 export async function closeWithin(server: Server, ms: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   await firstOf(closed, ms)
   server.closeAllConnections()
-}
-
-/**
- * Waits until the only connection in the queue of the listener is our own, and returns it. The system resets what waits
- * there when the listener closes: so the caller closes it before the event loop turns again.
- *
- * With the shortest queue, the system takes one connection, and does not answer other clients while it waits. They try
- * again, and are refused then. Ours gets that place as soon as the last client is accepted. What is left is a client
- * whose handshake is half done at this moment: it is reset if its last packet comes later.
- */
-async function plugQueue(server: NetServer): Promise<Socket | undefined> {
-  // Node has no public way to make the queue shorter.
-  const { _handle } = server as { _handle?: { listen?: (queueLength: number) => void } }
-  _handle?.listen?.(0)
-  const address = server.address()
-  if (address === null || typeof address === 'string') return undefined
-  const endsAt = performance.now() + plugMs
-  while (performance.now() < endsAt) {
-    await acceptOne(server)
-    const plug = connect(address.port, address.address).on('error', () => {})
-    // Node connects in the next tick. Within this machine that takes no time, if the queue has a place.
-    await new Promise(nextTick)
-    if (isConnected(plug)) return plug
-    plug.destroy()
-  }
-  return undefined
-}
-
-/** Resolves when the next client is accepted, or when a turn of the event loop finds none. */
-function acceptOne(server: NetServer): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      server.off('connection', done)
-      resolve()
-    }
-    server.on('connection', done)
-    setImmediate(done)
-  })
-}
-
-/** What Node would say only after a turn of the event loop. The system knows the other end when the handshake is done. */
-function isConnected(socket: Socket): boolean {
-  const { _handle } = socket as { _handle?: { getpeername?: (address: object) => number } | null }
-  return _handle?.getpeername?.({}) === 0
 }
 
 /** On a connection with several requests under way, only the last answer closes it. */

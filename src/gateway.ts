@@ -1,9 +1,10 @@
 import type { Dispatcher } from 'undici'
 import { type ClockSources, createClock, systemSources } from './clock.ts'
 import type { Config } from './config.ts'
+import type { Listener } from './http/listener.ts'
 import { createLineDispatcher } from './line/dispatcher.ts'
 import { createRedis, type Redis } from './redis.ts'
-import { type DevPages, type Listener, startServer } from './server.ts'
+import { type DevPages, startServer } from './server.ts'
 import { createServices } from './services.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 

@@ -1,7 +1,6 @@
-import type { Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Server as NetServer } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import type { Config } from './config.ts'
-import { closeWithin, createDrain, stopAccepting } from './drain.ts'
+import { closeWithin, createDrain } from './drain.ts'
 import { createDiscovery } from './endpoints/discovery.ts'
 import { createFaces } from './endpoints/faces.ts'
 import { createForwardAuth } from './endpoints/forward-auth.ts'
@@ -21,6 +20,7 @@ import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
 import { createHttpServer } from './http/http-server.ts'
+import { type Listener, listen, listenOn } from './http/listener.ts'
 import { hasLoopbackHost } from './http/loopback.ts'
 import { pathOf } from './http/request-target.ts'
 import { createTurns } from './http/turns.ts'
@@ -43,14 +43,6 @@ export type DevPages = {
   readonly tabs: readonly Tab[]
   /** The answers by path: `/` and paths below `/dev/`. Only requests for loopback names get them. */
   readonly pages: ReadonlyMap<string, DevPage>
-}
-
-/** Where the connections come from. */
-export type Listener = {
-  /** Gives the server its connections from now on. Resolves with the address. */
-  open(server: Server): Promise<string>
-  /** Resolves when no connection comes any more. */
-  stop(server: Server): Promise<void>
 }
 
 export type ServerSurroundings = {
@@ -196,19 +188,4 @@ function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Une
 function requestsByMethod(underWay: Iterable<ServerResponse>): [count: number, method: string][] {
   const methods = Array.from(underWay, ({ req }) => methodLabel(req.method ?? ''))
   return httpMethods.map((method) => [methods.filter((one) => one === method).length, method])
-}
-
-function listenOn({ host, port }: Config): Listener {
-  return { open: (server) => listen(server, host, port), stop: stopAccepting }
-}
-
-/** `::` takes IPv4 too. Without a host, Node listens on `::`, or on `0.0.0.0` where IPv6 is off. */
-export function listen(server: NetServer, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port, ...(host !== '::' && { host }) }, () => {
-      const address = server.address() as AddressInfo
-      resolve(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`)
-    })
-  })
 }

@@ -87,13 +87,6 @@ export function createDrain(
   }
 }
 
-/** Closes a server and its idle connections. Cuts those that are left after this time. */
-export async function closeWithin(server: Server, ms: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  await firstOf(closed, ms)
-  server.closeAllConnections()
-}
-
 /** On a connection with several requests under way, only the last answer closes it. */
 function closeAfterAnswers(server: Server, underWay: UnderWay): void {
   server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {

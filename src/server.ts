@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Config } from './config.ts'
-import { closeWithin, createDrain } from './drain.ts'
+import { createDrain } from './drain.ts'
 import { createDiscovery } from './endpoints/discovery.ts'
 import { createFaces } from './endpoints/faces.ts'
 import { createForwardAuth } from './endpoints/forward-auth.ts'
@@ -8,7 +8,7 @@ import { createGraphiqlPage } from './endpoints/graphiql.ts'
 import { sampleTabs, type Tab } from './endpoints/graphiql-tabs.ts'
 import { createGraphqlEndpoint } from './endpoints/graphql.ts'
 import { createIntrospection } from './endpoints/introspection.ts'
-import { createMetricsEndpoint } from './endpoints/metrics.ts'
+import { startMetricsServer } from './endpoints/metrics.ts'
 import { createOtherPaths, type DevPage, noRoute } from './endpoints/other-paths.ts'
 import { createPlainAnswers } from './endpoints/plain-answers.ts'
 import { createTokenExchange } from './endpoints/token-exchange.ts'
@@ -20,7 +20,7 @@ import { createYogaEngine } from './graphql/yoga-engine.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
 import { createHttpServer } from './http/http-server.ts'
-import { type Listener, listen, listenOn } from './http/listener.ts'
+import { type Listener, listenOn } from './http/listener.ts'
 import { hasLoopbackHost } from './http/loopback.ts'
 import { pathOf } from './http/request-target.ts'
 import { createTurns } from './http/turns.ts'
@@ -56,17 +56,6 @@ export type ServerSurroundings = {
   /** Makes the engine that executes operations. Default: the planned engine, with yoga for the operations it cannot plan. */
   readonly createEngine?: typeof createDefaultEngine
 }
-
-const limits = {
-  maxHeaderSize: 16 * 1024,
-  headersTimeout: 8_000,
-  requestTimeout: 10_000,
-  // Node's default is 30 seconds: slow clients would stay much longer than the two limits above.
-  connectionsCheckingInterval: 1_000,
-}
-
-/** At the end, the time for a reader of the metrics that has not got all of them. */
-const lastReadMs = 250
 
 /** Starts the HTTP server. It routes each path to its endpoint. `close` drains it. */
 export async function startServer(
@@ -129,7 +118,7 @@ export async function startServer(
     pageOf: (path) => devPages?.pages.get(path),
   })
 
-  const options = { ...limits, keepAliveTimeout: config.keepAliveMs, refused }
+  const options = { keepAliveTimeout: config.keepAliveMs, refused }
   const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)
@@ -167,17 +156,6 @@ export async function startServer(
     await drain.run()
     await metrics?.close()
   }
-}
-
-/** The server of METRICS_PORT. `undefined` without that setting. */
-export async function startMetricsServer(
-  { host, metricsPort, keepAliveMs }: Pick<Config, 'host' | 'metricsPort' | 'keepAliveMs'>,
-  telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>,
-): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
-  if (metricsPort === undefined) return undefined
-  const server = createHttpServer({ ...limits, keepAliveTimeout: keepAliveMs }, createMetricsEndpoint(telemetry))
-  const url = await listen(server, host, metricsPort)
-  return { url, close: () => closeWithin(server, lastReadMs) }
 }
 
 function createDefaultEngine(prepareOperation: PrepareOperation, unexpected: Unexpected): Engine {

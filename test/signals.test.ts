@@ -40,7 +40,7 @@ it('two processes write to one slow reader, as workers do: no line has a part of
 it('the end has the time that the last bytes, Redis and the spans can need together, and less than the 3 s of the README', () => {
   const limits = [
     numberIn('src/drain.ts', 'lastBytesMs'),
-    numberIn('src/server.ts', 'lastReadMs'),
+    numberIn('src/endpoints/metrics.ts', 'lastReadMs'),
     numberIn('src/tokens/shared-outbox.ts', 'flushMs'),
     numberIn('src/redis/connection.ts', 'closeMs'),
     numberIn('src/telemetry/tracing.ts', 'flushMs'),

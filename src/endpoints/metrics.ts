@@ -1,10 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Config } from '../config.ts'
+import { createHttpServer } from '../http/http-server.ts'
+import { closeWithin, listen } from '../http/listener.ts'
 import { pathOf } from '../http/request-target.ts'
 import { plainText, send } from '../http/send.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 
-/** `GET /metrics` in the Prometheus text format, on METRICS_PORT only. */
-export function createMetricsEndpoint(telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>) {
+/** At the end, the time for a reader that has not got all of them. */
+const lastReadMs = 250
+
+/** The server of METRICS_PORT. `undefined` without that setting. */
+export async function startMetricsServer(
+  { host, metricsPort, keepAliveMs }: Pick<Config, 'host' | 'metricsPort' | 'keepAliveMs'>,
+  telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>,
+): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
+  if (metricsPort === undefined) return undefined
+  const server = createHttpServer({ keepAliveTimeout: keepAliveMs }, answerMetrics(telemetry))
+  const url = await listen(server, host, metricsPort)
+  return { url, close: () => closeWithin(server, lastReadMs) }
+}
+
+/** `GET /metrics` in the Prometheus text format. */
+function answerMetrics(telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>) {
   return function handle(request: IncomingMessage, response: ServerResponse): void {
     if (pathOf(request.url ?? '') !== '/metrics') {
       send(response, plainText(404, 'not found\n'))

@@ -15,6 +15,14 @@ import { plainText, send } from './send.ts'
 /** The requests that may wait on one connection for the answer to an earlier one. Clients hardly ever send any. */
 const mostPipelined = 16
 
+const limits = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 8_000,
+  requestTimeout: 10_000,
+  // Node's default is 30 seconds: slow clients would stay much longer than the two limits above.
+  connectionsCheckingInterval: 1_000,
+}
+
 export type HttpServerOptions = ServerOptions & {
   /** A client that reads nothing of an answer for this time to twice this time (ms) is cut off: its answers fill our memory. */
   readonly stalledMs?: number
@@ -22,13 +30,13 @@ export type HttpServerOptions = ServerOptions & {
   readonly refused?: (status: number) => void
 }
 
-/** A server of Node whose own refusals have an `X-Request-Id` too. */
+/** A server of Node with our limits. Its own refusals have an `X-Request-Id` too. */
 export function createHttpServer(
   { stalledMs = 15_000, refused = () => {}, ...options }: HttpServerOptions,
   handle: RequestListener,
 ): Server {
   const pipelined = new WeakMap<Socket, number>()
-  const server = createServer({ ...options, requireHostHeader: false }, (request, response) => {
+  const server = createServer({ ...limits, ...options, requireHostHeader: false }, (request, response) => {
     // Node gives a response its socket when the earlier answers of the connection are sent.
     if (response.socket === null && isOverLimit(request.socket, response)) return
     if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHost(response)

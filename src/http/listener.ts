@@ -34,6 +34,18 @@ export async function stopAccepting(server: NetServer): Promise<void> {
   plug?.destroy()
 }
 
+/** Closes a server and its idle connections. Cuts those that are left after this time. */
+export async function closeWithin(server: Server, ms: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const late = setTimeout(resolve, ms)
+    server.close(() => {
+      clearTimeout(late)
+      resolve()
+    })
+  })
+  server.closeAllConnections()
+}
+
 /** The longest time until the queue of the listener is empty for a moment. A turn or two are usual. */
 const plugMs = 1_000
 

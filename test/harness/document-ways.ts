@@ -66,7 +66,7 @@ export const ways: Readonly<Record<string, Way>> = {
     'test/tokens/shared-tier.test.ts',
     'a user of Redis with the rights in the README',
   ),
-  'The map of src/ ›  › src/main.ts      the process: settings,': testedBy(
+  'The map of src/ ›  › src/main.ts      the process: it hears s': testedBy(
     'test/imports.test.ts',
     'names every folder and file of src/, and nothing else',
   ),

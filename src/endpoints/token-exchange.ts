@@ -27,9 +27,9 @@ export function createTokenExchange({ credentials, apiTokens, now, toWall }: Ser
   }
 
   async function answer(_: IncomingMessage, { form, clientAddress, deadline }: FaceContext): Promise<FaceReply> {
-    const wish = readWish(form, tokens, credentials)
-    const subject = await identify(credentials, wish.subject, { clientAddress, deadline })
-    const token = await mint(tokens, subject, wish)
+    const exchange = readExchange(form, tokens, credentials)
+    const subject = await identify(credentials, exchange.subject, { clientAddress, deadline })
+    const token = await mint(tokens, subject, exchange)
     return oauthReply({
       access_token: token.token,
       issued_token_type: accessTokenType,
@@ -40,10 +40,16 @@ export function createTokenExchange({ credentials, apiTokens, now, toWall }: Ser
   }
 }
 
-type Wish = { readonly subject: Credential; readonly audience: string; readonly scopes: readonly string[] | undefined }
+/** What a request asks for. */
+type Exchange = {
+  readonly subject: Credential
+  readonly audience: string
+  /** `undefined`: those of the subject token. */
+  readonly scopes: readonly string[] | undefined
+}
 
 /** All that the form alone can tell. LINE is not asked for a request that is wrong in another way. */
-function readWish(form: Form, tokens: ApiTokens, credentials: Credentials): Wish {
+function readExchange(form: Form, tokens: ApiTokens, credentials: Credentials): Exchange {
   assertGrant(form)
   const raw = form.get('subject_token')
   const type = form.get('subject_token_type')
@@ -86,7 +92,7 @@ async function identify(credentials: Credentials, subject: Credential, caller: C
   return { ...identity, userId }
 }
 
-async function mint(tokens: ApiTokens, subject: Named, { audience, scopes }: Wish): Promise<ApiToken> {
+async function mint(tokens: ApiTokens, subject: Named, { audience, scopes }: Exchange): Promise<ApiToken> {
   if (scopes?.every((scope) => subject.scopes.includes(scope)) === false)
     throw oauthError('invalid_scope', 'scope has more than LINE has granted to the subject token')
   try {

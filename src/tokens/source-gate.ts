@@ -21,7 +21,7 @@ export type Admission = {
   settle(outcome: Outcome): void
 }
 
-type Wish = {
+type AdmissionRequest = {
   readonly deadline: number
   readonly calls: 1 | 2
   /** See `Question`. */
@@ -34,7 +34,7 @@ export type SourceGate = {
    * Waits until the source may send an unknown credential to LINE. Rejects with `SourceLimited` when its bucket is empty.
    * Rejects with `LineUnavailable` when it still waits at `deadline` (`performance.now()`), or when too many wait.
    */
-  admit(network: string, wish: Wish): Promise<Admission>
+  admit(network: string, request: AdmissionRequest): Promise<Admission>
 }
 
 export type SourceLimits = {
@@ -98,13 +98,13 @@ export function createSourceGate({
   const numbers: SourceNumbers = { counts: sources.counts, waiting: waitingRoom.size }
   return { admit, refusalFor, limitFor, count: countOutcome, ...numbers }
 
-  async function admit(network: string, wish: Wish): Promise<Admission> {
+  async function admit(network: string, request: AdmissionRequest): Promise<Admission> {
     const refusal = refusalFor(network)
     if (refusal !== undefined) throw refusal
     const entered = enter(network)
     const full = entered.find(mustWait)
-    if (full === undefined) return letThrough(entered, wish.calls)
-    return waitAt(full, entered, wish)
+    if (full === undefined) return letThrough(entered, request.calls)
+    return waitAt(full, entered, request)
   }
 
   function refusalFor(network: string): Outage | undefined {
@@ -161,8 +161,8 @@ export function createSourceGate({
     return underWay >= places || room() === 0
   }
 
-  function letThrough(entered: readonly Source[], wish: 1 | 2): Admission {
-    const calls = wish === 2 && mayPair(entered) ? 2 : 1
+  function letThrough(entered: readonly Source[], wanted: 1 | 2): Admission {
+    const calls = wanted === 2 && mayPair(entered) ? 2 : 1
     count(entered, 1, calls)
     return { calls, settle: (outcome) => settle(entered, calls, outcome) }
   }
@@ -227,7 +227,11 @@ export function createSourceGate({
     }
   }
 
-  function waitAt(full: Source, entered: readonly Source[], { deadline, calls, onWait }: Wish): Promise<Admission> {
+  function waitAt(
+    full: Source,
+    entered: readonly Source[],
+    { deadline, calls, onWait }: AdmissionRequest,
+  ): Promise<Admission> {
     const { promise, resolve, reject } = Promise.withResolvers<Admission>()
     const attempt: Attempt = { sources: entered, admit, refuse }
     const { network = '' } = entered[0] ?? {}

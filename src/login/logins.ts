@@ -56,6 +56,14 @@ export type LoginsOptions = {
   readonly exchangeOnce?: ExchangeOnce | undefined
 }
 
+/** A code and the operation that it was sent in. `mark`: its digest. */
+type Presented = {
+  readonly mark: string
+  readonly authorization: AuthorizationCode
+  readonly channel: Channel
+  readonly caller: Caller
+}
+
 /** The lifetime of LINE's codes. */
 const spentForMs = 10 * 60 * 1_000
 const maxSpent = 100_000
@@ -74,25 +82,21 @@ export function createLogins(options: LoginsOptions): Logins {
 
   async function exchangeCode(authorization: AuthorizationCode, channel: Channel, caller: Caller): Promise<Login> {
     const mark = digestOf('code', channel.id, authorization.code)
-    let isTheirs = false
+    let isOwn = false
     const login = await attempts.fly(mark, caller, () => {
-      isTheirs = true
-      return attempt(mark, authorization, channel, caller)
+      isOwn = true
+      return attempt({ mark, authorization, channel, caller })
     })
     // The caller waited for another caller's attempt, and that one got the tokens.
-    if (!isTheirs) throw spent()
+    if (!isOwn) throw spent()
     return login
   }
 
-  async function attempt(
-    mark: string,
-    authorization: AuthorizationCode,
-    channel: Channel,
-    caller: Caller,
-  ): Promise<Login> {
+  async function attempt(presented: Presented): Promise<Login> {
+    const { mark } = presented
     if (isSpent(mark)) throw spent()
     try {
-      const login = await askLine(mark, authorization, channel, caller)
+      const login = await askLine(presented)
       spentAt.set(mark, now())
       return login
     } catch (error) {
@@ -101,12 +105,7 @@ export function createLogins(options: LoginsOptions): Logins {
     }
   }
 
-  async function askLine(
-    mark: string,
-    authorization: AuthorizationCode,
-    channel: Channel,
-    caller: Caller,
-  ): Promise<Login> {
+  async function askLine({ mark, authorization, channel, caller }: Presented): Promise<Login> {
     const askedAt = now()
     const begunAt = forgotten.count()
     const ask = async () => parseTokenResponse(await line.exchangeCode(channel, authorization, caller))

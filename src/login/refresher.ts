@@ -90,39 +90,40 @@ export function createRefresher(options: RefresherOptions): Refresher {
     if (learnSession !== undefined) await learnSession(key, options)
     if (forgotten.isDeadSession(key) || refusals.find(key) !== undefined) throw refused()
     const found = findReplay(key)
-    const replayed = found && (await replay(found, key, refreshToken, caller))
+    const presented = { key, refreshToken, channel, caller, options }
+    const replayed = found && (await replay(found, presented))
     if (replayed !== undefined) return replayed
     // Without a replay there was no pause up to here: in a pause, a flight could have ended that this caller can join.
     const outage = unusables.find(key)
     if (outage !== undefined) throw outage
-    const fetched = await flights.fly(key, caller, () => fetchTokens({ key, refreshToken, channel, caller, options }))
+    const fetched = await flights.fly(key, caller, () => fetchTokens(presented))
     const tokens = await handOut(fetched, key, caller)
     if (tokens === undefined)
       throw new LineUnavailable('LINE does not accept its new tokens: try again', { retryAfter: 1 })
     return tokens
   }
 
-  async function replay(found: Replay, key: string, refreshToken: string, caller: Caller) {
+  async function replay(found: Replay, { key, refreshToken, caller }: Presented) {
     const tokens = JSON.parse(unseal(found.sealed, refreshToken, 'refresh'))
     const handedOut = await handOut({ tokens, begunAt: found.begunAt }, key, caller, now() >= found.until)
     if (handedOut === undefined) replays.delete(key)
     return handedOut
   }
 
-  async function fetchTokens({ key, refreshToken, channel, caller, options }: Presented): Promise<Fetched> {
-    const { deadline } = caller
-    const ask = () => askLine(key, refreshToken, channel, caller)
+  async function fetchTokens(presented: Presented): Promise<Fetched> {
+    const { key, caller, options } = presented
+    const limits = { deadline: caller.deadline, options }
     try {
-      const refreshed = await guarded(gate, caller, () => askOnce(key, ask, { deadline, options }))
+      const refreshed = await guarded(gate, caller, () => askOnce(key, () => askLine(presented), limits))
       if (learnSession !== undefined) await learnSession(key, options)
-      return remember(refreshed, key, refreshToken)
+      return remember(refreshed, presented)
     } catch (error) {
       if (error instanceof InvalidGrant) refusals.add(key, 'INVALID_GRANT')
       throw error
     }
   }
 
-  async function askLine(key: string, refreshToken: string, channel: Channel, caller: Caller): Promise<Refreshed> {
+  async function askLine({ key, refreshToken, channel, caller }: Presented): Promise<Refreshed> {
     const askedAt = now()
     const begunAt = forgotten.count()
     try {
@@ -138,7 +139,7 @@ export function createRefresher(options: RefresherOptions): Refresher {
     }
   }
 
-  function remember({ tokens, askedAt, begunAt, family }: Refreshed, key: string, refreshToken: string): Fetched {
+  function remember({ tokens, askedAt, begunAt, family }: Refreshed, { key, refreshToken }: Presented): Fetched {
     const { id, channelId, userId } = family
     const isOurs = begunAt !== undefined
     if (!isOurs) for (const one of [key, refreshKeyOf(channelId, tokens.refreshToken)]) families.learn(one, family)

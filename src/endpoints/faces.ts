@@ -58,51 +58,40 @@ export function createFaces(options: FacesOptions): Faces {
     own.set(response, face)
     if (spans !== undefined) beginSpan(face, path, request, response, spans)
     if (face.readsForm) readAndAnswer(face, path, request, response)
-    else answer(face, path, request, response, undefined)
+    else answer(face, path, response, undefined)
   }
 
   function readAndAnswer(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void {
     readForm(request, (error, body) => {
-      if (error === undefined) answer(face, path, request, response, body)
+      if (error === undefined) answer(face, path, response, body)
       // A broken connection is no error of ours.
       else if (response.destroyed) forget(response)
       else refuse(response, error, performance.now())
     })
   }
 
-  function answer(
-    face: Face,
-    path: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: ByteBuffer | undefined,
-  ): void {
+  function answer(face: Face, path: string, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
+    const read = { face, path, response, body, startedAt }
     if (turns.hasTime(startedAt)) {
-      enter(face, path, request, response, body, startedAt)
+      enter(read)
       turns.ended(startedAt)
-    } else turns.runLater(() => executeLate(face, path, request, response, body, startedAt), body?.bytes() ?? 0)
+    } else turns.runLater(() => executeLate(read), body?.bytes() ?? 0)
   }
 
   /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
-  function executeLate(...[face, path, request, response, body, startedAt]: Parameters<typeof execute>): void {
-    if (response.destroyed) forget(response)
-    else if (own.has(response)) enter(face, path, request, response, body, startedAt)
+  function executeLate(read: ReadRequest): void {
+    if (read.response.destroyed) forget(read.response)
+    else if (own.has(read.response)) enter(read)
   }
 
-  function enter(...given: Parameters<typeof execute>): void {
-    if (spans === undefined) execute(...given)
-    else spans.within(given[2], () => execute(...given))
+  function enter(read: ReadRequest): void {
+    if (spans === undefined) execute(read)
+    else spans.within(read.response.req, () => execute(read))
   }
 
-  function execute(
-    face: Face,
-    path: string,
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: ByteBuffer | undefined,
-    startedAt: number,
-  ): void {
+  function execute({ face, path, response, body, startedAt }: ReadRequest): void {
+    const request = response.req
     try {
       const form = takeForm(body)
       const clientAddress = clientAddresses.addressOf(request)
@@ -181,6 +170,15 @@ function beginSpan(
   spans: RequestSpans,
 ): void {
   spans.begin(request, response, route, route.includes('{') ? detached(path) : route)
+}
+
+/** A request that can be answered. `body`: of a face that reads forms. */
+type ReadRequest = {
+  readonly face: Face
+  readonly path: string
+  readonly response: ServerResponse
+  readonly body: ByteBuffer | undefined
+  readonly startedAt: number
 }
 
 /** What the log line says of the end of a request. */

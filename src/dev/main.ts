@@ -30,7 +30,7 @@ try {
   })
   const { accessToken, refreshToken = '', channelId } = emulator.issueTokens()
   const config = readConfig(settingsFor(emulator), { checkKeyFile })
-  // Time passes for LINE and for the gateway: else each ID token after `POST /emulator/clock` would be from the future.
+  // Time passes for LINE and for the gateway. Otherwise each ID token after `POST /emulator/clock` would be from the future.
   const now = () => Date.now() + emulator.advancedMs()
   const { telemetry, read: numbers } = createLiveNumbers(createTelemetry(config), now)
   const warn = (warning: string) => telemetry.log('settingWarning', { warning })

@@ -27,7 +27,7 @@ export type Slots = {
 
 const callersFirst: readonly Lane[] = ['caller', 'recheck', 'background']
 const recheckFirst: readonly Lane[] = ['recheck', 'caller', 'background']
-/** Each fourth slot goes to a re-check first. Else a flood of new tokens could keep a revoked token in use. */
+/** Each fourth slot goes to a re-check first. Otherwise a flood of new tokens could keep a revoked token in use. */
 const recheckTurn = 4
 const queueFull = 'Too many calls to LINE wait in our own queue: try again later'
 /** The part of the slots that background calls can have. */

@@ -147,8 +147,8 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
   }
 
   /**
-   * A record that must be checked again within two seconds is still good for that long: else a token could not be had just
-   * then. The end of the credential itself is never passed.
+   * A record that must be checked again within two seconds is still good for that long. Otherwise nobody could get a token
+   * just then. The end of the credential itself is never passed.
    */
   function endOf({ expiresAt, reliableUntil }: Named, now: number): number {
     const end = Math.min(now + lifeMs, expiresAt, Math.max(reliableUntil, now + leastLifeMs + 999))

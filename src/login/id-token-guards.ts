@@ -49,7 +49,7 @@ const mostWaiting = { mostOfOne: 100, mostInAll: 1_000 }
 /**
  * Limits the bad ID tokens of a client network with the bucket that also limits its bad access tokens. An ID token that
  * fails takes a token out, and one that is good for the first time here puts a token back. One that was good before is
- * not limited, so it does not count either, for example with a wrong nonce: else one of them could keep the bucket empty
+ * not limited, so it does not count either, for example with a wrong nonce: one of them could keep the bucket empty
  * for all others of the network. For the same reason, one that an honest app may hold counts once in 30 s. Of a good ID token,
  * only its digest and its sighting are kept.
  */

@@ -28,7 +28,7 @@ export type Expected = {
   readonly channel?: Channel | undefined
   /**
    * It stands for an access token. Then there is no nonce to compare with, no leeway after its end, and HS256 is refused:
-   * whoever has the secret of the channel can sign with it.
+   * everybody who has the secret of the channel can sign with it.
    */
   readonly asBearer?: boolean
 }

@@ -177,7 +177,7 @@ export function createRevocation(options: RevocationOptions): Revocation {
     if (known.verdict === 'unknown') return logoutUnverified(token, known, refreshToken, caller)
     const { channel, stone } = known
     if (stone?.isConfirmed) return logoutRefused(invalid('REVOKED'), channel, refreshToken, caller)
-    // Only the first logout ends a session that nobody knows. Else one good token would bring in any number of them.
+    // Only the first logout ends a session that nobody knows. Otherwise one good token could end any number.
     const ofUser = known.origin && families.userOf(known.origin)
     const session = { endedWith: token, ofUser, isTrusted: !tombstones.has(token.key) }
     const revoked = [revokeKnown(token, known, caller)]

@@ -98,7 +98,7 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   const { memory, families, idTokens, issuer, clock } = options
   const { freshForMs, maxStaleMs } = options.ages
   const usualReading = createUsualReading()
-  // Where the ages are close to each other, a record would else be checked nearly at each use.
+  // Half at most: where the ages are close to each other, a record would otherwise be checked nearly at each use.
   const earlyMs = maxStaleMs === Number.POSITIVE_INFINITY ? 0 : Math.min(relyForMs, (maxStaleMs - freshForMs) / 2)
 
   return { read, readAccessToken, isOtherJwt, identify, claimsOf }

@@ -89,7 +89,7 @@ export function createForgotten({ tombstones, users, families, skewMs = 0 }: For
     return stone !== undefined && family !== undefined && hasBegunBefore(stone, family)
   }
 
-  /** Of events in this process the order is certain. Else their times are compared. */
+  /** The order of events in this process is certain. Otherwise their times are compared. */
   function hasBegunBefore(stone: UserTombstone, { begunAt, begunTime }: Family): boolean {
     if (begunAt !== undefined && !stone.isLearned) return stone.raisedNumber > begunAt
     return isFromBefore(stone, begunTime)

@@ -10,7 +10,7 @@ export type Rechecks = {
   startBehind(question: Question, record: TokenRecord): void
   /** For a stale record: LINE's answer. `undefined`: LINE gave no answer, now or within the last 5 seconds. */
   run(question: Question, record: TokenRecord): Promise<Answer | undefined>
-  /** Asks for the subject alone, like a background call: it must not take the places of other callers. Else like `run`. */
+  /** Asks for the subject alone, like a background call: it must not take the places of other callers. Otherwise like `run`. */
   once(question: Question, record: TokenRecord): Promise<Answer | undefined>
   /** LINE gave no answer: the next re-check waits 5 seconds. */
   postpone(question: Question): void

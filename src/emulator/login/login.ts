@@ -33,7 +33,7 @@ export function refusedPage(reason: string): LineResponse {
   return page('Bad Request', html`<h1>400 Bad Request</h1><p>${reason}</p>`, { status: 400 })
 }
 
-/** Else any page could log the user of this browser in, as a user of its choice. */
+/** Otherwise any page could log the user of this browser in, as a user of its choice. */
 export const foreignFormPage = page(
   'Forbidden',
   html`<h1>403 Forbidden</h1><p>The login form answers only pages of this machine: start the login in your app.</p>`,

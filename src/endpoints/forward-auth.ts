@@ -5,7 +5,7 @@ import { countHeaders } from '../http/read-request.ts'
 import { queryOf } from '../http/request-target.ts'
 import { type HeaderList, noHeaders, type Reply } from '../http/send.ts'
 import { LineUnavailable } from '../line/errors.ts'
-import type { ApiToken, ApiTokens, Named } from '../login/api-tokens.ts'
+import type { ApiToken, ApiTokens, VerifiedUser } from '../login/api-tokens.ts'
 import type { Credentials, Identity, Verified } from '../tokens/credentials.ts'
 import { shareOf } from '../tokens/shares.ts'
 import { type Invalid, isOutage } from '../tokens/token-resolver.ts'
@@ -57,7 +57,7 @@ export function createForwardAuth({ credentials, apiTokens, clientAddresses, mod
     if (identity.verdict === 'invalid') return refusedToken(identity)
     if (identity.verdict === 'unknown') return noVerdict(identity.outage)
     if (demands.channels.some((channel) => channel !== identity.channelId)) return otherChannel
-    if (!isNamed(identity)) return insufficientScope(['profile', ...demands.scopes])
+    if (!hasUser(identity)) return insufficientScope(['profile', ...demands.scopes])
     if (!demands.scopes.every((scope) => identity.scopes.includes(scope))) return insufficientScope(demands.scopes)
     // A user ID that a header cannot hold would become the ID of somebody else.
     if (!headerWord.test(identity.userId)) return noVerdict(new LineUnavailable('LINE sent a user ID of another form'))
@@ -65,7 +65,7 @@ export function createForwardAuth({ credentials, apiTokens, clientAddresses, mod
   }
 }
 
-function passedWithToken(user: Named, apiTokens: ApiTokens): FaceReply | Promise<FaceReply> {
+function passedWithToken(user: VerifiedUser, apiTokens: ApiTokens): FaceReply | Promise<FaceReply> {
   try {
     const token = apiTokens.tokenFor(user, apiTokens.defaultAudience())
     return token instanceof Promise ? token.then((settled) => passed(user, settled), noVerdict) : passed(user, token)
@@ -74,7 +74,7 @@ function passedWithToken(user: Named, apiTokens: ApiTokens): FaceReply | Promise
   }
 }
 
-function passed({ userId, channelId, scopes }: Named, apiToken: ApiToken | undefined): FaceReply {
+function passed({ userId, channelId, scopes }: VerifiedUser, apiToken: ApiToken | undefined): FaceReply {
   const authorization = apiToken && `Bearer ${apiToken.token}`
   return reply(200, 'OK', identityHeaders(userId, channelId, scopeText(scopes), authorization))
 }
@@ -148,7 +148,7 @@ const nothingMore: Demands = { scopes: [], channels: [] }
 /** No scope has a space. */
 const impossible: Demands = { scopes: [' '], channels: [] }
 
-function isNamed(verified: Verified): verified is Named {
+function hasUser(verified: Verified): verified is VerifiedUser {
   return verified.userId !== undefined
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Form } from '../http/form.ts'
 import type { TokenRefusal } from '../line/responses.ts'
-import type { ApiToken, ApiTokens, Named } from '../login/api-tokens.ts'
+import type { ApiToken, ApiTokens, VerifiedUser } from '../login/api-tokens.ts'
 import type { Services } from '../schema/context.ts'
 import { type Credential, type Credentials, isIdToken } from '../tokens/credentials.ts'
 import type { Caller } from '../tokens/token-resolver.ts'
@@ -82,7 +82,7 @@ function assertNoOther(form: Form): void {
 }
 
 /** A bad subject token is `invalid_request` (section 2.2.2). */
-async function identify(credentials: Credentials, subject: Credential, caller: Caller): Promise<Named> {
+async function identify(credentials: Credentials, subject: Credential, caller: Caller): Promise<VerifiedUser> {
   const identity = await credentials.identify(subject, caller)
   if (identity.verdict === 'unknown') throw unavailable(identity.outage)
   if (identity.verdict === 'invalid') throw oauthError('invalid_request', refusals[identity.reason], identity)
@@ -92,7 +92,7 @@ async function identify(credentials: Credentials, subject: Credential, caller: C
   return { ...identity, userId }
 }
 
-async function mint(tokens: ApiTokens, subject: Named, { audience, scopes }: Exchange): Promise<ApiToken> {
+async function mint(tokens: ApiTokens, subject: VerifiedUser, { audience, scopes }: Exchange): Promise<ApiToken> {
   if (scopes?.every((scope) => subject.scopes.includes(scope)) === false)
     throw oauthError('invalid_scope', 'scope has more than LINE has granted to the subject token')
   try {

@@ -13,8 +13,8 @@ export type ApiToken = {
   readonly expiresAt: number
 }
 
-/** `userId`: such a token always names its user. */
-export type Named = Verified & { readonly userId: string }
+/** A verified credential of a user who is known: a signed token always names its user. */
+export type VerifiedUser = Verified & { readonly userId: string }
 
 export type ApiTokens = {
   /** `iss` of all that we sign, as PUBLIC_URL has it. */
@@ -27,7 +27,7 @@ export type ApiTokens = {
    * The token of a credential for one audience. At once if there is one whose life is at least half left. `scopes`: fewer than the
    * credential has. Throws or rejects with `Misconfigured` if no key signs.
    */
-  tokenFor(verified: Named, audience: string, scopes?: readonly string[]): ApiToken | Promise<ApiToken>
+  tokenFor(verified: VerifiedUser, audience: string, scopes?: readonly string[]): ApiToken | Promise<ApiToken>
 }
 
 export type ApiTokensOptions = {
@@ -79,7 +79,11 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     return isListed ? wanted : undefined
   }
 
-  function tokenFor(verified: Named, audience: string, scopes?: readonly string[]): ApiToken | Promise<ApiToken> {
+  function tokenFor(
+    verified: VerifiedUser,
+    audience: string,
+    scopes?: readonly string[],
+  ): ApiToken | Promise<ApiToken> {
     const scope = scopeOf(verified, scopes)
     const key = `${verified.key} ${audience} ${scope}`
     const known = tokens.get(key)
@@ -100,7 +104,7 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     return token
   }
 
-  function isUsable(token: Minted, verified: Named): boolean {
+  function isUsable(token: Minted, verified: VerifiedUser): boolean {
     const left = token.expiresAt - wall()
     const life = token.expiresAt - token.issuedAt
     // After a step back of the wall clock, more than the whole life seems to be left.
@@ -109,11 +113,11 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
   }
 
   /** The user may have logged in again, or LINE may still accept the credential: a token from before is dead all the same. */
-  function hasLeft({ channelId, userId }: Named, since: number): boolean {
+  function hasLeft({ channelId, userId }: VerifiedUser, since: number): boolean {
     return leftSince(channelId, userId, since)
   }
 
-  function start(key: string, verified: Named, audience: string, scope: string): Promise<ApiToken> {
+  function start(key: string, verified: VerifiedUser, audience: string, scope: string): Promise<ApiToken> {
     const mint: Mint = {
       begunAt: wall(),
       minted: sign(verified, audience, scope)
@@ -129,7 +133,7 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
     return mint.minted
   }
 
-  async function sign(verified: Named, audience: string, scope: string): Promise<Minted> {
+  async function sign(verified: VerifiedUser, audience: string, scope: string): Promise<Minted> {
     const now = wall()
     const expiresAt = endOf(verified, now)
     const claims = {
@@ -150,13 +154,13 @@ export function createApiTokens(options: ApiTokensOptions): ApiTokens {
    * A record that must be checked again within two seconds is still good for that long. Otherwise nobody could get a token
    * just then. The end of the credential itself is never passed.
    */
-  function endOf({ expiresAt, reliableUntil }: Named, now: number): number {
+  function endOf({ expiresAt, reliableUntil }: VerifiedUser, now: number): number {
     const end = Math.min(now + lifeMs, expiresAt, Math.max(reliableUntil, now + leastLifeMs + 999))
     return Math.floor(end / 1_000) * 1_000
   }
 }
 
 /** In the order of the credential, and never more than it has: each set of scopes has one token. */
-function scopeOf({ scopes }: Named, wanted: readonly string[] | undefined): string {
+function scopeOf({ scopes }: VerifiedUser, wanted: readonly string[] | undefined): string {
   return (wanted === undefined ? scopes : scopes.filter((scope) => wanted.includes(scope))).join(' ')
 }

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Misconfigured } from '../../src/line/errors.ts'
-import { type ApiToken, type ApiTokensOptions, createApiTokens, type Named } from '../../src/login/api-tokens.ts'
+import { type ApiToken, type ApiTokensOptions, createApiTokens, type VerifiedUser } from '../../src/login/api-tokens.ts'
 import { parseSigningKeys } from '../../src/login/signing-key-set.ts'
 import { createSigningKeys } from '../../src/login/signing-keys.ts'
 import { START_MS } from '../harness/channels.ts'
@@ -48,7 +48,7 @@ function createTokens(options: Partial<ApiTokensOptions> = {}) {
   return { ...tokens, signed: () => signed, given }
 }
 
-const verified: Named = {
+const verified: VerifiedUser = {
   verdict: 'valid',
   key: 'digest',
   channelId: '1000000001',
@@ -92,7 +92,7 @@ describe('the token', () => {
     expect(tokens.signed()).toBe(2)
   })
 
-  it.each<[string, Partial<Named>, number]>([
+  it.each<[string, Partial<VerifiedUser>, number]>([
     ['API_TOKEN_SECONDS', {}, 300_000],
     ['the end of the credential', { expiresAt: START_MS + 20_000 }, 20_000],
     ['the time until which its record may be relied on', { reliableUntil: START_MS + 60_000 }, 60_000],

@@ -111,7 +111,7 @@ it('the printed values work, with pages for this machine only (D18, D21); SIGINT
   expect(program.out()).toMatch(/"level":40.*TRUSTED_PROXY: is not a setting/)
   expectKnownLines(program.out(), 'listening')
 
-  for (let n = 0; n < 2; n += 1) program.killGroup('SIGINT')
+  program.kill('SIGINT')
   expect(await program.ended).toBe(0)
   expect(program.err()).toBe('')
   await expect(fetch(graphiql)).rejects.toThrow()

@@ -7,6 +7,7 @@ import { web } from '../harness/channels.ts'
 import { healthMs } from '../harness/health-ms.ts'
 import { longestTurnOf, turnWatch } from '../harness/longest-turn-of.ts'
 import { print } from '../harness/print.ts'
+import { productionFlags } from '../harness/production-flags.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
@@ -66,12 +67,6 @@ describe.skipIf(process.platform !== 'linux')('LINE hangs, one address sends 1,5
     expect(turnMs).toBeLessThanOrEqual(mostTurnMs)
   })
 })
-
-/** V8's flags of `npm start`: they decide how much memory garbage may fill. */
-function productionFlags(): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
-  return scripts.start.split(' ').filter((word: string) => word.startsWith('--'))
-}
 
 function rssMb(pid: number | undefined): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')

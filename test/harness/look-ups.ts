@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { IssuedTokens } from '../../src/emulator/emulator.ts'
 import { type Fleet, type Replica, replicaAt } from './fleet.ts'
 import { codesOf } from './running-gateway.ts'
@@ -29,7 +30,12 @@ export async function startLookUps(fleet: Fleet, perSecond: number) {
   let sent = 0
   const open = new Set<Promise<void>>()
   const timer = setInterval(sendDue, tickMs)
-  return { stop }
+  return { answered, stop }
+
+  /** Whether all look-ups sent so far are answered within this time. */
+  function answered(withinMs: number): Promise<boolean> {
+    return Promise.race([Promise.all(open).then(() => true), sleep(withinMs, false, { ref: false })])
+  }
 
   /** Resolves with all look-ups when the last one was answered. */
   async function stop(): Promise<readonly LookUp[]> {

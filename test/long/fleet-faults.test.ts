@@ -15,10 +15,10 @@ import { timeUntil } from '../harness/time-until.ts'
 const lookUpsPerSecond = 300
 /** A second or two are usual. It only ends a wait for what never comes. */
 const longestRecoveryMs = 60_000
+/** So does this one, for look-ups in a fault. They wait for Redis once, and 0.1 to 1.6 s are usual. */
+const longestAnswerMs = 60_000
 /** The load goes on until all is normal, or for so long. A machine that is too slow for it is normal only without it. */
 const longestLoadMs = 5_000
-/** LINE_TIMEOUT_MS is 20 s here. A look-up waits for Redis once, and 1.6 s are usual: the rest is the speed of the machine. */
-const longestWaitMs = 15_000
 
 const folder = mkdtempSync(join(tmpdir(), 'redis-faults-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -47,6 +47,8 @@ describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', (
         await fault.begin(fleet())
         const refreshed = await refreshAtAll()
         await sleep(end - performance.now())
+        // The fault goes on until then, so that a look-up that waits for its end is found, and a slow machine is not.
+        const areAnswered = await load.answered(longestAnswerMs)
         await fault.end(fleet())
         const recovery = recoveryOf(fleet())
         await Promise.race([recovery, sleep(longestLoadMs)])
@@ -56,9 +58,9 @@ describeWithRedis('Redis in trouble, 300 look-ups a second at three replicas', (
         print(
           `${fault.name}, +${latencyMs} ms: ${lookUpsText(lookUps)}; ${after}; ${refreshed.longestMs} ms for a refresh`,
         )
+        expect(areAnswered).toBe(true)
         expect(failuresIn(lookUps)).toEqual([])
         expect(refreshed.reactions).toEqual(['served', 'served', 'served'])
-        expect(Math.max(...lookUps.map(({ waitMs }) => waitMs))).toBeLessThan(longestWaitMs)
       },
     )
 

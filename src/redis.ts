@@ -43,12 +43,12 @@ export type CommandOptions = {
   readonly patience?: Patience
 }
 
-/** The options of all patient commands of one operation: together they wait 1,500 ms at most. */
+/** The options of all patient commands of one operation: together they wait as long as one may, 1,500 ms at most. */
 export function patientOptions(): CommandOptions {
-  return { patient: true, patience: { leftMs: patientMs } }
+  return { patient: true, patience: { left: 1 } }
 }
 
-const patientMs = 1_500
+const usualPatientMs = 1_500
 
 /** A Lua script. No two scripts have the same name. It returns numbers, byte strings (as Buffer), lists of them, or nil (as null). */
 export type Script = { readonly name: string; readonly lua: string }
@@ -64,7 +64,10 @@ export const streamLength = 100_000
 
 export type RedisOptions = {
   readonly telemetry: Telemetry
-  /** The limit of a command for a look-up (ms). Tests that count calls to LINE need a longer one: their machine may be busy. */
+  /**
+   * The limit of a command for a look-up (ms); a patient one has no shorter limit. Tests that count calls to LINE need a longer
+   * one: their machine may be busy.
+   */
   readonly lookUpMs?: number
 }
 
@@ -72,6 +75,7 @@ export type RedisOptions = {
 export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOptions): Redis {
   const target = parseTarget(url)
   const sendTraced = traceCommands(telemetry.tracing, target)
+  const patientMs = Math.max(usualPatientMs, lookUpMs)
   const lookUps = unseen(() => openConnection(target, { name: 'look-ups', limitMs: lookUpMs, telemetry }))
   const patient = unseen(() => openConnection(target, { name: 'patient', limitMs: patientMs, telemetry }))
   const streams = new Set<RedisStream>()

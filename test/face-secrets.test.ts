@@ -29,6 +29,7 @@ let gateway: RunningGateway
 /** With a strict limit. Its key signs for a minute only. */
 let second: RunningGateway
 const turn = createTurnHold()
+const lookUpMs = 20_000
 beforeAll(async () => {
   const settings = {
     ...ourChannels,
@@ -39,9 +40,9 @@ beforeAll(async () => {
     PUBLIC_URL: 'https://id.example',
     SIGNING_KEYS_FILE: keyFile.path,
   }
-  gateway = await startRunningGateway({ ...settings, ...noSourceLimit })
+  gateway = await startRunningGateway({ ...settings, ...noSourceLimit }, { lookUpMs })
   const strict = { SIGNING_KEYS_FILE: oldKeyFile.path, SHUTDOWN_GRACE_SECONDS: '0' }
-  second = await startRunningGateway({ ...settings, ...strict }, { beside: gateway, watch: turn.watch })
+  second = await startRunningGateway({ ...settings, ...strict }, { beside: gateway, lookUpMs, watch: turn.watch })
 })
 afterAll(async () => {
   await second.close()

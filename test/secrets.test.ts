@@ -42,7 +42,7 @@ let gateway: RunningGateway
 let second: RunningGateway
 let numbers: (() => LiveNumbers) | undefined
 beforeAll(async () => {
-  const surroundings = { watch: (telemetry: Telemetry) => watchNumbers(telemetry) }
+  const surroundings = { lookUpMs: 20_000, watch: (telemetry: Telemetry) => watchNumbers(telemetry) }
   gateway = await startRunningGateway({ METRICS_PORT: '0', ...noSourceLimit, ...redis.settings() }, surroundings)
   second = await startSecond()
 })
@@ -654,6 +654,7 @@ function startSecond(): Promise<RunningGateway> {
     },
     {
       beside: gateway,
+      lookUpMs: 20_000,
       watch: breakable,
       dev: () => ({
         tabs: [],

@@ -21,8 +21,8 @@ export type Connection = {
   close(): Promise<void>
 }
 
-/** How long the commands of one operation may still wait, all together. */
-export type Patience = { leftMs: number }
+/** How long the commands of one operation may still wait, all together: this share of the limit of one command. */
+export type Patience = { left: number }
 
 export type Command<T> = (client: Client) => Promise<T>
 
@@ -59,8 +59,8 @@ export function openConnection(target: Target, { name, limitMs, telemetry }: Con
   async function send<T>(command: Command<T>, patience?: Patience): Promise<T | Refused | Away> {
     if (patience === undefined) return sendWithin(command, limitMs)
     const startedAt = performance.now()
-    const reply = await sendWithin(command, Math.min(patience.leftMs, limitMs))
-    patience.leftMs -= performance.now() - startedAt
+    const reply = await sendWithin(command, patience.left * limitMs)
+    patience.left -= (performance.now() - startedAt) / limitMs
     return reply
   }
 

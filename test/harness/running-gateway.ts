@@ -9,6 +9,7 @@ import {
   type TokenRequest,
 } from '../../src/emulator/emulator.ts'
 import { createGateway, type Gateway, type Surroundings } from '../../src/gateway.ts'
+import { createRedis } from '../../src/redis.ts'
 import { createTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts'
 import { foreign, liff, native, START_MS, web } from './channels.ts'
 
@@ -83,6 +84,8 @@ export type StartOptions = EmulatorOptions &
   Pick<Surroundings, 'dev' | 'dispatcher' | 'redis'> & {
     /** Wraps the telemetry of the gateway. */
     readonly watch?: (telemetry: Telemetry) => Telemetry
+    /** How long a look-up waits for Redis, where it is not what the test is about (ms). Default: as in production. */
+    readonly lookUpMs?: number
     /** Where the clocks start, epoch ms. Default: `START_MS`. */
     readonly startsAt?: number
     /** How far the gateway's wall clock is ahead of LINE's clock at the start (ms). */
@@ -94,7 +97,17 @@ export type StartOptions = EmulatorOptions &
 /** `settings` are environment variables. They win over the defaults here: PORT, LINE_*_URL, the web channel and others. */
 export async function startRunningGateway(
   settings: NodeJS.ProcessEnv = {},
-  { dev, dispatcher, redis, watch, startsAt = START_MS, wallAheadBy = 0, beside, ...options }: StartOptions = {},
+  {
+    dev,
+    dispatcher,
+    redis,
+    watch,
+    lookUpMs,
+    startsAt = START_MS,
+    wallAheadBy = 0,
+    beside,
+    ...options
+  }: StartOptions = {},
 ): Promise<RunningGateway> {
   let ownTime = startsAt
   let aheadBy = wallAheadBy
@@ -110,13 +123,17 @@ export async function startRunningGateway(
     settings.LINE_CHANNELS === undefined ? { LINE_CHANNEL_ID: web.id, LINE_CHANNEL_SECRET: web.secret } : {}
   const config = readConfig({ ...defaults, ...channel, ...line, ...settings })
   const telemetry = createTelemetry({ ...config, destination: { write: (some) => (lines += some) } })
+  const watched = watch?.(telemetry) ?? telemetry
+  const { redisUrl } = config
+  const patient = redisUrl && lookUpMs ? createRedis(redisUrl, { telemetry: watched, lookUpMs }) : undefined
+  const shared = redis ?? patient
   const gateway: Gateway = await createGateway(config, {
     now,
     monotonic: () => time() - suspendedFor,
-    telemetry: watch?.(telemetry) ?? telemetry,
+    telemetry: watched,
     ...(dev && { dev }),
     ...(dispatcher && { dispatcher }),
-    ...(redis && { redis }),
+    ...(shared && { redis: shared }),
   })
   const agent = new Agent()
   let drained: Promise<void> | undefined
@@ -186,6 +203,7 @@ export async function startRunningGateway(
     // LINE goes first: the gateway waits for its calls to LINE, and some of them hang.
     if (beside === undefined) await emulator.close()
     await drain()
+    await patient?.close()
   }
 }
 

@@ -11,8 +11,8 @@ import { productionFlags } from '../harness/production-flags.ts'
 import { project, usePrograms } from '../harness/programs.ts'
 
 const programs = usePrograms()
-/** Far more than one turn takes here. Without a limit, it takes all lists that wait. */
-const mostTurnMs = 250
+/** Without a limit, one turn takes all lists that wait: up to 200 of the 1,500. */
+const largestShare = 0.1
 
 /** Linux tells the size of a process in /proc. */
 describe.skipIf(process.platform !== 'linux')('LINE hangs, one address sends 1,500 lists of junk tokens (A3)', () => {
@@ -53,18 +53,18 @@ describe.skipIf(process.platform !== 'linux')('LINE hangs, one address sends 1,5
       await sleep(5)
     }
     const answered = Number(await flood.printed(/answered (\d+)/))
-    const turnMs = await longestTurnOf(gateway)
+    const turn = await longestTurnOf(gateway)
     await emulator.close()
     waits.sort((a, b) => a - b)
     const at = (part: number) => waits[Math.floor((waits.length - 1) * part)] ?? 0
     print(
       `LINE hangs, 1,500 lists of junk tokens, ${which}: RSS +${peak - before} MB, ${answered} lists answered, ` +
         `${waits.length} x /health p50 ${at(0.5).toFixed(1)}, p99 ${at(0.99).toFixed(1)}, max ${at(1).toFixed(1)} ms; ` +
-        `the longest turn of the event loop took ${turnMs} ms of processor time`,
+        turn.text,
     )
     expect(answered).toBe(1_500)
     expect(peak - before).toBeLessThanOrEqual(mostMb)
-    expect(turnMs).toBeLessThanOrEqual(mostTurnMs)
+    expect(turn.share).toBeLessThanOrEqual(largestShare)
   })
 })
 

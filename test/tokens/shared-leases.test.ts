@@ -14,7 +14,7 @@ describeWithRedis('leases', () => {
 
   async function begin() {
     const server = await start()
-    const redis = createRedis(server.url, { telemetry: createTelemetry({ logLevel: 'silent' }) })
+    const redis = createRedis(server.url, { telemetry: createTelemetry({ logLevel: 'silent' }), lookUpMs: 20_000 })
     // While its connection is not there, a wait ends with `away`.
     await expect.poll(() => redis.read(['none'], patient), patiently).toEqual([undefined])
     return { server, redis, leases: createLeases(redis), lifeOf: (key: string) => server.command('PTTL', key) }

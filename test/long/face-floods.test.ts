@@ -13,7 +13,7 @@ import { project, usePrograms } from '../harness/programs.ts'
 const programs = usePrograms()
 const keyFile = writeKeyFile()
 /** One turn may take 10 ms of requests, and what is around them. Without turns, it takes a thousand of the 5,000 requests. */
-const largestShare = 0.1
+const largestShare = 0.125
 let emulator: Emulator
 beforeAll(async () => {
   emulator = await startEmulator({ channels: [web, liff] })

@@ -118,7 +118,11 @@ export async function startServer(
     pageOf: (path) => devPages?.pages.get(path),
   })
 
-  const options = { keepAliveTimeout: config.keepAliveMs, refused }
+  const options = {
+    keepAliveTimeout: config.keepAliveMs,
+    refused,
+    failed: (error: unknown, requestId: string) => telemetry.unexpected(error, 'request', requestId),
+  }
   const server = createHttpServer(options, (request, response) => {
     const { url = '' } = request
     const path = url === '/graphql' ? url : pathOf(url)

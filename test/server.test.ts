@@ -1,9 +1,14 @@
 import { once } from 'node:events'
 import { gunzipSync } from 'node:zlib'
 import { request } from 'undici'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Telemetry } from '../src/telemetry/telemetry.ts'
+import { faceSettings, forwardAuth, introspect } from './harness/faces.ts'
+import { metricValue } from './harness/metric-value.ts'
 import { connectTo, receive, sendRaw, statusesIn } from './harness/raw-http.ts'
 import {
+  codesOf,
+  linesOf,
   type RunningGateway,
   startRunningGateway,
   useRunningGateway,
@@ -332,5 +337,91 @@ describe('unusual but correct clients', () => {
     expect(await gateway().ask('{ __typename }')).toMatchObject({ status: 200 })
     await gateway().drain()
     expect(gateway().log()).not.toContain('unexpected error')
+  })
+})
+
+describe('a mistake of ours where no endpoint expects one', () => {
+  let broken: readonly (keyof Telemetry)[] = []
+  let gateway: RunningGateway
+  beforeAll(async () => {
+    const settings = { ...faceSettings, METRICS_PORT: '0', PUBLIC_URL: 'https://id.example' }
+    gateway = await startRunningGateway(settings, { watch: breakable })
+  })
+  afterEach(() => {
+    broken = []
+  })
+  afterAll(() => gateway.close())
+
+  /** These methods throw, which those of the real telemetry never do. */
+  function breakable(telemetry: Telemetry): Telemetry {
+    const names = ['operation', 'request', 'metrics', 'log'] as const
+    const breaking = names.map((name) => {
+      const method = telemetry[name] as (...args: readonly unknown[]) => unknown
+      const broken = (...args: readonly unknown[]) => {
+        if (isBroken(name)) throw new TypeError(`no ${name}`)
+        return method(...args)
+      }
+      return [name, broken]
+    })
+    return { ...telemetry, ...Object.fromEntries(breaking) }
+  }
+
+  function isBroken(name: keyof Telemetry): boolean {
+    return broken.includes(name)
+  }
+
+  const places = () =>
+    linesOf(gateway, 'error').flatMap(({ msg, where, message }) =>
+      msg === 'unexpected error' ? [[where, message]] : [],
+    )
+
+  it('a report of an operation: the operation and the faces keep their answers, and later ones are answered', async () => {
+    broken = ['operation']
+    const { accessToken } = gateway.issue()
+    for (let n = 0; n < 2; n += 1) {
+      expect(codesOf(await gateway.ask('{ viewer { id } }', { token: accessToken }))).toEqual([])
+      expect((await forwardAuth(gateway, accessToken)).status).toBe(200)
+      expect((await introspect(gateway, accessToken)).status).toBe(200)
+    }
+    expect(places()).toEqual(
+      expect.arrayContaining([
+        ['operation', 'no operation'],
+        ['forward_auth', 'no operation'],
+      ]),
+    )
+    const text = await gateway.metrics()
+    for (const method of ['GET', 'POST'])
+      expect(metricValue(text, `http_server_active_requests{http_request_method="${method}"}`)).toBe(0)
+  })
+
+  it('what fails again while the request is refused: 500, and later requests are answered', async () => {
+    broken = ['log']
+    const { accessToken } = gateway.issue()
+    const listed = { 'x-forwarded-for': 'unlisted' }
+    const token = { authorization: `Bearer ${accessToken}` }
+    // The first request of a silent proxy is to be logged.
+    const replies = [
+      await gateway.send('/auth', { headers: token }),
+      await gateway.send('/auth', { headers: { ...token, ...listed } }),
+    ]
+    expect(replies[0]?.status).toBe(500)
+    expect(places()).toContainEqual(['forward_auth', 'no log'])
+    broken = []
+    expect(await gateway.send('/auth', { headers: { ...token, 'x-forwarded-for': '203.0.113.7' } })).toMatchObject({
+      status: 200,
+    })
+  })
+
+  it('a report of a plain answer: the answer was sent', async () => {
+    broken = ['request']
+    for (const path of ['/health', '/ready', '/nowhere']) expect((await gateway.send(path)).status).toBeGreaterThan(0)
+    expect(places()).toContainEqual(['request', 'no request'])
+  })
+
+  it('the metrics: 500', async () => {
+    broken = ['metrics']
+    const { statusCode, body } = await request(`${gateway.metricsUrl}/metrics`)
+    expect([statusCode, await body.text()]).toEqual([500, 'the metrics could not be read\n'])
+    expect(places()).toContainEqual(['metrics', 'no metrics'])
   })
 })

@@ -6,7 +6,7 @@ import type { Cors } from '../http/cors.ts'
 import { readForm, takeForm } from '../http/form.ts'
 import { discardRest, RequestRefused, shuttingDown } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
-import { type HeaderList, noHeaders, type Reply, send } from '../http/send.ts'
+import { type HeaderList, noHeaders, type Reply, send, sendFailure } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
 import type { UnderWay } from '../http/under-way.ts'
 import { createRequestSpans, type RequestSpans } from '../telemetry/request-spans.ts'
@@ -56,9 +56,13 @@ export function createFaces(options: FacesOptions): Faces {
     }
     underWay.add(response)
     own.set(response, face)
-    if (spans !== undefined) beginSpan(face, path, request, response, spans)
-    if (face.readsForm) readAndAnswer(face, path, request, response)
-    else answer(face, path, response, undefined)
+    try {
+      if (spans !== undefined) beginSpan(face, path, request, response, spans)
+      if (face.readsForm) readAndAnswer(face, path, request, response)
+      else answer(face, path, response, undefined)
+    } catch (error) {
+      refuse(response, error, performance.now())
+    }
   }
 
   function readAndAnswer(face: Face, path: string, request: IncomingMessage, response: ServerResponse): void {
@@ -73,16 +77,25 @@ export function createFaces(options: FacesOptions): Faces {
   function answer(face: Face, path: string, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
     const read = { face, path, response, body, startedAt }
-    if (turns.hasTime(startedAt)) {
-      enter(read)
-      turns.ended(startedAt)
-    } else turns.runLater(() => executeLate(read), body?.bytes() ?? 0)
+    try {
+      if (turns.hasTime(startedAt)) {
+        enter(read)
+        turns.ended(startedAt)
+      } else turns.runLater(() => executeLate(read), body?.bytes() ?? 0)
+    } catch (error) {
+      refuse(response, error, startedAt)
+    }
   }
 
   /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
   function executeLate(read: ReadRequest): void {
-    if (read.response.destroyed) forget(read.response)
-    else if (own.has(read.response)) enter(read)
+    const { response, startedAt } = read
+    try {
+      if (response.destroyed) forget(response)
+      else if (own.has(response)) enter(read)
+    } catch (error) {
+      refuse(response, error, startedAt)
+    }
   }
 
   function enter(read: ReadRequest): void {
@@ -92,19 +105,15 @@ export function createFaces(options: FacesOptions): Faces {
 
   function execute({ face, path, response, body, startedAt }: ReadRequest): void {
     const request = response.req
-    try {
-      const form = takeForm(body)
-      const clientAddress = clientAddresses.addressOf(request)
-      const requestId = requestIdOf(request)
-      const reply = face.answer(request, { path, clientAddress, requestId, form, deadline: startedAt + operationMs })
-      if (reply instanceof Promise) {
-        reply
-          .then((settled) => deliver(response, settled, startedAt))
-          .catch((error) => refuse(response, error, startedAt))
-      } else deliver(response, reply, startedAt)
-    } catch (error) {
-      refuse(response, error, startedAt)
-    }
+    const form = takeForm(body)
+    const clientAddress = clientAddresses.addressOf(request)
+    const requestId = requestIdOf(request)
+    const reply = face.answer(request, { path, clientAddress, requestId, form, deadline: startedAt + operationMs })
+    if (reply instanceof Promise) {
+      reply
+        .then((settled) => deliver(response, settled, startedAt))
+        .catch((error) => refuse(response, error, startedAt))
+    } else deliver(response, reply, startedAt)
   }
 
   function deliver(response: ServerResponse, reply: FaceReply, startedAt: number): void {
@@ -117,8 +126,19 @@ export function createFaces(options: FacesOptions): Faces {
     if (!(error instanceof RequestRefused)) telemetry.unexpected(error, face.name, requestIdOf(response.req))
     const failure =
       error instanceof RequestRefused ? error : new RequestRefused(500, 'Something went wrong on our side')
-    finish(response, face.refusal(failure), failure, startedAt)
-    if (failure.headers.connection === 'close') discardRest(response.req)
+    try {
+      finish(response, face.refusal(failure), failure, startedAt)
+      if (failure.headers.connection === 'close') discardRest(response.req)
+    } catch (second) {
+      fail(response, face, second)
+    }
+  }
+
+  /** The refusal itself failed, often by the same mistake. Nobody is left to catch that. */
+  function fail(response: ServerResponse, face: Face, error: unknown): void {
+    forget(response)
+    telemetry.unexpected(error, face.name, requestIdOf(response.req))
+    sendFailure(response)
   }
 
   /** It may be refused already, at the end of the drain. */

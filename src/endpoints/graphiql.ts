@@ -39,7 +39,11 @@ export function createGraphiqlPage({
 
   async function sendPage(request: IncomingMessage, response: ServerResponse, more: HeaderList): Promise<void> {
     if (!isAllowed(request)) throw new RequestRefused(421, loopbackOnly)
-    page ??= render(tabs(), hasLoginBar)
+    page ??= render(tabs(), hasLoginBar).catch((error) => {
+      // It can have been for want of memory. The next request tries again.
+      page = undefined
+      throw error
+    })
     const { gzipped, bytes } = await page
     const head = { status: 200, headers: pageHeaders }
     if (prefersGzip(request.headers['accept-encoding'])) {

@@ -17,7 +17,7 @@ import type { Cors } from '../http/cors.ts'
 import { assertHead, discardRest, RequestRefused, readBody, shuttingDown } from '../http/read-request.ts'
 import { requestIdOf } from '../http/request-id.ts'
 import { queryOf } from '../http/request-target.ts'
-import { type HeaderList, type Reply, send } from '../http/send.ts'
+import { type HeaderList, type Reply, send, sendFailure } from '../http/send.ts'
 import type { Turns } from '../http/turns.ts'
 import type { UnderWay } from '../http/under-way.ts'
 import type { Services } from '../schema/context.ts'
@@ -68,8 +68,8 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     }
     const isPage = graphiql !== undefined && wantsHtml(request)
     underWay.add(response)
-    if (spans !== undefined && !isPage) spans.begin(request, response, graphqlRoute)
     try {
+      if (spans !== undefined && !isPage) spans.begin(request, response, graphqlRoute)
       assertHead(request)
       if (isPage) sendGraphiql(request, response, graphiql)
       else if (request.method === 'GET') answer(request, response, undefined)
@@ -90,10 +90,14 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function answer(request: IncomingMessage, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
-    if (turns.hasTime(startedAt)) {
-      enter(request, response, body, startedAt)
-      turns.ended(startedAt)
-    } else turns.runLater(() => executeLate(request, response, body, startedAt), body?.bytes() ?? 0)
+    try {
+      if (turns.hasTime(startedAt)) {
+        enter(request, response, body, startedAt)
+        turns.ended(startedAt)
+      } else turns.runLater(() => executeLate(request, response, body, startedAt), body?.bytes() ?? 0)
+    } catch (error) {
+      refuse(request, response, error, startedAt)
+    }
   }
 
   /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
@@ -103,8 +107,12 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     body: ByteBuffer | undefined,
     startedAt: number,
   ): void {
-    if (response.destroyed) underWay.delete(response)
-    else if (underWay.has(response)) enter(request, response, body, startedAt)
+    try {
+      if (response.destroyed) underWay.delete(response)
+      else if (underWay.has(response)) enter(request, response, body, startedAt)
+    } catch (error) {
+      refuse(request, response, error, startedAt)
+    }
   }
 
   function enter(
@@ -123,17 +131,13 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     body: ByteBuffer | undefined,
     startedAt: number,
   ): void {
-    try {
-      const running = startOperation(parseRequest(request, body), services, { startedAt, unexpected })
-      const reply = engine.execute(running)
-      if (reply instanceof Promise) {
-        reply
-          .then((settled) => deliver(request, response, running, settled, startedAt))
-          .catch((error) => refuse(request, response, error, startedAt))
-      } else deliver(request, response, running, reply, startedAt)
-    } catch (error) {
-      refuse(request, response, error, startedAt)
-    }
+    const running = startOperation(parseRequest(request, body), services, { startedAt, unexpected })
+    const reply = engine.execute(running)
+    if (reply instanceof Promise) {
+      reply
+        .then((settled) => deliver(request, response, running, settled, startedAt))
+        .catch((error) => refuse(request, response, error, startedAt))
+    } else deliver(request, response, running, reply, startedAt)
   }
 
   function deliver(
@@ -176,6 +180,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
         const refused = sendRefusal(request, response, error)
         if (refused !== undefined) plain.sent(response, refused.status, graphqlRoute, startedAt)
       })
+      .catch((error) => fail(response, error))
   }
 
   function refuse(
@@ -184,10 +189,20 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     error: unknown,
     startedAt = performance.now(),
   ): void {
-    const refused = sendRefusal(request, response, error)
-    if (refused === undefined) return
-    const network = clientAddresses.addressOf(request)
-    record(request, refusedOperation(request, refused, { network, startedAt }))
+    try {
+      const refused = sendRefusal(request, response, error)
+      if (refused === undefined) return
+      const network = clientAddresses.addressOf(request)
+      record(request, refusedOperation(request, refused, { network, startedAt }))
+    } catch (second) {
+      fail(response, second)
+    }
+  }
+
+  /** The refusal itself failed, often by the same mistake. Nobody is left to catch that. */
+  function fail(response: ServerResponse, error: unknown): void {
+    unexpected(error, requestIdOf(response.req))
+    sendFailure(response)
   }
 
   /** `undefined`: it has its answer. */

@@ -15,7 +15,8 @@ export async function startMetricsServer(
   telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>,
 ): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
   if (metricsPort === undefined) return undefined
-  const server = createHttpServer({ keepAliveTimeout: keepAliveMs }, answerMetrics(telemetry))
+  const failed = (error: unknown, requestId: string) => telemetry.unexpected(error, 'request', requestId)
+  const server = createHttpServer({ keepAliveTimeout: keepAliveMs, failed }, answerMetrics(telemetry))
   const url = await listen(server, host, metricsPort)
   return { url, close: () => closeWithin(server, lastReadMs) }
 }
@@ -31,12 +32,14 @@ function answerMetrics(telemetry: Pick<Telemetry, 'metrics' | 'unexpected'>) {
       send(response, { status: 405, headers: ['allow', 'GET, HEAD'], body: '' })
       return
     }
-    telemetry.metrics().then(
-      ({ contentType, text }) => send(response, { status: 200, headers: ['content-type', contentType], body: text }),
-      (error) => {
-        telemetry.unexpected(error, 'metrics')
-        send(response, plainText(500, 'the metrics could not be read\n'))
-      },
-    )
+    sendMetrics(response).catch((error) => {
+      telemetry.unexpected(error, 'metrics')
+      send(response, plainText(500, 'the metrics could not be read\n'))
+    })
+  }
+
+  async function sendMetrics(response: ServerResponse): Promise<void> {
+    const { contentType, text } = await telemetry.metrics()
+    send(response, { status: 200, headers: ['content-type', contentType], body: text })
   }
 }

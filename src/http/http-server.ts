@@ -10,7 +10,7 @@ import {
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { newRequestId, requestIdOf } from './request-id.ts'
-import { plainText, send } from './send.ts'
+import { plainText, send, sendFailure } from './send.ts'
 
 /** The requests that may wait on one connection for the answer to an earlier one. Clients hardly ever send any. */
 const mostPipelined = 16
@@ -28,11 +28,13 @@ export type HttpServerOptions = ServerOptions & {
   readonly stalledMs?: number
   /** Called for each answer of the server itself: to bytes that are not HTTP, CONNECT, slow and odd requests. */
   readonly refused?: (status: number) => void
+  /** Called for an error that the handler throws. The client gets 500. */
+  readonly failed?: (error: unknown, requestId: string) => void
 }
 
 /** A server of Node with our limits. Its own refusals have an `X-Request-Id` too. */
 export function createHttpServer(
-  { stalledMs = 15_000, refused = () => {}, ...options }: HttpServerOptions,
+  { stalledMs = 15_000, refused = () => {}, failed = () => {}, ...options }: HttpServerOptions,
   handle: RequestListener,
 ): Server {
   const pipelined = new WeakMap<Socket, number>()
@@ -40,7 +42,7 @@ export function createHttpServer(
     // Node gives a response its socket when the earlier answers of the connection are sent.
     if (response.socket === null && isOverLimit(request.socket, response)) return
     if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHost(response)
-    else handle(request, response)
+    else handleSafely(request, response)
   })
   // Node counts only the first 1,000 lines of a head and, depending on its version, drops the others without an error: a second
   // Authorization, or the last X-Forwarded-For. The length of a head is limited all the same, to 16 KB.
@@ -50,6 +52,16 @@ export function createHttpServer(
   server.on('checkExpectation', refuseExpectation)
   server.on('connect', (request, socket) => refuseConnect(request, socket, refused))
   return server
+
+  /** What a listener throws would end the process. */
+  function handleSafely(request: IncomingMessage, response: ServerResponse): void {
+    try {
+      handle(request, response)
+    } catch (error) {
+      failed(error, requestIdOf(request))
+      sendFailure(response)
+    }
+  }
 
   /** RFC 9112 section 3.2. */
   function refuseHost(response: ServerResponse): void {

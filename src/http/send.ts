@@ -45,6 +45,13 @@ export async function sendStream(
   await pipeline(body, response).catch(() => {})
 }
 
+/** The last resort: the answer to this request, or what follows it, has failed. The client must not wait for ever. */
+export function sendFailure(response: ServerResponse): void {
+  send(response, plainText(500, 'Something went wrong on our side\n'), ['connection', 'close'])
+  // The head alone was sent.
+  if (!response.writableEnded) response.destroy()
+}
+
 export function plainText(status: number, body: string): Reply {
   return { status, headers: ['content-type', 'text/plain; charset=utf-8'], body }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHttpServer } from '../../src/http/http-server.ts'
-import { sendRaw } from '../harness/raw-http.ts'
+import { sendRaw, statusesIn } from '../harness/raw-http.ts'
 import { useSharedGateway } from '../harness/running-gateway.ts'
 
 const gateway = useSharedGateway()
@@ -59,6 +59,27 @@ describe('requests that do not wait for the answer before', () => {
     expect(answersIn(text())).toBeLessThanOrEqual(17)
     expect(await gateway().send('/health')).toMatchObject({ status: 200 })
   })
+})
+
+it('a handler that throws, before its answer, in the middle of it or after it: the client does not wait', async () => {
+  const failures: [unknown, string][] = []
+  const bug = new TypeError('a bug')
+  const server = createHttpServer({ failed: (...failure) => failures.push(failure) }, ({ url }, response) => {
+    if (url !== '/before') response.writeHead(200, { 'content-length': '2' })
+    if (url === '/after') response.end('ok')
+    throw bug
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const ask = (path: string) =>
+    sendRaw(url, `GET ${path} HTTP/1.1\r\nhost: x\r\nx-request-id: r-1\r\nconnection: close\r\n\r\n`)
+  expect((await ask('/before')).text).toMatch(
+    /^HTTP\/1\.1 500 [\s\S]*x-request-id: r-1[\s\S]*Something went wrong on our side\n$/,
+  )
+  expect(statusesIn(await ask('/middle'))).toEqual([])
+  expect((await ask('/after')).text).toMatch(/^HTTP\/1\.1 200 [\s\S]*ok$/)
+  expect(failures).toEqual(Array(3).fill([bug, 'r-1']))
+  server.close()
 })
 
 describe('a body that is still coming after the answer', () => {

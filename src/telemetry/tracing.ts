@@ -126,16 +126,21 @@ function openSpan<Name extends SpanName>(span: Span, parent: Context): OpenSpan<
   }
 
   function set(attributes: AttributesOf<Name>): void {
-    span.setAttributes(attributes as Attributes)
+    orElse(
+      () => void span.setAttributes(attributes as Attributes),
+      () => {},
+    )
   }
 
   function end(attributes?: AttributesOf<Name>): void {
     if (!span.isRecording()) return
     if (attributes !== undefined) set(attributes)
-    if (attributes !== undefined && (attributes as Attributes)['error.type'] !== undefined)
-      span.setStatus({ code: SpanStatusCode.ERROR })
     orElse(
-      () => span.end(),
+      () => {
+        if ((attributes as Attributes | undefined)?.['error.type'] !== undefined)
+          span.setStatus({ code: SpanStatusCode.ERROR })
+        span.end()
+      },
       () => {},
     )
   }

@@ -124,9 +124,19 @@ export function createRedis(url: string, { telemetry, lookUpMs = 100 }: RedisOpt
     await Promise.all([lookUps.close(), patient.close()])
   }
 
-  function send<T>(facts: CommandFacts, options: CommandOptions | undefined, command: Command<T>) {
+  /** Nobody waits for some of the commands: a rejection would end the process. */
+  async function send<T>(
+    facts: CommandFacts,
+    options: CommandOptions | undefined,
+    command: Command<T>,
+  ): Promise<T | Refused | Away> {
     const connection = options?.patient === true ? patient : lookUps
-    return sendTraced(facts, () => connection.send(command, options?.patience))
+    try {
+      return await sendTraced(facts, () => connection.send(command, options?.patience))
+    } catch (error) {
+      telemetry.unexpected(error, 'redis')
+      return 'away'
+    }
   }
 
   /** What a connection does by itself belongs to no request. */

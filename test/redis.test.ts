@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createRedis, type Redis } from '../src/redis.ts'
 import { createTelemetry } from '../src/telemetry/telemetry.ts'
+import { freePort } from './harness/free-port.ts'
 import { expectKnownLines } from './harness/log-lines.ts'
 import { describeWithRedis, useRedis } from './harness/redis.ts'
 
@@ -28,6 +29,20 @@ const rights = '+hello +select +mget +set +del +eval +evalsha +get +xadd +xread 
 /** A busy machine is late. */
 const patientMs = 20_000
 const echo = { name: 'echo', lua: 'return {ARGV[1], redis.call("GET", KEYS[1]), 7, false}' }
+
+it('a mistake of ours in a command: it is reported, and Redis counts as away', async () => {
+  const unexpected = vi.fn()
+  const bug = new TypeError('a bug')
+  const redisCommand = () => {
+    throw bug
+  }
+  const telemetry = { ...createTelemetry({ logLevel: 'silent' }), unexpected, redisCommand }
+  const redis = createRedis(`redis://127.0.0.1:${await freePort()}`, { telemetry })
+  open.push(redis)
+  expect(await redis.read(['key'])).toBe('away')
+  expect(await redis.write([{ delete: 'key' }], { patient: true })).toBe('away')
+  expect(unexpected.mock.calls).toEqual(Array(2).fill([bug, 'redis']))
+})
 
 describeWithRedis('Redis: the commands', () => {
   it('read: the values of all keys in their order, binary-safe, undefined for those that are not there', async () => {

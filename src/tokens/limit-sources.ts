@@ -23,8 +23,10 @@ export function limitSources(behind: Resolver, gate: SourceGate): BatchResolver 
     const calls = alongside === undefined ? 1 : 2
     const admission = await gate.admit(clientAddress, { deadline, calls, onWait })
     const other = question.claim?.()
-    if (other === undefined)
-      return settled(admission, behind(admission.calls === calls ? question : { ...question, alongside: undefined }))
+    if (other === undefined) {
+      const admitted = admission.calls === calls ? question : { ...question, alongside: undefined }
+      return settled(admission, () => behind(admitted))
+    }
     admission.settle('open')
     return other
   }
@@ -34,10 +36,10 @@ function isLimited({ known, lane, clientAddress }: Question): boolean {
   return known === undefined || (lane === undefined && isShare(clientAddress))
 }
 
-async function settled(admission: Admission, asked: Answer | Promise<Answer>): Promise<Answer> {
+async function settled(admission: Admission, ask: () => Answer | Promise<Answer>): Promise<Answer> {
   let outcome: Outcome = 'open'
   try {
-    const answer = await asked
+    const answer = await ask()
     outcome = outcomeOf(answer)
     return answer
   } finally {

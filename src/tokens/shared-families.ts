@@ -14,6 +14,8 @@ export type SharedFamilies = {
 export type SharedFamiliesOptions = {
   readonly redis: Pick<Redis, 'write'>
   readonly commandFor: (refreshKey: string, family: Family) => WriteCommand
+  /** A function of these options failed. The sessions are offered again. */
+  readonly failed?: (error: unknown) => void
   /** How many wait at most. With more, the oldest one is dropped. */
   readonly most?: number
 }
@@ -23,7 +25,8 @@ const mostWaiting = 100_000
 const mostAtOnce = 50
 const retryEveryMs = 500
 
-export function createSharedFamilies({ redis, commandFor, most = mostWaiting }: SharedFamiliesOptions): SharedFamilies {
+export function createSharedFamilies(options: SharedFamiliesOptions): SharedFamilies {
+  const { redis, commandFor, failed = () => {}, most = mostWaiting } = options
   const waiting = new Map<string, Family>()
   let writing: Promise<void> | undefined
   let retry: NodeJS.Timeout | undefined
@@ -51,10 +54,12 @@ export function createSharedFamilies({ redis, commandFor, most = mostWaiting }: 
 
   function begin(): void {
     retry = undefined
-    writing ??= write().finally(() => {
-      writing = undefined
-      if (waiting.size > 0 && !isClosed) retry = setTimeout(begin, retryEveryMs).unref()
-    })
+    writing ??= write()
+      .catch(failed)
+      .finally(() => {
+        writing = undefined
+        if (waiting.size > 0 && !isClosed) retry = setTimeout(begin, retryEveryMs).unref()
+      })
   }
 
   /** Sessions of the same moment go together. It ends when Redis does not take them. */
@@ -62,13 +67,26 @@ export function createSharedFamilies({ redis, commandFor, most = mostWaiting }: 
     await undefined
     do {
       const batch = takeOldest()
-      const replies = await redis.write(batch.map(([refreshKey, family]) => commandFor(refreshKey, family)))
+      const unready: Waiting[] = []
+      const replies = await redis.write(batch.flatMap((one) => commandOf(one, unready)))
       if (replies === 'away' || replies === 'refused') return putBack(batch)
+      if (unready.length > 0) return putBack(unready)
     } while (waiting.size > 0)
   }
 
-  function takeOldest(): readonly (readonly [string, Family])[] {
-    const batch = []
+  /** A session whose command cannot be made holds no other one back. */
+  function commandOf(one: Waiting, unready: Waiting[]): readonly WriteCommand[] {
+    try {
+      return [commandFor(...one)]
+    } catch (error) {
+      failed(error)
+      unready.push(one)
+      return []
+    }
+  }
+
+  function takeOldest(): readonly Waiting[] {
+    const batch: Waiting[] = []
     for (const entry of waiting) {
       if (batch.push(entry) === mostAtOnce) break
     }
@@ -77,7 +95,9 @@ export function createSharedFamilies({ redis, commandFor, most = mostWaiting }: 
   }
 
   /** What was put meanwhile is newer. */
-  function putBack(batch: readonly (readonly [string, Family])[]): void {
+  function putBack(batch: readonly Waiting[]): void {
     for (const [refreshKey, family] of batch) if (!waiting.has(refreshKey)) wait(refreshKey, family)
   }
 }
+
+type Waiting = readonly [refreshKey: string, family: Family]

@@ -17,6 +17,8 @@ export type ShareFlightsOptions = {
   readonly channels: string
   /** How long another process may take until this one asks LINE as well (ms). */
   readonly patienceMs: number
+  /** The others could not be told how a flight ended. */
+  readonly failed: (error: unknown) => void
 }
 
 /** A record that changed in between is merged, and the lease is tried again. */
@@ -28,7 +30,7 @@ const mostEntries = 20
  * that a sick one harms nobody. If Redis is away, each process asks LINE.
  */
 export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Resolver {
-  const { store, leases, shared, refused, channels, patienceMs } = options
+  const { store, leases, shared, refused, channels, patienceMs, failed } = options
 
   return async (question) => {
     const { mustAskLine, shared: seen } = question
@@ -74,7 +76,7 @@ export function shareFlights(behind: Resolver, options: ShareFlightsOptions): Re
       return answer.verdict === 'valid' ? await land(answer, lease) : answer
     } finally {
       release()
-      if (answer?.verdict !== 'valid') void conclude(question, lease, answer)
+      if (answer?.verdict !== 'valid') conclude(question, lease, answer).catch(failed)
     }
   }
 

@@ -76,7 +76,9 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
   const bootedAt = clock.steady()
   let lostAt = Number.NEGATIVE_INFINITY
   const lag = createSharedLag({ clock, oldestUnwritten: () => outbox.oldestAt() })
-  const outbox = createOutbox({ redis, commandsFor, steady: clock.steady, refused: mendStream, taken: lag.taken })
+  const failed = (error: unknown) => telemetry.unexpected(error, 'shared stream')
+  const { steady } = clock
+  const outbox = createOutbox({ redis, commandsFor, steady, refused: mendStream, taken: lag.taken, failed })
   const tail = followStream({
     stream: redis.openStream(streamKey),
     backMs: maxStaleMs + overlapMs,
@@ -84,8 +86,8 @@ export function createSharedForgetting(options: SharedForgettingOptions): Shared
     isEmpty: () => announce({ kind: 'anchor' }),
     lost,
     connected,
-    failed: (error) => telemetry.unexpected(error, 'shared stream'),
-    steady: clock.steady,
+    failed,
+    steady,
   })
   observe()
 

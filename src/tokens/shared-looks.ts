@@ -17,6 +17,8 @@ export type SharedLooksOptions = {
   readonly store: Pick<SharedStore, 'look'>
   readonly shared: Pick<SharedTombstones, 'learn' | 'learnAbout'>
   readonly now: () => number
+  /** A look-up for nobody failed. It is tried again. */
+  readonly failed: (error: unknown) => void
 }
 
 const mostMissed = 10_000
@@ -24,7 +26,7 @@ const mostAtOnce = 100
 /** While Redis is away, an attempt costs no more than a look at the connection. */
 const retryEveryMs = 500
 
-export function createSharedLooks({ store, shared, now }: SharedLooksOptions): SharedLooks {
+export function createSharedLooks({ store, shared, now, failed }: SharedLooksOptions): SharedLooks {
   const missed = new Set<string>()
   let wereTooMany = false
   let missedAt = Number.NEGATIVE_INFINITY
@@ -65,7 +67,11 @@ export function createSharedLooks({ store, shared, now }: SharedLooksOptions): S
   async function catchUp(): Promise<void> {
     if (isCatchingUp) return
     isCatchingUp = true
-    while (missed.size > 0 && (await lookAgain([...missed].slice(0, mostAtOnce))));
+    try {
+      while (missed.size > 0 && (await lookAgain([...missed].slice(0, mostAtOnce))));
+    } catch (error) {
+      failed(error)
+    }
     isCatchingUp = false
     if (missed.size > 0) retryLater()
   }

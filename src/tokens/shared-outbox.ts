@@ -33,6 +33,8 @@ export type OutboxOptions = {
   readonly steady: () => number
   /** Redis has refused a command. */
   readonly refused?: () => void
+  /** A function of these options failed. The events are offered again. */
+  readonly failed?: (error: unknown) => void
   /** Redis has taken events. `id`: of the last one's entry. `since`: when the oldest one was added (`steady`, ms). */
   readonly taken?: (id: string, since: number) => void
 }
@@ -51,7 +53,7 @@ const mostWaitMs = 100
 const flushMs = 1_000
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { redis, commandsFor, steady, refused = () => {}, taken = () => {} } = options
+  const { redis, commandsFor, steady, refused = () => {}, failed = () => {}, taken = () => {} } = options
   const kept = new Map<string, Kept>()
   /** Somebody may wait for these, so they go first, in their order. */
   const urgent = new Map<string, Offered>()
@@ -121,11 +123,19 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   function begin(): Promise<void> {
-    writing ??= write().finally(() => {
-      writing = undefined
-      if (urgent.size + late.size > 0) retry = setTimeout(begin, retryEveryMs).unref()
-    })
+    writing ??= write()
+      .catch(postponeAll)
+      .finally(() => {
+        writing = undefined
+        if (urgent.size + late.size > 0) retry = setTimeout(begin, retryEveryMs).unref()
+      })
     return writing
+  }
+
+  function postponeAll(error: unknown): void {
+    postpone(underWay)
+    underWay = []
+    failed(error)
   }
 
   /** Events of the same moment go together. It ends when Redis does not take them. */
@@ -138,16 +148,33 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   async function writeBatch(): Promise<void> {
     const [first, others] = takeBatch()
-    const batch = [...first, ...others]
-    underWay = batch
-    const replies = await redis.write(batch.flatMap(([, { event }]) => commandsFor(event)))
-    wasTaken = replies !== 'away' && replies !== 'refused'
-    if (wasTaken) noteTaken(String(replies.at(-1)), batch)
-    else postpone(batch)
-    if (replies === 'refused') refused()
+    underWay = [...first, ...others]
+    const { commands, ready, unready } = commandsOf(underWay)
+    const replies = await redis.write(commands)
+    wasTaken = unready.length === 0 && replies !== 'away' && replies !== 'refused'
+    if (replies === 'away' || replies === 'refused') postpone(underWay)
+    else if (ready.length > 0) noteTaken(String(replies.at(-1)), ready)
+    for (const [id, offered] of unready) putLate(id, offered)
     underWay = []
+    if (replies === 'refused') refused()
     ended = added - urgent.size
     while (waiters[0] !== undefined && waiters[0].upTo <= ended) waiters.shift()?.end()
+  }
+
+  /** An event whose commands cannot be made holds no other one back. */
+  function commandsOf(batch: readonly Waiting[]) {
+    const commands: WriteCommand[] = []
+    const [ready, unready]: [Waiting[], Waiting[]] = [[], []]
+    for (const waiting of batch) {
+      try {
+        commands.push(...commandsFor(waiting[1].event))
+        ready.push(waiting)
+      } catch (error) {
+        failed(error)
+        unready.push(waiting)
+      }
+    }
+    return { commands, ready, unready }
   }
 
   function noteTaken(id: string, batch: readonly Waiting[]): void {

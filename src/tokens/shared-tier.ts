@@ -6,7 +6,7 @@ import type { SharedLookUp } from '../telemetry/metric-labels.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Families } from './families.ts'
 import type { Ages, TokenRecord } from './record.ts'
-import { toTokenEvent, toUserEvent } from './shared-events.ts'
+import { type SharedEvent, toTokenEvent, toUserEvent } from './shared-events.ts'
 import { createSharedFamilies } from './shared-families.ts'
 import { shareFlights } from './shared-flights.ts'
 import { createSharedForgetting } from './shared-forgetting.ts'
@@ -77,7 +77,8 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
   const leases = createLeases(redis)
   const store = createSharedStore({ redis, names, isOurs: channels.isOurs, clock })
   const shared = createSharedTombstones({ ...options, names, isTold: (verifiedAt) => forgetting.isTold(verifiedAt) })
-  const looks = createSharedLooks({ store, shared, now: clock.now })
+  const failed = (error: unknown) => telemetry.unexpected(error, 'shared entries')
+  const looks = createSharedLooks({ store, shared, now: clock.now, failed })
   const forgetting = createSharedForgetting({
     redis,
     names,
@@ -89,9 +90,9 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
     paused: ({ endpoint, until }) => options.paused(endpoint, until - clock.wall()),
   })
   const { announce, announced, lostAt } = forgetting
-  const sessions = createSharedFamilies({ redis, commandFor: shared.commandForFamily })
-  tombstones.onChange((key, stone) => announce(toTokenEvent(key, stone, clock)))
-  users.onChange((channelId, userId, departure) => announce(toUserEvent(channelId, userId, departure, clock)))
+  const sessions = createSharedFamilies({ redis, commandFor: shared.commandForFamily, failed })
+  tombstones.onChange((key, stone) => tell(() => toTokenEvent(key, stone, clock)))
+  users.onChange((channelId, userId, departure) => tell(() => toUserEvent(channelId, userId, departure, clock)))
   families.onChange(sessions.put)
 
   return {
@@ -106,12 +107,13 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
           .sort()
           .join(),
         patienceMs: options.patienceMs,
-        refused: (key, { reason }) => announce({ kind: 'refused', key, reason }),
+        failed,
+        refused: (key, { reason }) => tell(() => ({ kind: 'refused', key, reason })),
       }),
     put: store.put,
     learnSession: shared.learnSession,
     learnUser: shared.learnUser,
-    pauseOthers: (endpoint, forMs) => announce({ kind: 'paused', endpoint, until: clock.wall() + forMs }),
+    pauseOthers: (endpoint, forMs) => tell(() => ({ kind: 'paused', endpoint, until: clock.wall() + forMs })),
     announced,
     missedAt: () => Math.max(lostAt(), looks.missedAt()),
     redis,
@@ -122,6 +124,15 @@ export function createSharedTier(options: SharedTierOptions): SharedTier {
 
   function lookedUp(outcome: SharedLookUp): void {
     telemetry.count('gateway_shared_lookups_total', outcome)
+  }
+
+  /** What is done here goes on if the others cannot be told: LINE hears of a revocation, and its answer is told again. */
+  function tell(event: () => SharedEvent): void {
+    try {
+      announce(event())
+    } catch (error) {
+      failed(error)
+    }
   }
 
   async function close(): Promise<void> {

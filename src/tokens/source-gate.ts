@@ -237,11 +237,16 @@ export function createSourceGate({
     const { network = '' } = entered[0] ?? {}
     const timer = setTimeout(() => refuse(waitedTooLong), Math.max(deadline - performance.now(), 0))
     waitingRoom.enter(network)
-    if (isShare(network)) {
-      shares.wait(full, attempt)
-      onWait?.(() => shares.renew(full, attempt))
-    } else full.waiting.add(attempt)
-    pass(full)
+    try {
+      if (isShare(network)) {
+        shares.wait(full, attempt)
+        onWait?.(() => shares.renew(full, attempt))
+      } else full.waiting.add(attempt)
+      pass(full)
+    } catch (error) {
+      // Else its timer would reject a promise that nobody has.
+      refuse(error)
+    }
     return promise
 
     function admit(): void {
@@ -249,10 +254,10 @@ export function createSourceGate({
       resolve(letThrough(entered, calls))
     }
 
-    function refuse(outage: Outage): void {
+    function refuse(error: unknown): void {
       end()
       for (const source of entered) sources.leave(source)
-      reject(outage)
+      reject(error)
     }
 
     function end(): void {

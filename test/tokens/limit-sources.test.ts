@@ -54,6 +54,16 @@ describe('the tier that limits sources', () => {
     expect(settled).toEqual([outcome])
   })
 
+  it('a bug before the first promise: the admission is settled too, so its places come back', async () => {
+    const settled: string[] = []
+    const admission = { calls: 2 as const, settle: (how: string) => void settled.push(how) }
+    const broken: Resolver = () => {
+      throw new TypeError('a bug')
+    }
+    await expect(limitSources(broken, { admit: async () => admission })([question])[0]).rejects.toThrow('a bug')
+    expect(settled).toEqual(['open'])
+  })
+
   it('admitted for one call: no reading alongside', async () => {
     const asked: unknown[] = []
     const resolve = limitSources(

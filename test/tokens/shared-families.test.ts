@@ -11,13 +11,18 @@ function familyOf(id: string, userId?: string): Family {
 
 /** A Redis that the test takes away. */
 function store(limits: { readonly most?: number } = {}) {
-  const state = { isAway: true, refusals: 0, batches: [] as number[], stored: new Map<string, string>() }
+  const state = { isAway: true, refusals: 0, batches: [] as number[], stored: new Map<string, string>(), broken: '' }
+  const failures: unknown[] = []
   const families = createSharedFamilies({
     redis: { write },
-    commandFor: (refreshKey, { userId = '' }) => ({ set: refreshKey, value: Buffer.from(userId), forMs: 1 }),
+    commandFor: (refreshKey, { userId = '' }) => {
+      if (refreshKey === state.broken) throw new TypeError('a bug')
+      return { set: refreshKey, value: Buffer.from(userId), forMs: 1 }
+    },
+    failed: (error) => failures.push(error),
     ...limits,
   })
-  return { state, families }
+  return { state, families, failures }
 
   async function write(commands: readonly WriteCommand[]) {
     if (state.isAway) {
@@ -59,4 +64,15 @@ it('close: what Redis did not take is offered once more', async () => {
   state.isAway = false
   await families.close()
   expect(state.stored.size).toBe(120)
+})
+
+it('a session whose command cannot be made: the others are stored, and it is offered again', async () => {
+  const { state, families, failures } = store()
+  Object.assign(state, { isAway: false, broken: '1' })
+  for (let n = 0; n < 3; n += 1) families.put(`${n}`, familyOf(`${n}`))
+  await expect.poll(() => [...state.stored.keys()], patiently).toEqual(['0', '2'])
+  expect(failures.length).toBe(1)
+  state.broken = ''
+  await expect.poll(() => [...state.stored.keys()], patiently).toEqual(['0', '2', '1'])
+  await families.close()
 })

@@ -7,13 +7,15 @@ const nothing = { record: undefined, rawTombstone: undefined, rawRecord: undefin
 /** A Redis in which each token has a tombstone: its key. */
 function createLooks() {
   let isAway = true
+  const failed = vi.fn((_error: unknown) => {})
   const learn = vi.fn((_tombstone: Buffer) => {})
   const look = vi.fn(async (keys: readonly string[]) =>
     isAway ? 'away' : keys.map((key) => ({ ...nothing, tombstone: Buffer.from(key) })),
   )
-  const looks = createSharedLooks({ store: { look }, shared: { learn, learnAbout: async () => true }, now: () => 7 })
+  const shared = { learn, learnAbout: async () => true }
+  const looks = createSharedLooks({ store: { look }, shared, now: () => 7, failed })
   const learned = () => new Set(learn.mock.calls.map(([key]) => String(key)))
-  return { looks, look, learned, back: () => (isAway = false) }
+  return { looks, look, learn, learned, failed, back: () => (isAway = false) }
 }
 
 it('tokens that were looked up while Redis was away: looked up in hundreds at the next answer', async () => {
@@ -45,5 +47,18 @@ it('more tokens than fit: all records count as missed, once Redis is back', asyn
   back()
   await looks.look(['another'])
   await vi.waitUntil(() => looks.missedAt() === 7, { timeout: 30_000 })
+  looks.close()
+})
+
+it('an unexpected error in a look-up for nobody: reported, and the tokens are looked up again', async () => {
+  const { looks, learn, learned, failed, back } = createLooks()
+  await looks.look(['key'])
+  const bug = new TypeError('a bug')
+  learn.mockImplementationOnce(() => {
+    throw bug
+  })
+  back()
+  await vi.waitUntil(() => learn.mock.calls.length === 2, { timeout: 30_000 })
+  expect([learned(), failed.mock.calls]).toEqual([new Set(['key']), [[bug]]])
   looks.close()
 })

@@ -6,19 +6,32 @@ import { times } from '../harness/token-layer.ts'
 
 type Reply = Awaited<ReturnType<Redis['write']>>
 
-/** A Redis that answers when the test says so. It gets each event as the text of `textOf`. */
+/** A Redis that answers when the test says so. It gets each event as the text of `textOf`. A text in `broken` cannot be made. */
 function begin() {
+  const broken = new Set<string>()
+  const failures: unknown[] = []
   const writes: { readonly texts: readonly string[]; end(reply?: Reply): void }[] = []
-  const redis: Pick<Redis, 'write'> = {
+  const redis: { write: Redis['write'] } = {
     write: (commands) =>
       new Promise((resolve) => {
         const texts = commands.map((command) => ('value' in command ? command.value.toString() : ''))
         writes.push({ texts, end: (reply = texts.map((_, n) => `${n}-0`)) => resolve(reply) })
       }),
   }
-  const commandsFor = (event: SharedEvent) => [{ append: 'stream', value: Buffer.from(textOf(event)) }]
-  const outbox = createOutbox({ redis, commandsFor, steady: performance.now.bind(performance) })
-  return { outbox, writes, write: (n: number) => expect.poll(() => writes[n]?.texts, { timeout: 30_000 }) }
+  const commandsFor = (event: SharedEvent) => {
+    if (broken.has(textOf(event))) throw new TypeError('a bug')
+    return [{ append: 'stream', value: Buffer.from(textOf(event)) }]
+  }
+  const steady = performance.now.bind(performance)
+  const outbox = createOutbox({ redis, commandsFor, steady, failed: (error) => failures.push(error) })
+  return {
+    outbox,
+    writes,
+    broken,
+    failures,
+    redis,
+    write: (n: number) => expect.poll(() => writes[n]?.texts, { timeout: 30_000 }),
+  }
 }
 
 const event = (key: string, until = 0): SharedEvent => ({
@@ -108,4 +121,27 @@ it('flush: what Redis did not take is written once more, without waiting for the
   writes[2]?.end()
   await flushed
   expect(outbox.size()).toBe(0)
+})
+
+it('an event whose command cannot be made: the others are written, and it is offered again', async () => {
+  const { outbox, writes, write, broken, failures } = begin()
+  broken.add('b 0')
+  for (const key of ['a', 'b', 'c']) outbox.add(event(key))
+  await write(0).toEqual(['a 0', 'c 0'])
+  writes[0]?.end()
+  await expect.poll(() => outbox.size(), { timeout: 30_000 }).toBe(1)
+  expect([outbox.lastId(), failures.length]).toEqual(['1-0', 1])
+  broken.clear()
+  await expect.poll(() => writes.flatMap(({ texts }) => texts), { timeout: 30_000 }).toContain('b 0')
+})
+
+it('a write that rejects, which no Redis of ours does: the events are offered again', async () => {
+  const { outbox, writes, write, failures, redis } = begin()
+  const { write: good } = redis
+  redis.write = () => Promise.reject(new TypeError('a bug'))
+  outbox.add(event('a'))
+  await expect.poll(() => failures.length, { timeout: 30_000 }).toBe(1)
+  expect([outbox.size(), writes.length]).toEqual([1, 0])
+  redis.write = good
+  await write(0).toEqual(['a 0'])
 })

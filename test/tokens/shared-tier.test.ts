@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
+import { createClock } from '../../src/clock.ts'
+import { createChannels } from '../../src/line/channels.ts'
+import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
+import { createFamilies } from '../../src/tokens/families.ts'
 import type { Subject } from '../../src/tokens/record.ts'
 import { createSharedNames } from '../../src/tokens/shared-names.ts'
+import { createSharedTier } from '../../src/tokens/shared-tier.ts'
+import { createTombstones } from '../../src/tokens/tombstones.ts'
+import { createUserTombstones } from '../../src/tokens/user-tombstones.ts'
 import { describeWithRedis, type RedisProxy, type RedisServer, useKeptRedis } from '../harness/redis.ts'
 import { isUp, type Replica, type Replicas, spread, startReplicas } from '../harness/replicas.ts'
 import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, web, wordFor } from '../harness/token-layer.ts'
@@ -9,6 +16,43 @@ import { callerAt, junk, native, noSourceLimit, tally, times, tokenOf, web, word
 /** Of a wait that ends at once on a quiet machine. */
 const patiently = { timeout: 30_000 }
 const caller = () => callerAt('192.0.2.1')
+
+it('a mistake of ours while the others are told: reported, and what is forgotten is forgotten here', () => {
+  const bug = new TypeError('a bug')
+  let isBroken = false
+  const clock = createClock()
+  const unexpected = vi.fn()
+  const [tombstones, users] = [createTombstones(clock.steady), createUserTombstones(clock)]
+  const away = async () => 'away' as const
+  const tier = createSharedTier({
+    redis: {
+      ...{ read: away, run: away, write: away, close: async () => {} },
+      openStream: () => ({ readAfter: away, has: away, last: away, connections: () => 0, close: () => {} }),
+    },
+    secrets: ['a secret of thirty-two characters'],
+    lineUrl: 'https://api.line.me',
+    channels: createChannels([]),
+    families: createFamilies(),
+    ages: { freshForMs: 1, maxStaleMs: 1 },
+    ...{ tombstones, users, longestLifeMs: 1, patienceMs: 1 },
+    ...{ refused: () => {}, dropped: () => {}, paused: () => {} },
+    clock: {
+      ...clock,
+      steady: () => {
+        if (isBroken) throw bug
+        return clock.steady()
+      },
+    },
+    telemetry: { ...createSilentTelemetry(), unexpected },
+  })
+  isBroken = true
+  tombstones.raise('key', { kind: 'token', forMs: 60_000, channelId: '1', isOurs: true })
+  users.raise('1', 'U1')
+  expect([tombstones.has('key'), users.find('1', 'U1')?.isLeaving]).toEqual([true, true])
+  expect(unexpected.mock.calls).toEqual(Array(2).fill([bug, 'shared entries']))
+  isBroken = false
+  void tier.close()
+})
 
 describeWithRedis('access tokens on three replicas', () => {
   const { start, startProxy } = useKeptRedis()

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { networkOf } from '../../src/http/network.ts'
@@ -36,6 +37,21 @@ describe('the gate', () => {
     const counter = countAdmissions(times(50, () => gate.admit(here.clientAddress, single())))
     await turn()
     expect(counter.admitted).toHaveLength(5)
+  })
+
+  it('a mistake of ours while an attempt begins to wait: it is rejected once, and waits no longer', async () => {
+    const bug = new TypeError('a bug')
+    const gate = createGate({ room: () => 4 })
+    const onWait = () => {
+      throw bug
+    }
+    const share = shareOf('test')
+    const { settle } = await gate.admit(share, single())
+    // Its time is over soon: then nobody must be left who rejects a promise that nobody has.
+    await expect(gate.admit(share, { ...single(), deadline: performance.now() + 20, onWait })).rejects.toBe(bug)
+    await sleep(40)
+    expect(gate.waiting()).toBe(0)
+    settle('good')
   })
 
   it('1,000 bad credentials at once: 5 calls, as many as in a row', async () => {

@@ -25,7 +25,8 @@ const longestKid = 200
 const mostAbsent = 1_000
 
 /**
- * LINE's signing keys (RFC 7517), fetched at the first use and cached. `now` returns epoch ms. The rules:
+ * LINE's signing keys (RFC 7517), fetched at the first use and cached. `now` returns epoch ms. `failed` gets an error of a fetch
+ * in the background that is no outage. The rules:
  *
  * - A key that we have is used at once. If the keys are older than an hour, they are fetched in the background.
  * - An unknown `kid` waits for a fetch: LINE may have a new key. If the fetch does not find it, LINE has no such key.
@@ -37,7 +38,11 @@ const mostAbsent = 1_000
  *
  * So strangers with invented kids cause few fetches, and delay users of a new key by 10 seconds at most.
  */
-export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => number): KeySet {
+export function createKeySet(
+  fetchCerts: () => Promise<LineAnswer>,
+  now: () => number,
+  failed: (error: unknown) => void = () => {},
+): KeySet {
   const absent = new Set<string>()
   let keys = new Map<string, KeyObject>()
   let fetchedAt = Number.NEGATIVE_INFINITY
@@ -50,8 +55,13 @@ export function createKeySet(fetchCerts: () => Promise<LineAnswer>, now: () => n
   function keyOf(kid: string): KeyObject | undefined | Promise<KeyObject | undefined> {
     const key = keys.get(kid)
     if (key === undefined) return kid.length <= longestKid ? search(kid) : undefined
-    if (!isFresh() && !isCoolingDown()) refetch().catch(() => {})
+    if (!isFresh() && !isCoolingDown()) refetch().catch(unlessOutage)
     return key
+  }
+
+  /** Nobody waits for a fetch in the background. */
+  function unlessOutage(error: unknown): void {
+    if (!isLineOutage(error)) failed(error)
   }
 
   async function search(kid: string): Promise<KeyObject | undefined> {

@@ -147,6 +147,10 @@ export function createTransport(options: TransportOptions): Transport {
         throw notSent(request, times, request.once ? tooLittleTime() : waitedTooLong())
       breaker.enter()
       return await call(request, breaker, times)
+    } catch (error) {
+      // A mistake of ours. If the call was the probe, no other one could be sent for ever.
+      if (!isLineOutage(error)) breaker.undecided()
+      throw error
     } finally {
       slots.release(lane)
     }
@@ -195,9 +199,9 @@ export function createTransport(options: TransportOptions): Transport {
       const counts = error instanceof HttpCallFailed && (isFair || error.broken)
       if (counts) breaker.failed()
       else breaker.undecided()
-      throw error instanceof HttpCallFailed
-        ? unanswered(request, times, error, isFair)
-        : notSent(request, times, unsent(error))
+      if (error instanceof HttpCallFailed) throw unanswered(request, times, error, isFair)
+      telemetry.unexpected(error, 'call to LINE')
+      throw notSent(request, times, unsent(error))
     }
     assertAnswered(request, raw, breaker, times)
     breaker.succeeded()

@@ -13,13 +13,16 @@ let fetches = 0
 let published: unknown[] = []
 let outage: Error | undefined
 let keySet: KeySet
+let failures: unknown[] = []
 
 beforeEach(() => {
   time = startMs
   fetches = 0
   published = [jwk('first')]
   outage = undefined
-  keySet = createKeySet(fetchCerts, () => time)
+  failures = []
+  const failed = (error: unknown) => failures.push(error)
+  keySet = createKeySet(fetchCerts, () => time, failed)
 })
 
 describe('keys', () => {
@@ -41,6 +44,17 @@ describe('keys', () => {
     await fetched()
     expect(keySet.keyOf('first')).toHaveProperty('type', 'public')
     expect(fetches).toBe(2)
+  })
+
+  it('a fetch in the background: a mistake of ours is reported, an outage is not', async () => {
+    await keySet.keyOf('first')
+    for (const error of [new LineUnavailable('down'), new TypeError('a bug')]) {
+      time += hour
+      outage = error
+      expect(keySet.keyOf('first')).toHaveProperty('type', 'public')
+      await fetched()
+    }
+    expect(failures).toEqual([new TypeError('a bug')])
   })
 
   it('that LINE withdrew are removed by the first fetch after the hour', async () => {

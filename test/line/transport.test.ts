@@ -1,8 +1,9 @@
-import { Agent } from 'undici'
-import { describe, expect, it } from 'vitest'
+import { Agent, type Dispatcher } from 'undici'
+import { describe, expect, it, vi } from 'vitest'
 import type { Fault } from '../../src/emulator/emulator.ts'
 import { isAnsweredByLine, isLineOutage, LineRateLimited, LineUnavailable } from '../../src/line/errors.ts'
 import { judgeProfile } from '../../src/line/responses.ts'
+import { createSilentTelemetry } from '../../src/telemetry/telemetry.ts'
 import {
   answerText,
   certs,
@@ -480,6 +481,41 @@ describe('the breaker', () => {
     expect(await transport.send(verify)).toMatchObject({ status: 400 })
     await Promise.all(Array.from({ length: 20 }, () => transport.send(verify)))
     expect(emulator.calls.total()).toBe(22)
+  })
+
+  it('a call that cannot begin, because of a mistake of ours: an outage, and the mistake is reported', async () => {
+    const bug = new TypeError('a bug')
+    const unexpected = vi.fn()
+    const dispatcher = {
+      dispatch: () => {
+        throw bug
+      },
+    } as unknown as Dispatcher
+    const { transport } = to(await closedPort(), {
+      dispatcher,
+      telemetry: { ...createSilentTelemetry(), unexpected },
+    })
+    expect(await outageOf(transport.send(verify))).toMatchObject({ code: 'LINE_UNAVAILABLE', sent: false })
+    expect(unexpected).toHaveBeenCalledExactlyOnceWith(bug, 'call to LINE')
+    expect(transport.room()).toBe(64)
+  })
+
+  it('a mistake of ours in the probe: the next call is the probe', async () => {
+    let isBroken = false
+    const wall = () => {
+      if (isBroken) throw new TypeError('a bug')
+      return startMs
+    }
+    const { emulator, transport, clock } = await toEmulator({ wall })
+    const limit = { status: 429, headers: { 'retry-after': '1' } }
+    emulator.faults.set('verifyAccessToken', limit)
+    await rateLimitOf(transport.send(verify))
+    clock.time += 1_000
+    isBroken = true
+    await expect(transport.send(verify)).rejects.toThrow('a bug')
+    isBroken = false
+    emulator.faults.clear()
+    expect(await transport.send(verify)).toMatchObject({ status: 400 })
   })
 
   it('while it is open: refuses at once, even if no slot is free', async () => {

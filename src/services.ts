@@ -94,7 +94,7 @@ export function createServices(config: Config, world: ServicesWorld): RunningSer
     gate,
     learnSession: fleet?.learnSession,
   })
-  const keySet = createKeySet(line.certs, now)
+  const keySet = createKeySet(line.certs, now, (error) => telemetry.unexpected(error, 'keys of LINE'))
   const leftUsers = createLeftUsers(users, clock)
   const idTokens = createIdTokens({
     channels,

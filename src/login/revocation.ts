@@ -277,7 +277,8 @@ export function createRevocation(options: RevocationOptions): Revocation {
       await calls.send(job, caller)
       unconfirmed.remove(job)
     } catch (error) {
-      if (error instanceof ExpectedError) unconfirmed.add(job)
+      // After an unexpected error too: LINE may not have heard of it.
+      unconfirmed.add(job)
       throw error
     }
   }

@@ -24,6 +24,8 @@ export type KeyFileOptions = {
   readonly taken: () => void
   /** The file is bad now, and the old keys stay in use. Called for each new set of problems, and again while they stay. */
   readonly refused: (problems: readonly string[]) => void
+  /** An error that is no problem of the file. The old keys stay in use. */
+  readonly failed: (error: unknown) => void
   /** The text to begin with if the file is bad. Without it, a bad file is refused. */
   readonly lastGood?: string | undefined
   /** How often the file is compared (ms). */
@@ -55,7 +57,7 @@ export function checkKeyFile(
  * the file, and Kubernetes a link on the way to it. Throws `SigningKeysError`.
  */
 export function watchKeyFile(options: KeyFileOptions): KeyFileSource {
-  const { path, wall, taken, refused, lastGood, everyMs = defaultEveryMs } = options
+  const { path, wall, taken, refused, failed, lastGood, everyMs = defaultEveryMs } = options
   let problems = ''
   let refusedAt = 0
   let isReading = false
@@ -81,6 +83,7 @@ export function watchKeyFile(options: KeyFileOptions): KeyFileSource {
     void fetchText(path)
       .then(take)
       .catch(refuse)
+      .catch(failed)
       .finally(() => {
         isReading = false
       })

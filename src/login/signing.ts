@@ -75,8 +75,9 @@ function keySourceFor(config: Config, { telemetry, clock, signingKeysText }: Sig
   const setting = 'SIGNING_KEYS_FILE'
   const taken = () => telemetry.log('keyFileTaken', { setting })
   const refused = (problems: readonly string[]) => telemetry.log('keyFileRefused', { setting, problems })
+  const failed = (error: unknown) => telemetry.unexpected(error, 'key file')
   try {
-    return watchKeyFile({ path, wall: clock.wall, taken, refused, lastGood: signingKeysText })
+    return watchKeyFile({ path, wall: clock.wall, taken, refused, failed, lastGood: signingKeysText })
   } catch (error) {
     if (!(error instanceof SigningKeysError)) throw error
     throw new ConfigError(error.problems.map((problem) => `${setting}: ${problem}`))

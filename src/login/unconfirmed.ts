@@ -133,6 +133,7 @@ export function createUnconfirmed(options: UnconfirmedOptions): Unconfirmed {
       .then(() => succeeded(entry.job, group))
       .catch((error) => failed(entry, group, error))
       .finally(() => ended(entry, group))
+      .catch((error) => telemetry.unexpected(error, 'unconfirmed revocation'))
   }
 
   /** A user who was not known when LINE was down is remembered, once LINE has told. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { InvalidGrant } from '../../src/line/errors.ts'
 import { readingNames } from '../../src/tokens/readings.ts'
 import { SourceLimited } from '../../src/tokens/token-resolver.ts'
+import { codesOf, useRunningGateway } from '../harness/running-gateway.ts'
 import {
   allChannels,
   elsewhere,
@@ -961,3 +962,36 @@ async function isAcceptedByLine({ emulator }: Layer, raw: string): Promise<boole
   const { status } = await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${raw}`)
   return status === 200
 }
+
+describe('an unexpected error while LINE is told', () => {
+  let isBroken = true
+  const gateway = useRunningGateway(
+    {},
+    {
+      watch: (telemetry) => ({
+        ...telemetry,
+        lineCall: (call) => {
+          if (isBroken && call.endpoint === 'revoke') throw new TypeError('a bug')
+          telemetry.lineCall(call)
+        },
+      }),
+    },
+  )
+
+  it('the caller gets an error, the token is refused here, and LINE is told again', async () => {
+    const { emulator, ask, issue } = gateway()
+    const { accessToken: token } = issue()
+    await ask('{ viewer { id } }', { token })
+    emulator.faults.set('revoke', { status: 200, body: '' })
+    const reply = await ask(`mutation { revokeToken(input: { accessToken: "${token}" }) { revoked } }`)
+    expect(codesOf(reply)).toEqual(['INTERNAL_SERVER_ERROR'])
+    expect(codesOf(await ask('{ viewer { id } }', { token }))).toEqual(['UNAUTHENTICATED'])
+    emulator.faults.clear()
+    isBroken = false
+    const isAccepted = async () => {
+      gateway().advance(10_000)
+      return (await fetch(`${emulator.url}/oauth2/v2.1/verify?access_token=${encodeURIComponent(token)}`)).ok
+    }
+    await expect.poll(isAccepted, { timeout: 30_000, interval: 500 }).toBe(false)
+  })
+})

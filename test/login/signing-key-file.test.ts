@@ -24,21 +24,36 @@ afterEach(async () => {
 })
 
 function watch(path = file, lastGood?: string) {
-  const clock = { now: START_MS }
+  const clock = { now: START_MS, isBroken: false }
   const seen = { taken: 0, refused: [] as (readonly string[])[] }
+  const failures: unknown[] = []
   const started = watchKeyFile({
     path,
-    wall: () => clock.now,
+    wall: () => {
+      if (clock.isBroken) throw new TypeError('a bug')
+      return clock.now
+    },
     taken: () => (seen.taken += 1),
     refused: (problems) => seen.refused.push(problems),
+    failed: (error) => failures.push(error),
     lastGood,
     everyMs,
   })
   source = started
-  return { clock, seen, kids: () => started.keys().map(({ kid }) => kid) }
+  return { clock, seen, failures, kids: () => started.keys().map(({ kid }) => kid) }
 }
 
 const soon = { timeout: 30_000, interval: 5 }
+
+it('an unexpected error: reported, the old keys stay in use, and the file is read again', async () => {
+  const { clock, failures, kids } = watch()
+  clock.isBroken = true
+  await writeFile(file, keySetText(second))
+  await expect.poll(() => failures.length, soon).toBeGreaterThan(1)
+  expect([failures[0], kids()]).toEqual([new TypeError('a bug'), ['first']])
+  clock.isBroken = false
+  await expect.poll(kids, soon).toEqual(['second'])
+})
 
 describe('a change is seen', () => {
   it('of the content', async () => {

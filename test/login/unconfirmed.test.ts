@@ -16,7 +16,14 @@ function jobOf(key: string, more: Partial<RevocationJob> = {}): RevocationJob {
 function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
   let time = 0
   let underWay = 0
-  const line = { isDown: true, never: new Set<string>(), mostAtOnce: 0, isLeaving: false, isBroken: false }
+  const line = {
+    isDown: true,
+    never: new Set<string>(),
+    mostAtOnce: 0,
+    isLeaving: false,
+    isBroken: false,
+    isUnreadable: false,
+  }
   const sent: string[] = []
   const givenUp: string[] = []
   const lines: string[] = []
@@ -29,7 +36,10 @@ function queueInFrontOfLine(limits: { readonly most?: number } = {}) {
   const telemetry = createTelemetry({ logLevel: 'info', destination: { write: (text) => void lines.push(text) } })
   const queue = createUnconfirmed({
     calls,
-    mustWait: ({ kind }) => kind === 'session' && line.isLeaving,
+    mustWait: ({ kind }) => {
+      if (line.isUnreadable && kind === 'session') throw new TypeError('a bug')
+      return kind === 'session' && line.isLeaving
+    },
     steady: () => time,
     telemetry,
     attemptMs: SECOND,
@@ -81,6 +91,20 @@ describe('a revocation that LINE has not confirmed', () => {
     Object.assign(line, { isBroken: false, isDown: false })
     await pass(20)
     expect(queue.size()).toBe(0)
+  })
+
+  it('an unexpected error when an attempt has ended, while the next one is chosen: a log line', async () => {
+    const { queue, line, lines, sent, pass } = queueInFrontOfLine()
+    queue.add(jobOf('a'))
+    line.isDown = false
+    const passing = pass(1)
+    queue.add(jobOf('b', { kind: 'session' }))
+    line.isUnreadable = true
+    await passing
+    expect(lines.join('')).toMatch(/"where":"unconfirmed revocation".*"message":"a bug"/)
+    line.isUnreadable = false
+    await pass(20)
+    expect([sent, queue.size()]).toEqual([['a', 'b'], 0])
   })
 
   it('is tried again after 1, 2, 4, 8, 10, 10 seconds, until LINE answers', async () => {

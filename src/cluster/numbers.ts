@@ -49,7 +49,7 @@ export function createNumbersReader(telemetry: Telemetry) {
   function read(): Promise<void> {
     next ??= round.then(() => {
       next = undefined
-      round = ask()
+      round = ask().catch((error) => telemetry.unexpected(error, 'numbers'))
       return round
     })
     return next

@@ -32,7 +32,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   const pauses = new Set<NodeJS.Timeout>()
   const handOver = createHandOver()
   const numbers = createNumbersReader(telemetry)
-  const keyFile = keepKeyFile(config)
+  const keyFile = keepKeyFile(config, telemetry)
   const listener = createServer({ pauseOnConnect: true, noDelay: true }, handOver.give)
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const failedAtStart: (() => void)[] = []
@@ -57,14 +57,25 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   function start(failures = 0): Promise<boolean> {
     const startedAt = performance.now()
     return new Promise((resolve) => {
-      const worker = fork(told, (how) => {
-        lose(worker)
+      let worker: Worker
+      try {
+        worker = fork(told, (how) => {
+          lose(worker)
+          ended(how, worker.process.pid)
+        })
+        running.add(worker)
+      } catch (error) {
+        // For want of memory, for example. The other workers go on.
+        telemetry.unexpected(error, 'worker')
+        ended('not started')
+      }
+
+      function ended(how: string, pid?: number): void {
         resolve(false)
-        const again = () => replace(worker, how, performance.now() - startedAt < steadyMs ? failures + 1 : 0)
+        const again = () => replace(pid, how, performance.now() - startedAt < steadyMs ? failures + 1 : 0)
         if (state === 'serving') again()
         else failedAtStart.push(again)
-      })
-      running.add(worker)
+      }
 
       function told(message: FromWorker): void {
         if (typeof message === 'object') numbers.keep(worker, message.numbers)
@@ -101,7 +112,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
   }
 
   /** A worker that ends soon after its start again and again is started ever more rarely. */
-  function replace({ process: { pid } }: Worker, how: string, failures: number): void {
+  function replace(pid: number | undefined, how: string, failures: number): void {
     const pauseMs = failures === 0 ? 0 : Math.min(100 * 2 ** (failures - 1), longestPauseMs)
     telemetry.count('gateway_workers_ended_total', endWord(how))
     telemetry.log('workerEnded', { pid, how, failures, pauseMs })
@@ -132,8 +143,10 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
 }
 
 /** A worker that starts while the file is broken gets its last good text from here. The workers report what is wrong with it. */
-function keepKeyFile({ signingKeysFile: path }: Config) {
-  return path === undefined ? undefined : watchKeyFile({ path, wall: Date.now, taken: () => {}, refused: () => {} })
+function keepKeyFile({ signingKeysFile: path }: Config, telemetry: Telemetry) {
+  if (path === undefined) return undefined
+  const failed = (error: unknown) => telemetry.unexpected(error, 'key file')
+  return watchKeyFile({ path, wall: Date.now, taken: () => {}, refused: () => {}, failed })
 }
 
 function fork(told: (message: FromWorker) => void, ended: (how: string) => void): Worker {

@@ -14,10 +14,12 @@ function begin() {
   function join(id: number) {
     const telemetry = createSilentTelemetry()
     const questions: unknown[] = []
-    const worker = { id, send: (message: unknown) => questions.push(message) } as unknown as Worker
+    const send = vi.fn((message: unknown) => questions.push(message))
+    const worker = { id, send } as unknown as Worker
     reader.join(worker)
     return {
       questions,
+      send,
       count: () => telemetry.count('gateway_unexpected_errors_total'),
       answer: async () => reader.keep(worker, await telemetry.numbers()),
       end: () => reader.lose(worker),
@@ -101,4 +103,20 @@ it('two readers at nearly the same time: a worker that was just asked again is n
   expect([one.questions.length, other.questions.length]).toEqual([2, 2])
   await Promise.all([one.answer(), other.answer()])
   expect(await second).toBe(0)
+})
+
+it('an unexpected error in one round: the next reader gets the numbers', async () => {
+  const { one, other, readers } = begin()
+  one.send.mockImplementationOnce(() => {
+    throw new TypeError('a bug')
+  })
+  const seen: number[] = []
+  await readers(seen)
+  const next = readers(seen)
+  await vi.advanceTimersByTimeAsync(0)
+  one.count()
+  await Promise.all([one.answer(), other.answer()])
+  await next
+  // The error is counted in the primary process.
+  expect(seen).toEqual([1, 2])
 })

@@ -67,7 +67,16 @@ async function startGateway(config: Config, surroundings: Surroundings, telemetr
   url = server.url
   let closed: Promise<void> | undefined
 
-  return { url, metricsUrl: server.metricsUrl, close: () => (closed ??= server.close().then(closeRest)) }
+  return { url, metricsUrl: server.metricsUrl, close: () => (closed ??= close()) }
+
+  /** If the drain fails, the rest is closed all the same: Redis must get what was forgotten here. */
+  async function close(): Promise<void> {
+    try {
+      await server.close()
+    } finally {
+      await closeRest()
+    }
+  }
 
   function tick(): void {
     try {

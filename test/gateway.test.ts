@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { readConfig } from '../src/config.ts'
 import { createGateway } from '../src/gateway.ts'
 import { type GraphqlRequest, startOperation } from '../src/graphql/engine.ts'
@@ -266,4 +266,21 @@ describe('the deadline of an operation', () => {
     const { context } = startOperation(request as GraphqlRequest, layer(), { startedAt: 1_000, unexpected })
     expect(context.deadline).toBe(1_000 + 2_500 + 1_000)
   })
+})
+
+it('a drain that fails: the rest is closed all the same', async () => {
+  const config = readConfig({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    LINE_CHANNEL_ID: web.id,
+    LINE_CHANNEL_SECRET: web.secret,
+    SHUTDOWN_DELAY_SECONDS: '0',
+  })
+  const flush = vi.fn()
+  const gateway = await createGateway(config, {
+    telemetry: { ...createTelemetry({ logLevel: 'silent' }), flush },
+    listener: { open: async () => 'a listener', stop: () => Promise.reject(new TypeError('a bug')) },
+  })
+  await expect(gateway.close()).rejects.toThrow('a bug')
+  expect(flush).toHaveBeenCalledOnce()
 })

@@ -444,6 +444,13 @@ describe('every operation', () => {
         ...(!hasRedis() && { 'shared stream': 'needs redis-server' }),
         'unconfirmed revocation': 'test/login/unconfirmed.test.ts',
         numbers: 'a worker: its error is that of the metrics',
+        worker: 'test/cluster/primary.test.ts',
+        request: 'test/server.test.ts',
+        redis: 'test/redis.test.ts',
+        'call to LINE': 'test/line/transport.test.ts',
+        'shared entries': 'test/tokens/shared-looks.test.ts',
+        'key file': 'test/login/signing-key-file.test.ts',
+        'keys of LINE': 'test/line/key-set.test.ts',
       }
       const places = globSync('src/**/*.ts', { cwd: project }).flatMap((file) =>
         Array.from(

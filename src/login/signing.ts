@@ -26,7 +26,7 @@ export type Signing = {
 }
 
 export type SigningOptions = {
-  readonly telemetry: Pick<Telemetry, 'log' | 'count' | 'gauge'>
+  readonly telemetry: Pick<Telemetry, 'log' | 'count' | 'gauge' | 'unexpected'>
   readonly clock: Pick<Clock, 'wall'>
   readonly users: Pick<UserTombstones, 'isEmpty' | 'leftSince'>
   /** Where the gateway listens. `undefined` before it does. */

@@ -352,7 +352,7 @@ describe('a mistake of ours where no endpoint expects one', () => {
   })
   afterAll(() => gateway.close())
 
-  /** These methods throw, which those of the real telemetry never do. */
+  /** These methods throw. */
   function breakable(telemetry: Telemetry): Telemetry {
     const names = ['operation', 'request', 'metrics', 'log'] as const
     const breaking = names.map((name) => {

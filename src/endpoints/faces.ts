@@ -77,30 +77,26 @@ export function createFaces(options: FacesOptions): Faces {
   function answer(face: Face, path: string, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
     const read = { face, path, response, body, startedAt }
-    try {
-      if (turns.hasTime(startedAt)) {
-        enter(read)
-        turns.ended(startedAt)
-      } else turns.runLater(() => executeLate(read), body?.bytes() ?? 0)
-    } catch (error) {
-      refuse(response, error, startedAt)
-    }
+    if (turns.hasTime(startedAt)) {
+      enter(read)
+      turns.ended(startedAt)
+    } else turns.runLater(() => executeLate(read), body?.bytes() ?? 0)
   }
 
   /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
   function executeLate(read: ReadRequest): void {
-    const { response, startedAt } = read
-    try {
-      if (response.destroyed) forget(response)
-      else if (own.has(response)) enter(read)
-    } catch (error) {
-      refuse(response, error, startedAt)
-    }
+    if (read.response.destroyed) forget(read.response)
+    else if (own.has(read.response)) enter(read)
   }
 
+  /** It never throws: a request that is refused takes time of its turn too. */
   function enter(read: ReadRequest): void {
-    if (spans === undefined) execute(read)
-    else spans.within(read.response.req, () => execute(read))
+    try {
+      if (spans === undefined) execute(read)
+      else spans.within(read.response.req, () => execute(read))
+    } catch (error) {
+      refuse(read.response, error, read.startedAt)
+    }
   }
 
   function execute({ face, path, response, body, startedAt }: ReadRequest): void {

@@ -90,14 +90,10 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
 
   function answer(request: IncomingMessage, response: ServerResponse, body: ByteBuffer | undefined): void {
     const startedAt = performance.now()
-    try {
-      if (turns.hasTime(startedAt)) {
-        enter(request, response, body, startedAt)
-        turns.ended(startedAt)
-      } else turns.runLater(() => executeLate(request, response, body, startedAt), body?.bytes() ?? 0)
-    } catch (error) {
-      refuse(request, response, error, startedAt)
-    }
+    if (turns.hasTime(startedAt)) {
+      enter(request, response, body, startedAt)
+      turns.ended(startedAt)
+    } else turns.runLater(() => executeLate(request, response, body, startedAt), body?.bytes() ?? 0)
   }
 
   /** While it waited, it may have been refused at the end of the drain, or its client has gone. */
@@ -107,22 +103,23 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     body: ByteBuffer | undefined,
     startedAt: number,
   ): void {
-    try {
-      if (response.destroyed) underWay.delete(response)
-      else if (underWay.has(response)) enter(request, response, body, startedAt)
-    } catch (error) {
-      refuse(request, response, error, startedAt)
-    }
+    if (response.destroyed) underWay.delete(response)
+    else if (underWay.has(response)) enter(request, response, body, startedAt)
   }
 
+  /** It never throws: a request that is refused takes time of its turn too. */
   function enter(
     request: IncomingMessage,
     response: ServerResponse,
     body: ByteBuffer | undefined,
     startedAt: number,
   ): void {
-    if (spans === undefined) execute(request, response, body, startedAt)
-    else spans.within(request, () => execute(request, response, body, startedAt))
+    try {
+      if (spans === undefined) execute(request, response, body, startedAt)
+      else spans.within(request, () => execute(request, response, body, startedAt))
+    } catch (error) {
+      refuse(request, response, error, startedAt)
+    }
   }
 
   function execute(

@@ -59,6 +59,11 @@ async function sendAll(signal: AbortSignal | null = null): Promise<(Reply | unde
   return Promise.all(requests.map((request) => request.catch(() => undefined)))
 }
 
+function introspectAs(headers: Record<string, string>): Promise<Reply> {
+  const form = { ...headers, 'content-type': formType }
+  return gateway().send('/oauth/introspect', { method: 'POST', headers: form, body: 'token=x' })
+}
+
 const waiting = () => expect.poll(() => grown('gateway_requests_waiting'))
 const [counted, active] = ['http_server_request_duration_seconds_count', 'http_server_active_requests']
 
@@ -86,6 +91,19 @@ it('the client has left: LINE is not asked, and no request is counted or under w
   expect(await grown(counted, 'http_route')).toEqual({})
   expect(await grown('gateway_operations_total', 'operation')).toEqual({})
   expect(gateway().emulator.calls.total()).toBe(0)
+})
+
+it.each<[string, () => Promise<Reply>]>([
+  ['GraphQL', () => gateway().send('/graphql', { headers: { accept: 'image/png' } })],
+  ['a face', () => introspectAs(basic(api.id, 'a wrong secret'))],
+])('a request to %s that is refused takes time of its turn too: the next ones wait', async (_, send) => {
+  turn.release()
+  await turn.hold(gateway(), async () => expect((await send()).status).toBeGreaterThanOrEqual(400))
+  before = await series()
+  const reply = gateway().ask('{ __typename }')
+  await waiting().toEqual({ '': 1 })
+  turn.release()
+  expect((await reply).data).toEqual({ __typename: 'Query' })
 })
 
 it('the process ends: each request is a 503, and is not run after that', async () => {

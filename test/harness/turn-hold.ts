@@ -6,8 +6,8 @@ import type { RunningGateway } from './running-gateway.ts'
 export type TurnHold = {
   /** For the start of that gateway. */
   watch(telemetry: Telemetry): Telemetry
-  /** Requests that come after this wait. */
-  hold(gateway: RunningGateway): Promise<void>
+  /** Requests that come after this wait. `send`: the request that takes long. */
+  hold(gateway: RunningGateway, send?: () => Promise<unknown>): Promise<void>
   /** Runs those that wait. */
   release(): void
 }
@@ -40,10 +40,13 @@ export function createTurnHold(): TurnHold {
     spin()
   }
 
-  async function hold(gateway: RunningGateway): Promise<void> {
+  async function hold(
+    gateway: RunningGateway,
+    send: () => Promise<unknown> = () => gateway.ask('{ __typename }'),
+  ): Promise<void> {
     isWanted = true
     // Not planned again if another operation of the same turn has done it.
-    while (endTurn === undefined) await gateway.ask('{ __typename }')
+    while (endTurn === undefined) await send()
     isWanted = false
     spin()
   }

@@ -65,7 +65,7 @@ export async function startWorkers(config: Config, telemetry: Telemetry): Promis
         })
         running.add(worker)
       } catch (error) {
-        // For want of memory, for example. The other workers go on.
+        // There may be too little memory, for example. The other workers go on.
         telemetry.unexpected(error, 'worker')
         ended('not started')
       }

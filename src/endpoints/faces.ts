@@ -130,7 +130,7 @@ export function createFaces(options: FacesOptions): Faces {
     }
   }
 
-  /** The refusal itself failed, often by the same mistake. Nobody is left to catch that. */
+  /** The refusal itself failed, often by the same mistake. Nothing else would catch that error. */
   function fail(response: ServerResponse, face: Face, error: unknown): void {
     forget(response)
     telemetry.unexpected(error, face.name, requestIdOf(response.req))

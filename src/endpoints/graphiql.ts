@@ -40,7 +40,7 @@ export function createGraphiqlPage({
   async function sendPage(request: IncomingMessage, response: ServerResponse, more: HeaderList): Promise<void> {
     if (!isAllowed(request)) throw new RequestRefused(421, loopbackOnly)
     page ??= render(tabs(), hasLoginBar).catch((error) => {
-      // It can have been for want of memory. The next request tries again.
+      // There may have been too little memory. The next request tries again.
       page = undefined
       throw error
     })

@@ -196,7 +196,7 @@ export function createGraphqlEndpoint(options: GraphqlEndpointOptions): GraphqlE
     }
   }
 
-  /** The refusal itself failed, often by the same mistake. Nobody is left to catch that. */
+  /** The refusal itself failed, often by the same mistake. Nothing else would catch that error. */
   function fail(response: ServerResponse, error: unknown): void {
     unexpected(error, requestIdOf(response.req))
     sendFailure(response)

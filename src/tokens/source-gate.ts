@@ -244,7 +244,7 @@ export function createSourceGate({
       } else full.waiting.add(attempt)
       pass(full)
     } catch (error) {
-      // Else its timer would reject a promise that nobody has.
+      // Otherwise its timer would reject a promise that nobody waits for.
       refuse(error)
     }
     return promise

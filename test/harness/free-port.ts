@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 
 /**
  * A port that no program uses now. For programs that start again on the same port, or that cannot say their port. It is below the
- * ports that the system gives for port 0 and to clients: else another test may get it before the program listens. Each process
+ * ports that the system gives for port 0 and to clients: otherwise another test may get it before the program listens. Each process
  * counts up from a place of its own, so two test processes do not find the same one.
  */
 export async function freePort(): Promise<number> {

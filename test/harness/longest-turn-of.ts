@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { type Program, project } from './programs.ts'
 
-/** Arguments of Node for a program of which `longestTurnOf` asks. */
+/** Arguments of Node for a program that `longestTurnOf` watches. */
 export const turnWatch = ['--import', join(project, 'test/harness/turn-watch.ts')]
 
 export type LongestTurn = {

@@ -9,7 +9,7 @@ import { oneChannel, tally, times, tokenOf, useLayer, wordFor } from '../harness
  */
 const lineTimeoutMs = 15_000
 const operationMs = 20_000
-/** New users come first: when one comes, 64 calls are under way, and its own two follow. Else 550 or 2,400 calls go before it. */
+/** New users come first: when one comes, 64 calls are under way, and its own two follow. Without lanes, 550 to 2,400 calls go first. */
 const mostCallsMeanwhile = 400
 
 describe.each([
